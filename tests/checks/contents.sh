@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# <gradus/gradus.hpp> includes every public header, but for the one that needs xtensor.
+set -euo pipefail
+
+contents=optim/include/gradus/gradus.hpp
+[[ -f $contents ]] || exit 77
+diff <(grep -oE 'gradus/(core|nn|optim)/[a-z0-9_]+\.hpp' "$contents" | sort) \
+     <(find core/include nn/include optim/include -path '*/gradus/*/*.hpp' | sed -E 's|^[a-z]+/include/||' |
+         grep -vx 'gradus/core/xtensor.hpp' | sort)
