@@ -1,0 +1,44 @@
+// Splits a range over threads.
+#pragma once
+
+#include <cstdint>
+
+namespace gradus::detail {
+
+/// Calls task(context, chunk) for every chunk in [0, chunks), chunk 0 on the calling thread. The first exception thrown is
+/// thrown again here, after all chunks have ended.
+void run_chunks(int chunks, void (*task)(void* context, int chunk), void* context);
+
+/// How many chunks of at least `grain` items are worth their threads: 1 for little work and inside another parallel_for.
+int chunks_for(std::int64_t items, std::int64_t grain) noexcept;
+
+/// Calls f(lo, hi) for pieces of [begin, end), as many as there are threads, each piece a multiple of `unit` long but for
+/// the last. Work below two grains runs here, at no cost.
+template <class F>
+void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, F&& f, std::int64_t unit = 1) {
+  const std::int64_t items = end - begin;
+  if (items <= 0) return;
+  const int chunks = items < 2 * grain ? 1 : chunks_for(items, grain);
+  if (chunks == 1) {
+    f(begin, end);
+    return;
+  }
+  struct Split {
+    F& f;
+    std::int64_t begin, end, units, unit;
+    int chunks;
+    std::int64_t start(int chunk) const {
+      const std::int64_t at = begin + units * chunk / chunks * unit;
+      return at < end ? at : end;
+    }
+  } split{f, begin, end, (items + unit - 1) / unit, unit, chunks};
+  run_chunks(
+      chunks,
+      [](void* context, int chunk) {
+        const Split& s = *static_cast<const Split*>(context);
+        if (const std::int64_t lo = s.start(chunk), hi = s.start(chunk + 1); lo < hi) s.f(lo, hi);
+      },
+      &split);
+}
+
+}  // namespace gradus::detail
