@@ -24,7 +24,7 @@ missing_tools() {
 
 install_packages() {
   if ! command -v apt-get >/dev/null; then
-    echo "Not a Debian system: please see to it that these are installed: $* (named as in Debian)"
+    echo "No apt-get here: gradus needs a C++20 compiler, CMake, pkg-config and, as Debian names them, $*"
     return
   fi
   local missing sudo=()
