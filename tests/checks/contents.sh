@@ -4,6 +4,6 @@ set -euo pipefail
 
 contents=optim/include/gradus/gradus.hpp
 [[ -f $contents ]] || exit 77
-diff <(grep -oE 'gradus/(core|nn|optim)/[a-z0-9_]+\.hpp' "$contents" | sort) \
+diff <(sed -nE 's,^#include <(gradus/.*)>,\1,p' "$contents" | sort) \
      <(find core/include nn/include optim/include -path '*/gradus/*/*.hpp' | sed -E 's|^[a-z]+/include/||' |
          grep -vx 'gradus/core/xtensor.hpp' | sort)
