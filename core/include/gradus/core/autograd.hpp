@@ -1,0 +1,61 @@
+// Reverse-mode differentiation: guards, backward with options, gradients of chosen inputs.
+#pragma once
+
+#include <gradus/core/tensor.hpp>
+
+namespace gradus {
+
+/// Whether operations of this thread record a graph.
+bool grad_enabled() noexcept;
+
+/// While alive, operations of this thread record no graph (`NoGradGuard no_grad;`). Nests.
+class NoGradGuard {
+ public:
+  NoGradGuard() noexcept;
+  ~NoGradGuard();
+  NoGradGuard(const NoGradGuard&) = delete;
+  NoGradGuard& operator=(const NoGradGuard&) = delete;
+
+ private:
+  bool before_;
+};
+
+/// The opposite of NoGradGuard, inside one.
+class EnableGradGuard {
+ public:
+  EnableGradGuard() noexcept;
+  ~EnableGradGuard();
+  EnableGradGuard(const EnableGradGuard&) = delete;
+  EnableGradGuard& operator=(const EnableGradGuard&) = delete;
+
+ private:
+  bool before_;
+};
+
+struct BackwardOptions {
+  Tensor gradient = {};                    ///< dL/d(this), shape of this; may be left out for one element (1 is meant)
+  std::optional<bool> retain_graph = {};   ///< keep saved tensors for another backward; default: create_graph
+  bool create_graph = false;               ///< record the backward pass itself, for higher derivatives
+};
+
+struct GradOptions {
+  std::vector<Tensor> grad_outputs = {};  ///< one per output, undefined where 1 is meant
+  std::optional<bool> retain_graph = {};
+  bool create_graph = false;
+  bool allow_unused = false;  ///< an input that does not matter gets an undefined gradient instead of an error
+};
+
+/// Adds the gradients of sum(outputs * gradients) to grad() of every leaf behind the outputs.
+/// Throws RuntimeError, with PyTorch's texts, when there is no graph, when it was freed by an earlier backward, when an
+/// output of several elements comes without a gradient, and when a tensor saved for backward was changed in place.
+void backward(const std::vector<Tensor>& outputs, const GradOptions& options = {});
+
+/// Returns the gradients of the outputs with respect to `inputs`, leaves or computed, and leaves every grad() alone.
+/// Throws as `backward`, and RuntimeError for an input that does not matter (see allow_unused).
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const GradOptions& options = {});
+
+/// Graph nodes alive in this process, for tests of leaks.
+std::int64_t live_nodes() noexcept;
+
+}  // namespace gradus

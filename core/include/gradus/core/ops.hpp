@@ -1,0 +1,133 @@
+// The operations: every function that makes tensors out of tensors, one sentence each. Those a user expects as methods
+// (`x.sum(0)`) are methods of Tensor too. Unless said otherwise an operation is differentiable, to any order, and returns
+// a new contiguous tensor; dtypes promote and shapes broadcast as in PyTorch. All throw RuntimeError for shapes or
+// dtypes that do not fit and IndexError for a dimension out of range.
+#pragma once
+
+#include <gradus/core/dtype.hpp>
+#include <gradus/core/shape.hpp>
+
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace gradus {
+
+class Tensor;
+struct ValuesIndices;
+
+// --- elementwise, two operands ------------------------------------------------------------------------------------
+Tensor add(const Tensor& a, const Tensor& b);
+Tensor sub(const Tensor& a, const Tensor& b);
+Tensor mul(const Tensor& a, const Tensor& b);
+Tensor div(const Tensor& a, const Tensor& b);  ///< true division: int64 / int64 is float32
+Tensor pow(const Tensor& a, const Tensor& b);
+Tensor maximum(const Tensor& a, const Tensor& b);  ///< NaN wins; where equal, each gets half of the gradient
+Tensor minimum(const Tensor& a, const Tensor& b);
+Tensor add(const Tensor& a, Scalar b);
+Tensor sub(const Tensor& a, Scalar b);
+Tensor mul(const Tensor& a, Scalar b);
+Tensor div(const Tensor& a, Scalar b);
+Tensor pow(const Tensor& a, Scalar exponent);
+Tensor pow(Scalar base, const Tensor& exponent);
+Tensor rsub(Scalar a, const Tensor& b);  ///< a - b
+Tensor rdiv(Scalar a, const Tensor& b);  ///< a / b
+
+// --- elementwise, one operand ---------------------------------------------------------------------------------------
+Tensor neg(const Tensor& x);
+Tensor abs(const Tensor& x);     ///< gradient 0 at 0
+Tensor square(const Tensor& x);  ///< x^2
+Tensor sqrt(const Tensor& x);
+Tensor rsqrt(const Tensor& x);  ///< 1 / sqrt(x)
+Tensor reciprocal(const Tensor& x);
+Tensor exp(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor sin(const Tensor& x);
+Tensor cos(const Tensor& x);
+Tensor erf(const Tensor& x);
+Tensor tanh(const Tensor& x);
+Tensor sigmoid(const Tensor& x);
+Tensor relu(const Tensor& x);  ///< max(x, 0), gradient 0 at 0
+Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);
+Tensor gelu(const Tensor& x);      ///< x Phi(x), the exact form (Hendrycks & Gimpel 2016, section 2)
+Tensor softplus(const Tensor& x);  ///< log(1 + exp(x)); linear above 20, as PyTorch
+Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max = std::nullopt);
+
+// --- comparison and choice; results are boolean and carry no gradient -----------------------------------------------
+Tensor eq(const Tensor& a, const Tensor& b);
+Tensor ne(const Tensor& a, const Tensor& b);
+Tensor lt(const Tensor& a, const Tensor& b);
+Tensor le(const Tensor& a, const Tensor& b);
+Tensor gt(const Tensor& a, const Tensor& b);
+Tensor ge(const Tensor& a, const Tensor& b);
+Tensor isnan(const Tensor& x);
+Tensor isfinite(const Tensor& x);
+Tensor logical_not(const Tensor& x);
+/// `a` where `condition` (boolean) is true, else `b`; all three broadcast. Differentiable in a and b.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+bool equal(const Tensor& a, const Tensor& b);  ///< same shape and every element equal
+bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
+
+// --- reductions: over all elements, or over `dims` (negative ones count from the end) -------------------------------
+Tensor sum(const Tensor& x);  ///< accumulated in double; int64 for int64 and boolean
+Tensor sum(const Tensor& x, Dims dims, bool keepdim = false);
+Tensor mean(const Tensor& x);
+Tensor mean(const Tensor& x, Dims dims, bool keepdim = false);
+/// sum((x - mean)^2) / (n - 1), or / n with `unbiased = false`; two passes with double accumulators.
+Tensor var(const Tensor& x);
+Tensor var(const Tensor& x, Dims dims, bool unbiased = true, bool keepdim = false);
+Tensor std(const Tensor& x);
+Tensor std(const Tensor& x, Dims dims, bool unbiased = true, bool keepdim = false);
+Tensor max(const Tensor& x);  ///< the gradient is shared evenly among equal maxima, as PyTorch
+Tensor min(const Tensor& x);
+ValuesIndices max(const Tensor& x, std::int64_t dim, bool keepdim = false);  ///< gradient to the index returned
+ValuesIndices min(const Tensor& x, std::int64_t dim, bool keepdim = false);
+Tensor argmax(const Tensor& x);  ///< int64; the first of equal maxima; NaN counts as the largest
+Tensor argmax(const Tensor& x, std::int64_t dim, bool keepdim = false);
+Tensor argmin(const Tensor& x);
+Tensor argmin(const Tensor& x, std::int64_t dim, bool keepdim = false);
+Tensor all(const Tensor& x);
+Tensor all(const Tensor& x, std::int64_t dim, bool keepdim = false);
+Tensor any(const Tensor& x);
+Tensor any(const Tensor& x, std::int64_t dim, bool keepdim = false);
+Tensor logsumexp(const Tensor& x, Dims dims, bool keepdim = false);
+Tensor softmax(const Tensor& x, std::int64_t dim);
+Tensor log_softmax(const Tensor& x, std::int64_t dim);
+
+// --- shape ------------------------------------------------------------------------------------------------------------
+Tensor reshape(const Tensor& x, Shape shape);  ///< one extent may be -1; shares storage
+Tensor view(const Tensor& x, Shape shape);     ///< as reshape
+Tensor flatten(const Tensor& x, std::int64_t start_dim = 0, std::int64_t end_dim = -1);
+Tensor squeeze(const Tensor& x);
+Tensor squeeze(const Tensor& x, std::int64_t dim);
+Tensor unsqueeze(const Tensor& x, std::int64_t dim);
+Tensor transpose(const Tensor& x, std::int64_t dim0, std::int64_t dim1);  ///< copies
+Tensor t(const Tensor& x);                                               ///< of a matrix; vectors stay
+Tensor permute(const Tensor& x, Dims dims);
+Tensor expand(const Tensor& x, Shape shape);  ///< -1 keeps an extent; copies
+Tensor cat(std::span<const Tensor> tensors, std::int64_t dim = 0);
+Tensor cat(std::initializer_list<Tensor> tensors, std::int64_t dim = 0);
+Tensor stack(std::span<const Tensor> tensors, std::int64_t dim = 0);
+Tensor stack(std::initializer_list<Tensor> tensors, std::int64_t dim = 0);
+
+// --- indexing -----------------------------------------------------------------------------------------------------------
+Tensor select(const Tensor& x, std::int64_t dim, std::int64_t index);  ///< x[i] is select(x, 0, i); dim 0 shares storage
+Tensor narrow(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t length);  ///< dim 0 shares storage
+Tensor index_select(const Tensor& x, std::int64_t dim, const Tensor& index);
+Tensor gather(const Tensor& x, std::int64_t dim, const Tensor& index);
+Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value);
+
+// --- products -------------------------------------------------------------------------------------------------------------
+/// Matrix product of 1-D and 2-D tensors of one floating dtype, as PyTorch: (M,K)@(K,N), (M,K)@(K), (K)@(K,N), (K)@(K).
+Tensor matmul(const Tensor& a, const Tensor& b);
+
+// --- fused layers: one node each; nn::functional documents them ----------------------------------------------------------
+/// y = x weight^T + bias. x (…, K), weight (O, K), bias (O) or undefined; y (…, O). Saves x and weight.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+
+// --- copies -------------------------------------------------------------------------------------------------------------
+Tensor clone(const Tensor& x);
+Tensor to(const Tensor& x, Dtype dtype);  ///< x itself when it has that dtype already
+
+}  // namespace gradus

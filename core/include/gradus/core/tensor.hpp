@@ -1,0 +1,250 @@
+// Tensor: a cheap handle to an n-dimensional array that may take part in a graph.
+#pragma once
+
+#include <gradus/core/error.hpp>
+#include <gradus/core/ops.hpp>
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace gradus {
+
+class Tensor;
+struct BackwardOptions;
+
+namespace detail {
+struct TensorImpl;
+class Node;
+void retain(TensorImpl* impl) noexcept;
+void release(TensorImpl* impl) noexcept;
+
+/// A function of one gradient, type-erased without <functional>.
+struct Hook {
+  virtual ~Hook() = default;
+  virtual Tensor operator()(const Tensor& gradient) = 0;
+};
+template <class F>
+struct HookOf;
+}  // namespace detail
+
+/// A multi-dimensional array of one dtype. Copying a Tensor copies the handle: both see the same elements, like two
+/// names of one array in PyTorch. Elements lie contiguous, row-major, aligned to 64 bytes unless the tensor is a part
+/// of another one. A default-constructed Tensor is undefined and fits where "no tensor" does, e.g. no bias.
+class Tensor {
+ public:
+  Tensor() = default;
+  Tensor(const Tensor& other) noexcept : impl_(other.impl_) { detail::retain(impl_); }
+  Tensor(Tensor&& other) noexcept : impl_(std::exchange(other.impl_, nullptr)) {}
+  Tensor& operator=(Tensor other) noexcept {
+    std::swap(impl_, other.impl_);
+    return *this;
+  }
+  ~Tensor() {
+    if (impl_) detail::release(impl_);
+  }
+
+  // --- what it is
+  bool defined() const { return impl_ != nullptr; }
+  const Shape& shape() const;
+  int dim() const { return shape().rank(); }
+  std::int64_t size(std::int64_t dim) const;  ///< Throws IndexError.
+  std::int64_t numel() const;
+  Dtype dtype() const;
+  bool is_same(const Tensor& other) const { return impl_ == other.impl_; }  ///< two handles of one tensor
+  bool shares_storage(const Tensor& other) const;
+  std::uint32_t version() const;  ///< number of in-place writes to the storage
+
+  // --- the elements
+  /// The elements in row-major order. Writing through it is not seen by autograd. Throws TypeError for another dtype.
+  template <Element T>
+  std::span<T> data() {
+    return {static_cast<T*>(data_of(dtype_of<T>)), static_cast<std::size_t>(numel())};
+  }
+  template <Element T>
+  std::span<const T> data() const {
+    return {static_cast<const T*>(data_of(dtype_of<T>)), static_cast<std::size_t>(numel())};
+  }
+  /// The only element, converted to T. Throws ValueError unless there is exactly one.
+  template <class T = double>
+    requires std::is_arithmetic_v<T>
+  T item() const {
+    if constexpr (std::is_integral_v<T>) {
+      return static_cast<T>(item_int64());
+    } else {
+      return static_cast<T>(item_double());
+    }
+  }
+
+  // --- autograd
+  bool requires_grad() const;
+  bool is_leaf() const;
+  /// Throws RuntimeError for a dtype that is not floating and for a computed tensor (PyTorch's texts).
+  Tensor& requires_grad_(bool requires_grad = true);
+  Tensor grad() const;           ///< the accumulated gradient, undefined when there is none yet
+  void set_grad(Tensor gradient);  ///< undefined clears it. Throws RuntimeError unless shape and dtype are this tensor's.
+  std::string grad_fn() const;   ///< name of the operation that computed it, e.g. "MulBackward0"; empty for a leaf
+  Tensor detach() const;         ///< same storage, outside the graph
+  Tensor& retain_grad();         ///< keep the gradient of a computed tensor in grad()
+  void backward() const;
+  void backward(const BackwardOptions& options) const;  ///< see autograd.hpp
+  /// Calls `f(gradient)` when the gradient of this tensor is known; what it returns, if defined, replaces the gradient.
+  /// `f` may return nothing. Throws RuntimeError when the tensor does not require a gradient.
+  template <class F>
+  void register_hook(F f) {
+    add_hook(std::make_unique<detail::HookOf<F>>(std::move(f)));
+  }
+
+  // --- operations as methods; see ops.hpp
+  Tensor operator[](std::int64_t index) const { return gradus::select(*this, 0, index); }
+  Tensor operator-() const { return gradus::neg(*this); }
+  Tensor abs() const { return gradus::abs(*this); }
+  Tensor square() const { return gradus::square(*this); }
+  Tensor sqrt() const { return gradus::sqrt(*this); }
+  Tensor rsqrt() const { return gradus::rsqrt(*this); }
+  Tensor exp() const { return gradus::exp(*this); }
+  Tensor log() const { return gradus::log(*this); }
+  Tensor tanh() const { return gradus::tanh(*this); }
+  Tensor sigmoid() const { return gradus::sigmoid(*this); }
+  Tensor relu() const { return gradus::relu(*this); }
+  Tensor pow(Scalar exponent) const { return gradus::pow(*this, exponent); }
+  Tensor clamp(std::optional<Scalar> min, std::optional<Scalar> max = std::nullopt) const {
+    return gradus::clamp(*this, min, max);
+  }
+
+  Tensor sum() const { return gradus::sum(*this); }
+  Tensor sum(Dims dims, bool keepdim = false) const { return gradus::sum(*this, dims, keepdim); }
+  Tensor mean() const { return gradus::mean(*this); }
+  Tensor mean(Dims dims, bool keepdim = false) const { return gradus::mean(*this, dims, keepdim); }
+  Tensor var() const { return gradus::var(*this); }
+  Tensor var(Dims dims, bool unbiased = true, bool keepdim = false) const {
+    return gradus::var(*this, dims, unbiased, keepdim);
+  }
+  Tensor std() const { return gradus::std(*this); }
+  Tensor std(Dims dims, bool unbiased = true, bool keepdim = false) const {
+    return gradus::std(*this, dims, unbiased, keepdim);
+  }
+  Tensor max() const { return gradus::max(*this); }
+  Tensor min() const { return gradus::min(*this); }
+  ValuesIndices max(std::int64_t dim, bool keepdim = false) const;
+  ValuesIndices min(std::int64_t dim, bool keepdim = false) const;
+  Tensor argmax() const { return gradus::argmax(*this); }
+  Tensor argmax(std::int64_t dim, bool keepdim = false) const { return gradus::argmax(*this, dim, keepdim); }
+  Tensor argmin() const { return gradus::argmin(*this); }
+  Tensor argmin(std::int64_t dim, bool keepdim = false) const { return gradus::argmin(*this, dim, keepdim); }
+  Tensor all() const { return gradus::all(*this); }
+  Tensor any() const { return gradus::any(*this); }
+  Tensor softmax(std::int64_t dim) const { return gradus::softmax(*this, dim); }
+  Tensor log_softmax(std::int64_t dim) const { return gradus::log_softmax(*this, dim); }
+  Tensor logsumexp(Dims dims, bool keepdim = false) const { return gradus::logsumexp(*this, dims, keepdim); }
+
+  Tensor reshape(Shape shape) const { return gradus::reshape(*this, shape); }
+  Tensor view(Shape shape) const { return gradus::view(*this, shape); }
+  Tensor flatten(std::int64_t start_dim = 0, std::int64_t end_dim = -1) const {
+    return gradus::flatten(*this, start_dim, end_dim);
+  }
+  Tensor squeeze() const { return gradus::squeeze(*this); }
+  Tensor squeeze(std::int64_t dim) const { return gradus::squeeze(*this, dim); }
+  Tensor unsqueeze(std::int64_t dim) const { return gradus::unsqueeze(*this, dim); }
+  Tensor transpose(std::int64_t dim0, std::int64_t dim1) const { return gradus::transpose(*this, dim0, dim1); }
+  Tensor t() const { return gradus::t(*this); }
+  Tensor permute(Dims dims) const { return gradus::permute(*this, dims); }
+  Tensor expand(Shape shape) const { return gradus::expand(*this, shape); }
+  Tensor select(std::int64_t dim, std::int64_t index) const { return gradus::select(*this, dim, index); }
+  Tensor narrow(std::int64_t dim, std::int64_t start, std::int64_t length) const {
+    return gradus::narrow(*this, dim, start, length);
+  }
+  Tensor index_select(std::int64_t dim, const Tensor& index) const { return gradus::index_select(*this, dim, index); }
+  Tensor gather(std::int64_t dim, const Tensor& index) const { return gradus::gather(*this, dim, index); }
+  Tensor masked_fill(const Tensor& mask, Scalar value) const { return gradus::masked_fill(*this, mask, value); }
+  Tensor matmul(const Tensor& other) const { return gradus::matmul(*this, other); }
+  Tensor clone() const { return gradus::clone(*this); }
+  Tensor to(Dtype dtype) const { return gradus::to(*this, dtype); }
+
+  // --- in place. Refused, with PyTorch's texts, for a leaf that requires a gradient (unless under NoGradGuard), for a
+  // result that does not fit this shape or dtype, and for a view inside a graph. Each counts as one version.
+  Tensor& add_(const Tensor& other, Scalar alpha = 1);  ///< this += alpha * other
+  Tensor& sub_(const Tensor& other, Scalar alpha = 1);
+  Tensor& mul_(const Tensor& other);
+  Tensor& div_(const Tensor& other);
+  Tensor& add_(Scalar other);
+  Tensor& sub_(Scalar other);
+  Tensor& mul_(Scalar other);
+  Tensor& div_(Scalar other);
+  Tensor& zero_();
+  Tensor& fill_(Scalar value);
+  Tensor& copy_(const Tensor& source);  ///< broadcasts and converts
+
+ private:
+  friend struct detail::TensorImpl;
+  friend detail::TensorImpl* impl_of(const Tensor& x) noexcept;
+  friend Tensor adopt(detail::TensorImpl* impl) noexcept;
+  void* data_of(Dtype dtype) const;
+  double item_double() const;
+  std::int64_t item_int64() const;
+  void add_hook(std::unique_ptr<detail::Hook> hook);
+
+  detail::TensorImpl* impl_ = nullptr;
+};
+
+/// What a maximum or minimum along a dimension returns.
+struct ValuesIndices {
+  Tensor values;
+  Tensor indices;  ///< int64
+};
+
+inline ValuesIndices Tensor::max(std::int64_t dim, bool keepdim) const { return gradus::max(*this, dim, keepdim); }
+inline ValuesIndices Tensor::min(std::int64_t dim, bool keepdim) const { return gradus::min(*this, dim, keepdim); }
+
+template <class F>
+struct detail::HookOf final : detail::Hook {
+  explicit HookOf(F f) : function(std::move(f)) {}
+  Tensor operator()(const Tensor& gradient) override {
+    if constexpr (std::is_void_v<decltype(function(gradient))>) {
+      function(gradient);
+      return Tensor();
+    } else {
+      return function(gradient);
+    }
+  }
+  F function;
+};
+
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
+inline Tensor operator+(const Tensor& a, Scalar b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, Scalar b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, Scalar b) { return mul(a, b); }
+inline Tensor operator/(const Tensor& a, Scalar b) { return div(a, b); }
+inline Tensor operator+(Scalar a, const Tensor& b) { return add(b, a); }
+inline Tensor operator-(Scalar a, const Tensor& b) { return rsub(a, b); }
+inline Tensor operator*(Scalar a, const Tensor& b) { return mul(b, a); }
+inline Tensor operator/(Scalar a, const Tensor& b) { return rdiv(a, b); }
+inline Tensor& operator+=(Tensor& a, const Tensor& b) { return a.add_(b); }
+inline Tensor& operator-=(Tensor& a, const Tensor& b) { return a.sub_(b); }
+inline Tensor& operator*=(Tensor& a, const Tensor& b) { return a.mul_(b); }
+inline Tensor& operator/=(Tensor& a, const Tensor& b) { return a.div_(b); }
+inline Tensor& operator+=(Tensor& a, Scalar b) { return a.add_(b); }
+inline Tensor& operator-=(Tensor& a, Scalar b) { return a.sub_(b); }
+inline Tensor& operator*=(Tensor& a, Scalar b) { return a.mul_(b); }
+inline Tensor& operator/=(Tensor& a, Scalar b) { return a.div_(b); }
+
+Tensor operator==(const Tensor& a, const Tensor& b);
+Tensor operator!=(const Tensor& a, const Tensor& b);
+Tensor operator<(const Tensor& a, const Tensor& b);
+Tensor operator<=(const Tensor& a, const Tensor& b);
+Tensor operator>(const Tensor& a, const Tensor& b);
+Tensor operator>=(const Tensor& a, const Tensor& b);
+Tensor operator==(const Tensor& a, Scalar b);
+Tensor operator!=(const Tensor& a, Scalar b);
+Tensor operator<(const Tensor& a, Scalar b);
+Tensor operator<=(const Tensor& a, Scalar b);
+Tensor operator>(const Tensor& a, Scalar b);
+Tensor operator>=(const Tensor& a, Scalar b);
+
+}  // namespace gradus
+
+#include <gradus/core/create.hpp>

@@ -1,0 +1,222 @@
+// The backward pass. It knows no operation by name: it collects the nodes behind the outputs, orders them, and hands each
+// its gradient.
+#include "autograd/engine.hpp"
+
+#include "autograd/record.hpp"
+#include "message.hpp"
+
+#include <algorithm>
+
+namespace gradus {
+namespace detail {
+namespace {
+
+thread_local Node* running = nullptr;
+
+/// The nodes behind some outputs, each before those of its inputs. What a pass leaves in them is cleared at the end, also
+/// when it ends in an exception.
+class Order {
+ public:
+  explicit Order(std::span<const Ref<Node>> roots) {
+    nodes_.swap(spare());
+    static std::atomic<std::uint64_t> passes{0};
+    pass_ = passes.fetch_add(1, std::memory_order_relaxed) + 1;
+    for (const Ref<Node>& root : roots) visit(root.get());
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      for (const Ref<Node>& input : nodes_[i]->inputs()) visit(input.get());
+    }
+    // Descending numbers are a topological order: see Node::sequence.
+    std::sort(nodes_.begin(), nodes_.end(), [](const Node* a, const Node* b) { return a->sequence > b->sequence; });
+  }
+  ~Order() {
+    for (Node* node : nodes_) node->gradient = Tensor();
+    nodes_.clear();
+    nodes_.swap(spare());
+  }
+  Order(const Order&) = delete;
+  Order& operator=(const Order&) = delete;
+
+  std::span<Node* const> nodes() const { return nodes_; }
+  bool contains(const Node* node) const { return node && node->visited_by == pass_; }
+
+ private:
+  void visit(Node* node) {
+    if (!node || contains(node)) return;
+    node->visited_by = pass_;
+    node->needed = true;
+    nodes_.push_back(node);
+  }
+  static std::vector<Node*>& spare() {  // capacity for the next pass
+    thread_local std::vector<Node*> nodes;
+    return nodes;
+  }
+
+  std::vector<Node*> nodes_;
+  std::uint64_t pass_;
+};
+
+void accumulate(Tensor& sum, Tensor&& part) {
+  if (!sum.defined()) {
+    sum = std::move(part);
+  } else if (!grad_enabled() && owned_alone(sum)) {
+    sum.add_(part);
+  } else {
+    sum = sum + part;
+  }
+}
+
+void run_hooks(Extra& extra, Tensor& dy) {
+  for (const auto& hook : extra.hooks) {
+    Tensor replaced = (*hook)(dy);
+    if (replaced.defined()) dy = std::move(replaced);
+  }
+  if (extra.retains_grad) extra.retained_grad = extra.retained_grad.defined() ? extra.retained_grad + dy : dy;
+}
+
+void run_node(Node& node, const Tensor& dy, bool keep_graph) {
+  if (node.freed) {
+    throw RuntimeError(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+        "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+        "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+        "saved tensors after calling backward.\nin gradus: backward({.retain_graph = true}) the first time");
+  }
+  const std::span<Ref<Node>> inputs = node.inputs();
+  constexpr std::size_t usual = 4;
+  std::array<Tensor, usual> few;
+  std::vector<Tensor> many(inputs.size() > usual ? inputs.size() : 0);
+  const std::span<Tensor> dx = many.empty() ? std::span<Tensor>(few).first(inputs.size()) : std::span<Tensor>(many);
+
+  Gradients gradients(dx, inputs);
+  Node* const outer = std::exchange(running, &node);
+  struct Restore {
+    Node* outer;
+    ~Restore() { running = outer; }
+  } restore{outer};
+  node.backward(dy, gradients);
+  if (!keep_graph) node.freed = node.free_saved();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (dx[i].defined() && gradients.needs(i)) accumulate(inputs[i]->gradient, std::move(dx[i]));
+  }
+}
+
+/// Marks the nodes on a path to one of `targets`; the others need not run.
+void mark_needed(const Order& order, std::span<const Ref<Node>> targets) {
+  for (Node* node : order.nodes()) node->needed = false;
+  for (const Ref<Node>& target : targets) target->needed = true;
+  const auto nodes = order.nodes();
+  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
+    for (const Ref<Node>& input : (*node)->inputs()) (*node)->needed |= input && input->needed;
+  }
+}
+
+void seed(const Tensor& y, const Tensor& gradient, Node& root, std::size_t position) {
+  if (!gradient.defined()) {
+    if (y.numel() != 1) {
+      throw RuntimeError(message("grad can be implicitly created only for scalar outputs\nthis output has the shape ",
+                                 y.shape(), ": reduce it, or give its gradient: backward({.gradient = …})"));
+    }
+    return accumulate(root.gradient, ones_like(y));
+  }
+  if (gradient.shape() != y.shape()) {
+    throw RuntimeError(message("Mismatch in shape: grad_output[", position, "] has a shape of ",
+                               torch_size(gradient.shape()), " and output[", position, "] has a shape of ",
+                               torch_size(y.shape()), "."));
+  }
+  accumulate(root.gradient, gradient.to(y.dtype()));
+}
+
+std::vector<Ref<Node>> roots_of(std::span<const Tensor> outputs) {
+  std::vector<Ref<Node>> roots;
+  roots.reserve(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].requires_grad()) {
+      throw RuntimeError(message("element ", i, " of tensors does not require grad and does not have a grad_fn"));
+    }
+    roots.push_back(edge(outputs[i]));
+  }
+  return roots;
+}
+
+class GradMode {
+ public:
+  explicit GradMode(bool recording) {
+    if (recording) {
+      on_.emplace();
+    } else {
+      off_.emplace();
+    }
+  }
+
+ private:
+  std::optional<EnableGradGuard> on_;
+  std::optional<NoGradGuard> off_;
+};
+
+void seed_all(std::span<const Tensor> outputs, const std::vector<Tensor>& gradients, std::span<const Ref<Node>> roots) {
+  if (!gradients.empty() && gradients.size() != outputs.size()) {
+    throw RuntimeError(message("got ", outputs.size(), " tensors and ", gradients.size(), " gradients"));
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    seed(outputs[i], gradients.empty() ? Tensor() : gradients[i], *roots[i], i);
+  }
+}
+
+}  // namespace
+
+Node* current_node() noexcept { return running; }
+
+}  // namespace detail
+
+using detail::message;
+using detail::Node;
+using detail::Order;
+using detail::Ref;
+
+void backward(const std::vector<Tensor>& outputs, const GradOptions& options) {
+  const std::vector<Ref<Node>> roots = detail::roots_of(outputs);
+  const detail::GradMode mode(options.create_graph);
+  const Order order(roots);
+  detail::seed_all(outputs, options.grad_outputs, roots);
+  for (Node* node : order.nodes()) {
+    Tensor dy = std::move(node->gradient);
+    if (!dy.defined()) continue;
+    if (node->extra) detail::run_hooks(*node->extra, dy);
+    detail::run_node(*node, dy, options.retain_graph.value_or(options.create_graph));
+  }
+}
+
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const GradOptions& options) {
+  const std::vector<Ref<Node>> roots = detail::roots_of(outputs);
+  std::vector<Ref<Node>> targets;
+  for (const Tensor& x : inputs) {
+    if (!x.requires_grad()) throw RuntimeError("One of the differentiated Tensors does not require grad");
+    targets.push_back(detail::edge(x));
+  }
+  const detail::GradMode mode(options.create_graph);
+  const Order order(roots);
+  detail::mark_needed(order, targets);
+  detail::seed_all(outputs, options.grad_outputs, roots);
+
+  std::vector<Tensor> results(inputs.size());
+  for (Node* node : order.nodes()) {
+    Tensor dy = std::move(node->gradient);
+    if (!dy.defined() || !node->needed) continue;
+    if (node->extra) detail::run_hooks(*node->extra, dy);
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      if (targets[i].get() == node) results[i] = dy;
+    }
+    if (!node->leaf()) detail::run_node(*node, dy, options.retain_graph.value_or(options.create_graph));
+  }
+  for (const Tensor& gradient : results) {
+    if (!gradient.defined() && !options.allow_unused) {
+      throw RuntimeError(
+          "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
+          "the desired behavior.");
+    }
+  }
+  return results;
+}
+
+}  // namespace gradus

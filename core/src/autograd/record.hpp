@@ -1,0 +1,71 @@
+// What an operation uses to enter the graph:
+//
+//   Tensor exp(const Tensor& x) {
+//     Tensor y = …;
+//     if (tracks(x)) {
+//       record(y, "ExpBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * y.get(); });
+//     }
+//     return y;
+//   }
+#pragma once
+
+#include "autograd/node.hpp"
+
+#include <gradus/core/autograd.hpp>
+
+namespace gradus::detail {
+
+/// Whether an operation on these tensors has to be recorded.
+template <class... Tensors>
+bool tracks(const Tensors&... inputs) {
+  return ((inputs.defined() && impl_of(inputs)->tracked()) || ...) && grad_enabled();
+}
+
+/// A tensor kept for backward. `get` throws RuntimeError when it was written to in the meantime.
+class Saved {
+ public:
+  Saved() = default;
+  explicit Saved(const Tensor& input);
+  static Saved result(const Tensor& y);  // the output of the node itself: kept without its place in the graph
+  Tensor get() const;
+
+ private:
+  Tensor tensor_;
+  std::uint32_t version_ = 0;
+  bool is_result_ = false;
+};
+
+/// The node behind a tensor: the one that computed it, or a leaf's accumulator; null when no gradient is wanted.
+Ref<Node> edge(const Tensor& x);
+
+/// An input on its way into the graph. With `shape`, the input was broadcast to it: its gradient will be summed back.
+class Input {
+ public:
+  Input(const Tensor& x) : node(edge_or_null(x)) {}
+  Input(const Tensor& x, const Shape& shape);
+  mutable Ref<Node> node;
+
+ private:
+  static Ref<Node> edge_or_null(const Tensor& x) { return x.defined() ? edge(x) : Ref<Node>(); }
+};
+
+void set_history(const Tensor& y, Ref<Node> node);
+
+/// Makes `backward` the derivative of y with respect to the inputs.
+template <std::size_t N, class F>
+void record(const Tensor& y, const char* name, const Input (&inputs)[N], F backward) {
+  std::array<Ref<Node>, N> nodes;
+  for (std::size_t i = 0; i < N; ++i) nodes[i] = std::move(inputs[i].node);
+  set_history(y, Ref<Node>(new FunctionNode<F, N>(name, std::move(nodes), std::move(backward))));
+}
+template <class F>
+void record(const Tensor& y, const char* name, std::span<const Tensor> inputs, F backward) {
+  std::vector<Ref<Node>> nodes;
+  for (const Tensor& x : inputs) nodes.push_back(edge(x));
+  set_history(y, Ref<Node>(new VariadicNode<F>(name, std::move(nodes), std::move(backward))));
+}
+
+/// The sum of x over the dimensions in which `shape` was broadcast: the adjoint of broadcasting.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+
+}  // namespace gradus::detail

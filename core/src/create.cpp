@@ -1,0 +1,147 @@
+#include "tensor_impl.hpp"
+#include "message.hpp"
+
+#include <gradus/core/create.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+/// Extents along the first element of every level; each list must repeat them.
+void find_shape(std::span<const Nested> list, Shape& shape) {
+  shape.push_back(static_cast<std::int64_t>(list.size()));
+  if (!list.empty() && list.front().is_list()) find_shape(list.front().list(), shape);
+}
+
+Dtype find_dtype(std::span<const Nested> list, Dtype dtype) {
+  for (const Nested& item : list) dtype = item.is_list() ? find_dtype(item.list(), dtype) : promote(dtype, item.number().kind());
+  return dtype;
+}
+
+bool has_numbers(std::span<const Nested> list) {
+  return std::any_of(list.begin(), list.end(), [](const Nested& i) { return !i.is_list() || has_numbers(i.list()); });
+}
+
+template <class T>
+T* flatten_into(T* to, std::span<const Nested> list, const Shape& shape, int dim) {
+  if (static_cast<std::int64_t>(list.size()) != shape[dim]) {
+    throw ValueError(message("expected sequence of length ", shape[dim], " at dim ", dim, " (got ", list.size(), ")"));
+  }
+  for (const Nested& item : list) {
+    if (item.is_list() != (dim + 1 < shape.rank())) {
+      throw ValueError(message("tensor: numbers and lists are mixed at dim ", dim + 1, "\nevery list of one level holds either"));
+    }
+    if (item.is_list()) {
+      to = flatten_into(to, item.list(), shape, dim + 1);
+    } else {
+      *to++ = item.number().to<T>();
+    }
+  }
+  return to;
+}
+
+}  // namespace
+
+Tensor tensor(std::initializer_list<Nested> values, std::optional<Dtype> dtype) {
+  const std::span<const Nested> list(values.begin(), values.size());
+  Shape shape;
+  find_shape(list, shape);
+  Tensor x = make_tensor(shape, dtype.value_or(has_numbers(list) ? find_dtype(list, boolean) : float32));
+  visit(x.dtype(), [&]<class T>(T*) { flatten_into(elements<T>(x), list, shape, 0); });
+  return x;
+}
+
+Tensor tensor(const Nested& values, std::optional<Dtype> dtype) {
+  if (values.is_list()) throw ValueError("tensor: a list inside a variable; write the list in the call");
+  return full({}, values.number(), dtype);
+}
+
+template <Element T>
+Tensor from_span(std::span<const T> values, const Shape& shape) {
+  if (static_cast<std::int64_t>(values.size()) != numel(shape)) {
+    throw RuntimeError(message("shape '", shape, "' is invalid for input of size ", values.size()));
+  }
+  Tensor x = make_tensor(shape, dtype_of<T>);
+  std::copy(values.begin(), values.end(), elements<T>(x));
+  return x;
+}
+template Tensor from_span(std::span<const bool>, const Shape&);
+template Tensor from_span(std::span<const std::int64_t>, const Shape&);
+template Tensor from_span(std::span<const float>, const Shape&);
+template Tensor from_span(std::span<const double>, const Shape&);
+
+Tensor empty(const Shape& shape, Dtype dtype) { return make_tensor(shape, dtype); }
+
+Tensor zeros(const Shape& shape, Dtype dtype) {
+  Tensor x = make_tensor(shape, dtype);
+  if (x.numel() > 0) std::memset(impl_of(x)->elements, 0, static_cast<std::size_t>(x.numel()) * item_size(dtype));
+  return x;
+}
+
+Tensor ones(const Shape& shape, Dtype dtype) { return full(shape, 1, dtype); }
+
+Tensor full(const Shape& shape, Scalar value, std::optional<Dtype> dtype) {
+  Tensor x = make_tensor(shape, dtype.value_or(value.kind()));
+  visit(x.dtype(), [&]<class T>(T*) { std::fill_n(elements<T>(x), x.numel(), value.to<T>()); });
+  return x;
+}
+
+Tensor eye(std::int64_t n, Dtype dtype) {
+  Tensor x = zeros({n, n}, dtype);
+  visit(dtype, [&]<class T>(T*) {
+    for (std::int64_t i = 0; i < n; ++i) elements<T>(x)[i * n + i] = T{1};
+  });
+  return x;
+}
+
+Tensor empty_like(const Tensor& x) { return make_tensor(x.shape(), x.dtype()); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
+Tensor ones_like(const Tensor& x) { return full(x.shape(), 1, x.dtype()); }
+Tensor full_like(const Tensor& x, Scalar value) { return full(x.shape(), value, x.dtype()); }
+
+Tensor arange(Scalar end) { return arange(0, end); }
+
+Tensor arange(Scalar start, Scalar end, Scalar step, std::optional<Dtype> dtype) {
+  const double first = start.to<double>(), last = end.to<double>(), pace = step.to<double>();
+  if (pace == 0) throw RuntimeError("step must be nonzero");
+  if (!std::isfinite(first) || !std::isfinite(last)) {
+    throw RuntimeError(message("unsupported range: ", std::to_string(first), " -> ", std::to_string(last)));
+  }
+  if ((pace > 0) == (last < first) && last != first) {
+    throw RuntimeError("upper bound and larger bound inconsistent with step sign");
+  }
+  const Dtype kind = promote(promote(start.kind(), end.kind()), promote(step.kind(), int64));
+  const std::int64_t count = static_cast<std::int64_t>(std::ceil((last - first) / pace));
+  Tensor x = make_tensor(count, dtype.value_or(kind));
+  visit(x.dtype(), [&]<class T>(T*) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (is_floating(kind)) {
+        elements<T>(x)[i] = static_cast<T>(first + pace * static_cast<double>(i));
+      } else {
+        elements<T>(x)[i] = static_cast<T>(start.to<std::int64_t>() + step.to<std::int64_t>() * i);
+      }
+    }
+  });
+  return x;
+}
+
+Tensor linspace(double start, double end, std::int64_t steps, Dtype dtype) {
+  if (steps < 0) throw RuntimeError("number of steps must be non-negative");
+  Tensor x = make_tensor(steps, dtype);
+  const double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
+  visit(dtype, [&]<class T>(T*) {
+    for (std::int64_t i = 0; i < steps; ++i) {  // from both ends, so that the last one is exact
+      elements<T>(x)[i] = static_cast<T>(2 * i < steps ? start + step * static_cast<double>(i)
+                                                       : end - step * static_cast<double>(steps - 1 - i));
+    }
+  });
+  return x;
+}
+
+}  // namespace gradus

@@ -1,0 +1,150 @@
+// Writing into a tensor. Inside a graph, an in-place operation is the ordinary one whose result then moves into the
+// tensor: y.mul_(x) makes y the result of y * x.
+#include "ops/elementwise.hpp"
+
+#include <algorithm>
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+/// Refuses what must not be written to; `sources` are what the new elements are computed from.
+template <class... Sources>
+void check_writable(const Tensor& x, const Sources&... sources) {
+  const TensorImpl& impl = *impl_of(x);
+  if (!grad_enabled()) return;
+  if (impl.requires_grad) {
+    throw RuntimeError(
+        "a leaf Variable that requires grad is being used in an in-place operation.\n"
+        "to change it outside the graph, as an optimiser does, write under a NoGradGuard");
+  }
+  if (impl.is_view && tracks(x, sources...)) {
+    throw RuntimeError(
+        "a view of a tensor that takes part in a graph is being used in an in-place operation.\n"
+        "write under a NoGradGuard, or build the new tensor with where, cat or index operations");
+  }
+}
+
+void check_result(const Tensor& x, const Tensor& result) {
+  if (result.shape() != x.shape()) {
+    throw RuntimeError(
+        message("output with shape ", x.shape(), " doesn't match the broadcast shape ", result.shape()));
+  }
+  if (is_floating(result.dtype()) && !is_floating(x.dtype())) {
+    throw RuntimeError(message("result type ", type_name(result.dtype()), " can't be cast to the desired output type ",
+                               type_name(x.dtype()), "\nconvert first: x = x.to(", result.dtype(), ")"));
+  }
+}
+
+/// Moves the elements of `result`, and its place in the graph, into x.
+Tensor& become(Tensor& x, const Tensor& result_) {
+  check_result(x, result_);
+  const Tensor result = result_.to(x.dtype());
+  visit(x.dtype(), [&]<class T>(T*) { std::copy_n(elements<T>(result), x.numel(), elements<T>(x)); });
+  bump_version(x);
+  if (impl_of(result)->grad_fn) {
+    set_history(x, impl_of(result)->grad_fn);
+    impl_of(x)->extra = {};
+  }
+  return x;
+}
+
+/// x[i] = f(x[i], b[i]) without a detour, where nothing needs recording and both have one shape and dtype.
+template <class F>
+bool write_directly(Tensor& x, const Tensor& b, F f) {
+  if (tracks(x, b) || x.dtype() != b.dtype() || x.shape() != b.shape()) return false;
+  visit(x.dtype(), [&]<class T>(T*) {
+    T* to = elements<T>(x);
+    const T* from = elements<T>(b);
+    for (std::int64_t i = 0, n = x.numel(); i < n; ++i) to[i] = static_cast<T>(f(to[i], from[i]));
+  });
+  bump_version(x);
+  return true;
+}
+
+bool is_one(Scalar alpha) { return alpha.to<double>() == 1; }
+
+}  // namespace
+
+Tensor& Tensor::add_(const Tensor& other, Scalar alpha) {
+  check_writable(*this, other);
+  if (is_one(alpha)) {
+    if (write_directly(*this, other, [](auto p, auto q) { return p + q; })) return *this;
+    return become(*this, add(*this, other));
+  }
+  return become(*this, add(*this, mul(other, alpha)));
+}
+
+Tensor& Tensor::sub_(const Tensor& other, Scalar alpha) {
+  check_writable(*this, other);
+  return become(*this, sub(*this, is_one(alpha) ? other : mul(other, alpha)));
+}
+
+Tensor& Tensor::mul_(const Tensor& other) {
+  check_writable(*this, other);
+  if (write_directly(*this, other, [](auto p, auto q) { return p * q; })) return *this;
+  return become(*this, mul(*this, other));
+}
+
+Tensor& Tensor::div_(const Tensor& other) {
+  check_writable(*this, other);
+  return become(*this, div(*this, other));
+}
+
+Tensor& Tensor::add_(Scalar other) {
+  check_writable(*this);
+  return become(*this, add(*this, other));
+}
+
+Tensor& Tensor::sub_(Scalar other) {
+  check_writable(*this);
+  return become(*this, sub(*this, other));
+}
+
+Tensor& Tensor::mul_(Scalar other) {
+  check_writable(*this);
+  return become(*this, mul(*this, other));
+}
+
+Tensor& Tensor::div_(Scalar other) {
+  check_writable(*this);
+  return become(*this, div(*this, other));
+}
+
+Tensor& Tensor::zero_() { return fill_(0); }
+
+Tensor& Tensor::fill_(Scalar value) {
+  check_writable(*this);
+  visit(dtype(), [&]<class T>(T*) { std::fill_n(elements<T>(*this), numel(), value.to<T>()); });
+  bump_version(*this);
+  if (tracks(*this)) {
+    record(*this, value.to<double>() == 0 ? "ZeroBackward0" : "FillBackward0", {*this},
+           [](const Tensor&, Gradients&) {});  // what was there before no longer matters
+  }
+  return *this;
+}
+
+Tensor& Tensor::copy_(const Tensor& source) {
+  check_writable(*this, source);
+  if (source.is_same(*this)) return *this;
+  if (broadcast_shapes(shape(), source.shape()) != shape()) {
+    throw RuntimeError(message("output with shape ", shape(), " doesn't match the broadcast shape ",
+                               broadcast_shapes(shape(), source.shape())));
+  }
+  const bool recorded = tracks(source) || tracks(*this);
+  {
+    const NoGradGuard no_grad;
+    const Tensor values = source.to(dtype()).expand(shape());
+    visit(dtype(), [&]<class T>(T*) { std::copy_n(elements<T>(values), numel(), elements<T>(*this)); });
+  }
+  bump_version(*this);
+  if (recorded) {
+    record(*this, "CopyBackwards", {Input(source, shape())},
+           [dtype = source.dtype()](const Tensor& dy, Gradients& dx) { dx[0] = dy.to(dtype); });
+  }
+  return *this;
+}
+
+}  // namespace gradus

@@ -1,0 +1,38 @@
+// Texts of errors.
+#pragma once
+
+#include <gradus/core/dtype.hpp>
+#include <gradus/core/shape.hpp>
+
+#include <concepts>
+#include <string>
+#include <string_view>
+
+namespace gradus::detail {
+
+inline void append(std::string& text, std::string_view part) { text += part; }
+inline void append(std::string& text, const Shape& shape) { text += to_string(shape); }
+inline void append(std::string& text, Dtype dtype) { text += to_string(dtype); }
+template <std::integral T>
+void append(std::string& text, T number) {
+  text += std::to_string(number);
+}
+
+/// The parts one after the other.
+template <class... Parts>
+std::string message(const Parts&... parts) {
+  std::string text;
+  (append(text, parts), ...);
+  return text;
+}
+
+/// "torch.Size([2, 3])", as PyTorch writes a shape in some of its messages.
+inline std::string torch_size(const Shape& shape) { return message("torch.Size(", shape, ")"); }
+
+/// "Float", "Long", …: PyTorch's other names of the dtypes.
+inline std::string_view type_name(Dtype dtype) {
+  constexpr std::string_view names[] = {"Bool", "Long", "Float", "Double"};
+  return names[static_cast<int>(dtype)];
+}
+
+}  // namespace gradus::detail

@@ -1,0 +1,213 @@
+// add, sub, mul, div, pow, maximum, minimum: each with its derivative. A broadcast operand enters the graph through
+// Input(x, y.shape()), which sums its gradient back to its shape.
+#include "ops/elementwise.hpp"
+
+#include <cmath>
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+/// f over two tensors in the dtype they meet in.
+template <class F>
+Tensor zip_promoted(const Tensor& a, const Tensor& b, F f) {
+  return visit(a.dtype(), [&]<class T>(T*) {
+    return zip<T, T>(a, b, [f](T p, T q) { return static_cast<T>(f(p, q)); });
+  });
+}
+
+/// f(x, s) in the dtype that x and the number meet in.
+template <class F>
+Tensor map_scalar(const Tensor& x, Scalar scalar, F f) {
+  const Dtype dtype = promote(x.dtype(), scalar.kind());
+  return visit(dtype, [&]<class T>(T*) {
+    return map<T, T>(x.to(dtype), [f, s = scalar.to<T>()](T p) { return static_cast<T>(f(p, s)); });
+  });
+}
+
+struct Operands {
+  Operands(const Tensor& x, const Tensor& y) : Operands(x, y, result_type(x, y)) {}
+  Operands(const Tensor& x, const Tensor& y, Dtype dtype) : a(x.to(dtype)), b(y.to(dtype)) {}
+  Tensor a, b;
+};
+
+template <class T>
+T power(T base, T exponent) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (exponent == 2) return base * base;
+    return std::pow(base, exponent);
+  } else {
+    T result = 1;
+    for (auto e = static_cast<std::int64_t>(exponent); e > 0; --e) result = static_cast<T>(result * base);
+    return result;
+  }
+}
+
+void refuse_negative_integer_power(const Tensor& exponent) {
+  if (!is_floating(exponent.dtype()) && exponent.numel() > 0 && exponent.min().item<std::int64_t>() < 0) {
+    throw RuntimeError("Integers to negative integer powers are not allowed.");
+  }
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a_, const Tensor& b_) {
+  const auto [a, b] = Operands(a_, b_);
+  Tensor y = zip_promoted(a, b, [](auto p, auto q) { return p + q; });
+  if (tracks(a, b)) {
+    record(y, "AddBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, Gradients& dx) {
+      dx[0] = dy;
+      dx[1] = dy;
+    });
+  }
+  return y;
+}
+
+Tensor sub(const Tensor& a_, const Tensor& b_) {
+  if (a_.dtype() == boolean && b_.dtype() == boolean) {
+    throw RuntimeError(
+        "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+        "instead.\nin gradus: a != b");
+  }
+  const auto [a, b] = Operands(a_, b_);
+  Tensor y = zip_promoted(a, b, [](auto p, auto q) { return p - q; });
+  if (tracks(a, b)) {
+    record(y, "SubBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, Gradients& dx) {
+      dx[0] = dy;
+      if (dx.needs(1)) dx[1] = -dy;
+    });
+  }
+  return y;
+}
+
+Tensor mul(const Tensor& a_, const Tensor& b_) {
+  const auto [a, b] = Operands(a_, b_);
+  Tensor y = zip_promoted(a, b, [](auto p, auto q) { return p * q; });
+  if (tracks(a, b)) {
+    record(y, "MulBackward0", {Input(a, y.shape()), Input(b, y.shape())},
+           [a = Saved(tracks(b) ? a : Tensor()), b = Saved(tracks(a) ? b : Tensor())](const Tensor& dy, Gradients& dx) {
+             if (dx.needs(0)) dx[0] = dy * b.get();
+             if (dx.needs(1)) dx[1] = dy * a.get();
+           });
+  }
+  return y;
+}
+
+Tensor div(const Tensor& a_, const Tensor& b_) {
+  const Dtype met = result_type(a_, b_);
+  const auto [a, b] = Operands(a_, b_, is_floating(met) ? met : float32);
+  Tensor y = zip_promoted(a, b, [](auto p, auto q) { return p / q; });
+  if (tracks(a, b)) {
+    record(y, "DivBackward0", {Input(a, y.shape()), Input(b, y.shape())},
+           [a = Saved(tracks(b) ? a : Tensor()), b = Saved(b)](const Tensor& dy, Gradients& dx) {
+             if (dx.needs(0)) dx[0] = dy / b.get();
+             if (dx.needs(1)) dx[1] = -dy * ((a.get() / b.get()) / b.get());
+           });
+  }
+  return y;
+}
+
+Tensor add(const Tensor& a, Scalar b) {
+  Tensor y = map_scalar(a, b, [](auto p, auto s) { return p + s; });
+  if (tracks(a)) record(y, "AddBackward0", {a}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy; });
+  return y;
+}
+
+Tensor sub(const Tensor& a, Scalar b) {
+  Tensor y = map_scalar(a, b, [](auto p, auto s) { return p - s; });
+  if (tracks(a)) record(y, "SubBackward0", {a}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy; });
+  return y;
+}
+
+Tensor rsub(Scalar a, const Tensor& b) {
+  Tensor y = map_scalar(b, a, [](auto p, auto s) { return s - p; });
+  if (tracks(b)) record(y, "RsubBackward1", {b}, [](const Tensor& dy, Gradients& dx) { dx[0] = -dy; });
+  return y;
+}
+
+Tensor mul(const Tensor& a, Scalar b) {
+  Tensor y = map_scalar(a, b, [](auto p, auto s) { return p * s; });
+  if (tracks(a)) record(y, "MulBackward0", {a}, [b](const Tensor& dy, Gradients& dx) { dx[0] = dy * b; });
+  return y;
+}
+
+Tensor div(const Tensor& a, Scalar b) {
+  Tensor y = map_scalar(floating(a), b, [](auto p, auto s) { return p / s; });
+  if (tracks(a)) record(y, "DivBackward0", {a}, [b](const Tensor& dy, Gradients& dx) { dx[0] = dy / b; });
+  return y;
+}
+
+Tensor rdiv(Scalar a, const Tensor& b) { return reciprocal(b) * a; }
+
+Tensor pow(const Tensor& a, Scalar exponent) {
+  if (!is_floating(promote(a.dtype(), exponent.kind())) && exponent.to<std::int64_t>() < 0) {
+    throw RuntimeError("Integers to negative integer powers are not allowed.");
+  }
+  Tensor y = map_scalar(a, exponent, [](auto p, auto s) { return power(p, s); });
+  if (tracks(a)) {
+    record(y, "PowBackward0", {a}, [a = Saved(a), p = exponent.to<double>()](const Tensor& dy, Gradients& dx) {
+      dx[0] = p == 0 ? dy * 0.0 : dy * (p == 2 ? a.get() * 2.0 : pow(a.get(), p - 1) * p);
+    });
+  }
+  return y;
+}
+
+Tensor pow(const Tensor& a_, const Tensor& b_) {
+  const auto [a, b] = Operands(a_, b_);
+  refuse_negative_integer_power(b);
+  Tensor y = zip_promoted(a, b, [](auto p, auto q) { return power(p, q); });
+  if (tracks(a, b)) {
+    record(y, "PowBackward1", {Input(a, y.shape()), Input(b, y.shape())},
+           [a = Saved(a), b = Saved(b), y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
+             const Tensor base = a.get(), exponent = b.get();
+             if (dx.needs(0)) {
+               const Tensor slope = exponent * pow(base, exponent - 1);
+               dx[0] = dy * where(exponent == 0, zeros_like(slope), slope);
+             }
+             if (dx.needs(1)) {  // 0^b is 0 for every b > 0, so its slope is 0 where log would say -infinity
+               const Tensor slope = y.get() * log(base);
+               dx[1] = dy * where((base == 0) * (exponent >= 0), zeros_like(slope), slope);
+             }
+           });
+  }
+  return y;
+}
+
+Tensor pow(Scalar base, const Tensor& exponent) {
+  return pow(full({}, base, promote(exponent.dtype(), base.kind())), exponent);
+}
+
+namespace {
+
+/// max or min of two tensors; where they are equal each gets half of the gradient.
+template <class F>
+Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F first_wins) {
+  const auto [a, b] = Operands(a_, b_);
+  Tensor y = zip_promoted(a, b, [first_wins](auto p, auto q) {
+    if (p != p) return p;
+    return first_wins(p, q) ? p : q;  // a NaN in q loses no comparison it takes part in
+  });
+  if (tracks(a, b)) {
+    record(y, name, {Input(a, y.shape()), Input(b, y.shape())},
+           [a = Saved(a), b = Saved(b), y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
+             const Tensor half = dy / (1 + (a.get() == b.get()).to(dy.dtype()));
+             if (dx.needs(0)) dx[0] = half * (a.get() == y.get()).to(dy.dtype());
+             if (dx.needs(1)) dx[1] = half * (b.get() == y.get()).to(dy.dtype());
+           });
+  }
+  return y;
+}
+
+}  // namespace
+
+Tensor maximum(const Tensor& a, const Tensor& b) {
+  return extremum(a, b, "MaximumBackward0", [](auto p, auto q) { return p > q; });
+}
+
+Tensor minimum(const Tensor& a, const Tensor& b) {
+  return extremum(a, b, "MinimumBackward0", [](auto p, auto q) { return p < q; });
+}
+
+}  // namespace gradus

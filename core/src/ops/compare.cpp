@@ -1,0 +1,114 @@
+// Comparisons, tests and choices. Boolean results carry no gradient.
+#include "ops/elementwise.hpp"
+
+#include <cmath>
+#include <functional>
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+template <class F>
+Tensor compare(const Tensor& a, const Tensor& b, F f) {
+  const Dtype dtype = result_type(a, b);
+  return visit(dtype, [&]<class T>(T*) { return zip<T, bool>(a.to(dtype), b.to(dtype), f); });
+}
+
+template <class F>
+Tensor compare(const Tensor& a, Scalar b, F f) {
+  const Dtype dtype = promote(a.dtype(), b.kind());
+  return visit(dtype, [&]<class T>(T*) {
+    return map<T, bool>(a.to(dtype), [f, s = b.to<T>()](T p) { return f(p, s); });
+  });
+}
+
+template <class F>
+Tensor test(const Tensor& x, F f) {
+  return visit(x.dtype(), [&]<class T>(T*) { return map<T, bool>(x, f); });
+}
+
+/// a where `chosen` (already of the full shape) is true, else b, outside the graph.
+Tensor choose(const Tensor& chosen, const Tensor& a_, const Tensor& b_) {
+  const NoGradGuard no_grad;
+  const Tensor a = a_.expand(chosen.shape()), b = b_.expand(chosen.shape());
+  Tensor y = make_tensor(chosen.shape(), a.dtype());
+  visit(a.dtype(), [&]<class T>(T*) {
+    const bool* take = elements<bool>(chosen);
+    const T *yes = elements<T>(a), *no = elements<T>(b);
+    T* to = elements<T>(y);
+    for (std::int64_t i = 0, n = y.numel(); i < n; ++i) to[i] = take[i] ? yes[i] : no[i];
+  });
+  return y;
+}
+
+}  // namespace
+
+Tensor eq(const Tensor& a, const Tensor& b) { return compare(a, b, std::equal_to<>()); }
+Tensor ne(const Tensor& a, const Tensor& b) { return compare(a, b, std::not_equal_to<>()); }
+Tensor lt(const Tensor& a, const Tensor& b) { return compare(a, b, std::less<>()); }
+Tensor le(const Tensor& a, const Tensor& b) { return compare(a, b, std::less_equal<>()); }
+Tensor gt(const Tensor& a, const Tensor& b) { return compare(a, b, std::greater<>()); }
+Tensor ge(const Tensor& a, const Tensor& b) { return compare(a, b, std::greater_equal<>()); }
+Tensor operator==(const Tensor& a, const Tensor& b) { return eq(a, b); }
+Tensor operator!=(const Tensor& a, const Tensor& b) { return ne(a, b); }
+Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
+Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
+Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
+Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
+Tensor operator==(const Tensor& a, Scalar b) { return compare(a, b, std::equal_to<>()); }
+Tensor operator!=(const Tensor& a, Scalar b) { return compare(a, b, std::not_equal_to<>()); }
+Tensor operator<(const Tensor& a, Scalar b) { return compare(a, b, std::less<>()); }
+Tensor operator<=(const Tensor& a, Scalar b) { return compare(a, b, std::less_equal<>()); }
+Tensor operator>(const Tensor& a, Scalar b) { return compare(a, b, std::greater<>()); }
+Tensor operator>=(const Tensor& a, Scalar b) { return compare(a, b, std::greater_equal<>()); }
+
+Tensor isnan(const Tensor& x) {
+  return test(x, [](auto p) { return std::isnan(static_cast<double>(p)); });
+}
+
+Tensor isfinite(const Tensor& x) {
+  return test(x, [](auto p) { return std::isfinite(static_cast<double>(p)); });
+}
+
+Tensor logical_not(const Tensor& x) {
+  return test(x, [](auto p) { return p == 0; });
+}
+
+Tensor where(const Tensor& condition, const Tensor& a_, const Tensor& b_) {
+  if (condition.dtype() != boolean) {
+    throw RuntimeError(message("where expected condition to be a boolean tensor, but got a tensor with dtype ",
+                               type_name(condition.dtype())));
+  }
+  const Dtype dtype = result_type(a_, b_);
+  const Tensor a = a_.to(dtype), b = b_.to(dtype);
+  const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape()));
+  const Tensor chosen = condition.expand(shape);
+  const Tensor y = choose(chosen, a, b);
+  if (tracks(a, b)) {
+    record(y, "WhereBackward0", {Input(a, shape), Input(b, shape)}, [chosen = Saved(chosen)](const Tensor& dy, Gradients& dx) {
+      const Tensor zero = zeros({}, dy.dtype());
+      if (dx.needs(0)) dx[0] = where(chosen.get(), dy, zero);
+      if (dx.needs(1)) dx[1] = where(chosen.get(), zero, dy);
+    });
+  }
+  return y;
+}
+
+bool equal(const Tensor& a, const Tensor& b) { return a.shape() == b.shape() && all(eq(a, b)).item<bool>(); }
+
+bool allclose(const Tensor& a_, const Tensor& b_, double rtol, double atol, bool equal_nan) {
+  const Shape shape = broadcast_shapes(a_.shape(), b_.shape());
+  const NoGradGuard no_grad;
+  const Tensor a = a_.to(float64).expand(shape), b = b_.to(float64).expand(shape);
+  const double *p = elements<double>(a), *q = elements<double>(b);
+  for (std::int64_t i = 0, n = a.numel(); i < n; ++i) {
+    const bool close = p[i] == q[i] || std::abs(p[i] - q[i]) <= atol + rtol * std::abs(q[i]);
+    if (!close && !(equal_nan && std::isnan(p[i]) && std::isnan(q[i]))) return false;
+    if (close && std::isinf(p[i]) != std::isinf(q[i])) return false;  // infinity is only close to itself
+  }
+  return true;
+}
+
+}  // namespace gradus

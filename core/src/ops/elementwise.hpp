@@ -1,0 +1,112 @@
+// Loops over elements, for one and two operands, with broadcasting. Long float32 runs go to a kernel where one is given.
+#pragma once
+
+#include "autograd/record.hpp"
+#include "message.hpp"
+
+namespace gradus::detail {
+
+using UnaryKernel = void (*)(float* y, const float* x, std::int64_t n);
+using BinaryKernel = void (*)(float* y, const float* a, const float* b, std::int64_t n);
+
+/// y[i] = f(x[i]) with elements of T, results of R; x must have the dtype of T already.
+template <class T, class R, class F>
+Tensor map(const Tensor& x, F f) {
+  Tensor y = make_tensor(x.shape(), dtype_of<R>);
+  const T* from = elements<T>(x);
+  R* to = elements<R>(y);
+  const std::int64_t n = x.numel();
+  for (std::int64_t i = 0; i < n; ++i) to[i] = f(from[i]);
+  return y;
+}
+
+/// The same for a floating x of either width; `kernel`, if given, does the float32 case.
+template <class F>
+Tensor map_floating(const Tensor& x, F f, UnaryKernel kernel = nullptr) {
+  if (x.dtype() == float64) return map<double, double>(x, f);
+  if (!kernel) return map<float, float>(x, f);
+  Tensor y = make_tensor(x.shape(), float32);
+  kernel(elements<float>(y), elements<float>(x), x.numel());
+  return y;
+}
+
+/// How two operands of different shapes are walked: `outer` runs of `n` elements in which each operand stands still
+/// (step 0) or advances (step 1).
+class Runs {
+ public:
+  Runs(const Shape& y, const Shape& a, const Shape& b);
+
+  /// Calls f(offset in a, offset in b) for every run, in the order of y.
+  template <class F>
+  void for_each(F f) const {
+    std::int64_t index[Shape::max_rank] = {};
+    std::int64_t at_a = 0, at_b = 0;
+    for (std::int64_t run = 0; run < count; ++run) {
+      f(at_a, at_b);
+      for (int d = outer_rank_ - 1; d >= 0; --d) {
+        at_a += stride_a_[d];
+        at_b += stride_b_[d];
+        if (++index[d] < extent_[d]) break;
+        at_a -= extent_[d] * stride_a_[d];
+        at_b -= extent_[d] * stride_b_[d];
+        index[d] = 0;
+      }
+    }
+  }
+
+  std::int64_t n = 1, count = 1;
+  std::int64_t step_a = 0, step_b = 0;
+
+ private:
+  int outer_rank_ = 0;
+  std::int64_t extent_[Shape::max_rank] = {}, stride_a_[Shape::max_rank] = {}, stride_b_[Shape::max_rank] = {};
+};
+
+template <class T, class R, class F>
+void run(R* y, const T* a, const T* b, const Runs& runs, F f) {
+  const std::int64_t n = runs.n;
+  if (runs.step_a && runs.step_b) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
+  } else if (runs.step_a) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], *b);
+  } else if (runs.step_b) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = f(*a, b[i]);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = f(*a, *b);
+  }
+}
+
+/// y = f(a, b) with elements of T, results of R; both operands must have the dtype of T already.
+template <class T, class R, class F>
+Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] BinaryKernel kernel = nullptr) {
+  Tensor y = make_tensor(broadcast_shapes(a.shape(), b.shape()), dtype_of<R>);
+  R* to = elements<R>(y);
+  const T *from_a = elements<T>(a), *from_b = elements<T>(b);
+  if constexpr (std::same_as<T, float> && std::same_as<R, float>) {
+    if (kernel && a.shape() == b.shape()) {
+      kernel(to, from_a, from_b, y.numel());
+      return y;
+    }
+  }
+  const Runs runs(y.shape(), a.shape(), b.shape());
+  runs.for_each([&](std::int64_t at_a, std::int64_t at_b) {
+    if constexpr (std::same_as<T, float> && std::same_as<R, float>) {
+      if (kernel && runs.step_a && runs.step_b) {
+        kernel(to, from_a + at_a, from_b + at_b, runs.n);
+        to += runs.n;
+        return;
+      }
+    }
+    run(to, from_a + at_a, from_b + at_b, runs, f);
+    to += runs.n;
+  });
+  return y;
+}
+
+/// The dtype in which two tensors meet: a 0-d tensor only matters when its kind (boolean, integer, floating) is higher.
+Dtype result_type(const Tensor& a, const Tensor& b);
+
+/// x as floating: float32 for integers and booleans.
+inline Tensor floating(const Tensor& x) { return is_floating(x.dtype()) ? x : x.to(float32); }
+
+}  // namespace gradus::detail

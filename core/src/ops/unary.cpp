@@ -1,0 +1,224 @@
+// Functions of one operand: each with its derivative.
+#include "ops/elementwise.hpp"
+
+#include <cmath>
+#include <numbers>
+
+namespace gradus {
+
+using namespace detail;
+
+Tensor neg(const Tensor& x) {
+  if (x.dtype() == boolean) throw RuntimeError("Negation, the `-` operator, on a bool tensor is not supported.");
+  Tensor y = visit(x.dtype(), [&]<class T>(T*) { return map<T, T>(x, [](T p) { return static_cast<T>(-p); }); });
+  if (tracks(x)) record(y, "NegBackward0", {x}, [](const Tensor& dy, Gradients& dx) { dx[0] = -dy; });
+  return y;
+}
+
+Tensor abs(const Tensor& x) {
+  if (x.dtype() == boolean) return x;
+  Tensor y = visit(x.dtype(), [&]<class T>(T*) {
+    return map<T, T>(x, [](T p) { return static_cast<T>(std::abs(p)); });
+  });
+  if (tracks(x)) {
+    record(y, "AbsBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) {
+      const Tensor sign = (x.get() > 0).to(dy.dtype()) - (x.get() < 0).to(dy.dtype());
+      dx[0] = dy * sign;
+    });
+  }
+  return y;
+}
+
+Tensor square(const Tensor& x) { return pow(x, 2); }
+
+Tensor sqrt(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return std::sqrt(p); });
+  if (tracks(x)) {
+    record(y, "SqrtBackward0", {x},
+           [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy / (y.get() * 2); });
+  }
+  return y;
+}
+
+Tensor rsqrt(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return 1 / std::sqrt(p); });
+  if (tracks(x)) {
+    record(y, "RsqrtBackward0", {x},
+           [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * pow(y.get(), 3) * -0.5; });
+  }
+  return y;
+}
+
+Tensor reciprocal(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return 1 / p; });
+  if (tracks(x)) {
+    record(y, "ReciprocalBackward0", {x},
+           [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = -dy * square(y.get()); });
+  }
+  return y;
+}
+
+Tensor exp(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return std::exp(p); });
+  if (tracks(x)) {
+    record(y, "ExpBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * y.get(); });
+  }
+  return y;
+}
+
+Tensor log(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return std::log(p); });
+  if (tracks(x)) {
+    record(y, "LogBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) { dx[0] = dy / x.get(); });
+  }
+  return y;
+}
+
+Tensor sin(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return std::sin(p); });
+  if (tracks(x)) {
+    record(y, "SinBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) { dx[0] = dy * cos(x.get()); });
+  }
+  return y;
+}
+
+Tensor cos(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return std::cos(p); });
+  if (tracks(x)) {
+    record(y, "CosBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) { dx[0] = -dy * sin(x.get()); });
+  }
+  return y;
+}
+
+Tensor erf(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return std::erf(p); });
+  if (tracks(x)) {
+    record(y, "ErfBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) {
+      dx[0] = dy * exp(-square(x.get())) * (2 * std::numbers::inv_sqrtpi);
+    });
+  }
+  return y;
+}
+
+Tensor tanh(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return std::tanh(p); });
+  if (tracks(x)) {
+    record(y, "TanhBackward0", {x},
+           [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * (1 - square(y.get())); });
+  }
+  return y;
+}
+
+Tensor sigmoid(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return 1 / (1 + std::exp(-p)); });
+  if (tracks(x)) {
+    record(y, "SigmoidBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
+      const Tensor s = y.get();
+      dx[0] = dy * (s * (1 - s));
+    });
+  }
+  return y;
+}
+
+namespace {
+
+/// dy where y > 0, else slope * dy: the derivative of relu (slope 0) and leaky_relu, from the output. Linear in dy.
+Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
+  Tensor dx = visit(dy.dtype(), [&]<class T>(T*) {
+    const T leak = static_cast<T>(slope);
+    return zip<T, T>(dy, y, [leak](T d, T v) { return v > 0 ? d : d * leak; });
+  });
+  if (tracks(dy)) {
+    record(dx, "ThresholdBackwardBackward0", {dy}, [y = Saved(y), slope](const Tensor& ddx, Gradients& ddy) {
+      ddy[0] = where_positive(ddx, y.get(), slope);
+    });
+  }
+  return dx;
+}
+
+}  // namespace
+
+Tensor relu(const Tensor& x) {
+  if (x.dtype() == boolean) throw RuntimeError("Boolean inputs not supported for relu");
+  Tensor y = visit(x.dtype(), [&]<class T>(T*) {
+    return map<T, T>(x, [](T p) { return p < T{0} ? T{0} : p; });  // keeps NaN
+  });
+  if (tracks(x)) {
+    record(y, "ReluBackward0", {x},
+           [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = where_positive(dy, y.get(), 0); });
+  }
+  return y;
+}
+
+Tensor leaky_relu(const Tensor& x_, double negative_slope) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [negative_slope]<class T>(T p) { return p > 0 ? p : p * static_cast<T>(negative_slope); });
+  if (tracks(x)) {
+    record(y, "LeakyReluBackward0", {x}, [x = Saved(x), negative_slope](const Tensor& dy, Gradients& dx) {
+      dx[0] = where_positive(dy, x.get(), negative_slope);
+    });
+  }
+  return y;
+}
+
+Tensor gelu(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, []<class T>(T p) {
+    return p * T(0.5) * (1 + std::erf(p * static_cast<T>(1 / std::numbers::sqrt2)));
+  });
+  if (tracks(x)) {
+    record(y, "GeluBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) {
+      const Tensor v = x.get();  // dx = dy (Phi(x) + x phi(x))
+      const Tensor cumulative = (erf(v * (1 / std::numbers::sqrt2)) + 1) * 0.5;
+      const Tensor density = exp(square(v) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+      dx[0] = dy * (cumulative + v * density);
+    });
+  }
+  return y;
+}
+
+Tensor softplus(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, []<class T>(T p) { return p > 20 ? p : std::log1p(std::exp(p)); });
+  if (tracks(x)) {
+    record(y, "SoftplusBackward0", {x},
+           [x = Saved(x)](const Tensor& dy, Gradients& dx) { dx[0] = dy * sigmoid(x.get()); });
+  }
+  return y;
+}
+
+Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max) {
+  if (!min && !max) throw RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None");
+  Dtype dtype = x.dtype();
+  if (min) dtype = promote(dtype, min->kind());
+  if (max) dtype = promote(dtype, max->kind());
+  const Tensor from = x.to(dtype);
+  Tensor y = visit(dtype, [&]<class T>(T*) {
+    return map<T, T>(from, [&](T p) {
+      if (min && p < min->to<T>()) p = min->to<T>();
+      if (max && p > max->to<T>()) p = max->to<T>();
+      return p;
+    });
+  });
+  if (tracks(from)) {
+    record(y, "ClampBackward1", {from}, [x = Saved(from), min, max](const Tensor& dy, Gradients& dx) {
+      Tensor inside = ones_like(dy);
+      if (min) inside = inside * (x.get() >= *min).to(dy.dtype());
+      if (max) inside = inside * (x.get() <= *max).to(dy.dtype());
+      dx[0] = dy * inside;
+    });
+  }
+  return y;
+}
+
+}  // namespace gradus

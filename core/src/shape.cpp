@@ -1,0 +1,81 @@
+#include <gradus/core/error.hpp>
+#include <gradus/core/shape.hpp>
+
+#include "message.hpp"
+
+#include <algorithm>
+
+namespace gradus {
+
+using detail::message;
+
+Shape::Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
+
+Shape::Shape(std::span<const std::int64_t> extents) {
+  if (extents.size() > max_rank) {
+    throw RuntimeError(message("a shape has at most ", max_rank, " dimensions, got ", extents.size()));
+  }
+  rank_ = static_cast<int>(extents.size());
+  std::copy(extents.begin(), extents.end(), extents_);
+}
+
+void Shape::push_back(std::int64_t extent) { insert(rank_, extent); }
+
+void Shape::insert(int position, std::int64_t extent) {
+  if (rank_ == max_rank) throw RuntimeError(message("a shape has at most ", max_rank, " dimensions"));
+  std::copy_backward(extents_ + position, extents_ + rank_, extents_ + rank_ + 1);
+  extents_[position] = extent;
+  ++rank_;
+}
+
+void Shape::erase(int position) {
+  std::copy(extents_ + position + 1, extents_ + rank_, extents_ + position);
+  extents_[--rank_] = 0;
+}
+
+std::string to_string(const Shape& shape) {
+  std::string text = "[";
+  for (int i = 0; i < shape.rank(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+std::int64_t numel(const Shape& shape) {
+  std::int64_t product = 1;
+  bool overflows = false;
+  for (std::int64_t extent : shape) {
+    if (extent < 0) {
+      throw RuntimeError(message("Trying to create tensor with negative dimension ", extent, ": ", shape));
+    }
+    overflows |= extent != 0 && __builtin_mul_overflow(product, extent, &product);
+    if (extent == 0) return 0;
+  }
+  if (overflows) throw RuntimeError(message("a tensor of shape ", shape, " has more elements than 63 bits can count"));
+  return product;
+}
+
+Shape broadcast_shapes(const Shape& a, const Shape& b) {
+  if (a == b) return a;
+  const Shape& longer = a.rank() >= b.rank() ? a : b;
+  Shape result = longer;
+  for (int i = longer.rank() - 1, ia = a.rank() - 1, ib = b.rank() - 1; i >= 0; --i, --ia, --ib) {
+    const std::int64_t na = ia >= 0 ? a[ia] : 1;
+    const std::int64_t nb = ib >= 0 ? b[ib] : 1;
+    if (na != nb && na != 1 && nb != 1) {
+      throw RuntimeError(message("The size of tensor a (", na, ") must match the size of tensor b (", nb,
+                                 ") at non-singleton dimension ", i, "\nshapes: ", a, " and ", b));
+    }
+    result[i] = na == 1 ? nb : na;
+  }
+  return result;
+}
+
+int normalize_dim(std::int64_t dim, int rank) {
+  const int extent = rank == 0 ? 1 : rank;
+  if (dim < -extent || dim >= extent) {
+    throw IndexError(message("Dimension out of range (expected to be in range of [", -extent, ", ", extent - 1,
+                             "], but got ", dim, ")"));
+  }
+  return static_cast<int>(dim < 0 ? dim + extent : dim);
+}
+
+}  // namespace gradus

@@ -1,0 +1,171 @@
+#include "memory.hpp"
+#include "message.hpp"
+#include "autograd/node.hpp"
+
+#include <gradus/core/autograd.hpp>
+
+#include <new>
+
+namespace gradus {
+namespace detail {
+
+Storage* Storage::create(std::size_t bytes) {
+  auto* storage = new (allocate(sizeof(Storage) + bytes)) Storage;
+  storage->bytes = bytes;
+  return storage;
+}
+
+void Storage::release() noexcept {
+  if (!release_is_last()) return;
+  const std::size_t total = sizeof(Storage) + bytes;
+  this->~Storage();
+  deallocate(this, total);
+}
+
+TensorImpl::TensorImpl(Ref<Storage> block, void* first, const Shape& extents, std::int64_t count, Dtype type)
+    : dtype(type), numel(count), elements(first), storage(std::move(block)), shape(extents) {}
+TensorImpl::~TensorImpl() = default;
+
+void* TensorImpl::operator new(std::size_t bytes) { return allocate(bytes); }
+void TensorImpl::operator delete(void* block, std::size_t bytes) noexcept { deallocate(block, bytes); }
+
+void retain(TensorImpl* impl) noexcept {
+  if (impl) impl->retain();
+}
+void release(TensorImpl* impl) noexcept {
+  if (impl->release_is_last()) delete impl;
+}
+
+Tensor make_tensor(const Shape& shape, Dtype dtype) {
+  const std::int64_t count = numel(shape);
+  constexpr std::int64_t most_bytes = std::int64_t{1} << 46;  // beyond any machine, below any overflow
+  if (count > most_bytes / static_cast<std::int64_t>(item_size(dtype))) {
+    throw RuntimeError(message("a tensor of shape ", shape, " and dtype ", dtype, " does not fit in memory"));
+  }
+  Ref<Storage> storage(Storage::create(static_cast<std::size_t>(count) * item_size(dtype)));
+  void* elements = storage->elements();
+  return adopt(new TensorImpl(std::move(storage), elements, shape, count, dtype));
+}
+
+Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset) {
+  const TensorImpl& impl = *impl_of(base);
+  auto* first = static_cast<std::byte*>(impl.elements) + static_cast<std::size_t>(offset) * item_size(impl.dtype);
+  return adopt(new TensorImpl(impl.storage, first, shape, numel(shape), impl.dtype));
+}
+
+bool owned_alone(const Tensor& x) noexcept { return impl_of(x)->unique() && impl_of(x)->storage->unique(); }
+
+void bump_version(const Tensor& x) noexcept { ++impl_of(x)->storage->version; }
+
+namespace {
+
+const TensorImpl& checked(const TensorImpl* impl) {
+  if (!impl) throw RuntimeError("this Tensor is undefined (default-constructed or moved from)");
+  return *impl;
+}
+
+}  // namespace
+}  // namespace detail
+
+using detail::checked;
+using detail::message;
+
+const Shape& Tensor::shape() const { return checked(impl_).shape; }
+std::int64_t Tensor::numel() const { return checked(impl_).numel; }
+Dtype Tensor::dtype() const { return checked(impl_).dtype; }
+std::uint32_t Tensor::version() const { return checked(impl_).storage->version; }
+std::int64_t Tensor::size(std::int64_t dim) const {
+  if (shape().empty()) throw IndexError("Dimension specified as " + std::to_string(dim) + " but tensor has no dimensions");
+  return shape()[normalize_dim(dim, shape().rank())];
+}
+
+bool Tensor::shares_storage(const Tensor& other) const {
+  return checked(impl_).storage.get() == checked(other.impl_).storage.get();
+}
+
+void* Tensor::data_of(Dtype dtype) const {
+  if (checked(impl_).dtype != dtype) {
+    throw TypeError(message("expected scalar type ", detail::type_name(dtype), " but found ",
+                            detail::type_name(impl_->dtype), "\nthis tensor is ", impl_->dtype, ": ask for that, or convert with to(",
+                            dtype, ")"));
+  }
+  return impl_->elements;
+}
+
+namespace {
+
+template <class T>
+T only_element(const Tensor& x) {
+  if (x.numel() != 1) {
+    throw ValueError(message("only one element tensors can be converted to Python scalars\nitem() of a tensor of shape ",
+                             x.shape()));
+  }
+  return visit(x.dtype(), [&]<class S>(S*) { return static_cast<T>(*detail::elements<S>(x)); });
+}
+
+}  // namespace
+
+double Tensor::item_double() const { return only_element<double>(*this); }
+std::int64_t Tensor::item_int64() const { return only_element<std::int64_t>(*this); }
+
+bool Tensor::requires_grad() const { return checked(impl_).tracked(); }
+bool Tensor::is_leaf() const { return !checked(impl_).grad_fn; }
+std::string Tensor::grad_fn() const { return checked(impl_).grad_fn ? impl_->grad_fn->name() : ""; }
+
+Tensor& Tensor::requires_grad_(bool requires_grad) {
+  if (requires_grad && !is_floating(dtype())) {
+    throw RuntimeError(message("only Tensors of floating point dtype can require gradients\nthis one is ", dtype()));
+  }
+  if (!is_leaf()) {
+    if (requires_grad) return *this;
+    throw RuntimeError(
+        "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
+        "that doesn't require differentiation use var_no_grad = var.detach().");
+  }
+  impl_->requires_grad = requires_grad;
+  return *this;
+}
+
+Tensor Tensor::grad() const {
+  const auto& impl = checked(impl_);
+  return impl.grad_fn ? (impl.extra ? impl.extra->retained_grad : Tensor()) : impl.grad;
+}
+
+void Tensor::set_grad(Tensor gradient) {
+  if (gradient.defined() && (gradient.shape() != shape() || gradient.dtype() != dtype())) {
+    throw RuntimeError(message("set_grad: expected a gradient of shape ", shape(), " and dtype ", dtype(), ", got ",
+                               gradient.shape(), " and ", gradient.dtype()));
+  }
+  (impl_->grad_fn ? impl_->extras().retained_grad : impl_->grad) = std::move(gradient);
+}
+
+Tensor Tensor::detach() const {
+  Tensor x = detail::make_view(*this, shape(), 0);
+  impl_of(x)->is_view = impl_->is_view;
+  return x;
+}
+
+Tensor& Tensor::retain_grad() {
+  if (!requires_grad()) throw RuntimeError("can't retain_grad on Tensor that has requires_grad=False");
+  if (impl_->grad_fn) {
+    impl_->extras().retains_grad = true;
+    impl_->grad_fn->extra = impl_->extra;
+  }
+  return *this;
+}
+
+void Tensor::add_hook(std::unique_ptr<detail::Hook> hook) {
+  if (!requires_grad()) throw RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
+  impl_->extras().hooks.push_back(std::move(hook));
+  if (impl_->grad_fn) impl_->grad_fn->extra = impl_->extra;
+}
+
+void Tensor::backward() const { backward({}); }
+
+void Tensor::backward(const BackwardOptions& options) const {
+  gradus::backward({*this}, {.grad_outputs = {options.gradient},
+                             .retain_graph = options.retain_graph,
+                             .create_graph = options.create_graph});
+}
+
+}  // namespace gradus

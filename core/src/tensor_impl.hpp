@@ -1,0 +1,126 @@
+// What a Tensor handle points to.
+#pragma once
+
+#include <gradus/core/tensor.hpp>
+
+#include <atomic>
+#include <string>
+
+namespace gradus::detail {
+
+/// Counts owners; `release` of a derived type deletes at zero.
+struct Counted {
+  std::atomic<std::uint32_t> owners{1};
+  bool release_is_last() noexcept { return owners.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+  void retain() noexcept { owners.fetch_add(1, std::memory_order_relaxed); }
+  bool unique() const noexcept { return owners.load(std::memory_order_acquire) == 1; }
+};
+
+/// A block of memory that several tensors may share: this header, then the elements. `version` counts in-place writes.
+struct alignas(64) Storage : Counted {
+  std::uint32_t version = 0;
+  std::size_t bytes = 0;  // of the elements
+  void* elements() noexcept { return this + 1; }
+
+  static Storage* create(std::size_t bytes);
+  void release() noexcept;
+};
+
+/// Parts that few tensors have: hooks, a kept gradient, a name. Shared by a tensor and the node that computed it, so that
+/// the node need not own its output.
+struct Extra : Counted {
+  std::vector<std::unique_ptr<Hook>> hooks;
+  bool retains_grad = false;
+  Tensor retained_grad;
+  std::string name;
+  void release() noexcept {
+    if (release_is_last()) delete this;
+  }
+};
+
+/// Owning pointer to something with retain() and release().
+template <class T>
+class Ref {
+ public:
+  Ref() = default;
+  explicit Ref(T* owned) : pointer_(owned) {}  // takes over one count
+  Ref(const Ref& other) noexcept : pointer_(other.pointer_) {
+    if (pointer_) pointer_->retain();
+  }
+  Ref(Ref&& other) noexcept : pointer_(std::exchange(other.pointer_, nullptr)) {}
+  Ref& operator=(Ref other) noexcept {
+    std::swap(pointer_, other.pointer_);
+    return *this;
+  }
+  ~Ref() {
+    if (pointer_) pointer_->release();
+  }
+  static Ref share(T* pointer) {
+    if (pointer) pointer->retain();
+    return Ref(pointer);
+  }
+  T* get() const noexcept { return pointer_; }
+  T* operator->() const noexcept { return pointer_; }
+  T& operator*() const noexcept { return *pointer_; }
+  explicit operator bool() const noexcept { return pointer_ != nullptr; }
+
+ private:
+  T* pointer_ = nullptr;
+};
+
+struct TensorImpl : Counted {
+  Dtype dtype;
+  bool requires_grad = false;   // of a leaf; a computed tensor has grad_fn
+  bool is_view = false;         // shares another tensor's storage on purpose of the user
+  std::uint32_t seen_version = 0;  // of the storage when a view joined the graph
+  std::int64_t numel;
+  void* elements;
+  Ref<Storage> storage;
+  Ref<Node> grad_fn;
+  Node* accumulator = nullptr;  // of a leaf: the live graph node that fills `grad`; not owned
+  Tensor grad;
+  Ref<Extra> extra;
+  Shape shape;
+
+  TensorImpl(Ref<Storage> block, void* first, const Shape& extents, std::int64_t count, Dtype type);
+  ~TensorImpl();
+  TensorImpl(const TensorImpl&) = delete;
+  TensorImpl& operator=(const TensorImpl&) = delete;
+
+  bool tracked() const noexcept { return requires_grad || grad_fn; }
+  Extra& extras() {
+    if (!extra) extra = Ref<Extra>(new Extra);
+    return *extra;
+  }
+  static void* operator new(std::size_t bytes);
+  static void operator delete(void* block, std::size_t bytes) noexcept;
+};
+
+}  // namespace gradus::detail
+
+namespace gradus {
+
+inline detail::TensorImpl* impl_of(const Tensor& x) noexcept { return x.impl_; }
+inline Tensor adopt(detail::TensorImpl* impl) noexcept {  // takes over one count
+  Tensor x;
+  x.impl_ = impl;
+  return x;
+}
+
+namespace detail {
+
+/// A new tensor whose elements are not set.
+Tensor make_tensor(const Shape& shape, Dtype dtype);
+/// A tensor of `shape` over the storage of `base`, starting `offset` elements into it. Outside the graph.
+Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset);
+/// True when no other tensor or graph can see a write to x.
+bool owned_alone(const Tensor& x) noexcept;
+void bump_version(const Tensor& x) noexcept;
+
+template <class T>
+T* elements(const Tensor& x) noexcept {
+  return static_cast<T*>(impl_of(x)->elements);
+}
+
+}  // namespace detail
+}  // namespace gradus
