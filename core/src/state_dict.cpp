@@ -1,0 +1,63 @@
+#include <gradus/core/state_dict.hpp>
+
+#include "message.hpp"
+
+namespace gradus {
+namespace {
+
+[[noreturn]] void throw_missing(std::string_view name, const StateDict& state) {
+  std::string known;
+  for (const auto& [other, tensor] : state) {
+    known += known.empty() ? "" : ", ";
+    if (known.size() > 200) {
+      known += "…";
+      break;
+    }
+    known += other;
+  }
+  throw KeyError(detail::message("no tensor named '", name, "'\nThere are: ", known.empty() ? "none" : known));
+}
+
+}  // namespace
+
+StateDict::StateDict(std::initializer_list<Entry> entries) {
+  for (const auto& [name, tensor] : entries) {
+    if (contains(name)) throw KeyError(detail::message("two tensors are named '", name, "'"));
+    (*this)[name] = tensor;
+  }
+}
+
+const Tensor& StateDict::at(std::string_view name) const {
+  const auto found = index_.find(name);
+  if (found == index_.end()) throw_missing(name, *this);
+  return entries_[found->second].second;
+}
+
+Tensor& StateDict::operator[](std::string_view name) {
+  const auto found = index_.find(name);
+  if (found != index_.end()) return entries_[found->second].second;
+  entries_.emplace_back(name, Tensor());
+  index_.emplace(name, entries_.size() - 1);
+  return entries_.back().second;
+}
+
+void StateDict::erase(std::string_view name) {
+  const auto found = index_.find(name);
+  if (found == index_.end()) throw_missing(name, *this);
+  const std::size_t position = found->second;
+  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(position));
+  index_.erase(found);
+  for (auto& [other, index] : index_) {
+    if (index > position) --index;
+  }
+}
+
+StateDict StateDict::part(std::string_view prefix) const {
+  StateDict result;
+  for (const auto& [name, tensor] : entries_) {
+    if (name.starts_with(prefix)) result[std::string_view(name).substr(prefix.size())] = tensor;
+  }
+  return result;
+}
+
+}  // namespace gradus
