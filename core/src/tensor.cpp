@@ -57,6 +57,14 @@ bool owned_alone(const Tensor& x) noexcept { return impl_of(x)->unique() && impl
 
 void bump_version(const Tensor& x) noexcept { ++impl_of(x)->storage->version; }
 
+void replace_elements(const Tensor& x, const Tensor& source) {
+  TensorImpl& to = *impl_of(x);
+  const TensorImpl& from = *impl_of(source);
+  to.dtype = from.dtype;
+  to.elements = from.elements;
+  to.storage = from.storage;
+}
+
 namespace {
 
 const TensorImpl& checked(const TensorImpl* impl) {

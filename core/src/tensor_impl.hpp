@@ -116,6 +116,8 @@ Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset);
 /// True when no other tensor or graph can see a write to x.
 bool owned_alone(const Tensor& x) noexcept;
 void bump_version(const Tensor& x) noexcept;
+/// Gives x the elements and dtype of `source`, a tensor of the same shape. All handles of x see it.
+void replace_elements(const Tensor& x, const Tensor& source);
 
 template <class T>
 T* elements(const Tensor& x) noexcept {

@@ -1,0 +1,137 @@
+// BatchNorm1d. The derivation of its backward pass, with the names the code uses, is in nn/README.md.
+#pragma once
+
+#include <gradus/nn/linear.hpp>
+#include <gradus/nn/sequential.hpp>
+
+namespace gradus::nn {
+
+/// What a training batch with NaN or infinity does to the running buffers, which it must never enter.
+enum class NonFinite {
+  raise,  ///< ValueError, before anything changes
+  skip    ///< y and its gradients are computed, NaN and all; the buffers and the counter stay
+};
+
+struct BatchNormOptions {
+  double eps = 1e-5;
+  std::optional<double> momentum = 0.1;  ///< weight of the new batch; nullopt: cumulative mean over all batches
+  bool affine = true;                    ///< learn weight and bias
+  bool track_running_stats = true;       ///< keep running_mean, running_var, num_batches_tracked
+  Dtype dtype = float32;
+  NonFinite non_finite = NonFinite::raise;
+};
+
+namespace functional {
+
+struct BatchNormState {
+  Tensor running_mean = {};  ///< (C), written to in training
+  Tensor running_var = {};   ///< (C)
+  Tensor weight = {};        ///< (C), undefined: 1
+  Tensor bias = {};          ///< (C), undefined: 0
+};
+
+struct BatchNormCall {
+  bool training = false;
+  double momentum = 0.1;
+  double eps = 1e-5;
+  NonFinite non_finite = NonFinite::raise;
+};
+
+/// y = (x - mean) / sqrt(var + eps) * weight + bias, per channel.
+///
+/// Training, or without running buffers: mean and var = sum (x - mean)^2 / M of the batch, M = N L values a channel; then
+/// running_mean += momentum (mean - running_mean), running_var += momentum (var M / (M - 1) - running_var).
+/// Otherwise: mean = running_mean, var = running_var, constants for the gradient.
+///
+/// x (N, C) or (N, C, L), floating; y as x. Sums are carried in double and each element is rounded once.
+/// Saves x, weight, and mean and 1 / sqrt(var + eps) in double.
+/// Throws ValueError for another rank, for one value per channel in training and, see NonFinite, for a batch that is not
+/// finite; RuntimeError for another dtype or number of channels. The buffers are then unchanged: they are written last.
+/// Source: Ioffe & Szegedy 2015, algorithms 1 and 2; as PyTorch, but for its rounding (PyTorch carries float32 sums).
+Tensor batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormCall& call);
+
+}  // namespace functional
+
+/// Normalises every channel over the batch, then scales and shifts it by what it has learned.
+///
+/// y = (x - mean) / sqrt(var + eps) * weight + bias; x, y (N, C) or (N, C, L); weight, bias (C).
+///
+///                   statistics used     running buffers          gradient of the statistics
+///   training        of the batch        updated                  yes
+///   eval, tracking  running buffers     unchanged                none: dx = dy weight / sqrt(running_var + eps)
+///   not tracking    of the batch        there are none           yes
+///
+/// Which variance where? Biased (/ M) to normalise, unbiased (/ (M - 1)) into running_var.
+/// Which way does momentum go? new = (1 - momentum) old + momentum batch; what Keras calls 0.99 is 0.01 here.
+/// Why not one value per channel? Its variance is 0 and x - mean is 0: 0 / 0. Drop the last batch, or call eval().
+/// Why does eval() give other gradients? There mean and var are constants; in training x moves them too.
+/// Does requires_grad_(false) freeze it? No, the buffers still move in training: freeze() stops them.
+///
+/// num_batches_tracked counts the batches that entered the buffers (PyTorch also counts those it then refuses).
+/// A batch with NaN or infinity never enters the buffers, see NonFinite. Throws as functional::batch_norm, and
+/// RuntimeError for a negative number of features.
+class BatchNorm1d : public Module {
+ public:
+  explicit BatchNorm1d(std::int64_t num_features, const BatchNormOptions& options = {});
+
+  void state(StateList& list) override;
+  Tensor forward(const Tensor& x) override;
+  std::string extra_repr() const override;
+
+  std::int64_t num_features() const { return num_features_; }
+  const BatchNormOptions& options() const { return options_; }
+  /// nullopt: the buffers become the mean over all batches since the last reset.
+  void set_momentum(std::optional<double> momentum) { options_.momentum = momentum; }
+
+  /// Frozen, it computes as in eval() whatever train() says, until freeze(false). Not part of the state_dict.
+  BatchNorm1d& freeze(bool frozen = true);
+  bool frozen() const { return frozen_; }
+  void reset_running_stats();  ///< mean 0, variance 1, no batches
+
+  Parameter weight, bias;               ///< (C); undefined unless affine
+  Buffer running_mean, running_var;     ///< (C); undefined unless tracking
+  Buffer num_batches_tracked;           ///< int64, 0-d
+
+ private:
+  std::int64_t num_features_;
+  BatchNormOptions options_;
+  bool frozen_ = false;
+};
+
+/// One Linear that computes bn(linear(x)) as eval() does: weight' = s weight, bias' = s (bias - running_mean) + bn.bias
+/// with s = bn.weight / sqrt(running_var + eps) a row. Both arguments stay as they are. For x (N, C) only.
+/// Throws ValueError when bn has no running buffers or is in training mode, or when the sizes differ.
+Linear fuse(const Linear& linear, const BatchNorm1d& bn);
+/// The same for every Linear that a BatchNorm1d follows; the other modules are copied. Throws ValueError in training mode.
+Sequential fuse(const Sequential& net);
+
+/// One run of `recalibrate`: the buffers start anew, and come back as they were unless it is finished.
+class Recalibration {
+ public:
+  explicit Recalibration(Module& module);
+  ~Recalibration();
+  Recalibration(const Recalibration&) = delete;
+  Recalibration& operator=(const Recalibration&) = delete;
+  void see(const Tensor& x);
+  void finish() { finished_ = true; }
+
+ private:
+  struct Layer {
+    BatchNorm1d* layer;
+    BatchNorm1d before;
+  };
+  Module& module_;
+  std::vector<Layer> layers_;
+  bool finished_ = false;
+};
+
+/// Estimates the running buffers of every BatchNorm1d in `module` anew, as the mean over `batches`, a range of inputs x.
+/// Weights, other layers, frozen layers and all modes stay as they are; the buffers too when a batch is refused. Source: Ioffe & Szegedy 2015, algorithm 2, line 10.
+template <class Batches>
+void recalibrate(Module& module, const Batches& batches) {
+  Recalibration run(module);
+  for (const Tensor& x : batches) run.see(x);
+  run.finish();
+}
+
+}  // namespace gradus::nn

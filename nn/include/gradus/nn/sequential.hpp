@@ -1,0 +1,71 @@
+// Sequential: modules one after the other.
+#pragma once
+
+#include <gradus/nn/module.hpp>
+
+#include <concepts>
+#include <memory>
+
+namespace gradus::nn {
+
+/// A module of any type, held by value: copying it copies the module.
+class AnyModule {
+ public:
+  template <std::derived_from<Module> M>
+  AnyModule(M module) : module_(std::make_unique<M>(std::move(module))), copy_([](const Module& m) {
+    return std::unique_ptr<Module>(std::make_unique<M>(static_cast<const M&>(m)));
+  }) {}
+  AnyModule(const AnyModule& other) : module_(other.copy_(*other.module_)), copy_(other.copy_) {}
+  AnyModule(AnyModule&&) noexcept = default;
+  AnyModule& operator=(AnyModule other) noexcept {
+    module_ = std::move(other.module_);
+    copy_ = other.copy_;
+    return *this;
+  }
+  ~AnyModule() = default;
+
+  Module& operator*() const { return *module_; }
+  Module* operator->() const { return module_.get(); }
+
+ private:
+  std::unique_ptr<Module> module_;
+  std::unique_ptr<Module> (*copy_)(const Module&);
+};
+
+/// y = last(… second(first(x))). The children are named "0", "1", … unless they are given names:
+///
+///   nn::Sequential net(nn::Linear(2, 3), nn::BatchNorm1d(3), nn::ReLU(), nn::Linear(3, 1));
+///   nn::Sequential named({{"hidden", nn::Linear(2, 3)}, {"act", nn::ReLU()}});
+class Sequential : public Module {
+ public:
+  Sequential() = default;
+  template <std::derived_from<Module>... M>
+    requires(sizeof...(M) > 1 || (sizeof...(M) == 1 && !(std::same_as<M, Sequential> || ...)))
+  explicit Sequential(M... modules) {
+    (push_back(AnyModule(std::move(modules))), ...);
+  }
+  Sequential(std::initializer_list<std::pair<std::string, AnyModule>> modules);
+
+  /// Appends a module. Throws KeyError when the name is empty, holds a dot or is taken, as PyTorch.
+  Sequential& push_back(std::string name, AnyModule module);
+  Sequential& push_back(AnyModule module);
+
+  void state(StateList& list) override;
+  Tensor forward(const Tensor& x) override;
+
+  std::size_t size() const { return children_.size(); }
+  std::span<const std::pair<std::string, AnyModule>> children() const { return children_; }
+  Module& operator[](std::size_t index) const;  ///< Throws IndexError.
+  /// The module at `index` as what it is: `net.at<nn::BatchNorm1d>(1).running_mean`. Throws IndexError, TypeError.
+  template <std::derived_from<Module> M>
+  M& at(std::size_t index) const {
+    if (auto* module = dynamic_cast<M*>(&(*this)[index])) return *module;
+    refuse_type(index);
+  }
+
+ private:
+  [[noreturn]] void refuse_type(std::size_t index) const;
+  std::vector<std::pair<std::string, AnyModule>> children_;
+};
+
+}  // namespace gradus::nn

@@ -1,0 +1,219 @@
+// The operation: statistics, normalisation, and the gradient of both. Kernels do the loops; `composed_backward` says the
+// same with differentiable operations, for second derivatives.
+#include "batch_norm.hpp"
+
+#include "autograd/record.hpp"
+#include "batch_norm_float64.hpp"
+#include "kernels/kernels.hpp"
+#include "message.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradus::nn::functional {
+
+using namespace gradus::detail;
+using kernels::BatchShape;
+
+namespace {
+
+/// mean, biased var and rstd = 1 / sqrt(var + eps), each (C), in double whatever the dtype of x.
+class Statistics {
+ public:
+  explicit Statistics(std::int64_t channels) : rows_(make_tensor({3, channels}, float64)) {}
+  double* mean() const { return elements<double>(rows_); }
+  double* var() const { return mean() + channels(); }
+  double* rstd() const { return var() + channels(); }
+  std::int64_t channels() const { return rows_.shape()[1]; }
+  /// Row 0 or 2 as a constant of the graph, shaped to meet x.
+  Tensor constant(std::int64_t row, Dtype dtype, const Shape& shape) const { return rows_[row].to(dtype).reshape(shape); }
+
+ private:
+  Tensor rows_;
+};
+
+BatchShape batch_shape(const Tensor& x) {
+  return {.n = x.shape()[0], .c = x.shape()[1], .l = x.dim() == 3 ? x.shape()[2] : 1};
+}
+
+void check_channels(const Tensor& x, const char* what, const Tensor& values) {
+  if (!values.defined()) return;
+  if (values.numel() != x.shape()[1]) {
+    throw RuntimeError(message(what, " should contain ", x.shape()[1], " elements not ", values.numel(),
+                               "\nbatch_norm: x of shape ", x.shape(), " has its channels in dimension 1"));
+  }
+  if (values.dtype() != x.dtype()) {
+    throw RuntimeError(message("mixed dtype (CPU): expect parameter to have scalar type of Float\nbatch_norm: x is ",
+                               x.dtype(), ", ", what, " is ", values.dtype(), "; convert one with to()"));
+  }
+}
+
+void check(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
+  if (x.dim() != 2 && x.dim() != 3) throw ValueError(message("expected 2D or 3D input (got ", x.dim(), "D input)"));
+  if (!is_floating(x.dtype())) {
+    throw RuntimeError(message("\"batch_norm\" not implemented for '", type_name(x.dtype()), "'"));
+  }
+  if (!call.training && !(state.running_mean.defined() && state.running_var.defined())) {
+    throw RuntimeError("running_mean must be defined in evaluation mode");
+  }
+  if (call.training && x.numel() > 0 && x.numel() == x.shape()[1]) {
+    throw ValueError(message("Expected more than 1 value per channel when training, got input size ",
+                             torch_size(x.shape()),
+                             "\nthe variance of one value is 0: drop the last batch (drop_last), or call eval()"));
+  }
+  check_channels(x, "running_mean", state.running_mean);
+  check_channels(x, "running_var", state.running_var);
+  check_channels(x, "weight", state.weight);
+  check_channels(x, "bias", state.bias);
+}
+
+template <class T>
+const T* elements_or_null(const Tensor& x) {
+  return x.defined() ? elements<T>(x) : nullptr;
+}
+
+/// The buffers' next values; each computed in double and rounded once.
+template <class T>
+Tensor blend(const Tensor& running, const double* batch, double scale, double momentum) {
+  Tensor next = empty_like(running);
+  for (std::int64_t c = 0; c < running.numel(); ++c) {
+    const double old = static_cast<double>(elements<T>(running)[c]);
+    elements<T>(next)[c] = static_cast<T>((1 - momentum) * old + momentum * scale * batch[c]);
+  }
+  return next;
+}
+
+template <class T>
+bool all_finite(const Tensor& x) {
+  bool finite = true;
+  for (std::int64_t i = 0; i < x.numel(); ++i) finite = finite && std::isfinite(elements<T>(x)[i]);
+  return finite;
+}
+
+/// Statistics of the batch, y, and then, when all of it is finite, the buffers. Returns whether they were written to.
+template <class T>
+bool forward_training(const Tensor& x, const Tensor& y, const BatchNormState& state, const BatchNormCall& call,
+                      const Statistics& stats) {
+  const BatchShape shape = batch_shape(x);
+  const T *weight = elements_or_null<T>(state.weight), *bias = elements_or_null<T>(state.bias);
+  bool finite = kernels::batch_norm(elements<T>(y), elements<T>(x), shape, weight, bias, call.eps, stats.mean(),
+                                    stats.var(), stats.rstd());
+  if (!finite) {
+    kernels::batch_norm_apply(elements<T>(y), elements<T>(x), shape, weight, bias, stats.mean(), stats.rstd());
+  }
+  if (!state.running_mean.defined()) return false;
+
+  const double m = static_cast<double>(shape.n * shape.l);
+  const Tensor next_mean = blend<T>(state.running_mean, stats.mean(), 1, call.momentum);
+  const Tensor next_var = blend<T>(state.running_var, stats.var(), m / (m - 1), call.momentum);
+  finite = finite && all_finite<T>(next_mean) && all_finite<T>(next_var);
+  if (!finite && call.non_finite == NonFinite::raise) {
+    throw ValueError(
+        "batch_norm: the batch has NaN or infinity, or values too large for the running buffers, which stay unchanged\n"
+        "mend the batch, or choose NonFinite::skip to go on without counting it");
+  }
+  if (finite) {
+    for (const auto& [buffer, next] : {std::pair(state.running_mean, next_mean), std::pair(state.running_var, next_var)}) {
+      std::copy_n(elements<T>(next), next.numel(), elements<T>(buffer));
+      bump_version(buffer);
+    }
+  }
+  return finite;
+}
+
+template <class T>
+void forward_evaluation(const Tensor& x, const Tensor& y, const BatchNormState& state, double eps,
+                        const Statistics& stats) {
+  for (std::int64_t c = 0; c < stats.channels(); ++c) {
+    stats.mean()[c] = static_cast<double>(elements<T>(state.running_mean)[c]);
+    stats.var()[c] = static_cast<double>(elements<T>(state.running_var)[c]);
+    stats.rstd()[c] = 1 / std::sqrt(stats.var()[c] + eps);
+    if (!(stats.var()[c] + eps >= 0)) {
+      throw ValueError(message("batch_norm: running_var of channel ", c, " is negative or NaN\nits file or the training "
+                               "before was broken: recalibrate, or reset_running_stats"));
+    }
+  }
+  kernels::batch_norm_apply(elements<T>(y), elements<T>(x), batch_shape(x), elements_or_null<T>(state.weight),
+                            elements_or_null<T>(state.bias), stats.mean(), stats.rstd());
+}
+
+template <class T>
+void fused_backward(const Tensor& dy, Gradients& dx, const Tensor& x, const Tensor& weight, const Statistics& stats,
+                    bool training) {
+  const auto vector = [&](std::size_t i) { return dx.needs(i) ? make_tensor(stats.channels(), x.dtype()) : Tensor(); };
+  if (dx.needs(0)) dx[0] = owned_alone(dy) ? dy : empty_like(dy);
+  dx[1] = vector(1);
+  dx[2] = vector(2);
+  const auto out = [&](std::size_t i) { return dx[i].defined() ? elements<T>(dx[i]) : nullptr; };
+  const auto run = [&](auto kernel) {
+    kernel(out(0), out(1), out(2), elements<T>(dy), elements<T>(x), batch_shape(x), elements_or_null<T>(weight),
+           stats.mean(), stats.rstd());
+  };
+  using Kernel = void (*)(T*, T*, T*, const T*, const T*, BatchShape, const T*, const double*, const double*);
+  run(training ? static_cast<Kernel>(kernels::batch_norm_backward) : static_cast<Kernel>(kernels::batch_norm_apply_backward));
+}
+
+/// dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) with dxhat = dy weight, the means over the batch: nn/README.md.
+/// In evaluation mean and rstd are constants and dx = rstd dxhat.
+void composed_backward(const Tensor& dy, Gradients& dx, const Tensor& x, const Tensor& weight, const Statistics& stats,
+                       bool training, double eps) {
+  const Dims over = x.dim() == 2 ? Dims{0} : Dims{0, 2};
+  const Shape channels = x.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
+  Tensor centered, rstd;
+  if (training) {
+    centered = x - x.mean(over, true);
+    rstd = (centered.square().mean(over, true) + eps).rsqrt();
+  } else {
+    centered = x - stats.constant(0, x.dtype(), channels);
+    rstd = stats.constant(2, x.dtype(), channels);
+  }
+  const Tensor xhat = centered * rstd;
+  const Tensor dxhat = weight.defined() ? dy * weight.reshape(channels) : dy;
+  if (dx.needs(0)) {
+    dx[0] = training ? rstd * (dxhat - dxhat.mean(over, true) - xhat * (dxhat * xhat).mean(over, true)) : rstd * dxhat;
+  }
+  if (dx.needs(1)) dx[1] = (dy * xhat).sum(over);
+  if (dx.needs(2)) dx[2] = dy.sum(over);
+}
+
+/// Nothing to normalise: x itself in a graph where weight and bias get gradients of zeros.
+Tensor empty_batch(const Tensor& x, const BatchNormState& state) {
+  const Shape channels = x.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
+  const Tensor y = state.weight.defined() ? x * state.weight.reshape(channels) : x.clone();
+  return state.bias.defined() ? y + state.bias.reshape(channels) : y;
+}
+
+}  // namespace
+
+BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
+  check(x, state, call);
+  if (x.numel() == 0) return {empty_batch(x, state), call.training};
+  Tensor y = empty_like(x);
+  const Statistics stats(x.shape()[1]);
+  bool counted = false;
+  visit(x.dtype(), [&]<class T>(T*) {
+    if constexpr (std::is_floating_point_v<T>) {
+      if (call.training) {
+        counted = forward_training<T>(x, y, state, call, stats);
+      } else {
+        forward_evaluation<T>(x, y, state, call.eps, stats);
+      }
+    }
+  });
+  if (tracks(x, state.weight, state.bias)) {
+    record(y, "NativeBatchNormBackward0", {x, state.weight, state.bias},
+           [x = Saved(x), weight = Saved(state.weight), stats, training = call.training, eps = call.eps](
+               const Tensor& dy, Gradients& dx) {
+             if (grad_enabled()) return composed_backward(dy, dx, x.get(), weight.get(), stats, training, eps);
+             const auto fused = dy.dtype() == float32 ? fused_backward<float> : fused_backward<double>;
+             fused(dy, dx, x.get(), weight.get(), stats, training);
+           });
+  }
+  return {y, counted};
+}
+
+Tensor batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
+  return batch_norm_counted(x, state, call).y;
+}
+
+}  // namespace gradus::nn::functional

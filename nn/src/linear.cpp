@@ -1,0 +1,26 @@
+#include <gradus/nn/init.hpp>
+#include <gradus/nn/linear.hpp>
+
+#include "message.hpp"
+
+#include <cmath>
+
+namespace gradus::nn {
+
+Linear::Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options)
+    : weight(empty({out_features, in_features}, options.dtype)) {
+  if (in_features > 0) init::kaiming_uniform_(weight, std::sqrt(5.0));
+  if (!options.bias) return;
+  bias = Parameter(zeros({out_features}, options.dtype));
+  if (in_features > 0) {
+    const double bound = 1 / std::sqrt(static_cast<double>(in_features));
+    init::uniform_(bias, -bound, bound);
+  }
+}
+
+std::string Linear::extra_repr() const {
+  return detail::message("in_features=", in_features(), ", out_features=", out_features(),
+                         ", bias=", bias.defined() ? "True" : "False");
+}
+
+}  // namespace gradus::nn
