@@ -5,6 +5,7 @@
 #include <gradus/core/shape.hpp>
 
 #include <concepts>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,10 @@ inline void append(std::string& text, Dtype dtype) { text += to_string(dtype); }
 template <std::integral T>
 void append(std::string& text, T number) {
   text += std::to_string(number);
+}
+inline void append(std::string& text, double number) {  // 1.5, 0.1, 1e-07: as PyTorch writes numbers in messages
+  char digits[32];
+  text.append(digits, static_cast<std::size_t>(std::snprintf(digits, sizeof digits, "%g", number)));
 }
 
 /// The parts one after the other.

@@ -1,7 +1,10 @@
-// The recorded results of PyTorch in tests/golden: one JSON object per file. A tensor is {"dtype", "shape", "data"} with
-// its elements flat in row-major order, in the shortest decimals that read back exactly (float32 as the equal double).
+// The recorded results of PyTorch in tests/golden: one JSON object per file. A tensor is {"dtype", "shape", "data"}, all
+// elements in row-major order, in the shortest decimals that read back exactly (float32 as the equal double).
 #pragma once
 
+#include <gradus/core/tensor.hpp>
+
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <fstream>
@@ -52,5 +55,17 @@ inline std::vector<std::int64_t> golden_shape(const json& tensor) {
 
 /// "float32", "float64", "int64", "bool", …
 inline std::string golden_dtype(const json& tensor) { return tensor.at("dtype").get<std::string>(); }
+
+/// The fixture tensor as a Tensor; null becomes an undefined one.
+inline Tensor golden_tensor(const json& tensor) {
+  if (tensor.is_null()) return Tensor();
+  for (const Dtype dtype : {boolean, int64, float32, float64}) {
+    if (golden_dtype(tensor) != to_string(dtype)) continue;
+    Tensor x = empty(golden_shape(tensor), dtype);
+    visit(dtype, [&]<class T>(T*) { std::ranges::copy(golden_data<T>(tensor), x.data<T>().begin()); });
+    return x;
+  }
+  throw std::runtime_error("no tensor has the dtype " + golden_dtype(tensor));
+}
 
 }  // namespace gradus::test

@@ -1,0 +1,126 @@
+// Normal values by the Box-Muller transform. In float32 the bits depend on how logarithm, sine and cosine are
+// approximated, so they are spelled out here, every fused multiply-add included.
+#include "random/fill.hpp"
+
+#include <bit>
+#include <cmath>
+#include <numbers>
+
+namespace gradus::detail {
+namespace {
+
+constexpr int half_block = 8;
+constexpr int block = 2 * half_block;
+
+// Logarithm, sine and cosine as in the single-precision Cephes library (S. Moshier), in the vector form of avx_mathfun
+// (J. Pommier, G. Garberoglio; zlib licence), which PyTorch uses. They are always inlined so that they take on the
+// instruction set of their caller; the choices are written without branches so that eight lanes run at a time.
+
+[[gnu::always_inline]] inline float cephes_log(float x) {  // x > 0 and normal
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  float e = static_cast<float>(static_cast<int>(bits >> 23) - 126);  // x = m 2^e with m in [0.5, 1)
+  float m = std::bit_cast<float>((bits & 0x007F'FFFF) | 0x3F00'0000);
+  const bool below = m < 0.70710677F;
+  e -= below ? 1.0F : 0.0F;
+  m = (m - 1) + (below ? m : 0.0F);
+
+  const float z = m * m;
+  float y = 7.0376836292e-2F;
+  y = std::fma(y, m, -1.1514610310e-1F);
+  y = std::fma(y, m, 1.1676998740e-1F);
+  y = std::fma(y, m, -1.2420140846e-1F);
+  y = std::fma(y, m, 1.4249322787e-1F);
+  y = std::fma(y, m, -1.6668057665e-1F);
+  y = std::fma(y, m, 2.0000714765e-1F);
+  y = std::fma(y, m, -2.4999993993e-1F);
+  y = std::fma(y, m, 3.3333331174e-1F);
+  y *= m;
+  y = std::fma(y, z, e * -2.12194440e-4F);
+  y = std::fma(z, -0.5F, y);
+  return std::fma(e, 0.693359375F, m + y);
+}
+
+struct SinCos {
+  float sin, cos;
+};
+
+/// x, negated when the third bit of `sign` is set.
+[[gnu::always_inline]] inline float with_sign(float x, int sign) {
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) ^ static_cast<std::uint32_t>(sign) << 29);
+}
+
+[[gnu::always_inline]] inline SinCos cephes_sincos(float x) {  // x >= 0
+  const int octant = (static_cast<int>(x * 1.27323954473516F) + 1) & ~1;
+  const float y = static_cast<float>(octant);
+  x = std::fma(y, -0.78515625F, x);  // x - y pi/4, with pi/4 in three parts
+  x = std::fma(y, -2.4187564849853515625e-4F, x);
+  x = std::fma(y, -3.77489497744594108e-8F, x);
+  const float z = x * x;
+
+  float k = std::fma(std::fma(2.443315711809948e-5F, z, -1.388731625493765e-3F), z, 4.166664568298827e-2F);
+  k = std::fma(k * z, z, -(z * 0.5F)) + 1;  // cos x
+  float q = std::fma(std::fma(-1.9515295891e-4F, z, 8.3321608736e-3F), z, -1.6666654611e-1F);
+  q = std::fma(q * z, x, x);  // sin x
+
+  const bool swapped = (octant & 2) != 0;
+  return {with_sign(swapped ? k : q, octant & 4), with_sign(swapped ? q : k, ~(octant - 2) & 4)};
+}
+
+/// Uniform values become normal ones: block by block, u1 in the first half of a block, u2 in the second.
+[[gnu::always_inline]] inline void transform_blocks(float* x, std::int64_t blocks, float mean, float std) {
+  for (std::int64_t b = 0; b < blocks; ++b, x += block) {
+    for (int j = 0; j < half_block; ++j) {
+      const float radius = std::sqrt(-2.0F * cephes_log(1 - x[j]));
+      const SinCos angle = cephes_sincos(6.2831855F * x[j + half_block]);
+      x[j] = std::fma(radius * angle.cos, std, mean);
+      x[j + half_block] = std::fma(radius * angle.sin, std, mean);
+    }
+  }
+}
+
+[[gnu::target("avx2,fma")]] void transform_blocks_avx2(float* x, std::int64_t blocks, float mean, float std) {
+  transform_blocks(x, blocks, mean, std);
+}
+
+void transform(float* x, std::int64_t blocks, double mean, double std) {
+  const auto m = static_cast<float>(mean);
+  const auto s = static_cast<float>(std);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    transform_blocks_avx2(x, blocks, m, s);
+  } else {
+    transform_blocks(x, blocks, m, s);
+  }
+}
+
+void transform(double* x, std::int64_t blocks, double mean, double std) {
+  for (std::int64_t b = 0; b < blocks; ++b, x += block) {
+    for (int j = 0; j < half_block; ++j) {
+      const double radius = std::sqrt(-2.0 * std::log(1.0 - x[j]));
+      const double angle = 2.0 * std::numbers::pi * x[j + half_block];
+      x[j] = std::fma(radius * std::cos(angle), std, mean);
+      x[j + half_block] = std::fma(radius * std::sin(angle), std, mean);
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+void fill_normal(T* out, std::int64_t n, double mean, double std, Generator& generator) {
+  if (n < block) {
+    for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(std::fma(generator.next_normal(), std, mean));
+    return;
+  }
+  fill_uniform(out, n, 0, 1, generator);
+  transform(out, n / block, mean, std);
+  if (n % block != 0) {  // the last block is drawn anew and overlaps the one before it
+    T* const last = out + n - block;
+    fill_uniform(last, block, 0, 1, generator);
+    transform(last, 1, mean, std);
+  }
+}
+
+template void fill_normal(float*, std::int64_t, double, double, Generator&);
+template void fill_normal(double*, std::int64_t, double, double, Generator&);
+
+}  // namespace gradus::detail

@@ -1,0 +1,151 @@
+#include "message.hpp"
+#include "random/fill.hpp"
+#include "tensor_impl.hpp"
+
+#include <cmath>
+#include <limits>
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+/// Calls `f` with a null pointer of the element type. For other dtypes throws PyTorch's text, which names its function.
+template <class F>
+void visit_floating(Dtype dtype, const char* function, F&& f) {
+  switch (dtype) {
+    case float32:
+      return f(static_cast<float*>(nullptr));
+    case float64:
+      return f(static_cast<double*>(nullptr));
+    default:
+      break;
+  }
+  throw RuntimeError(message("\"", function, "\" not implemented for '", type_name(dtype),
+                             "'\nreal random numbers need the dtype float32 or float64"));
+}
+
+/// What every in-place draw does once its arguments are known to be good: zero_ refuses what must not be written to,
+/// counts the write, and leaves no gradient to what had computed the old elements.
+template <class T>
+T* overwrite(Tensor& x) {
+  return elements<T>(x.zero_());
+}
+
+template <class T>
+void check_uniform(double from, double to) {
+  constexpr double most = std::numeric_limits<T>::max();
+  constexpr const char* type = std::same_as<T, float> ? "float" : "double";
+  if (!(std::abs(from) <= most)) throw RuntimeError(message("from is out of bounds for ", type, ": ", from));
+  if (!(std::abs(to) <= most)) throw RuntimeError(message("to is out of bounds for ", type, ": ", to));
+  if (from > to) {
+    throw RuntimeError(message("uniform_ expects to return a [from, to) range, but found from=", from, " > to=", to));
+  }
+  if (to - from > most) {
+    throw RuntimeError(message("uniform_ expects to-from <= std::numeric_limits<", type_name(dtype_of<T>),
+                               ">::max(), but found to=", to, " and from=", from,
+                               " which result in to-from to exceed the limit"));
+  }
+}
+
+/// Refuses what T cannot hold exactly.
+template <Element T>
+void check_end(const char* name, std::int64_t end) {
+  if constexpr (!std::same_as<T, std::int64_t>) {
+    const std::int64_t most = std::same_as<T, bool> ? 1 : std::int64_t{1} << std::numeric_limits<T>::digits;
+    const std::int64_t least = std::same_as<T, bool> ? 0 : -most;
+    if (end >= least && end <= most) return;
+    throw RuntimeError(message(name, " is out of bounds for ", dtype_of<T>, "\n", dtype_of<T>,
+                               " holds all integers from ", least, " to ", most, ", but not ", end));
+  }
+}
+
+template <Element T>
+void check_integers(std::int64_t from, std::int64_t to) {
+  if (from >= to) {
+    throw RuntimeError(message("random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", to));
+  }
+  check_end<T>("from", from);
+  check_end<T>("to - 1", to - 1);
+}
+
+template <class T>
+void check_probabilities(const T* p, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (p[i] >= 0 && p[i] <= 1) continue;
+    throw RuntimeError(message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.\nbernoulli: element ", i,
+                               " of the probabilities is ", static_cast<double>(p[i])));
+  }
+}
+
+}  // namespace
+
+Tensor rand(const Shape& shape, Dtype dtype, Generator& generator) {
+  Tensor x = empty(shape, dtype);
+  visit_floating(dtype, "check_uniform_bounds",
+                 [&]<class T>(T*) { fill_uniform(elements<T>(x), x.numel(), 0, 1, generator); });
+  return x;
+}
+
+Tensor randn(const Shape& shape, Dtype dtype, Generator& generator) {
+  Tensor x = empty(shape, dtype);
+  visit_floating(dtype, "normal_kernel_cpu",
+                 [&]<class T>(T*) { fill_normal(elements<T>(x), x.numel(), 0, 1, generator); });
+  return x;
+}
+
+Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, Dtype dtype, Generator& generator) {
+  return random_(empty(shape, dtype), low, high, generator);
+}
+
+Tensor randperm(std::int64_t n, Generator& generator) {
+  Tensor x = empty({n}, int64);
+  fill_permutation(elements<std::int64_t>(x), n, generator);
+  return x;
+}
+
+Tensor bernoulli(const Tensor& p, Generator& generator) {
+  Tensor x = empty_like(p);
+  visit_floating(p.dtype(), "bernoulli_tensor_cpu_p_", [&]<class T>(T*) {
+    check_probabilities(elements<T>(p), p.numel());
+    fill_bernoulli(elements<T>(x), elements<T>(p), p.numel(), generator);
+  });
+  return x;
+}
+
+Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
+  visit_floating(x.dtype(), "check_uniform_bounds", [&]<class T>(T*) {
+    check_uniform<T>(from, to);
+    fill_uniform(overwrite<T>(x), x.numel(), from, to, generator);
+  });
+  return x;
+}
+
+Tensor normal_(Tensor x, double mean, double std, Generator& generator) {
+  if (!(std >= 0)) throw RuntimeError(message("normal expects std >= 0.0, but found std ", std));
+  visit_floating(x.dtype(), "normal_kernel_cpu",
+                 [&]<class T>(T*) { fill_normal(overwrite<T>(x), x.numel(), mean, std, generator); });
+  return x;
+}
+
+Tensor random_(Tensor x, std::int64_t from, std::int64_t to, Generator& generator) {
+  visit(x.dtype(), [&]<class T>(T*) {
+    check_integers<T>(from, to);
+    fill_integers(overwrite<T>(x), x.numel(), from, to, generator);
+  });
+  return x;
+}
+
+Tensor random_(Tensor x, Generator& generator) {
+  visit(x.dtype(), [&]<class T>(T*) { fill_integers(overwrite<T>(x), x.numel(), generator); });
+  return x;
+}
+
+Tensor bernoulli_(Tensor x, double p, Generator& generator) {
+  if (!(p >= 0 && p <= 1)) throw RuntimeError(message("bernoulli_ expects p to be in [0, 1], but got p=", p));
+  visit(x.dtype(), [&]<class T>(T*) { fill_bernoulli(overwrite<T>(x), x.numel(), p, generator); });
+  return x;
+}
+
+}  // namespace gradus

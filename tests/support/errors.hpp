@@ -1,0 +1,24 @@
+// Checking what a user is told.
+#pragma once
+
+#include <gradus/core/error.hpp>
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace gradus::test {
+
+/// Expects `f()` to throw an E (exactly) whose text begins with `beginning`: PyTorch's text where there is one.
+template <class E, class F>
+void expect_error(const std::string& beginning, F f) {
+  try {
+    f();
+    ADD_FAILURE() << "nothing was thrown instead of: " << beginning;
+  } catch (const Error& error) {
+    EXPECT_EQ(typeid(error), typeid(E)) << error.kind();
+    EXPECT_EQ(std::string(error.what()).substr(0, beginning.size()), beginning);
+  }
+}
+
+}  // namespace gradus::test
