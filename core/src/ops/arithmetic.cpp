@@ -1,5 +1,6 @@
 // add, sub, mul, div, pow, maximum, minimum: each with its derivative. A broadcast operand enters the graph through
 // Input(x, y.shape()), which sums its gradient back to its shape.
+#include "kernels/kernels.hpp"
 #include "ops/elementwise.hpp"
 
 #include <cmath>
@@ -12,16 +13,22 @@ namespace {
 
 /// f over two tensors in the dtype they meet in.
 template <class F>
-Tensor zip_promoted(const Tensor& a, const Tensor& b, F f) {
+Tensor zip_promoted(const Tensor& a, const Tensor& b, F f, BinaryKernel kernel = nullptr) {
   return visit(a.dtype(), [&]<class T>(T*) {
-    return zip<T, T>(a, b, [f](T p, T q) { return static_cast<T>(f(p, q)); });
+    return zip<T, T>(
+        a, b, [f](T p, T q) { return static_cast<T>(f(p, q)); }, kernel);
   });
 }
 
 /// f(x, s) in the dtype that x and the number meet in.
 template <class F>
-Tensor map_scalar(const Tensor& x, Scalar scalar, F f) {
+Tensor map_scalar(const Tensor& x, Scalar scalar, F f, ScalarKernel kernel = nullptr) {
   const Dtype dtype = promote(x.dtype(), scalar.kind());
+  if (kernel && x.dtype() == float32 && x.numel() >= worth_a_kernel) {
+    Tensor y = make_tensor(x.shape(), float32);
+    kernel(elements<float>(y), elements<float>(x), scalar.to<float>(), x.numel());
+    return y;
+  }
   return visit(dtype, [&]<class T>(T*) {
     return map<T, T>(x.to(dtype), [f, s = scalar.to<T>()](T p) { return static_cast<T>(f(p, s)); });
   });
@@ -55,7 +62,8 @@ void refuse_negative_integer_power(const Tensor& exponent) {
 
 Tensor add(const Tensor& a_, const Tensor& b_) {
   const auto [a, b] = Operands(a_, b_);
-  Tensor y = zip_promoted(a, b, [](auto p, auto q) { return p + q; });
+  Tensor y = zip_promoted(
+      a, b, [](auto p, auto q) { return p + q; }, kernels::add);
   if (tracks(a, b)) {
     record(y, "AddBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, Gradients& dx) {
       dx[0] = dy;
@@ -68,11 +76,13 @@ Tensor add(const Tensor& a_, const Tensor& b_) {
 Tensor sub(const Tensor& a_, const Tensor& b_) {
   if (a_.dtype() == boolean && b_.dtype() == boolean) {
     throw RuntimeError(
-        "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+        "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+        "operator "
         "instead.\nin gradus: a != b");
   }
   const auto [a, b] = Operands(a_, b_);
-  Tensor y = zip_promoted(a, b, [](auto p, auto q) { return p - q; });
+  Tensor y = zip_promoted(
+      a, b, [](auto p, auto q) { return p - q; }, kernels::sub);
   if (tracks(a, b)) {
     record(y, "SubBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, Gradients& dx) {
       dx[0] = dy;
@@ -84,7 +94,8 @@ Tensor sub(const Tensor& a_, const Tensor& b_) {
 
 Tensor mul(const Tensor& a_, const Tensor& b_) {
   const auto [a, b] = Operands(a_, b_);
-  Tensor y = zip_promoted(a, b, [](auto p, auto q) { return p * q; });
+  Tensor y = zip_promoted(
+      a, b, [](auto p, auto q) { return p * q; }, kernels::mul);
   if (tracks(a, b)) {
     record(y, "MulBackward0", {Input(a, y.shape()), Input(b, y.shape())},
            [a = Saved(tracks(b) ? a : Tensor()), b = Saved(tracks(a) ? b : Tensor())](const Tensor& dy, Gradients& dx) {
@@ -98,7 +109,8 @@ Tensor mul(const Tensor& a_, const Tensor& b_) {
 Tensor div(const Tensor& a_, const Tensor& b_) {
   const Dtype met = result_type(a_, b_);
   const auto [a, b] = Operands(a_, b_, is_floating(met) ? met : float32);
-  Tensor y = zip_promoted(a, b, [](auto p, auto q) { return p / q; });
+  Tensor y = zip_promoted(
+      a, b, [](auto p, auto q) { return p / q; }, kernels::div);
   if (tracks(a, b)) {
     record(y, "DivBackward0", {Input(a, y.shape()), Input(b, y.shape())},
            [a = Saved(tracks(b) ? a : Tensor()), b = Saved(b)](const Tensor& dy, Gradients& dx) {
@@ -110,31 +122,37 @@ Tensor div(const Tensor& a_, const Tensor& b_) {
 }
 
 Tensor add(const Tensor& a, Scalar b) {
-  Tensor y = map_scalar(a, b, [](auto p, auto s) { return p + s; });
+  Tensor y = map_scalar(
+      a, b, [](auto p, auto s) { return p + s; }, kernels::add_scalar);
   if (tracks(a)) record(y, "AddBackward0", {a}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy; });
   return y;
 }
 
 Tensor sub(const Tensor& a, Scalar b) {
-  Tensor y = map_scalar(a, b, [](auto p, auto s) { return p - s; });
+  Tensor y = map_scalar(
+      a, b, [](auto p, auto s) { return p - s; }, kernels::sub_scalar);
   if (tracks(a)) record(y, "SubBackward0", {a}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy; });
   return y;
 }
 
 Tensor rsub(Scalar a, const Tensor& b) {
-  Tensor y = map_scalar(b, a, [](auto p, auto s) { return s - p; });
+  constexpr auto kernel = [](float* y, const float* x, float s, std::int64_t n) { kernels::scalar_sub(y, s, x, n); };
+  Tensor y = map_scalar(
+      b, a, [](auto p, auto s) { return s - p; }, kernel);
   if (tracks(b)) record(y, "RsubBackward1", {b}, [](const Tensor& dy, Gradients& dx) { dx[0] = -dy; });
   return y;
 }
 
 Tensor mul(const Tensor& a, Scalar b) {
-  Tensor y = map_scalar(a, b, [](auto p, auto s) { return p * s; });
+  Tensor y = map_scalar(
+      a, b, [](auto p, auto s) { return p * s; }, kernels::mul_scalar);
   if (tracks(a)) record(y, "MulBackward0", {a}, [b](const Tensor& dy, Gradients& dx) { dx[0] = dy * b; });
   return y;
 }
 
 Tensor div(const Tensor& a, Scalar b) {
-  Tensor y = map_scalar(floating(a), b, [](auto p, auto s) { return p / s; });
+  Tensor y = map_scalar(
+      floating(a), b, [](auto p, auto s) { return p / s; }, kernels::div_scalar);
   if (tracks(a)) record(y, "DivBackward0", {a}, [b](const Tensor& dy, Gradients& dx) { dx[0] = dy / b; });
   return y;
 }
@@ -145,7 +163,10 @@ Tensor pow(const Tensor& a, Scalar exponent) {
   if (!is_floating(promote(a.dtype(), exponent.kind())) && exponent.to<std::int64_t>() < 0) {
     throw RuntimeError("Integers to negative integer powers are not allowed.");
   }
-  Tensor y = map_scalar(a, exponent, [](auto p, auto s) { return power(p, s); });
+  constexpr auto squares = [](float* y, const float* x, float, std::int64_t n) { kernels::square(y, x, n); };
+  const bool is_square = exponent.to<double>() == 2;
+  Tensor y = map_scalar(
+      a, exponent, [](auto p, auto s) { return power(p, s); }, is_square ? +squares : nullptr);
   if (tracks(a)) {
     record(y, "PowBackward0", {a}, [a = Saved(a), p = exponent.to<double>()](const Tensor& dy, Gradients& dx) {
       dx[0] = p == 0 ? dy * 0.0 : dy * (p == 2 ? a.get() * 2.0 : pow(a.get(), p - 1) * p);
@@ -183,12 +204,15 @@ namespace {
 
 /// max or min of two tensors; where they are equal each gets half of the gradient.
 template <class F>
-Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F first_wins) {
+Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F first_wins, BinaryKernel kernel) {
   const auto [a, b] = Operands(a_, b_);
-  Tensor y = zip_promoted(a, b, [first_wins](auto p, auto q) {
-    if (p != p) return p;
-    return first_wins(p, q) ? p : q;  // a NaN in q loses no comparison it takes part in
-  });
+  Tensor y = zip_promoted(
+      a, b,
+      [first_wins](auto p, auto q) {
+        if (p != p) return p;
+        return first_wins(p, q) ? p : q;  // a NaN in q loses no comparison it takes part in
+      },
+      kernel);
   if (tracks(a, b)) {
     record(y, name, {Input(a, y.shape()), Input(b, y.shape())},
            [a = Saved(a), b = Saved(b), y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
@@ -203,11 +227,13 @@ Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F first_wi
 }  // namespace
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
-  return extremum(a, b, "MaximumBackward0", [](auto p, auto q) { return p > q; });
+  return extremum(
+      a, b, "MaximumBackward0", [](auto p, auto q) { return p > q; }, kernels::maximum);
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
-  return extremum(a, b, "MinimumBackward0", [](auto p, auto q) { return p < q; });
+  return extremum(
+      a, b, "MinimumBackward0", [](auto p, auto q) { return p < q; }, kernels::minimum);
 }
 
 }  // namespace gradus

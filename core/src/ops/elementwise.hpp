@@ -1,4 +1,5 @@
-// Loops over elements, for one and two operands, with broadcasting. Long float32 runs go to a kernel where one is given.
+// Loops over elements, for one and two operands, with broadcasting. Long float32 runs go to a kernel where one is
+// given.
 #pragma once
 
 #include "autograd/record.hpp"
@@ -8,6 +9,9 @@ namespace gradus::detail {
 
 using UnaryKernel = void (*)(float* y, const float* x, std::int64_t n);
 using BinaryKernel = void (*)(float* y, const float* a, const float* b, std::int64_t n);
+using ScalarKernel = void (*)(float* y, const float* x, float s, std::int64_t n);
+
+inline constexpr std::int64_t worth_a_kernel = 16;  // shorter runs are done before a kernel is chosen
 
 /// y[i] = f(x[i]) with elements of T, results of R; x must have the dtype of T already.
 template <class T, class R, class F>
@@ -24,7 +28,7 @@ Tensor map(const Tensor& x, F f) {
 template <class F>
 Tensor map_floating(const Tensor& x, F f, UnaryKernel kernel = nullptr) {
   if (x.dtype() == float64) return map<double, double>(x, f);
-  if (!kernel) return map<float, float>(x, f);
+  if (!kernel || x.numel() < worth_a_kernel) return map<float, float>(x, f);
   Tensor y = make_tensor(x.shape(), float32);
   kernel(elements<float>(y), elements<float>(x), x.numel());
   return y;
@@ -83,7 +87,7 @@ Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] BinaryKernel 
   R* to = elements<R>(y);
   const T *from_a = elements<T>(a), *from_b = elements<T>(b);
   if constexpr (std::same_as<T, float> && std::same_as<R, float>) {
-    if (kernel && a.shape() == b.shape()) {
+    if (kernel && a.shape() == b.shape() && y.numel() >= worth_a_kernel) {
       kernel(to, from_a, from_b, y.numel());
       return y;
     }
@@ -91,7 +95,7 @@ Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] BinaryKernel 
   const Runs runs(y.shape(), a.shape(), b.shape());
   runs.for_each([&](std::int64_t at_a, std::int64_t at_b) {
     if constexpr (std::same_as<T, float> && std::same_as<R, float>) {
-      if (kernel && runs.step_a && runs.step_b) {
+      if (kernel && runs.step_a && runs.step_b && runs.n >= worth_a_kernel) {
         kernel(to, from_a + at_a, from_b + at_b, runs.n);
         to += runs.n;
         return;

@@ -1,7 +1,9 @@
 // Functions of one operand: each with its derivative.
+#include "kernels/kernels.hpp"
 #include "ops/elementwise.hpp"
 
 #include <cmath>
+#include <functional>
 #include <numbers>
 
 namespace gradus {
@@ -10,16 +12,16 @@ using namespace detail;
 
 Tensor neg(const Tensor& x) {
   if (x.dtype() == boolean) throw RuntimeError("Negation, the `-` operator, on a bool tensor is not supported.");
-  Tensor y = visit(x.dtype(), [&]<class T>(T*) { return map<T, T>(x, [](T p) { return static_cast<T>(-p); }); });
+  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, std::negate<>())
+                                : map_floating(x, std::negate<>(), kernels::neg);
   if (tracks(x)) record(y, "NegBackward0", {x}, [](const Tensor& dy, Gradients& dx) { dx[0] = -dy; });
   return y;
 }
 
 Tensor abs(const Tensor& x) {
   if (x.dtype() == boolean) return x;
-  Tensor y = visit(x.dtype(), [&]<class T>(T*) {
-    return map<T, T>(x, [](T p) { return static_cast<T>(std::abs(p)); });
-  });
+  Tensor y =
+      visit(x.dtype(), [&]<class T>(T*) { return map<T, T>(x, [](T p) { return static_cast<T>(std::abs(p)); }); });
   if (tracks(x)) {
     record(y, "AbsBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) {
       const Tensor sign = (x.get() > 0).to(dy.dtype()) - (x.get() < 0).to(dy.dtype());
@@ -33,7 +35,8 @@ Tensor square(const Tensor& x) { return pow(x, 2); }
 
 Tensor sqrt(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return std::sqrt(p); });
+  Tensor y = map_floating(
+      x, [](auto p) { return std::sqrt(p); }, kernels::sqrt);
   if (tracks(x)) {
     record(y, "SqrtBackward0", {x},
            [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy / (y.get() * 2); });
@@ -43,7 +46,8 @@ Tensor sqrt(const Tensor& x_) {
 
 Tensor rsqrt(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return 1 / std::sqrt(p); });
+  Tensor y = map_floating(
+      x, [](auto p) { return 1 / std::sqrt(p); }, kernels::rsqrt);
   if (tracks(x)) {
     record(y, "RsqrtBackward0", {x},
            [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * pow(y.get(), 3) * -0.5; });
@@ -63,7 +67,8 @@ Tensor reciprocal(const Tensor& x_) {
 
 Tensor exp(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return std::exp(p); });
+  Tensor y = map_floating(
+      x, [](auto p) { return std::exp(p); }, kernels::exp);
   if (tracks(x)) {
     record(y, "ExpBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * y.get(); });
   }
@@ -72,7 +77,8 @@ Tensor exp(const Tensor& x_) {
 
 Tensor log(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return std::log(p); });
+  Tensor y = map_floating(
+      x, [](auto p) { return std::log(p); }, kernels::log);
   if (tracks(x)) {
     record(y, "LogBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) { dx[0] = dy / x.get(); });
   }
@@ -110,7 +116,8 @@ Tensor erf(const Tensor& x_) {
 
 Tensor tanh(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return std::tanh(p); });
+  Tensor y = map_floating(
+      x, [](auto p) { return std::tanh(p); }, kernels::tanh);
   if (tracks(x)) {
     record(y, "TanhBackward0", {x},
            [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * (1 - square(y.get())); });
@@ -120,7 +127,8 @@ Tensor tanh(const Tensor& x_) {
 
 Tensor sigmoid(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return 1 / (1 + std::exp(-p)); });
+  Tensor y = map_floating(
+      x, [](auto p) { return 1 / (1 + std::exp(-p)); }, kernels::sigmoid);
   if (tracks(x)) {
     record(y, "SigmoidBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
       const Tensor s = y.get();
@@ -136,12 +144,15 @@ namespace {
 Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
   Tensor dx = visit(dy.dtype(), [&]<class T>(T*) {
     const T leak = static_cast<T>(slope);
-    return zip<T, T>(dy, y, [leak](T d, T v) { return v > 0 ? d : d * leak; });
+    const BinaryKernel kernel = slope == 0 ? kernels::relu_backward : nullptr;
+    return zip<T, T>(
+        dy, y, [leak](T d, T v) { return v > 0       ? d
+                                         : leak == 0 ? T{0}
+                                                     : d * leak; }, kernel);
   });
   if (tracks(dy)) {
-    record(dx, "ThresholdBackwardBackward0", {dy}, [y = Saved(y), slope](const Tensor& ddx, Gradients& ddy) {
-      ddy[0] = where_positive(ddx, y.get(), slope);
-    });
+    record(dx, "ThresholdBackwardBackward0", {dy},
+           [y = Saved(y), slope](const Tensor& ddx, Gradients& ddy) { ddy[0] = where_positive(ddx, y.get(), slope); });
   }
   return dx;
 }
@@ -150,9 +161,9 @@ Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
 
 Tensor relu(const Tensor& x) {
   if (x.dtype() == boolean) throw RuntimeError("Boolean inputs not supported for relu");
-  Tensor y = visit(x.dtype(), [&]<class T>(T*) {
-    return map<T, T>(x, [](T p) { return p < T{0} ? T{0} : p; });  // keeps NaN
-  });
+  const auto positive = []<class T>(T p) { return p < T{0} ? T{0} : p; };  // keeps NaN
+  Tensor y =
+      x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, positive, kernels::relu);
   if (tracks(x)) {
     record(y, "ReluBackward0", {x},
            [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = where_positive(dy, y.get(), 0); });
@@ -173,9 +184,8 @@ Tensor leaky_relu(const Tensor& x_, double negative_slope) {
 
 Tensor gelu(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, []<class T>(T p) {
-    return p * T(0.5) * (1 + std::erf(p * static_cast<T>(1 / std::numbers::sqrt2)));
-  });
+  Tensor y = map_floating(
+      x, []<class T>(T p) { return p * T(0.5) * (1 + std::erf(p * static_cast<T>(1 / std::numbers::sqrt2))); });
   if (tracks(x)) {
     record(y, "GeluBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) {
       const Tensor v = x.get();  // dx = dy (Phi(x) + x phi(x))
