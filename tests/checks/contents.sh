@@ -3,7 +3,6 @@
 set -euo pipefail
 
 contents=optim/include/gradus/gradus.hpp
-[[ -f $contents ]] || exit 77
 diff <(sed -nE 's,^#include <(gradus/.*)>,\1,p' "$contents" | sort) \
      <(find core/include nn/include optim/include -path '*/gradus/*/*.hpp' | sed -E 's|^[a-z]+/include/||' |
          grep -vx 'gradus/core/xtensor.hpp' | sort)

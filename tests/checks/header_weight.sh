@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A program that includes all of gradus compiles fast: the headers come to at most 60 000 lines with what they include.
+# A program that includes all of gradus compiles in about a second: with the standard library the headers come to at most
+# 70 000 lines, of which <memory> alone brings 52 000.
 set -euo pipefail
 
-header=optim/include/gradus/gradus.hpp
-[[ -f $header ]] || exit 77
-lines=$("$CXX" -std=c++20 -E -I core/include -I nn/include -I optim/include "$header" | wc -l)
-echo "$header: $lines lines"
-((lines <= 60000))
+lines=$(echo '#include <gradus/gradus.hpp>' |
+          "$CXX" -std=c++20 -E -I core/include -I nn/include -I optim/include -x c++ - | wc -l)
+echo "<gradus/gradus.hpp>: $lines lines"
+((lines > 10000 && lines <= 70000))

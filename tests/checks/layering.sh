@@ -18,7 +18,6 @@ forbid "core may include nothing but gradus/core" "${own}gradus/(nn|optim|gradus
 forbid "nn may include nothing but gradus/core and gradus/nn" "${own}gradus/(optim|gradus)" nn
 forbid "optim's parts may not include everything" "${own}gradus/gradus" optim
 forbid "the library may not include examples or tests" "${own}.*(examples|tests)/" core nn optim
-forbid "includes are named from an include folder" "${own}\.\." core nn optim examples tests
 
 public=(core/include nn/include optim/include)
 forbid "a public header is too heavy for these" "${own}(iostream|functional|random|regex|ranges|nlohmann/|zip|zlib)" "${public[@]}"
