@@ -1,0 +1,256 @@
+// Copies: in another order of dimensions, repeated, joined, in another dtype.
+#include "autograd/record.hpp"
+#include "message.hpp"
+#include "ops/strided.hpp"
+
+#include <limits>
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+/// y[i_0, i_1, …]: dimension d of y is dimension order[d] of x.
+Tensor permuted(const Tensor& x, const Dims& order, const char* name) {
+  const Shape strides = strides_of(x.shape());
+  Shape shape = order, walked = order, inverse = order;
+  for (int d = 0; d < order.rank(); ++d) {
+    const int from = static_cast<int>(order[d]);
+    shape[d] = x.shape()[from];
+    walked[d] = strides[from];
+    inverse[from] = d;
+  }
+  Tensor y = strided_copy(x, shape, walked);
+  if (tracks(x)) {
+    record(y, name, {x}, [inverse, name](const Tensor& dy, Gradients& dx) { dx[0] = permuted(dy, inverse, name); });
+  }
+  return y;
+}
+
+Tensor transposed(const Tensor& x, int dim0, int dim1, const char* name) {
+  Dims order;
+  for (int d = 0; d < x.dim(); ++d) order.push_back(d == dim0 ? dim1 : d == dim1 ? dim0 : d);
+  return permuted(x, order, name);
+}
+
+}  // namespace
+
+Tensor transpose(const Tensor& x, std::int64_t dim0, std::int64_t dim1) {
+  return transposed(x, normalize_dim(dim0, x.dim()), normalize_dim(dim1, x.dim()), "TransposeBackward0");
+}
+
+Tensor t(const Tensor& x) {
+  if (x.dim() > 2) {
+    throw RuntimeError(message("t() expects a tensor with <= 2 dimensions, but self is ", x.dim(),
+                               "D\nuse transpose(dim0, dim1) or permute(dims)"));
+  }
+  return transposed(x, 0, x.dim() - 1, "TBackward0");
+}
+
+Tensor permute(const Tensor& x, Dims dims) {
+  if (dims.rank() != x.dim()) {
+    throw RuntimeError(
+        message("permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
+                "the desired ordering of dimensions i.e. input.dim() = ",
+                x.dim(), " is not equal to len(dims) = ", dims.rank()));
+  }
+  bool seen[Shape::max_rank] = {};
+  for (int d = 0; d < dims.rank(); ++d) {
+    dims[d] = normalize_dim(dims[d], x.dim());
+    if (std::exchange(seen[dims[d]], true)) throw RuntimeError("permute(): duplicate dims are not allowed.");
+  }
+  return permuted(x, dims, "PermuteBackward0");
+}
+
+Tensor expand(const Tensor& x, Shape shape) {
+  const int extra = shape.rank() - x.dim();
+  if (extra < 0) {
+    throw RuntimeError(message("expand(torch.", type_name(x.dtype()), "Tensor{", x.shape(), "}, size=", shape,
+                               "): the number of sizes provided (", shape.rank(),
+                               ") must be greater or equal to the number of dimensions in the tensor (", x.dim(), ")"));
+  }
+  const Shape wanted = shape, strides = strides_of(x.shape());
+  Shape walked = shape;
+  for (int d = 0; d < shape.rank(); ++d) {
+    const std::int64_t extent = d < extra ? 1 : x.shape()[d - extra];
+    if (shape[d] == -1 && d < extra) {
+      throw RuntimeError(
+          message("The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ", d));
+    }
+    if (shape[d] == -1) shape[d] = extent;
+    if (shape[d] != extent && extent != 1) {
+      throw RuntimeError(message("The expanded size of the tensor (", shape[d], ") must match the existing size (",
+                                 extent, ") at non-singleton dimension ", d, ".  Target sizes: ", wanted,
+                                 ".  Tensor sizes: ", x.shape()));
+    }
+    walked[d] = extent == 1 ? 0 : strides[d - extra];
+  }
+  Tensor y = strided_copy(x, shape, walked);
+  if (tracks(x)) {
+    record(y, "ExpandBackward0", {x},
+           [from = x.shape()](const Tensor& dy, Gradients& dx) { dx[0] = sum_to(dy, from); });
+  }
+  return y;
+}
+
+namespace {
+
+bool legacy_empty(const Tensor& x) { return x.shape() == Shape{0}; }  // goes with any shape, as in PyTorch
+
+/// Dimension and shape of cat's result, checked.
+struct Joined {
+  Joined(std::span<const Tensor> tensors, std::int64_t dim_) : dtype(tensors.front().dtype()) {
+    const Tensor* first = nullptr;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const Tensor& x = tensors[i];
+      dtype = promote(dtype, x.dtype());
+      if (x.dim() == 0) {
+        throw RuntimeError(
+            message("zero-dimensional tensor (at position ", i, ") cannot be concatenated\nstack() joins 0-d tensors"));
+      }
+      if (legacy_empty(x)) continue;
+      if (!first) {
+        first = &x;
+        shape = x.shape();
+        dim = normalize_dim(dim_, x.dim());
+        continue;
+      }
+      check(first->shape(), x.shape(), i);
+      shape[dim] += x.shape()[dim];
+    }
+    if (!first) normalize_dim(dim_, 1);
+  }
+
+  void check(const Shape& expected, const Shape& got, std::size_t position) const {
+    if (expected.rank() != got.rank()) {
+      throw RuntimeError(
+          message("Tensors must have same number of dimensions: got ", expected.rank(), " and ", got.rank()));
+    }
+    for (int d = 0; d < expected.rank(); ++d) {
+      if (d != dim && expected[d] != got[d]) {
+        throw RuntimeError(message("Sizes of tensors must match except in dimension ", dim, ". Expected size ",
+                                   expected[d], " but got size ", got[d], " for tensor number ", position,
+                                   " in the list."));
+      }
+    }
+  }
+
+  Dtype dtype;
+  Shape shape{0};
+  int dim = 0;
+};
+
+bool any_tracked(std::span<const Tensor> tensors) {
+  for (const Tensor& x : tensors) {
+    if (tracks(x)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Tensor cat(std::span<const Tensor> tensors, std::int64_t dim_) {
+  if (tensors.empty()) throw RuntimeError("torch.cat(): expected a non-empty list of Tensors");
+  const Joined joined(tensors, dim_);
+  const int dim = joined.dim;
+  std::vector<Tensor> parts;
+  for (const Tensor& x : tensors) parts.push_back(x.to(joined.dtype));
+
+  Tensor y = make_tensor(joined.shape, joined.dtype);
+  std::int64_t start = 0;
+  for (const Tensor& x : parts) {
+    if (legacy_empty(x)) continue;
+    paste(y, x, dim, start);
+    start += x.shape()[dim];
+  }
+  if (any_tracked(parts)) {
+    std::vector<std::int64_t> lengths;
+    for (const Tensor& x : parts) lengths.push_back(legacy_empty(x) ? 0 : x.shape()[dim]);
+    record(y, "CatBackward0", parts, [lengths = std::move(lengths), dim](const Tensor& dy, Gradients& dx) {
+      std::int64_t at = 0;
+      for (std::size_t i = 0; i < lengths.size(); at += lengths[i++]) {
+        if (dx.needs(i)) dx[i] = narrow(dy, dim, at, lengths[i]);
+      }
+    });
+  }
+  return y;
+}
+
+Tensor cat(std::initializer_list<Tensor> tensors, std::int64_t dim) {
+  return cat(std::span(tensors.begin(), tensors.size()), dim);
+}
+
+Tensor stack(std::span<const Tensor> tensors, std::int64_t dim_) {
+  if (tensors.empty()) throw RuntimeError("stack expects a non-empty TensorList");
+  const Shape& shape = tensors.front().shape();
+  const int dim = normalize_dim(dim_, shape.rank() + 1);
+  Dtype dtype = boolean;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    dtype = promote(dtype, tensors[i].dtype());
+    if (tensors[i].shape() != shape) {
+      throw RuntimeError(message("stack expects each tensor to be equal size, but got ", shape, " at entry 0 and ",
+                                 tensors[i].shape(), " at entry ", i));
+    }
+  }
+  std::vector<Tensor> parts, slices;
+  Shape slice = shape;
+  slice.insert(dim, 1);
+  for (const Tensor& x : tensors) {
+    parts.push_back(x.to(dtype));
+    slices.push_back(part_of(parts.back(), slice));
+  }
+  Tensor y = cat(slices, dim);
+  if (any_tracked(parts)) {
+    record(y, "StackBackward0", parts, [dim](const Tensor& dy, Gradients& dx) {
+      for (std::size_t i = 0; i < dx.size(); ++i) {
+        if (dx.needs(i)) dx[i] = select(dy, dim, static_cast<std::int64_t>(i));
+      }
+    });
+  }
+  return y;
+}
+
+Tensor stack(std::initializer_list<Tensor> tensors, std::int64_t dim) {
+  return stack(std::span(tensors.begin(), tensors.size()), dim);
+}
+
+Tensor clone(const Tensor& x) {
+  Tensor y = strided_copy(x, x.shape(), strides_of(x.shape()));
+  if (tracks(x)) record(y, "CloneBackward0", {x}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy; });
+  return y;
+}
+
+namespace {
+
+template <class R, class T>
+R converted(T value) {
+  if constexpr (std::is_same_v<R, std::int64_t> && std::is_floating_point_v<T>) {
+    const bool fits = value >= T(-0x1p63) && value < T(0x1p63);  // not so for NaN
+    return fits ? static_cast<R>(value) : std::numeric_limits<R>::min();
+  } else if constexpr (std::is_same_v<R, bool>) {
+    return value != 0;
+  } else {
+    return static_cast<R>(value);
+  }
+}
+
+}  // namespace
+
+Tensor to(const Tensor& x, Dtype dtype) {
+  if (x.dtype() == dtype) return x;
+  Tensor y = make_tensor(x.shape(), dtype);
+  visit(x.dtype(), [&]<class T>(T*) {
+    visit(dtype, [&]<class R>(R*) {
+      const T* from = elements<T>(x);
+      R* to = elements<R>(y);
+      for (std::int64_t i = 0, n = x.numel(); i < n; ++i) to[i] = converted<R>(from[i]);
+    });
+  });
+  if (is_floating(dtype) && tracks(x)) {
+    record(y, "ToCopyBackward0", {x}, [from = x.dtype()](const Tensor& dy, Gradients& dx) { dx[0] = dy.to(from); });
+  }
+  return y;
+}
+
+}  // namespace gradus
