@@ -85,4 +85,10 @@ decltype(auto) visit(Dtype dtype, F&& f) {
   return f(static_cast<double*>(nullptr));
 }
 
+/// The same for a dtype that is known to be floating.
+template <class F>
+decltype(auto) visit_floating(Dtype dtype, F&& f) {
+  return dtype == float32 ? f(static_cast<float*>(nullptr)) : f(static_cast<double*>(nullptr));
+}
+
 }  // namespace gradus

@@ -1,0 +1,159 @@
+// max, min, argmax, argmin, all, any.
+#include "autograd/record.hpp"
+#include "message.hpp"
+#include "ops/groups.hpp"
+#include "ops/index.hpp"
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+/// The largest (or smallest) element seen and its place among them. The first of equal ones stays; NaN beats every
+/// number.
+template <class T, bool largest>
+class Extremum {
+ public:
+  void add(T x) {
+    const bool beaten = largest ? !(x <= value_) : !(x >= value_);
+    if (seen_ == 0 || (beaten && value_ == value_)) {
+      value_ = x;
+      place_ = seen_;
+    }
+    ++seen_;
+  }
+  T value() const { return value_; }
+  std::int64_t place() const { return place_; }
+
+ private:
+  T value_{};
+  std::int64_t place_ = 0, seen_ = 0;
+};
+
+template <bool largest>
+ValuesIndices extrema(const Tensor& x, const Groups& groups, bool keepdim) {
+  ValuesIndices y{make_tensor(groups.shape(keepdim), x.dtype()), make_tensor(groups.shape(keepdim), int64)};
+  visit(x.dtype(), [&]<class T>(T*) {
+    const auto make = [](std::int64_t) { return Extremum<T, largest>(); };
+    for_each_group(elements<T>(x), groups, make,
+                   [values = elements<T>(y.values), indices = elements<std::int64_t>(y.indices)](
+                       std::int64_t i, const Extremum<T, largest>& extremum) {
+                     values[i] = extremum.value();
+                     indices[i] = extremum.place();
+                   });
+  });
+  return y;
+}
+
+/// The group to look for an extremum in; `dims` is one dimension, or none for all elements.
+Groups nonempty_groups(const Tensor& x, const Dims& dims, const char* op) {
+  Groups groups(x.shape(), dims);
+  if (groups.size == 0 && !dims.empty()) {
+    throw IndexError(
+        message(op, "(): Expected reduction dim ", normalize_dim(dims[0], x.dim()), " to have non-zero size."));
+  }
+  return groups;
+}
+
+template <bool largest>
+Tensor extremum_of_all(const Tensor& x, const char* op, const char* name) {
+  if (x.numel() == 0) {
+    throw RuntimeError(
+        message(op,
+                "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                "dim with the 'dim' argument."));
+  }
+  Tensor y = extrema<largest>(x, Groups(x.shape(), {}), false).values;
+  if (tracks(x)) {
+    record(y, name, {x}, [x = Saved(x), y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
+      const Tensor input = x.get(), value = y.get();
+      const Tensor chosen = isnan(value).item<bool>() ? isnan(input) : input == value;
+      const Tensor share = dy / chosen.sum().to(dy.dtype());
+      dx[0] = where(chosen, share, zeros({}, dy.dtype()));
+    });
+  }
+  return y;
+}
+
+template <bool largest>
+ValuesIndices extremum_along(const Tensor& x, std::int64_t dim_, bool keepdim, const char* op, const char* name) {
+  const int dim = normalize_dim(dim_, x.dim());
+  const Groups groups = nonempty_groups(x, dim, op);
+  ValuesIndices y = extrema<largest>(x, groups, keepdim);
+  if (tracks(x)) {
+    record(y.values, name, {x},
+           [shape = x.shape(), kept = groups.shape(true), dim, indices = Saved(y.indices)](const Tensor& dy,
+                                                                                           Gradients& dx) {
+             dx[0] = scatter_add(dy.reshape(kept), shape, dim, indices.get().reshape(kept));
+           });
+  }
+  return y;
+}
+
+template <bool largest>
+Tensor index_of_extremum(const Tensor& x, const char* op) {
+  if (x.numel() == 0) {
+    throw IndexError(message(op, "(): Expected reduction dim to be specified for input.numel() == 0."));
+  }
+  return extrema<largest>(x, Groups(x.shape(), {}), false).indices;
+}
+
+/// Whether every (or any) element of a group is not zero.
+template <bool every>
+class Truth {
+ public:
+  template <class T>
+  void add(T x) {
+    if constexpr (every) {
+      value_ &= x != 0;
+    } else {
+      value_ |= x != 0;
+    }
+  }
+  bool value() const { return value_; }
+
+ private:
+  bool value_ = every;
+};
+
+template <bool every>
+Tensor truths(const Tensor& x, const Dims& dims, bool keepdim) {
+  const Groups groups(x.shape(), dims);
+  Tensor y = make_tensor(groups.shape(keepdim), boolean);
+  visit(x.dtype(), [&]<class T>(T*) {
+    const auto make = [](std::int64_t) { return Truth<every>(); };
+    for_each_group(elements<T>(x), groups, make,
+                   [to = elements<bool>(y)](std::int64_t i, const Truth<every>& truth) { to[i] = truth.value(); });
+  });
+  return y;
+}
+
+}  // namespace
+
+Tensor max(const Tensor& x) { return extremum_of_all<true>(x, "max", "MaxBackward1"); }
+Tensor min(const Tensor& x) { return extremum_of_all<false>(x, "min", "MinBackward1"); }
+
+ValuesIndices max(const Tensor& x, std::int64_t dim, bool keepdim) {
+  return extremum_along<true>(x, dim, keepdim, "max", "MaxBackward0");
+}
+ValuesIndices min(const Tensor& x, std::int64_t dim, bool keepdim) {
+  return extremum_along<false>(x, dim, keepdim, "min", "MinBackward0");
+}
+
+Tensor argmax(const Tensor& x) { return index_of_extremum<true>(x, "argmax"); }
+Tensor argmin(const Tensor& x) { return index_of_extremum<false>(x, "argmin"); }
+
+Tensor argmax(const Tensor& x, std::int64_t dim, bool keepdim) {
+  return extrema<true>(x, nonempty_groups(x, dim, "argmax"), keepdim).indices;
+}
+Tensor argmin(const Tensor& x, std::int64_t dim, bool keepdim) {
+  return extrema<false>(x, nonempty_groups(x, dim, "argmin"), keepdim).indices;
+}
+
+Tensor all(const Tensor& x) { return truths<true>(x, {}, false); }
+Tensor any(const Tensor& x) { return truths<false>(x, {}, false); }
+Tensor all(const Tensor& x, std::int64_t dim, bool keepdim) { return truths<true>(x, dim, keepdim); }
+Tensor any(const Tensor& x, std::int64_t dim, bool keepdim) { return truths<false>(x, dim, keepdim); }
+
+}  // namespace gradus

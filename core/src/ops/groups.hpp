@@ -1,0 +1,82 @@
+// What all reductions share: the elements of a tensor fall into groups, one for every element of the result.
+#pragma once
+
+#include "ops/strided.hpp"
+#include "parallel_for.hpp"
+
+#include <algorithm>
+
+namespace gradus::detail {
+
+/// The groups that arise when some dimensions of a shape are reduced.
+class Groups {
+ public:
+  /// Negative dimensions count from the end; none at all means every dimension. Throws IndexError for a dimension out
+  /// of range, RuntimeError for one that is named twice.
+  Groups(const Shape& shape, const Dims& dims);
+
+  /// The shape of the result; with `keepdim` the reduced dimensions stay, with extent 1.
+  const Shape& shape(bool keepdim) const { return keepdim ? kept_shape_ : short_shape_; }
+
+  std::int64_t size = 1;   // elements of a group
+  std::int64_t count = 1;  // groups
+
+  // Group i, counted in the order of the result, begins where `outer` says for i / width, plus i % width: `width`
+  // groups lie side by side. Its elements come in runs of `run` neighbours, found with `inner`. Width or run is 1.
+  Walk outer, inner;
+  std::int64_t width = 1, run = 1;
+
+ private:
+  Shape kept_shape_, short_shape_;
+};
+
+/// Shows an accumulator to the elements of every group, in their order in memory: for group i, `make(i)` gives the
+/// accumulator, `add(x)` is called for every element, or `add(x, n)` for n neighbours where it has that, then finish(i,
+/// it).
+template <class T, class Make, class Finish>
+void for_each_group(const T* x, const Groups& groups, Make make, Finish finish) {
+  using Accumulator = decltype(make(std::int64_t{}));
+  constexpr std::int64_t parallel_elements = 1 << 15, panel = 256;
+  const std::int64_t runs = groups.size / std::max<std::int64_t>(groups.run, 1), width = groups.width;
+  if (groups.count == 0) return;
+
+  if (width == 1) {
+    const std::int64_t grain = parallel_elements / (groups.size + 1) + 1;
+    parallel_for(0, groups.count, grain, [&](std::int64_t first, std::int64_t last) {
+      groups.outer.for_each(first, last, [&](std::int64_t i, std::int64_t begin) {
+        Accumulator accumulator = make(i);
+        groups.inner.for_each(0, runs, [&](std::int64_t, std::int64_t at) {
+          const T* from = x + begin + at;
+          if constexpr (requires { accumulator.add(from, groups.run); }) {
+            accumulator.add(from, groups.run);
+          } else {
+            for (std::int64_t k = 0; k < groups.run; ++k) accumulator.add(from[k]);
+          }
+        });
+        finish(i, accumulator);
+      });
+    });
+    return;
+  }
+
+  // Neighbouring groups are read together, row by row, so that memory is read in order.
+  const std::int64_t panels = (width + panel - 1) / panel, rows = groups.count / width;
+  const std::int64_t grain = parallel_elements / (groups.size * std::min(width, panel) + 1) + 1;
+  parallel_for(0, rows * panels, grain, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t p = first; p < last; ++p) {
+      const std::int64_t row = p / panels, left = p % panels * panel, n = std::min(panel, width - left);
+      const std::int64_t i = row * width + left;
+      Accumulator accumulators[panel];
+      for (std::int64_t k = 0; k < n; ++k) accumulators[k] = make(i + k);
+      groups.outer.for_each(row, row + 1, [&](std::int64_t, std::int64_t begin) {
+        groups.inner.for_each(0, runs, [&](std::int64_t, std::int64_t at) {
+          const T* from = x + begin + left + at;
+          for (std::int64_t k = 0; k < n; ++k) accumulators[k].add(from[k]);
+        });
+      });
+      for (std::int64_t k = 0; k < n; ++k) finish(i + k, accumulators[k]);
+    }
+  });
+}
+
+}  // namespace gradus::detail

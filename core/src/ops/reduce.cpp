@@ -1,0 +1,189 @@
+// sum, mean, var, std. Whatever the length, float32 results are right to the last digit or so: sums of floats are
+// carried in double, sums of doubles compensated, and variances take a second pass over the deviations from the mean.
+#include "autograd/record.hpp"
+#include "kernels/kernels.hpp"
+#include "message.hpp"
+#include "ops/groups.hpp"
+
+#include <cmath>
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+/// Sum of floats.
+class DoubleSum {
+ public:
+  void add(double x) { sum_ += x; }
+  void add(const float* x, std::int64_t n) { sum_ += n == 1 ? *x : kernels::sum(x, n); }
+  double value() const { return sum_; }
+
+ private:
+  double sum_ = 0;
+};
+
+/// Sum of doubles that keeps what rounding takes off (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
+class CompensatedSum {
+ public:
+  void add(double x) {
+    const double sum = sum_ + x, x_seen = sum - sum_;
+    lost_ += (sum_ - (sum - x_seen)) + (x - x_seen);
+    sum_ = sum;
+  }
+  double value() const { return std::isfinite(lost_) ? sum_ + lost_ : sum_; }
+
+ private:
+  double sum_ = 0, lost_ = 0;
+};
+
+class IntegerSum {
+ public:
+  void add(std::int64_t x) { sum_ += static_cast<std::uint64_t>(x); }
+  std::int64_t value() const { return static_cast<std::int64_t>(sum_); }
+
+ private:
+  std::uint64_t sum_ = 0;  // wraps around, as PyTorch's
+};
+
+template <class T>
+using Sum = std::conditional_t<std::is_same_v<T, float>, DoubleSum,
+                               std::conditional_t<std::is_same_v<T, double>, CompensatedSum, IntegerSum>>;
+
+/// sum((x - mean)^2) for a mean that may be off by a rounding error, whose effect is taken out again
+/// (Chan, Golub, LeVeque 1983, equation 1.7).
+template <class T>
+class SquaredDeviations {
+ public:
+  SquaredDeviations() = default;
+  explicit SquaredDeviations(double mean) : mean_(mean) {}
+  void add(double x) {
+    const double d = x - mean_;
+    deviations_.add(d);
+    squares_.add(d * d);
+  }
+  double value(double n) const {
+    const double sum = squares_.value() - deviations_.value() * deviations_.value() / n;
+    return sum < 0 ? 0 : sum;  // keeps NaN
+  }
+
+ private:
+  double mean_ = 0;
+  Sum<T> deviations_, squares_;
+};
+
+/// The sums of the groups of x, divided by `divisor` when they are floating, as a tensor of R.
+template <class T, class R>
+Tensor sums(const Tensor& x, const Groups& groups, bool keepdim, double divisor = 1) {
+  Tensor y = make_tensor(groups.shape(keepdim), dtype_of<R>);
+  const auto make = [](std::int64_t) { return Sum<T>(); };
+  for_each_group(elements<T>(x), groups, make, [to = elements<R>(y), divisor](std::int64_t i, const Sum<T>& sum) {
+    if constexpr (std::is_integral_v<R>) {
+      to[i] = sum.value();
+    } else {
+      to[i] = static_cast<R>(sum.value() / divisor);
+    }
+  });
+  return y;
+}
+
+Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
+  const Groups groups(x.shape(), dims);
+  Tensor y = visit(x.dtype(), [&]<class T>(T*) {
+    return sums<T, std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>>(x, groups, keepdim);
+  });
+  if (tracks(x)) {
+    record(y, name, {x}, [shape = x.shape(), kept = groups.shape(true)](const Tensor& dy, Gradients& dx) {
+      dx[0] = dy.reshape(kept).expand(shape);
+    });
+  }
+  return y;
+}
+
+Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
+  if (!is_floating(x.dtype())) {
+    throw RuntimeError(
+        message("mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
+                "dtype. Got: ",
+                type_name(x.dtype()), "\nconvert first: x.to(float32).mean()"));
+  }
+  const Groups groups(x.shape(), dims);
+  const auto n = static_cast<double>(groups.size);
+  Tensor y = visit_floating(x.dtype(), [&]<class T>(T*) { return sums<T, T>(x, groups, keepdim, n); });
+  if (tracks(x)) {
+    record(y, name, {x}, [shape = x.shape(), kept = groups.shape(true), n](const Tensor& dy, Gradients& dx) {
+      dx[0] = (dy / n).reshape(kept).expand(shape);
+    });
+  }
+  return y;
+}
+
+double degrees_of_freedom(const Groups& groups, bool unbiased) {
+  return static_cast<double>(std::max<std::int64_t>(groups.size - unbiased, 0));
+}
+
+/// finish(variance) for every group.
+template <class F>
+Tensor variances(const Tensor& x, const Dims& dims, bool unbiased, bool keepdim, F finish) {
+  if (!is_floating(x.dtype())) {
+    throw RuntimeError(message("std and var only support floating point and complex dtypes\ngot ", x.dtype(),
+                               ": convert first, e.g. x.to(float32)"));
+  }
+  const Groups groups(x.shape(), dims);
+  const auto n = static_cast<double>(groups.size);
+  return visit_floating(x.dtype(), [&]<class T>(T*) {
+    const Tensor means = sums<T, double>(x, groups, keepdim, n);
+    Tensor y = make_tensor(groups.shape(keepdim), x.dtype());
+    const auto make = [mean = elements<double>(means)](std::int64_t i) { return SquaredDeviations<T>(mean[i]); };
+    for_each_group(elements<T>(x), groups, make,
+                   [&, to = elements<T>(y)](std::int64_t i, const SquaredDeviations<T>& deviations) {
+                     to[i] = static_cast<T>(finish(deviations.value(n) / degrees_of_freedom(groups, unbiased)));
+                   });
+    return y;
+  });
+}
+
+/// The derivative of var: 2 (x - mean) / (n - 1), times dy.
+Tensor var_backward(const Tensor& dy, const Tensor& x, const Dims& dims, bool unbiased) {
+  const Groups groups(x.shape(), dims);
+  const Tensor scale = dy * (2 / degrees_of_freedom(groups, unbiased));
+  return scale.reshape(groups.shape(true)) * (x - gradus::mean(x, dims, true));
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x) { return sum(x, {}, false, "SumBackward0"); }
+Tensor sum(const Tensor& x, Dims dims, bool keepdim) { return sum(x, dims, keepdim, "SumBackward1"); }
+
+Tensor mean(const Tensor& x) { return mean(x, {}, false, "MeanBackward0"); }
+Tensor mean(const Tensor& x, Dims dims, bool keepdim) { return mean(x, dims, keepdim, "MeanBackward1"); }
+
+Tensor var(const Tensor& x) { return var(x, {}); }
+
+Tensor var(const Tensor& x, Dims dims, bool unbiased, bool keepdim) {
+  Tensor y = variances(x, dims, unbiased, keepdim, [](double variance) { return variance; });
+  if (tracks(x)) {
+    record(y, "VarBackward0", {x}, [x = Saved(x), dims, unbiased](const Tensor& dy, Gradients& dx) {
+      dx[0] = var_backward(dy, x.get(), dims, unbiased);
+    });
+  }
+  return y;
+}
+
+Tensor std(const Tensor& x) { return std(x, {}); }
+
+Tensor std(const Tensor& x, Dims dims, bool unbiased, bool keepdim) {
+  Tensor y = variances(x, dims, unbiased, keepdim, [](double variance) { return std::sqrt(variance); });
+  if (tracks(x)) {
+    record(y, "StdBackward0", {x},
+           [x = Saved(x), y = Saved::result(y), dims, unbiased](const Tensor& dy, Gradients& dx) {
+             const Tensor deviation = y.get();
+             const Tensor dvar = masked_fill(dy / (deviation * 2), deviation == 0, 0);  // 0 where std has no slope
+             dx[0] = var_backward(dvar, x.get(), dims, unbiased);
+           });
+  }
+  return y;
+}
+
+}  // namespace gradus
