@@ -97,7 +97,7 @@ class Tensor {
   }
 
   // --- operations as methods; see ops.hpp
-  Tensor operator[](std::int64_t index) const { return gradus::select(*this, 0, index); }
+  Tensor operator[](std::int64_t index) const;  ///< select(0, index). Throws IndexError.
   Tensor operator-() const { return gradus::neg(*this); }
   Tensor abs() const { return gradus::abs(*this); }
   Tensor square() const { return gradus::square(*this); }

@@ -1,0 +1,219 @@
+// select, narrow, index_select, gather, masked_fill, and the adjoints that put elements back where an index took them.
+#include "ops/index.hpp"
+
+#include "autograd/record.hpp"
+#include "message.hpp"
+#include "ops/strided.hpp"
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+/// Elements [start, start + length) of one dimension, outside the graph; those of dimension 0 share storage.
+Tensor range_of(const Tensor& x, int dim, std::int64_t start, std::int64_t length) {
+  Shape shape = x.shape();
+  const Shape strides = strides_of(shape);
+  shape[dim] = length;
+  const std::int64_t offset = start * strides[dim];
+  return dim == 0 ? part_of(x, shape, offset) : strided_copy(x, shape, strides, offset);
+}
+
+/// Zeros of `shape` with x where narrow would take it from.
+Tensor embed(const Tensor& x, const Shape& shape, int dim, std::int64_t start, const char* name) {
+  Tensor y = zeros(shape, x.dtype());
+  paste(y, x, dim, start);
+  if (tracks(x)) {
+    record(y, name, {x}, [dim, start, length = x.shape()[dim]](const Tensor& dy, Gradients& dx) {
+      dx[0] = narrow(dy, dim, start, length);
+    });
+  }
+  return y;
+}
+
+/// Calls f(element of `large`, element of `small`) for all that index_select(large, dim, index) pairs.
+template <class T, class F>
+void pair_selected(T* large, const Shape& shape, int dim, const Tensor& index, T* small, F f) {
+  const std::int64_t inner = strides_of(shape)[dim], n = index.numel(), block = shape[dim] * inner;
+  const auto* at = elements<std::int64_t>(index);
+  for (T* const end = large + numel(shape); large != end; large += block) {
+    for (std::int64_t k = 0; k < n; ++k) {
+      for (std::int64_t i = 0; i < inner; ++i) f(large[at[k] * inner + i], *small++);
+    }
+  }
+}
+
+/// The same for gather(large, dim, index); `small` has the shape of the index.
+template <class T, class F>
+void pair_gathered(T* large, const Shape& shape, int dim, const Tensor& index, T* small, F f) {
+  if (index.numel() == 0) return;
+  Shape strides = strides_of(shape);
+  const std::int64_t stride = shape.empty() ? 1 : std::exchange(strides[dim], 0);
+  const auto* at = elements<std::int64_t>(index);
+  Walk(index.shape(), strides).for_each(0, index.numel(), [&](std::int64_t i, std::int64_t offset) {
+    f(large[offset + at[i] * stride], small[i]);
+  });
+}
+
+constexpr auto read = [](auto& large, auto& small) { small = large; };
+constexpr auto add_back = []<class T>(T& large, T& small) { large = static_cast<T>(large + small); };
+
+/// Zeros of `shape` with the slices of x added at `index` of `dim`: the adjoint of index_select.
+Tensor index_add(const Tensor& x, const Shape& shape, int dim, const Tensor& index) {
+  Tensor y = zeros(shape, x.dtype());
+  visit(x.dtype(), [&]<class T>(T*) { pair_selected(elements<T>(y), shape, dim, index, elements<T>(x), add_back); });
+  if (tracks(x)) {
+    record(y, "IndexAddBackward0", {x}, [dim, index = Saved(index)](const Tensor& dy, Gradients& dx) {
+      dx[0] = index_select(dy, dim, index.get());
+    });
+  }
+  return y;
+}
+
+/// The first index outside [0, extent), if any.
+std::optional<std::int64_t> index_outside(const Tensor& index, std::int64_t extent) {
+  for (std::int64_t i : index.data<std::int64_t>()) {
+    if (i < 0 || i >= extent) return i;
+  }
+  return {};
+}
+
+}  // namespace
+
+Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const Tensor& index) {
+  Tensor y = zeros(shape, x.dtype());
+  visit(x.dtype(), [&]<class T>(T*) { pair_gathered(elements<T>(y), shape, dim, index, elements<T>(x), add_back); });
+  if (tracks(x)) {
+    record(y, "ScatterAddBackward0", {x},
+           [dim, index = Saved(index)](const Tensor& dy, Gradients& dx) { dx[0] = gather(dy, dim, index.get()); });
+  }
+  return y;
+}
+
+Tensor Tensor::operator[](std::int64_t index) const {
+  if (dim() == 0) {
+    throw IndexError(
+        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
+        "0-dim "
+        "tensor to a number");
+  }
+  const std::int64_t extent = shape()[0];
+  if (index < -extent || index >= extent) {
+    throw IndexError(message("index ", index, " is out of bounds for dimension 0 with size ", extent));
+  }
+  return gradus::select(*this, 0, index);
+}
+
+Tensor select(const Tensor& x, std::int64_t dim_, std::int64_t index) {
+  if (x.dim() == 0) throw IndexError("select() cannot be applied to a 0-dim tensor.");
+  const int dim = normalize_dim(dim_, x.dim());
+  const std::int64_t extent = x.shape()[dim];
+  if (index < -extent || index >= extent) {
+    throw IndexError(
+        message("select(): index ", index, " out of range for tensor of size ", x.shape(), " at dimension ", dim));
+  }
+  const std::int64_t start = index < 0 ? index + extent : index;
+  Tensor y = range_of(x, dim, start, 1);
+  impl_of(y)->shape.erase(dim);
+  if (tracks(x)) {
+    record(y, "SelectBackward0", {x}, [shape = x.shape(), dim, start](const Tensor& dy, Gradients& dx) {
+      dx[0] = embed(dy.unsqueeze(dim), shape, dim, start, "SelectBackwardBackward0");
+    });
+  }
+  return y;
+}
+
+Tensor narrow(const Tensor& x, std::int64_t dim_, std::int64_t start, std::int64_t length) {
+  if (x.dim() == 0) throw RuntimeError("narrow() cannot be applied to a 0-dim tensor.");
+  const int dim = normalize_dim(dim_, x.dim());
+  const std::int64_t extent = x.shape()[dim];
+  if (start < -extent || start > extent) {
+    throw IndexError(message("Dimension out of range (expected to be in range of [", -extent, ", ", extent - 1,
+                             "], but got ", start, ")\nnarrow: this is the start in dimension ", dim, " of ",
+                             x.shape()));
+  }
+  if (start < 0) start += extent;
+  if (length < 0 || length > extent - start) {
+    throw RuntimeError(message("start (", start, ") + length (", length, ") exceeds dimension size (", extent, ")."));
+  }
+  Tensor y = range_of(x, dim, start, length);
+  if (tracks(x)) {
+    record(y, "SliceBackward0", {x}, [shape = x.shape(), dim, start](const Tensor& dy, Gradients& dx) {
+      dx[0] = embed(dy, shape, dim, start, "SliceBackwardBackward0");
+    });
+  }
+  return y;
+}
+
+Tensor index_select(const Tensor& x, std::int64_t dim_, const Tensor& index) {
+  const int dim = normalize_dim(dim_, x.dim());
+  if (index.dtype() != int64)
+    throw RuntimeError(message("index_select(): Expected dtype int32 or int64 for index\ngot ", index.dtype()));
+  if (index.dim() > 1) throw IndexError("index_select(): Index is supposed to be a vector");
+  if (x.dim() == 0) return index_select(x.reshape(1), 0, index).reshape({});
+  if (const auto outside = index_outside(index, x.shape()[dim])) {
+    throw IndexError(message("index out of range in self\nindex_select: ", *outside, " is out of bounds for dimension ",
+                             dim, " with size ", x.shape()[dim]));
+  }
+  Shape shape = x.shape();
+  shape[dim] = index.numel();
+  Tensor y = make_tensor(shape, x.dtype());
+  visit(x.dtype(), [&]<class T>(T*) { pair_selected(elements<T>(x), x.shape(), dim, index, elements<T>(y), read); });
+  if (tracks(x)) {
+    record(y, "IndexSelectBackward0", {x},
+           [from = x.shape(), dim, index = Saved(index)](const Tensor& dy, Gradients& dx) {
+             dx[0] = index_add(dy, from, dim, index.get());
+           });
+  }
+  return y;
+}
+
+Tensor gather(const Tensor& x, std::int64_t dim_, const Tensor& index) {
+  const int dim = normalize_dim(dim_, x.dim());
+  if (index.dtype() != int64)
+    throw RuntimeError(message("gather(): Expected dtype int64 for index\ngot ", index.dtype()));
+  if (index.dim() != x.dim()) {
+    throw RuntimeError(message("Index tensor must have the same number of dimensions as input tensor\ngot ",
+                               index.shape(), " and ", x.shape()));
+  }
+  for (int d = 0; d < x.dim(); ++d) {
+    if (d != dim && index.shape()[d] > x.shape()[d]) {
+      throw RuntimeError(message("Size does not match at dimension ", d, " expected index ", index.shape(),
+                                 " to be smaller than self ", x.shape(), " apart from dimension ", dim));
+    }
+  }
+  const std::int64_t extent = x.dim() == 0 ? 1 : x.shape()[dim];
+  if (const auto outside = index_outside(index, extent)) {
+    throw RuntimeError(message("index ", *outside, " is out of bounds for dimension ", dim, " with size ", extent));
+  }
+  Tensor y = make_tensor(index.shape(), x.dtype());
+  visit(x.dtype(), [&]<class T>(T*) { pair_gathered(elements<T>(x), x.shape(), dim, index, elements<T>(y), read); });
+  if (tracks(x)) {
+    record(y, "GatherBackward0", {x}, [from = x.shape(), dim, index = Saved(index)](const Tensor& dy, Gradients& dx) {
+      dx[0] = scatter_add(dy, from, dim, index.get());
+    });
+  }
+  return y;
+}
+
+Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
+  if (mask.dtype() != boolean) {
+    throw RuntimeError(message("masked_fill only supports boolean masks, but got mask with dtype ", mask.dtype()));
+  }
+  const Shape shape = broadcast_shapes(mask.shape(), x.shape());
+  const Tensor filled = mask.expand(shape);
+  const Tensor y = expand(x.detach(), shape);
+  visit(x.dtype(), [&]<class T>(T*) {
+    const bool* fill = elements<bool>(filled);
+    T* to = elements<T>(y);
+    for (std::int64_t i = 0, n = y.numel(); i < n; ++i) to[i] = fill[i] ? value.to<T>() : to[i];
+  });
+  if (tracks(x)) {
+    record(y, "MaskedFillBackward0", {Input(x, shape)},
+           [filled = Saved(filled)](const Tensor& dy, Gradients& dx) { dx[0] = masked_fill(dy, filled.get(), 0); });
+  }
+  return y;
+}
+
+}  // namespace gradus
