@@ -3,7 +3,8 @@
 
 #include <cmath>
 
-// Numbers are computed in the same order of operations as PyTorch's, in double, so that the bounds agree to the last bit.
+// Numbers are computed in the same order of operations as PyTorch's, in double, so that the bounds agree to the last
+// bit.
 namespace gradus::nn::init {
 
 Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
@@ -27,10 +28,14 @@ Tensor ones_(Tensor x) { return constant_(x, 1); }
 double calculate_gain(Nonlinearity nonlinearity, double negative_slope) {
   switch (nonlinearity) {
     case Nonlinearity::linear:
-    case Nonlinearity::sigmoid: return 1;
-    case Nonlinearity::tanh: return 5.0 / 3;
-    case Nonlinearity::relu: return std::sqrt(2.0);
-    case Nonlinearity::leaky_relu: break;
+    case Nonlinearity::sigmoid:
+      return 1;
+    case Nonlinearity::tanh:
+      return 5.0 / 3;
+    case Nonlinearity::relu:
+      return std::sqrt(2.0);
+    case Nonlinearity::leaky_relu:
+      break;
   }
   return std::sqrt(2 / (1 + negative_slope * negative_slope));
 }

@@ -1,5 +1,5 @@
-// Initial values of parameters. All write in place, outside the graph, into the tensor behind the handle, and return it:
-// `init::kaiming_normal_(layer.weight)`. Random ones draw from the default generator unless they are given one.
+// Initial values of parameters. All write in place, outside the graph, into the tensor behind the handle, and return
+// it: `init::kaiming_normal_(layer.weight)`. Random ones draw from the default generator unless they are given one.
 #pragma once
 
 #include <gradus/core/random.hpp>
@@ -15,7 +15,8 @@ Tensor ones_(Tensor x);
 /// The function that follows the layer.
 enum class Nonlinearity { linear, sigmoid, tanh, relu, leaky_relu };
 
-/// The factor by which weights grow to make up for a nonlinearity: 1, 1, 5/3, sqrt(2), sqrt(2 / (1 + negative_slope^2)).
+/// The factor by which weights grow to make up for a nonlinearity: 1, 1, 5/3, sqrt(2), sqrt(2 / (1 +
+/// negative_slope^2)).
 double calculate_gain(Nonlinearity nonlinearity, double negative_slope = 0.01);
 
 /// How many inputs an output sums over, and how many outputs an input reaches.
@@ -35,7 +36,8 @@ Tensor xavier_normal_(Tensor x, double gain = 1, Generator& generator = default_
 /// Which variance stays the same through layers: of x on the way forward (fan_in) or of dy on the way back.
 enum class FanMode { fan_in, fan_out };
 
-/// Uniform in ±gain sqrt(3 / fan); `a` is the negative slope of leaky_relu. Source: He et al. 2015, equations 10, 14, 15.
+/// Uniform in ±gain sqrt(3 / fan); `a` is the negative slope of leaky_relu. Source: He et al. 2015, equations 10,
+/// 14, 15.
 Tensor kaiming_uniform_(Tensor x, double a = 0, FanMode mode = FanMode::fan_in,
                         Nonlinearity nonlinearity = Nonlinearity::leaky_relu,
                         Generator& generator = default_generator());

@@ -1,0 +1,67 @@
+// Activations as modules: the functions of the same names in nn::functional, which may be called just as well.
+#pragma once
+
+#include <gradus/nn/module.hpp>
+
+namespace gradus::nn {
+
+/// y = x.
+struct Identity : Module {
+  Tensor forward(const Tensor& x) override { return x; }
+};
+
+/// y = max(x, 0).
+struct ReLU : Module {
+  Tensor forward(const Tensor& x) override { return relu(x); }
+};
+
+/// y = 1 / (1 + exp(-x)).
+struct Sigmoid : Module {
+  Tensor forward(const Tensor& x) override { return sigmoid(x); }
+};
+
+/// y = tanh(x).
+struct Tanh : Module {
+  Tensor forward(const Tensor& x) override { return tanh(x); }
+};
+
+/// y = x Phi(x), Phi the normal distribution function; the exact form. Source: Hendrycks & Gimpel 2016, section 2.
+struct GELU : Module {
+  Tensor forward(const Tensor& x) override { return gelu(x); }
+  std::string extra_repr() const override { return "approximate='none'"; }
+};
+
+/// y = log(1 + exp(x)), and x above 20.
+struct Softplus : Module {
+  Tensor forward(const Tensor& x) override { return softplus(x); }
+  std::string extra_repr() const override { return "beta=1, threshold=20"; }
+};
+
+/// y = x where x > 0, else negative_slope x. Source: Maas et al. 2013, equation 2.
+struct LeakyReLU : Module {
+  explicit LeakyReLU(double slope = 0.01) : negative_slope(slope) {}
+  Tensor forward(const Tensor& x) override { return leaky_relu(x, negative_slope); }
+  std::string extra_repr() const override;
+
+  double negative_slope;
+};
+
+/// y = exp(x) / sum(exp(x)), the sum over `dim`. Throws IndexError when x lacks that dimension.
+struct Softmax : Module {
+  explicit Softmax(std::int64_t along) : dim(along) {}
+  Tensor forward(const Tensor& x) override { return softmax(x, dim); }
+  std::string extra_repr() const override { return "dim=" + std::to_string(dim); }
+
+  std::int64_t dim;
+};
+
+/// y = x - log(sum(exp(x))), the sum over `dim`. Throws as Softmax.
+struct LogSoftmax : Module {
+  explicit LogSoftmax(std::int64_t along) : dim(along) {}
+  Tensor forward(const Tensor& x) override { return log_softmax(x, dim); }
+  std::string extra_repr() const override { return "dim=" + std::to_string(dim); }
+
+  std::int64_t dim;
+};
+
+}  // namespace gradus::nn

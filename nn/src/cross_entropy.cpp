@@ -1,0 +1,218 @@
+// cross_entropy and nll_loss. Logits are (N, C, d…) or (C); class c of a sample lies c steps after its class 0, where a
+// step is the product of all d.
+#include <gradus/nn/functional.hpp>
+
+#include "autograd/record.hpp"
+#include "kernels/kernels.hpp"
+#include "message.hpp"
+
+#include <limits>
+
+namespace gradus::nn::functional {
+
+using namespace gradus::detail;
+
+namespace {
+
+int class_dim(const Tensor& x) { return x.dim() == 1 ? 0 : 1; }
+std::int64_t class_count(const Tensor& x) { return x.size(class_dim(x)); }
+
+std::int64_t class_step(const Tensor& x) {
+  std::int64_t step = 1;
+  for (int d = 2; d < x.dim(); ++d) step *= x.size(d);
+  return step;
+}
+
+// --- what must be true of the arguments
+
+void check_target(const Tensor& x, const Tensor& target) {
+  const std::int64_t samples = target.dim() == 0 ? 0 : target.size(0);
+  if (x.dim() == 0) throw ValueError("Expected 1 or more dimensions (got 0)");
+  if (x.dim() > 1 && x.size(0) != samples) {
+    throw ValueError(
+        message("Expected input batch_size (", x.size(0), ") to match target batch_size (", samples, ")."));
+  }
+  if (x.dim() <= 2 && target.dim() > 1) {
+    throw RuntimeError(
+        "0D or 1D target tensor expected, multi-target not supported\n"
+        "class numbers have one dimension less than x, probabilities the shape of x");
+  }
+  Shape expected = x.shape();
+  expected.erase(class_dim(x));
+  if (target.shape() != expected) {
+    throw RuntimeError(x.dim() == 1
+                           ? message("size mismatch (got input: ", x.shape(), ", target: ", target.shape(), ")")
+                           : message("Expected target size ", expected, ", got ", target.shape()));
+  }
+  if (target.dtype() != int64) {
+    throw RuntimeError(message("expected scalar type Long but found ", type_name(target.dtype()),
+                               "\nclass numbers are int64: target.to(int64)"));
+  }
+}
+
+void check_weight(const Tensor& x, const Tensor& weight, const char* prefix = "") {
+  if (!weight.defined()) return;
+  if (weight.shape() != Shape{class_count(x)}) {
+    throw RuntimeError(message(prefix, "weight tensor should be defined either for all ", class_count(x),
+                               " classes or no classes but got weight tensor of shape: ", weight.shape()));
+  }
+  if (weight.dtype() != x.dtype()) {
+    throw RuntimeError(message("expected scalar type ", type_name(x.dtype()), " but found ", type_name(weight.dtype()),
+                               "\nconvert the weight to the dtype of x"));
+  }
+}
+
+void check_smoothing(double smoothing) {
+  if (smoothing >= 0 && smoothing <= 1) return;
+  throw RuntimeError(message("label_smoothing must be between 0.0 and 1.0. Got: ", smoothing));
+}
+
+// --- class numbers
+
+/// Weights of the classes as doubles, 1 where there are none.
+class Weights {
+ public:
+  explicit Weights(const Tensor& weight) : values_(weight.defined() ? weight.detach().to(float64) : weight) {}
+  double operator[](std::int64_t c) const { return values_.defined() ? elements<double>(values_)[c] : 1; }
+
+ private:
+  Tensor values_;
+};
+
+/// Calls f(offset of class 0 in x, class) for every sample that is not ignored.
+template <class F>
+void for_each_sample(const Tensor& x, const Tensor& target, std::int64_t ignore_index, F f) {
+  const std::int64_t step = class_step(x), skip = (class_count(x) - 1) * step;
+  const std::int64_t* classes = elements<std::int64_t>(target);
+  for (std::int64_t i = 0; i < target.numel(); ++i) {
+    if (classes[i] != ignore_index) f(i + i / step * skip, classes[i]);
+  }
+}
+
+/// Checks all arguments. Returns the weight of all samples that are not ignored.
+double checked_total(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  check_target(x, target);
+  check_weight(x, options.weight);
+  const Weights weight(options.weight);
+  double total = 0;
+  for_each_sample(x, target, options.ignore_index, [&](std::int64_t, std::int64_t c) {
+    if (c < 0 || c >= class_count(x)) throw IndexError(message("Target ", c, " is out of bounds."));
+    total += weight[c];
+  });
+  return total;
+}
+
+/// The loss is linear in the log-probabilities; this is the factor of each, in their shape.
+Tensor coefficients(const Tensor& lp, const Tensor& target, const CrossEntropyOptions& options, double total) {
+  Tensor k = zeros(lp.shape(), float64);
+  const Weights weight(options.weight);
+  const std::int64_t classes = class_count(lp), step = class_step(lp);
+  const double share = options.reduction == Reduction::mean ? 1 / total : 1;
+  const double hard = share * (1 - options.label_smoothing);
+  const double soft = share * options.label_smoothing / static_cast<double>(classes);
+  for_each_sample(lp, target, options.ignore_index, [&](std::int64_t begin, std::int64_t c) {
+    double* row = elements<double>(k) + begin;
+    for (std::int64_t other = 0; other < classes; ++other) row[other * step] = -soft * weight[other];
+    row[c * step] -= hard * weight[c];
+  });
+  return k.to(lp.dtype());
+}
+
+const char* name_of(const Tensor& x, const CrossEntropyOptions& options) {
+  if (options.label_smoothing > 0) return "AddBackward0";  // the sum of a hard and a soft part in PyTorch
+  return x.dim() > 2 ? "NllLoss2DBackward0" : "NllLossBackward0";
+}
+
+/// The loss from log-probabilities, which may be -infinity where the factor is 0.
+Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOptions& options, double total) {
+  const bool keep = options.reduction == Reduction::none,
+             empty_mean = options.reduction == Reduction::mean && total == 0;
+  const Tensor k = coefficients(lp, target, options, total);
+  const int dim = class_dim(lp);
+  Tensor y;
+  {
+    const NoGradGuard no_grad;
+    const Tensor terms = masked_fill(k * lp, k == 0, 0);
+    y = keep ? terms.sum(dim) : terms.sum();
+    if (empty_mean) y = full_like(y, std::numeric_limits<double>::quiet_NaN());
+  }
+  if (tracks(lp)) {
+    record(y, name_of(lp, options), {lp},
+           [k, keep, dim](const Tensor& dy, Gradients& dx) { dx[0] = k * (keep ? dy.unsqueeze(dim) : dy); });
+  }
+  return y;
+}
+
+/// mean or sum of logsumexp(x) - x[target], in one pass over x (N, C) and one back.
+Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options, double total) {
+  const auto classes_of = [ignored = options.ignore_index](const Tensor& logits, const Tensor& classes) {
+    return kernels::Classes{
+        .target = elements<std::int64_t>(classes), .rows = logits.size(0), .cols = logits.size(1), .ignored = ignored};
+  };
+  const double share = options.reduction == Reduction::mean ? 1 / total : 1;
+  const Tensor logsumexps = make_tensor({x.size(0)}, float64);
+  const double sum = kernels::cross_entropy(elements<float>(x), classes_of(x, target), elements<double>(logsumexps));
+  Tensor y = full({}, sum * share, float32);
+  if (!tracks(x)) return y;
+  record(y, "NllLossBackward0", {x},
+         [x = Saved(x), target = Saved(target), logsumexps, classes_of, share, options, total](const Tensor& dy,
+                                                                                               Gradients& dx) {
+           const Tensor logits = x.get(), classes = target.get();
+           if (grad_enabled()) {
+             const Tensor dlp = coefficients(logits, classes, options, total) * dy;
+             dx[0] = dlp - softmax(logits, 1) * dlp.sum(1, true);
+             return;
+           }
+           dx[0] = make_tensor(logits.shape(), float32);
+           kernels::cross_entropy_backward(elements<float>(dx[0]), elements<float>(logits), classes_of(logits, classes),
+                                           elements<double>(logsumexps), share * dy.item());
+         });
+  return y;
+}
+
+// --- probabilities
+
+Tensor probability_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  if (!is_floating(target.dtype())) {
+    throw RuntimeError(message("Expected floating point type for target with class probabilities, got ",
+                               type_name(target.dtype()), "\nclass numbers have one dimension less than x"));
+  }
+  check_weight(x, options.weight, "cross_entropy: ");
+  const int dim = class_dim(x);
+  const double s = options.label_smoothing;
+  Tensor terms = log_softmax(x, dim);
+  terms = terms * (s > 0 ? target * (1 - s) + s / static_cast<double>(class_count(x)) : target);
+  if (options.weight.defined()) {
+    Shape row;
+    for (int d = 0; d < x.dim(); ++d) row.push_back(d == dim ? class_count(x) : 1);
+    terms = terms * options.weight.detach().reshape(row);
+  }
+  if (options.reduction == Reduction::none) return -terms.sum(dim);
+  const Tensor total = -terms.sum();
+  if (options.reduction == Reduction::sum) return total;
+  const double samples = static_cast<double>(x.numel()) / static_cast<double>(class_count(x));
+  const Tensor y = total.detach() / samples;
+  if (tracks(total)) {
+    record(y, "DivBackward1", {total}, [samples](const Tensor& dy, Gradients& dx) { dx[0] = dy / samples; });
+  }
+  return y;
+}
+
+}  // namespace
+
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  check_smoothing(options.label_smoothing);
+  if (x.dim() > 0 && x.shape() == target.shape()) return probability_loss(x, target, options);
+  const double total = checked_total(x, target, options);
+  const bool plain = x.dim() == 2 && x.dtype() == float32 && !options.weight.defined() && options.label_smoothing == 0;
+  if (plain && options.reduction != Reduction::none) return fused(x, target, options, total);
+  return class_loss(log_softmax(x, class_dim(x)), target, options, total);
+}
+
+Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, const NllOptions& options) {
+  const CrossEntropyOptions all{
+      .weight = options.weight, .ignore_index = options.ignore_index, .reduction = options.reduction};
+  return class_loss(log_probabilities, target, all, checked_total(log_probabilities, target, all));
+}
+
+}  // namespace gradus::nn::functional

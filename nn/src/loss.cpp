@@ -1,0 +1,178 @@
+// Losses that compare x with a target element by element. Those that need the classes together are in
+// cross_entropy.cpp.
+#include <gradus/nn/loss.hpp>
+
+#include "autograd/record.hpp"
+#include "message.hpp"
+
+#include <cmath>
+
+namespace gradus::nn {
+
+using namespace gradus::detail;
+
+namespace {
+
+Tensor reduced(const Tensor& losses, Reduction reduction) {
+  switch (reduction) {
+    case Reduction::none:
+      return losses;
+    case Reduction::mean:
+      return losses.mean();
+    case Reduction::sum:
+      break;
+  }
+  return losses.sum();
+}
+
+/// The share of one loss in the reduced value.
+double share(Reduction reduction, std::int64_t n) {
+  return reduction == Reduction::mean ? 1 / static_cast<double>(n) : 1;
+}
+
+void check_same_size(const Tensor& x, const Tensor& target) {
+  if (x.shape() == target.shape()) return;
+  broadcast_shapes(x.shape(), target.shape());  // throws where PyTorch does
+  throw ValueError(message("Using a target size (", torch_size(target.shape()),
+                           ") that is different to the input size (", torch_size(x.shape()),
+                           "). This will likely lead to incorrect results due to broadcasting. Please ensure they have "
+                           "the same size.\nreshape one of them, e.g. target.reshape(x.shape())"));
+}
+
+}  // namespace
+
+Tensor functional::mse_loss(const Tensor& x_, const Tensor& target_, Reduction reduction) {
+  check_same_size(x_, target_);
+  const Dtype dtype = promote(x_.dtype(), target_.dtype());
+  if (!is_floating(dtype)) {
+    throw RuntimeError(
+        message("\"mse_cpu\" not implemented for '", type_name(dtype), "'\nconvert first: x.to(float32)"));
+  }
+  const Tensor x = x_.to(dtype), target = target_.to(dtype);
+  Tensor y;
+  {
+    const NoGradGuard no_grad;
+    y = reduced(square(x - target), reduction);
+  }
+  if (tracks(x, target)) {
+    const double scale = 2 * share(reduction, x.numel());
+    record(y, "MseLossBackward0", {x, target},
+           [x = Saved(x), target = Saved(target), scale](const Tensor& dy, Gradients& dx) {
+             const Tensor slope = (x.get() - target.get()) * (dy * scale);
+             dx[0] = slope;
+             if (dx.needs(1)) dx[1] = -slope;
+           });
+  }
+  return y;
+}
+
+Tensor functional::l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  check_same_size(x, target);
+  return reduced(abs(x - target), reduction);
+}
+
+namespace {
+
+/// max(x, 0) - x t + log(1 + exp(-|x|)) for weight 1: nothing overflows and nothing cancels, however sure the logit.
+template <class T>
+Tensor binary_losses(const Tensor& x, const Tensor& target, const Tensor& pos_weight) {
+  Tensor y = make_tensor(x.shape(), dtype_of<T>);
+  const T *logit = elements<T>(x), *answer = elements<T>(target);
+  const T* positive = pos_weight.defined() ? elements<T>(pos_weight) : nullptr;
+  for (std::int64_t i = 0, n = x.numel(); i < n; ++i) {
+    const double v = logit[i], t = answer[i], p = positive ? positive[i] : 1;
+    const double linear = v > 0 ? (1 - t) * v : -p * t * v;
+    elements<T>(y)[i] = static_cast<T>(linear + (1 - t + p * t) * std::log1p(std::exp(-std::abs(v))));
+  }
+  return y;
+}
+
+/// `weight` in the dtype and shape of x, which it must broadcast to; undefined stays undefined.
+Tensor spread_over(const Tensor& x, const Tensor& weight) {
+  if (!weight.defined()) return weight;
+  const Shape shape = broadcast_shapes(x.shape(), weight.shape());
+  if (shape != x.shape()) {
+    throw RuntimeError(message("output with shape ", x.shape(), " doesn't match the broadcast shape ", shape));
+  }
+  const NoGradGuard no_grad;
+  return weight.to(x.dtype()).expand(x.shape());
+}
+
+/// dloss/dx = (1 - t + p t) sigmoid(x) - p t, with p undefined for 1.
+Tensor slope_in_x(const Tensor& x, const Tensor& target, const Tensor& p) {
+  if (!p.defined()) return sigmoid(x) - target;
+  const Tensor positive = p * target;
+  return (1 - target + positive) * sigmoid(x) - positive;
+}
+
+/// dloss/dt = (p - 1) softplus(-x) - x; softplus(-x) is the loss for the answer 1.
+Tensor slope_in_target(const Tensor& x, const Tensor& p) {
+  if (!p.defined()) return -x;
+  return (p - 1) * functional::binary_cross_entropy_with_logits(x, ones_like(x), {.reduction = Reduction::none}) - x;
+}
+
+}  // namespace
+
+Tensor functional::binary_cross_entropy_with_logits(const Tensor& x_, const Tensor& target_,
+                                                    const BceOptions& options) {
+  if (x_.shape() != target_.shape()) {
+    throw ValueError(message("Target size (", torch_size(target_.shape()), ") must be the same as input size (",
+                             torch_size(x_.shape()), ")"));
+  }
+  for (const Dtype dtype : {x_.dtype(), target_.dtype()}) {
+    if (is_floating(dtype)) continue;
+    throw RuntimeError(
+        message("result type Float can't be cast to the desired output type ", type_name(dtype),
+                "\nbinary_cross_entropy_with_logits compares floating numbers: convert with to(float32)"));
+  }
+  const Dtype dtype = promote(x_.dtype(), target_.dtype());
+  const Tensor x = x_.to(dtype), target = target_.to(dtype);
+  const Tensor weight = spread_over(x, options.weight), p = spread_over(x, options.pos_weight);
+  Tensor y;
+  {
+    const NoGradGuard no_grad;
+    y = dtype == float32 ? binary_losses<float>(x, target, p) : binary_losses<double>(x, target, p);
+    if (weight.defined()) y = y * weight;
+    y = reduced(y, options.reduction);
+  }
+  if (tracks(x, target)) {
+    record(y, "BinaryCrossEntropyWithLogitsBackward0", {x, target},
+           [x = Saved(x), target = Saved(target), weight, p, scale = share(options.reduction, x.numel())](
+               const Tensor& dy, Gradients& dx) {
+             const Tensor dlosses = weight.defined() ? weight * (dy * scale) : dy * scale;
+             if (dx.needs(0)) dx[0] = slope_in_x(x.get(), target.get(), p) * dlosses;
+             if (dx.needs(1)) dx[1] = slope_in_target(x.get(), p) * dlosses;
+           });
+  }
+  return y;
+}
+
+// --- modules: the options without the weights, which are state
+
+CrossEntropyLoss::CrossEntropyLoss(const CrossEntropyOptions& options) : weight(options.weight), options_(options) {
+  options_.weight = {};
+}
+
+Tensor CrossEntropyLoss::operator()(const Tensor& x, const Tensor& target) const {
+  CrossEntropyOptions options = options_;
+  options.weight = weight;
+  return functional::cross_entropy(x, target, options);
+}
+
+NLLLoss::NLLLoss(const NllOptions& options) : weight(options.weight), options_(options) { options_.weight = {}; }
+
+Tensor NLLLoss::operator()(const Tensor& log_probabilities, const Tensor& target) const {
+  NllOptions options = options_;
+  options.weight = weight;
+  return functional::nll_loss(log_probabilities, target, options);
+}
+
+BCEWithLogitsLoss::BCEWithLogitsLoss(const BceOptions& options)
+    : weight(options.weight), pos_weight(options.pos_weight), reduction_(options.reduction) {}
+
+Tensor BCEWithLogitsLoss::operator()(const Tensor& x, const Tensor& target) const {
+  const BceOptions options{.weight = weight, .reduction = reduction_, .pos_weight = pos_weight};
+  return functional::binary_cross_entropy_with_logits(x, target, options);
+}
+
+}  // namespace gradus::nn
