@@ -2,12 +2,14 @@
 #include <gradus/core/parallel.hpp>
 
 #include "gemm.hpp"
+#include "kernels/table.hpp"
+#include "message.hpp"
 
 namespace gradus {
 
 std::string config() {
-  return std::string("gradus 0.1.0\ninstruction set: plain\nBLAS: ") + detail::blas_name() +
-         "\nthreads: " + std::to_string(get_num_threads());
+  return detail::message("gradus " GRADUS_VERSION "\ninstruction set: ", kernels::isa_name(kernels::isa()),
+                         "\nBLAS: ", detail::blas_name(), "\nthreads: ", get_num_threads());
 }
 
 }  // namespace gradus

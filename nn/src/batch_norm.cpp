@@ -147,9 +147,10 @@ void fused_backward(const Tensor& dy, Gradients& dx, const Tensor& x, const Tens
   const auto out = [&](std::size_t i) { return dx[i].defined() ? elements<T>(dx[i]) : nullptr; };
   const auto run = [&](auto kernel) {
     kernel(out(0), out(1), out(2), elements<T>(dy), elements<T>(x), batch_shape(x), elements_or_null<T>(weight),
-           stats.mean(), stats.rstd());
+           stats.mean(), stats.var(), stats.rstd());
   };
-  using Kernel = void (*)(T*, T*, T*, const T*, const T*, BatchShape, const T*, const double*, const double*);
+  using Kernel = void (*)(T*, T*, T*, const T*, const T*, BatchShape, const T*, const double*, const double*,
+                          const double*);
   run(training ? static_cast<Kernel>(kernels::batch_norm_backward) : static_cast<Kernel>(kernels::batch_norm_apply_backward));
 }
 

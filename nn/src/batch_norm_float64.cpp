@@ -59,7 +59,8 @@ void batch_norm_apply(double* y, const double* x, BatchShape shape, const double
 }
 
 void batch_norm_backward(double* dx, double* dweight, double* dbias, const double* dy, const double* x,
-                         BatchShape shape, const double* weight, const double* mean, const double* rstd) {
+                         BatchShape shape, const double* weight, const double* mean, const double* /*var*/,
+                         const double* rstd) {
   const auto m = static_cast<double>(shape.n * shape.l);
   for (int64_t c = 0; c < shape.c; ++c) {
     const Sums sum = sums(dy, x, shape, c, mean[c], rstd[c]);
@@ -76,7 +77,8 @@ void batch_norm_backward(double* dx, double* dweight, double* dbias, const doubl
 }
 
 void batch_norm_apply_backward(double* dx, double* dweight, double* dbias, const double* dy, const double* x,
-                               BatchShape shape, const double* weight, const double* mean, const double* rstd) {
+                               BatchShape shape, const double* weight, const double* mean, const double* /*var*/,
+                         const double* rstd) {
   for (int64_t c = 0; c < shape.c; ++c) {
     const Sums sum = sums(dy, x, shape, c, mean[c], rstd[c]);
     if (dweight) dweight[c] = static_cast<double>(sum.dy_xhat);

@@ -10,8 +10,10 @@ bool batch_norm(double* y, const double* x, BatchShape shape, const double* weig
 void batch_norm_apply(double* y, const double* x, BatchShape shape, const double* weight, const double* bias,
                       const double* mean, const double* rstd);
 void batch_norm_backward(double* dx, double* dweight, double* dbias, const double* dy, const double* x,
-                         BatchShape shape, const double* weight, const double* mean, const double* rstd);
+                         BatchShape shape, const double* weight, const double* mean, const double* var,
+                         const double* rstd);
 void batch_norm_apply_backward(double* dx, double* dweight, double* dbias, const double* dy, const double* x,
-                               BatchShape shape, const double* weight, const double* mean, const double* rstd);
+                               BatchShape shape, const double* weight, const double* mean, const double* var,
+                               const double* rstd);
 
 }  // namespace gradus::kernels

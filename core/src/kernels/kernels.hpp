@@ -1,6 +1,6 @@
 // Loops over float32 arrays for the processor at hand, on several threads where the arrays are long. Outputs may be one
-// of the inputs, but must not overlap them otherwise. Everything but `gemv` gives the same bits on every instruction set
-// and with any number of threads.
+// of the inputs, but must not overlap them otherwise. Everything but `gemv` gives the same bits on every instruction
+// set and with any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -80,14 +80,14 @@ void gemv(float* y, const float* w, const float* x, const float* bias, int64_t r
 
 // --------------------------------------------------------------------------------------------------------- BatchNorm
 // x, y, dy, dx (N, C, L), L = 1 for (N, C). mean, var, rstd (C) in double; weight and bias (C) may be null.
-// Statistics and sums are carried in double, every element is computed in double and rounded once; x - mean comes before
-// the scale, so that an exact zero stays one.
+// Statistics and sums are carried in double, every element is computed in double and rounded once; x - mean comes
+// before the scale, so that an exact zero stays one.
 struct BatchShape {
   int64_t n, c, l = 1;
 };
 
 /// Training: mean and biased variance of the batch, rstd = 1 / sqrt(var + eps) (0 when both are 0),
-/// y = (x - mean) rstd weight + bias. Returns whether all statistics are finite; if not, y is unspecified.
+/// y = (x - mean) rstd weight + bias. Returns whether all statistics are finite; y is written all the same.
 bool batch_norm(float* y, const float* x, BatchShape shape, const float* weight, const float* bias, double eps,
                 double* mean, double* var, double* rstd);
 
@@ -98,11 +98,12 @@ void batch_norm_apply(float* y, const float* x, BatchShape shape, const float* w
 /// dweight = sum dy xhat, dbias = sum dy, dx = weight rstd (dy - dbias / M - xhat dweight / M), M = N L.
 /// dx, dweight, dbias (C) may each be null. dx may be dy.
 void batch_norm_backward(float* dx, float* dweight, float* dbias, const float* dy, const float* x, BatchShape shape,
-                         const float* weight, const double* mean, const double* rstd);
+                         const float* weight, const double* mean, const double* var, const double* rstd);
 
 /// The same with constant statistics: dx = weight rstd dy.
 void batch_norm_apply_backward(float* dx, float* dweight, float* dbias, const float* dy, const float* x,
-                               BatchShape shape, const float* weight, const double* mean, const double* rstd);
+                               BatchShape shape, const float* weight, const double* mean, const double* var,
+                               const double* rstd);
 
 // -------------------------------------------------------------------------------------------------- optimiser steps
 // One pass over parameter p, gradient g and state. Scalars are rounded to float where they meet an array; the rounding
