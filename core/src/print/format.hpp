@@ -1,0 +1,16 @@
+// Elements as text.
+#pragma once
+
+#include <gradus/core/print.hpp>
+
+namespace gradus::detail {
+
+struct ElementTexts {
+  std::vector<std::string> texts;  // padded on the left to `width`; nan, inf and zeros may be longer
+  std::int64_t width = 1;
+};
+
+/// The texts of the elements of x at these positions of its row-major order, in a format that suits them all.
+ElementTexts element_texts(const Tensor& x, std::span<const std::int64_t> positions, const PrintOptions& options);
+
+}  // namespace gradus::detail
