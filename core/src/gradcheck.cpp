@@ -1,0 +1,193 @@
+#include "message.hpp"
+
+#include <gradus/core/autograd.hpp>
+#include <gradus/core/gradcheck.hpp>
+#include <gradus/core/random.hpp>
+
+#include <cmath>
+#include <sstream>
+
+namespace gradus::detail {
+namespace {
+
+/// One row for every element of the output, one column for every element of the input.
+struct Jacobian {
+  Jacobian(std::int64_t outputs, std::int64_t inputs)
+      : cols(inputs), elements(static_cast<std::size_t>(outputs * inputs)) {}
+  double& operator()(std::int64_t row, std::int64_t col) {
+    return elements[static_cast<std::size_t>(row * cols + col)];
+  }
+
+  std::int64_t cols;
+  std::vector<double> elements;
+};
+
+/// "[1, 0, 2]": where element `i` of a tensor of this shape is.
+std::string place(std::int64_t i, const Shape& shape) {
+  Shape index = shape;
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    index[d] = i % shape[d];
+    i /= shape[d];
+  }
+  return to_string(index);
+}
+
+bool same_elements(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
+  return visit(a.dtype(), [&]<class T>(T*) {
+    const auto p = a.data<T>(), q = b.data<T>();
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      if (p[i] != q[i] && (p[i] == p[i] || q[i] == q[i])) return false;  // NaN is the same as NaN
+    }
+    return true;
+  });
+}
+
+std::vector<Tensor> copies(const std::vector<Tensor>& tensors) {
+  std::vector<Tensor> copied;
+  for (const Tensor& x : tensors) copied.push_back(x.detach().clone());
+  return copied;
+}
+
+void check_inputs(const std::vector<Tensor>& inputs, const std::string& check) {
+  bool any = false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].requires_grad()) continue;
+    any = true;
+    if (inputs[i].dtype() != float64) {
+      throw RuntimeError(message(check, ": input ", i, " is ", inputs[i].dtype(),
+                                 "; differences of that are noise\ngive a float64 tensor: x.to(float64)"));
+    }
+  }
+  if (!any) {
+    throw RuntimeError(message(check,
+                               " expects at least one input tensor to require gradient, but none of the them have "
+                               "requires_grad=True."));
+  }
+}
+
+Tensor checked_output(const TensorFunction& f, const std::vector<Tensor>& inputs, const std::string& check) {
+  const std::vector<Tensor> before = copies(inputs);
+  const Tensor y = f(inputs), again = f(inputs);
+  if (!y.defined() || y.dtype() != float64) {
+    throw RuntimeError(message(check, ": expected the function to return a float64 tensor, got ",
+                               y.defined() ? to_string(y.dtype()) : "an undefined one"));
+  }
+  if (!same_elements(y, again)) {
+    throw RuntimeError(message(check, ": the function gives another result for the same inputs the second time"));
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!same_elements(inputs[i], before[i]))
+      throw RuntimeError(message(check, ": the function changes its input ", i));
+  }
+  return y;
+}
+
+/// dy / d inputs[input] by backward, one output element at a time.
+Jacobian by_backward(const Tensor& y, const Tensor& x, std::size_t input, const std::string& check) {
+  Jacobian jacobian(y.numel(), x.numel());
+  if (!y.requires_grad()) return jacobian;
+  for (std::int64_t row = 0; row < y.numel(); ++row) {
+    Tensor dy = zeros_like(y);
+    dy.data<double>()[static_cast<std::size_t>(row)] = 1;
+    const Tensor dx = grad({y}, {x}, {.grad_outputs = {dy}, .retain_graph = true, .allow_unused = true})[0];
+    if (!dx.defined()) continue;
+    if (dx.shape() != x.shape() || dx.dtype() != float64) {
+      throw RuntimeError(message(check, ": the gradient of input ", input, " has shape ", dx.shape(), " and dtype ",
+                                 dx.dtype(), ", the input has ", x.shape(), " and float64"));
+    }
+    const auto elements = std::as_const(dx).data<double>();
+    for (std::int64_t col = 0; col < x.numel(); ++col) jacobian(row, col) = elements[static_cast<std::size_t>(col)];
+  }
+  return jacobian;
+}
+
+Jacobian by_differences(const TensorFunction& f, const std::vector<Tensor>& inputs, std::size_t input,
+                        std::int64_t outputs, double eps) {
+  const NoGradGuard no_grad;
+  std::vector<Tensor> moved = copies(inputs);
+  Jacobian jacobian(outputs, inputs[input].numel());
+  for (std::int64_t col = 0; col < jacobian.cols; ++col) {
+    double& x = moved[input].data<double>()[static_cast<std::size_t>(col)];
+    const double before = x;
+    x = before + eps;
+    const Tensor above = f(moved).detach().clone();
+    const double right = x;
+    x = before - eps;
+    const Tensor below = f(moved).detach();
+    const double step = right - x;  // 2 eps, but for rounding
+    for (std::int64_t row = 0; row < outputs; ++row) {
+      const auto i = static_cast<std::size_t>(row);
+      jacobian(row, col) = (std::as_const(above).data<double>()[i] - std::as_const(below).data<double>()[i]) / step;
+    }
+    x = before;
+  }
+  return jacobian;
+}
+
+std::string number(double value) {
+  std::ostringstream text;
+  text.precision(10);
+  text << value;
+  return text.str();
+}
+
+void compare(Jacobian backward, Jacobian differences, const Tensor& y, const Tensor& x, std::size_t input,
+             const GradcheckOptions& options, const std::string& check) {
+  for (std::int64_t row = 0; row < y.numel(); ++row) {
+    for (std::int64_t col = 0; col < x.numel(); ++col) {
+      const double b = backward(row, col), d = differences(row, col);
+      if (std::abs(b - d) <= options.atol + options.rtol * std::abs(d)) continue;
+      throw RuntimeError(message(check, ": the derivative of output element ", place(row, y.shape()),
+                                 " with respect to input ", input, ", element ", place(col, x.shape()), ", is ",
+                                 number(b), " by backward but ", number(d), " by differences"));
+    }
+  }
+}
+
+void check_jacobians(const TensorFunction& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options,
+                     const std::string& check) {
+  check_inputs(inputs, check);
+  const EnableGradGuard enable_grad;
+  const Tensor y = checked_output(f, inputs, check);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].requires_grad()) continue;
+    compare(by_backward(y, inputs[i], i, check), by_differences(f, inputs, i, y.numel(), options.eps), y, inputs[i], i,
+            options, check);
+  }
+}
+
+}  // namespace
+
+void gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
+  check_jacobians(f, inputs, options, "gradcheck");
+}
+
+void gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
+  check_inputs(inputs, "gradgradcheck");
+  const EnableGradGuard enable_grad;
+  const Tensor y = checked_output(f, inputs, "gradgradcheck");
+  if (!y.requires_grad()) throw RuntimeError("gradgradcheck: the result of the function does not require a gradient");
+  Generator generator(0);
+  std::vector<Tensor> inputs_and_dy = inputs;
+  inputs_and_dy.push_back((rand(y.shape(), float64, generator) + 0.5).requires_grad_());
+
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].requires_grad()) continue;
+    const auto first_derivative = [&](const std::vector<Tensor>& arguments) {
+      const EnableGradGuard recording;
+      std::vector<Tensor> x = arguments;
+      for (std::size_t k = 0; k < x.size(); ++k) {  // differences come with copies that are not part of a graph
+        if (inputs_and_dy[k].requires_grad() && !x[k].requires_grad()) x[k] = x[k].detach().requires_grad_();
+      }
+      const Tensor dy = x.back();
+      x.pop_back();
+      const Tensor dx = grad({f(x)}, {x[i]}, {.grad_outputs = {dy}, .create_graph = true, .allow_unused = true})[0];
+      return dx.defined() ? dx : zeros_like(x[i]);
+    };
+    check_jacobians(TensorFunction(first_derivative), inputs_and_dy, options,
+                    message("gradgradcheck (input ", inputs.size(), " is dy), gradient of input ", i));
+  }
+}
+
+}  // namespace gradus::detail
