@@ -12,6 +12,7 @@
 namespace gradus::detail {
 
 inline void append(std::string& text, std::string_view part) { text += part; }
+inline void append(std::string& text, char character) { text += character; }
 inline void append(std::string& text, const Shape& shape) { text += to_string(shape); }
 inline void append(std::string& text, Dtype dtype) { text += to_string(dtype); }
 template <std::integral T>
