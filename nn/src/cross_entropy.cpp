@@ -102,7 +102,7 @@ double checked_total(const Tensor& x, const Tensor& target, const CrossEntropyOp
   return total;
 }
 
-/// The loss is linear in the log-probabilities; this is the factor of each, in their shape.
+/// The loss is linear in the log-probabilities; this is the factor of each, in their shape, as float64.
 Tensor coefficients(const Tensor& lp, const Tensor& target, const CrossEntropyOptions& options, double total) {
   Tensor k = zeros(lp.shape(), float64);
   const Weights weight(options.weight);
@@ -115,7 +115,7 @@ Tensor coefficients(const Tensor& lp, const Tensor& target, const CrossEntropyOp
     for (std::int64_t other = 0; other < classes; ++other) row[other * step] = -soft * weight[other];
     row[c * step] -= hard * weight[c];
   });
-  return k.to(lp.dtype());
+  return k;
 }
 
 const char* name_of(const Tensor& x, const CrossEntropyOptions& options) {
@@ -125,20 +125,21 @@ const char* name_of(const Tensor& x, const CrossEntropyOptions& options) {
 
 /// The loss from log-probabilities, which may be -infinity where the factor is 0.
 Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOptions& options, double total) {
-  const bool keep = options.reduction == Reduction::none,
-             empty_mean = options.reduction == Reduction::mean && total == 0;
+  const bool keep = options.reduction == Reduction::none;
+  const bool empty_mean = options.reduction == Reduction::mean && total == 0;
   const Tensor k = coefficients(lp, target, options, total);
   const int dim = class_dim(lp);
   Tensor y;
   {
     const NoGradGuard no_grad;
     const Tensor terms = masked_fill(k * lp, k == 0, 0);
-    y = keep ? terms.sum(dim) : terms.sum();
+    y = (keep ? terms.sum(dim) : terms.sum()).to(lp.dtype());
     if (empty_mean) y = full_like(y, std::numeric_limits<double>::quiet_NaN());
   }
   if (tracks(lp)) {
-    record(y, name_of(lp, options), {lp},
-           [k, keep, dim](const Tensor& dy, Gradients& dx) { dx[0] = k * (keep ? dy.unsqueeze(dim) : dy); });
+    record(y, name_of(lp, options), {lp}, [k = k.to(lp.dtype()), keep, dim](const Tensor& dy, Gradients& dx) {
+      dx[0] = k * (keep ? dy.unsqueeze(dim) : dy);
+    });
   }
   return y;
 }
@@ -159,7 +160,7 @@ Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& o
                                                                                                Gradients& dx) {
            const Tensor logits = x.get(), classes = target.get();
            if (grad_enabled()) {
-             const Tensor dlp = coefficients(logits, classes, options, total) * dy;
+             const Tensor dlp = coefficients(logits, classes, options, total).to(float32) * dy;
              dx[0] = dlp - softmax(logits, 1) * dlp.sum(1, true);
              return;
            }
