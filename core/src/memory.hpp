@@ -16,7 +16,7 @@ void deallocate(void* block, std::size_t bytes) noexcept;
 /// How often `allocate` had to ask the system since the program started, over all threads.
 std::size_t system_allocations() noexcept;
 
-/// Gives the cached large blocks back to the system, those kept by other threads excepted.
+/// Gives the free large blocks (above 32 KiB) back to the system.
 void empty_cache() noexcept;
 
 }  // namespace gradus::detail

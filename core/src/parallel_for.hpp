@@ -5,16 +5,16 @@
 
 namespace gradus::detail {
 
-/// Calls task(context, chunk) for every chunk in [0, chunks), chunk 0 on the calling thread. The first exception thrown
-/// is thrown again here, after all chunks have ended.
+/// Calls task(context, chunk) for every chunk in [0, chunks), on this thread and on others that are free. The first
+/// exception thrown is thrown again here, after all chunks have ended.
 void run_chunks(int chunks, void (*task)(void* context, int chunk), void* context);
 
-/// How many chunks of at least `grain` items are worth their threads: 1 for little work and inside another
-/// parallel_for.
+/// How many chunks of at least `grain` items there are threads for: 1 inside another parallel_for.
 int chunks_for(std::int64_t items, std::int64_t grain) noexcept;
 
-/// Calls f(lo, hi) for pieces of [begin, end), as many as there are threads, each piece a multiple of `unit` long but
-/// for the last. Work below two grains runs here, at no cost.
+/// Calls f(lo, hi) for pieces of [begin, end), as many as there are threads; all but the last are a multiple of `unit`
+/// long. Less than two grains of work run here, at no cost. While one parallel_for runs, others run on their own
+/// thread.
 template <class F>
 void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, F&& f, std::int64_t unit = 1) {
   const std::int64_t items = end - begin;
