@@ -1,0 +1,381 @@
+#include "errors.hpp"
+#include "golden.hpp"
+
+#include <gradus/core/autograd.hpp>
+#include <gradus/core/random.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <numbers>
+#include <random>
+
+namespace gradus {
+namespace {
+
+using test::expect_error;
+using test::golden_tensor;
+using test::json;
+using Tensors = std::vector<Tensor>;
+
+/// Equal bits, so that -0 is not 0.
+void expect_same(const Tensor& actual, const Tensor& expected) {
+  ASSERT_EQ(actual.shape(), expected.shape());
+  ASSERT_EQ(actual.dtype(), expected.dtype());
+  visit(actual.dtype(), [&]<class T>(T*) {
+    const auto a = actual.data<T>();
+    const auto e = expected.data<T>();
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      ASSERT_EQ(a[i], e[i]) << "element " << i;
+      if constexpr (std::floating_point<T>) {
+        ASSERT_EQ(std::signbit(a[i]), std::signbit(e[i])) << "element " << i;
+      }
+    }
+  });
+}
+
+template <class T>
+void expect_elements(const Tensor& x, const std::vector<T>& expected) {
+  expect_same(x, from_span(expected, x.shape()));
+}
+
+/// FNV-1a of the bytes: long results are compared with PyTorch's by this number.
+std::uint64_t hash(const void* memory, std::size_t size) {
+  std::uint64_t h = 0xCBF2'9CE4'8422'2325;
+  const auto* bytes = static_cast<const unsigned char*>(memory);
+  for (std::size_t i = 0; i < size; ++i) h = (h ^ bytes[i]) * 0x100'0000'01B3;
+  return h;
+}
+
+template <class T>
+std::uint64_t hash(const Tensor& x) {
+  return hash(x.data<T>().data(), x.data<T>().size_bytes());
+}
+
+/// What nn::Linear(in, out) draws for its weight: the bound of kaiming_uniform_ with a = sqrt(5).
+Tensor linear_weight(std::int64_t in, std::int64_t out) {
+  const double gain = std::sqrt(2 / (1 + std::sqrt(5.0) * std::sqrt(5.0)));
+  const double bound = std::numbers::sqrt3 * (gain / std::sqrt(static_cast<double>(in)));
+  return uniform_(empty({out, in}), -bound, bound);
+}
+
+Tensor linear_bias(std::int64_t in, std::int64_t out) {
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  return uniform_(empty({out}), -bound, bound);
+}
+
+Tensor dropout_of_ones(double p) { return bernoulli_(empty({12}), 1 - p).div_(1 - p); }
+
+/// The draws of one epoch of a shuffling DataLoader: an unused base seed, then the seed of the permutation.
+Tensor shuffled_epoch(std::int64_t n) {
+  random_(empty({}, int64));
+  Generator shuffle(random_(empty({}, int64)).item<std::int64_t>());
+  return randperm(n, shuffle);
+}
+
+const std::map<std::string, Tensors (*)()>& streams() {
+  static const std::map<std::string, Tensors (*)()> by_name = {
+      {"rand", [] { return Tensors{rand({8})}; }},
+      {"rand_f64", [] { return Tensors{rand({5}, float64)}; }},
+      {"uniform", [] { return Tensors{uniform_(empty({9}), -0.3, 1.1)}; }},
+      {"randn_3", [] { return Tensors{randn({3})}; }},
+      {"randn_3_f64", [] { return Tensors{randn({3}, float64)}; }},
+      {"randn_16", [] { return Tensors{randn({16})}; }},
+      {"randn_40", [] { return Tensors{randn({40})}; }},
+      {"randn_40_f64", [] { return Tensors{randn({40}, float64)}; }},
+      {"normal",
+       [] {
+         return Tensors{normal_(empty({3, 7}), 2.0, 0.5)};
+       }},
+      {"randint", [] { return Tensors{randint(-5, 12, {12})}; }},
+      {"randint_wide", [] { return Tensors{randint(0, std::int64_t{1} << 40, {4})}; }},
+      {"random_int64", [] { return Tensors{random_(empty({3}, int64))}; }},
+      {"randperm_10", [] { return Tensors{randperm(10)}; }},
+      {"bernoulli", [] { return Tensors{bernoulli_(empty({12}), 0.3)}; }},
+      {"bernoulli_tensor", [] { return Tensors{bernoulli(full({12}, 0.3))}; }},
+      {"dropout", [] { return Tensors{dropout_of_ones(0.4)}; }},
+      {"linear_4_3",
+       [] {
+         return Tensors{linear_weight(4, 3), linear_bias(4, 3)};
+       }},
+      {"two_linears",
+       [] {
+         return Tensors{linear_weight(3, 2), linear_weight(2, 5), linear_bias(2, 5)};
+       }},
+      {"loader",
+       [] {
+         return Tensors{shuffled_epoch(11), shuffled_epoch(11), rand({2})};
+       }},
+  };
+  return by_name;
+}
+
+TEST(Generator, DrawsTheWordsOfTheMersenneTwister) {
+  for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{5489}, ~std::uint64_t{0}}) {
+    Generator generator(seed);
+    std::mt19937 standard(static_cast<std::uint32_t>(seed));
+    for (int i = 0; i < 3000; ++i) ASSERT_EQ(generator.next_uint32(), standard()) << "word " << i;
+  }
+}
+
+TEST(Generator, BuildsNumbersFromWords) {
+  Generator generator(0);  // words 2357136044, 2546248239, 3071714933, 3626093760, …
+  EXPECT_EQ(generator.next_uint64(), 2357136044ULL << 32 | 2546248239ULL);
+  EXPECT_EQ(generator.next_float(), static_cast<float>(3071714933U % (1U << 24)) / (1U << 24));
+  generator.manual_seed(0);
+  EXPECT_EQ(generator.next_double(), std::ldexp((2357136044ULL << 32 | 2546248239ULL) % (1ULL << 53), -53));
+}
+
+TEST(Generator, TakesAnySeed) {
+  EXPECT_EQ(Generator().initial_seed(), 67280421310721U);
+  EXPECT_EQ(Generator(-1).initial_seed(), 18446744073709551615U);
+  EXPECT_EQ(Generator(-1), Generator(18446744073709551615U));
+  EXPECT_EQ(manual_seed(-7).initial_seed(), 18446744073709551609U);
+  expect_elements<float>(rand({3}), {0.2533376216888428F, 0.6773603558540344F, 0.2534458637237549F});
+  manual_seed((1ULL << 32) + 5);  // the low 32 bits count
+  const Tensor large = rand({3});
+  manual_seed(5);
+  expect_same(rand({3}), large);
+  Generator generator;
+  expect_elements<float>(rand({2}, float32, generator), {0.267295241355896F, 0.8725283145904541F});
+}
+
+TEST(Generator, UnforeseeableSeedsDifferAndCanBeUsedAgain) {
+  Generator a;
+  Generator b;
+  const std::uint64_t seed = a.seed();
+  EXPECT_NE(seed, b.seed());
+  EXPECT_EQ(a.initial_seed(), seed);
+  EXPECT_EQ(a, Generator(seed));
+}
+
+TEST(Generator, StateContinuesTheStreamWithItsWaitingNormal) {
+  Generator generator(3);
+  rand({700}, float32, generator);
+  randn({3}, float32, generator);  // leaves a fourth value waiting
+  const auto state = generator.state();
+  const Tensor normals = randn({2}, float32, generator);
+  const Tensor uniforms = rand({700}, float32, generator);
+
+  Generator restored;
+  restored.set_state(state);
+  EXPECT_EQ(restored.initial_seed(), 3U);
+  EXPECT_EQ(restored.state(), state);
+  expect_same(randn({2}, float32, restored), normals);
+  expect_same(rand({700}, float32, restored), uniforms);
+  EXPECT_EQ(restored, generator);
+
+  restored.set_state(Generator(8).state());
+  EXPECT_EQ(restored, Generator(8));
+}
+
+TEST(Generator, StateIsLaidOutAsPyTorchs) {
+  Generator generator(5);
+  randn({3}, float32, generator);
+  const auto state = generator.state();
+  EXPECT_EQ(state.size(), 5056U);
+  EXPECT_EQ(hash(state.data(), state.size()), 0x3A46'748B'68EC'C6B2U);
+}
+
+TEST(Generator, RefusesWhatIsNoState) {
+  Generator generator(1);
+  const Generator before = generator;
+  auto state = generator.state();
+  state.pop_back();
+  expect_error<RuntimeError>("set_state: expected the 5056 bytes of a state(), got 5055",
+                             [&] { generator.set_state(state); });
+  expect_error<RuntimeError>("Invalid mt19937 state", [&] { generator.set_state(std::vector<std::uint8_t>(5056)); });
+  for (const int left : {0, 625, -1}) {
+    state = before.state();
+    std::memcpy(state.data() + 8, &left, sizeof left);
+    expect_error<RuntimeError>("Invalid mt19937 state", [&] { generator.set_state(state); });
+  }
+  EXPECT_EQ(generator, before);
+}
+
+TEST(Generator, GeneratorsAreIndependent) {
+  Generator a(1);
+  Generator b(2);
+  const Tensor a_alone = randn({5}, float32, a);
+  const Tensor b_alone = randn({5}, float32, b);
+  a.manual_seed(1);
+  b.manual_seed(2);
+  manual_seed(9);
+  const Generator untouched = default_generator();
+  Tensors a_mixed;
+  Tensors b_mixed;
+  for (int i = 0; i < 5; ++i) {
+    a_mixed.push_back(randn({}, float32, a));
+    b_mixed.push_back(randn({}, float32, b));
+  }
+  for (int i = 0; i < 5; ++i) {
+    expect_same(a_mixed[i], a_alone[i]);
+    expect_same(b_mixed[i], b_alone[i]);
+  }
+  EXPECT_EQ(default_generator(), untouched);
+
+  Generator copy = a;
+  EXPECT_EQ(copy, a);
+  const Tensor next = randn({4}, float32, copy);
+  EXPECT_NE(copy, a);
+  expect_same(randn({4}, float32, a), next);
+}
+
+TEST(Random, EveryRecordedStreamIsReproduced) {
+  for (const json& entry : test::load_golden("rng.json").at("entries")) {
+    SCOPED_TRACE(entry.at("call").get<std::string>() + ", seed " + entry.at("seed").dump());
+    manual_seed(entry.at("seed").get<std::int64_t>());
+    const Tensors drawn = streams().at(entry.at("name"))();
+    ASSERT_EQ(drawn.size(), entry.at("results").size());
+    for (std::size_t i = 0; i < drawn.size(); ++i) expect_same(drawn[i], golden_tensor(entry.at("results")[i]));
+    EXPECT_EQ(default_generator().next_uint32() % (1U << 31), entry.at("next_uint32"));
+  }
+}
+
+TEST(Random, CallsShareOneStreamAndOneWaitingNormal) {
+  const json mixed = test::load_golden("rng.json").at("mixed");
+  const Tensors drawn = [&] {
+    manual_seed(mixed.at("seed").get<std::int64_t>());
+    Tensors results = {randn({3}),        rand({2}),   randn({2}),           randn({17}), randn({1}, float64),
+                       randn({1}),        randperm(6), randn({20}, float64), randn({1}),  bernoulli_(empty({4}), 0.5),
+                       rand({3}, float64)};
+    // Twenty places that do not lie together are drawn one by one.
+    for (int i = 0; i < 20; ++i) results.push_back(randn({1}));
+    results.push_back(randn({1}));
+    return results;
+  }();
+  const json& steps = mixed.at("steps");
+  ASSERT_EQ(steps.size(), 13U);
+  for (std::size_t i = 0; i < 11; ++i) {
+    SCOPED_TRACE(steps[i].at("call").get<std::string>());
+    expect_same(drawn[i], golden_tensor(steps[i].at("result")));
+  }
+  const Tensor apart = golden_tensor(steps[11].at("result")).reshape({20});
+  for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(drawn[11 + i].item<float>(), apart.data<float>()[i]);
+  expect_same(drawn[31], golden_tensor(steps[12].at("result")));
+}
+
+TEST(Random, LongStreamsAgreeWithPyTorch) {
+  manual_seed(-12345);
+  EXPECT_EQ(hash<float>(randn({1003})), 0xD426'62DB'6033'96A4U);
+  EXPECT_EQ(hash<double>(randn({7, 11, 13}, float64)), 0x9705'CD16'C95F'75B4U);
+  EXPECT_EQ(hash<float>(uniform_(empty({3, 50}), -1e-3, 7.7)), 0xEFE3'A58E'C6ED'8A4EU);
+  EXPECT_EQ(hash<std::int64_t>(randperm(777)), 0xCAA7'F389'71AA'74DCU);
+  EXPECT_EQ(hash<std::int64_t>(randint(-1'000'000, 1'000'000'000'000'000, {55})), 0xC848'C098'620E'56D7U);
+}
+
+TEST(Random, EveryDtypeAgreesWithPyTorch) {
+  manual_seed(11);
+  expect_same(random_(empty({3}, boolean)), tensor({true, true, false}));
+  expect_elements<std::int64_t>(random_(empty({3}, int64)),
+                                {3038553552748641617, 3580801197991609613, 7863532667727410849});
+  expect_elements<float>(random_(empty({3})), {15516205, 4518614, 13127391});
+  expect_elements<double>(random_(empty({3}, float64)), {1577171675420226, 1234411509029655, 7386107197163429});
+  expect_same(randint(0, 2, {6}, boolean), tensor({false, true, false, false, false, true}));
+  expect_elements<double>(randint(-3, 100, {4}, float64), {3, 59, 77, 80});
+  expect_elements<std::int64_t>(bernoulli_(empty({4}, int64), 0.7), {1, 1, 0, 1});
+  expect_same(bernoulli_(empty({4}, boolean), 0.7), tensor({false, true, true, false}));
+  expect_elements<double>(bernoulli(full({5}, 0.6, float64)), {0, 0, 0, 0, 0});
+  // The widest range that float64 can span at all is still uniform over all of it.
+  const Tensor wide = uniform_(empty({1000}, float64), -8.9e307, 8.9e307);
+  EXPECT_LT(wide.min().item(), -8e307);
+  EXPECT_GT(wide.max().item(), 8e307);
+}
+
+TEST(Random, EdgesOfTheArguments) {
+  manual_seed(0);
+  const Generator before = default_generator();
+  EXPECT_EQ(rand({0, 3}).shape(), Shape({0, 3}));
+  EXPECT_EQ(randn({2, 0}).numel(), 0);
+  EXPECT_EQ(randperm(0).shape(), Shape({0}));
+  EXPECT_EQ(randperm(1).item<int>(), 0);
+  EXPECT_EQ(default_generator(), before);  // nothing to draw
+
+  EXPECT_EQ(uniform_(empty({2}), 1.5, 1.5)[1].item(), 1.5);
+  EXPECT_EQ(normal_(empty({20}), -2, 0)[19].item(), -2);
+  EXPECT_EQ(bernoulli_(empty({50}), 0).sum().item(), 0);
+  EXPECT_EQ(bernoulli_(empty({50}), 1).sum().item(), 50);
+  EXPECT_EQ(randint(7, 8, {}).item<int>(), 7);
+  EXPECT_EQ(randint(1, {3}).dtype(), int64);
+  constexpr auto least = std::numeric_limits<std::int64_t>::min();
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  EXPECT_TRUE((randint(least, most, {50}) < 0).any().item<bool>());
+  EXPECT_EQ(randint(most - 1, most, {1}).item<std::int64_t>(), most - 1);
+}
+
+TEST(Random, MistakesAreNamedAndDrawNothing) {
+  manual_seed(4);
+  const Generator before = default_generator();
+  Tensor x = full({2}, 3.0);
+  expect_error<RuntimeError>("Trying to create tensor with negative dimension -1: [-1]", [] { randperm(-1); });
+  expect_error<RuntimeError>("Trying to create tensor with negative dimension -1: [2, -1]", [] { rand({2, -1}); });
+  expect_error<RuntimeError>("random_ expects 'from' to be less than 'to', but got from=5 >= to=5",
+                             [] { randint(5, 5, {2}); });
+  expect_error<RuntimeError>("normal expects std >= 0.0, but found std -1", [&] { normal_(x, 0, -1); });
+  expect_error<RuntimeError>("normal expects std >= 0.0, but found std nan", [&] { normal_(x, 0, NAN); });
+  expect_error<RuntimeError>("uniform_ expects to return a [from, to) range, but found from=1 > to=0",
+                             [&] { uniform_(x, 1, 0); });
+  expect_error<RuntimeError>("from is out of bounds for float", [&] { uniform_(x, NAN, 0); });
+  expect_error<RuntimeError>("to is out of bounds for float", [&] { uniform_(x, 0, 1e39); });
+  expect_error<RuntimeError>(
+      "uniform_ expects to-from <= std::numeric_limits<Float>::max(), but found to=3e+38 and "
+      "from=-3e+38 which result in to-from to exceed the limit",
+      [&] { uniform_(x, -3e38, 3e38); });
+  for (const double p : {1.5, -0.1, static_cast<double>(NAN)}) {
+    expect_error<RuntimeError>("bernoulli_ expects p to be in [0, 1], but got p=", [&] { bernoulli_(x, p); });
+  }
+  expect_error<RuntimeError>("bernoulli_ expects p to be in [0, 1], but got p=1.5", [&] { bernoulli_(x, 1.5); });
+  expect_error<RuntimeError>("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", [] {
+    bernoulli(tensor({0.5, 1.5}));
+  });
+  expect_error<RuntimeError>("\"normal_kernel_cpu\" not implemented for 'Long'", [] { randn({2}, int64); });
+  expect_error<RuntimeError>("\"check_uniform_bounds\" not implemented for 'Bool'", [] { rand({2}, boolean); });
+  expect_error<RuntimeError>("\"bernoulli_tensor_cpu_p_\" not implemented for 'Long'", [] {
+    bernoulli(tensor({0, 1}));
+  });
+  expect_error<RuntimeError>("to - 1 is out of bounds for bool", [] { randint(0, 3, {2}, boolean); });
+  expect_error<RuntimeError>("from is out of bounds for bool", [] { randint(-1, 1, {2}, boolean); });
+  expect_error<RuntimeError>("to - 1 is out of bounds", [] { randint(0, (1 << 24) + 2, {2}, float32); });
+  EXPECT_EQ(default_generator(), before);
+  expect_same(x, full({2}, 3.0));
+  EXPECT_EQ(x.version(), 0U);
+}
+
+TEST(Random, DrawingInPlaceIsAWriteThatAutogradSees) {
+  const std::map<std::string, void (*)(Tensor)> draws = {
+      {"uniform_", [](Tensor x) { uniform_(x); }},     {"normal_", [](Tensor x) { normal_(x); }},
+      {"random_", [](Tensor x) { random_(x); }},       {"random_ of a range", [](Tensor x) { random_(x, 2, 9); }},
+      {"bernoulli_", [](Tensor x) { bernoulli_(x); }},
+  };
+  for (const auto& [name, draw] : draws) {
+    SCOPED_TRACE(name);
+    Tensor leaf = full({3}, 2.0).requires_grad_();
+    expect_error<RuntimeError>("a leaf Variable that requires grad is being used in an in-place operation.",
+                               [&] { draw(leaf); });
+    expect_same(leaf.detach(), full({3}, 2.0));
+    const auto version = leaf.version();
+    {
+      const NoGradGuard no_grad;
+      draw(leaf);
+    }
+    EXPECT_EQ(leaf.version(), version + 1);
+    EXPECT_TRUE(leaf.requires_grad());
+
+    Tensor y = leaf * leaf;
+    draw(y);  // what y was computed from no longer matters
+    y.backward({.gradient = full({3}, 1.0)});
+    EXPECT_EQ(leaf.grad().defined() ? leaf.grad().abs().max().item() : 0, 0);
+
+    Tensor z = leaf.exp();
+    const Tensor loss = z * z;
+    draw(z);
+    expect_error<RuntimeError>("one of the variables needed for gradient computation has been modified by an inplace",
+                               [&] { loss.backward({.gradient = full({3}, 1.0)}); });
+  }
+}
+
+}  // namespace
+}  // namespace gradus
