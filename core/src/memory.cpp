@@ -52,15 +52,33 @@ struct Block {
 
 std::atomic<std::size_t> system_calls{0};
 
+/// Large blocks are mapped: given back to free(), they might stay resident. Null when there is no memory.
 void* from_system(std::size_t bytes) {
   system_calls.fetch_add(1, std::memory_order_relaxed);
-  const std::size_t alignment = bytes >= kHugePage ? kHugePage : kAlignment;
-  const std::size_t size = (bytes + alignment - (bytes != 0)) / alignment * alignment;
-  void* block = std::aligned_alloc(alignment, size);
 #ifdef __linux__
-  if (block && alignment == kHugePage) madvise(block, size, MADV_HUGEPAGE);
+  if (bytes >= kHugePage) {
+    void* mapped = mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) return nullptr;
+    char* const start = static_cast<char*>(mapped);
+    const std::size_t before = -reinterpret_cast<std::uintptr_t>(start) % kHugePage;
+    if (before) munmap(start, before);
+    munmap(start + before + bytes, kHugePage - before);
+    madvise(start + before, bytes, MADV_HUGEPAGE);
+    return start + before;
+  }
 #endif
-  return block;
+  return std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+}
+
+void to_system(void* block, std::size_t bytes) noexcept {
+#ifdef __linux__
+  if (bytes >= kHugePage) {
+    munmap(block, bytes);
+    return;
+  }
+#endif
+  static_cast<void>(bytes);
+  std::free(block);
 }
 
 /// What all threads share.
@@ -149,7 +167,7 @@ class Store {
 
   void release_large() noexcept {
     for (std::size_t index = kSmallClasses; index < kClasses; ++index) {
-      while (Block* block = shelves_[index].pop()) std::free(block);
+      while (Block* block = shelves_[index].pop()) to_system(block, class_bytes(index));
     }
     cached_ = 0;
   }
@@ -231,7 +249,7 @@ void open_drawers() { static thread_local const Closing closing; }
 #ifdef __SANITIZE_ADDRESS__  // sees mistakes only when every block is given back
 
 void* allocate(std::size_t bytes) {
-  void* block = from_system(bytes ? bytes : 1);
+  void* block = std::aligned_alloc(kAlignment, (bytes / kAlignment + 1) * kAlignment);
   if (!block) throw std::bad_alloc();
   return block;
 }
