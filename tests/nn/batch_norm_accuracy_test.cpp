@@ -119,10 +119,10 @@ Errors measure(const Problem& p) {
 }
 
 TEST(BatchNormAccuracy, IsThatOfDoubleRoundedOnce) {
-  EXPECT_FALSE(fixture.at("rows").empty());
   std::printf("%-22s %-14s | %-50s | %s\n", "input", "shape", "gradus: y, dx, dweight, dbias, mean, var",
               "PyTorch 1.13");
   const test::json fixture = test::load_golden("bn_accuracy.json");
+  EXPECT_EQ(fixture.at("rows").size(), 30u);
   for (const auto& row : fixture.at("rows")) {
     Errors worst;
     for (const int seed : row.at("seeds").get<std::vector<int>>()) {
@@ -140,8 +140,7 @@ TEST(BatchNormAccuracy, IsThatOfDoubleRoundedOnce) {
       EXPECT_LE(worst[what], std::max(6.1e-8, in_double * 1.05)) << row.at("case") << " " << what;
     }
     const std::string name = row.at("case"), shape = to_string(Shape(row.at("shape").get<std::vector<std::int64_t>>()));
-    EXPECT_FALSE(fixture.at("rows").empty());
-  std::printf("%-22s %-14s | %-50s | %s\n", name.c_str(), shape.c_str(), mine.c_str(), torch.c_str());
+    std::printf("%-22s %-14s | %-50s | %s\n", name.c_str(), shape.c_str(), mine.c_str(), torch.c_str());
   }
 }
 
