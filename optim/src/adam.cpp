@@ -1,0 +1,96 @@
+#include <gradus/optim/adam.hpp>
+
+#include "check.hpp"
+#include "field_list.hpp"
+#include "kernels/kernels.hpp"
+#include "update.hpp"
+
+namespace gradus::optim {
+
+using gradus::detail::elements;
+
+namespace {
+
+using kernels::AdamStep;
+using kernels::adam;
+
+enum { exp_avg, exp_avg_sq, max_exp_avg_sq };  // the buffers
+
+void check_adam(const auto& options) {
+  require_non_negative("learning rate", options.lr);
+  require_non_negative("epsilon value", options.eps);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const double beta = options.betas[i];
+    if (!(0 <= beta && beta < 1)) {
+      throw ValueError("Invalid beta parameter at index " + std::to_string(i) + ": " + float_text(beta));
+    }
+  }
+  require_non_negative("weight_decay value", options.weight_decay);
+}
+
+// The float32 kernel in double.
+void adam(double* p, const double* g, double* m, double* v, double* max_v, std::int64_t n, const AdamStep& step) {
+  const double t = static_cast<double>(step.step), c1 = 1 - std::pow(step.beta1, t), c2 = 1 - std::pow(step.beta2, t);
+  const double rate = -(step.lr / c1), root = std::sqrt(c2);
+  for (std::int64_t i = 0; i < n; ++i) {
+    double d = step.maximize ? -g[i] : g[i];
+    if (step.decoupled) {
+      p[i] *= 1 - step.lr * step.weight_decay;
+    } else if (step.weight_decay != 0) {
+      d = std::fma(step.weight_decay, p[i], d);
+    }
+    m[i] = std::fma(1 - step.beta1, d, step.beta1 * m[i]);
+    v[i] = std::fma((1 - step.beta2) * d, d, step.beta2 * v[i]);
+    double s = v[i];
+    if (max_v) s = max_v[i] = max_v[i] < s || std::isnan(s) ? s : max_v[i];
+    p[i] += rate * m[i] / (std::sqrt(s) / root + step.eps);
+  }
+}
+
+void update(std::span<ParameterState> states, const auto& o, bool decoupled) {
+  AdamStep step{.lr = o.lr, .beta1 = o.betas[0], .beta2 = o.betas[1], .eps = o.eps, .weight_decay = o.weight_decay,
+                .decoupled = decoupled, .maximize = o.maximize};
+  for_each_gradient(states, [&](ParameterState& state, const Tensor& gradient) {
+    const Tensor& p = state.parameter;
+    auto& buffers = state.buffers;
+    prepare(buffers[exp_avg], p);
+    prepare(buffers[exp_avg_sq], p);
+    if (o.amsgrad) prepare(buffers[max_exp_avg_sq], p);
+    step.step = state.steps;
+    visit_floating(p, [&]<class T>(T*) {
+      adam(elements<T>(p), elements<T>(gradient), elements<T>(buffers[exp_avg]), elements<T>(buffers[exp_avg_sq]),
+           elements_if<T>(o.amsgrad, buffers[max_exp_avg_sq]), p.numel(), step);
+    });
+  });
+}
+
+}  // namespace
+
+StateNames AdamOptions::state_names() {
+  return {.buffers = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, .always = 2, .saves_steps = true};
+}
+
+void AdamOptions::check() const { check_adam(*this); }
+void AdamWOptions::check() const { check_adam(*this); }
+
+void AdamOptions::list(FieldList& list) {
+  list("lr", lr)("betas", betas)("eps", eps)("weight_decay", weight_decay)("amsgrad", amsgrad)("maximize", maximize);
+  list("foreach", Unused::None)("capturable", Unused::False)("differentiable", Unused::False)("fused", Unused::False);
+}
+
+void AdamWOptions::list(FieldList& list) {
+  list("lr", lr)("betas", betas)("eps", eps)("weight_decay", weight_decay)("amsgrad", amsgrad);
+  list("foreach", Unused::None)("maximize", maximize)("capturable", Unused::False);
+}
+
+void Adam::step() {
+  check_options();
+  for (std::size_t group = 0; group < group_count(); ++group) update(states(group), param_groups()[group].options, false);
+}
+
+void AdamW::step() {
+  check_options();
+  for (std::size_t group = 0; group < group_count(); ++group) update(states(group), param_groups()[group].options, true);
+}
+
+}  // namespace gradus::optim

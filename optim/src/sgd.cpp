@@ -1,0 +1,68 @@
+#include <gradus/optim/sgd.hpp>
+
+#include "check.hpp"
+#include "field_list.hpp"
+#include "kernels/kernels.hpp"
+#include "update.hpp"
+
+namespace gradus::optim {
+
+using gradus::detail::elements;
+
+void SGDOptions::check() const {
+  if (lr == required) throw ValueError("parameter group didn't specify a value of required optimization parameter lr");
+  require_non_negative("learning rate", lr);
+  require_non_negative("momentum value", momentum);
+  require_non_negative("weight_decay value", weight_decay);
+  if (!std::isfinite(dampening)) throw ValueError("Invalid dampening value: " + float_text(dampening));
+  if (nesterov && (momentum == 0 || dampening != 0)) {
+    throw ValueError("Nesterov momentum requires a momentum and zero dampening");
+  }
+}
+
+void SGDOptions::list(FieldList& list) {
+  list("lr", lr)("momentum", momentum)("dampening", dampening)("weight_decay", weight_decay)("nesterov", nesterov);
+  list("maximize", maximize)("foreach", Unused::None)("differentiable", Unused::False);
+}
+
+namespace {
+
+using kernels::SgdStep;
+using kernels::sgd;
+
+// The float32 kernel in double.
+void sgd(double* p, const double* g, double* momentum_buffer, std::int64_t n, const SgdStep& step) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    double d = step.maximize ? -g[i] : g[i];
+    if (step.weight_decay != 0) d = std::fma(step.weight_decay, p[i], d);
+    if (momentum_buffer) {
+      double& b = momentum_buffer[i];
+      b = step.first ? d : std::fma(1 - step.dampening, d, step.momentum * b);
+      d = step.nesterov ? std::fma(step.momentum, b, d) : b;
+    }
+    p[i] = std::fma(-step.lr, d, p[i]);
+  }
+}
+
+}  // namespace
+
+void SGD::step() {
+  check_options();
+  for (std::size_t group = 0; group < group_count(); ++group) {
+    const SGDOptions& o = param_groups()[group].options;
+    SgdStep step{.lr = o.lr, .momentum = o.momentum, .dampening = o.dampening, .weight_decay = o.weight_decay,
+                 .nesterov = o.nesterov, .maximize = o.maximize};
+    const bool has_momentum = o.momentum != 0;
+    for_each_gradient(states(group), [&](ParameterState& state, const Tensor& gradient) {
+      const Tensor& p = state.parameter;
+      Tensor& buffer = state.buffers[0];
+      step.first = !buffer.defined();
+      if (has_momentum) prepare(buffer, p);
+      visit_floating(p, [&]<class T>(T*) {
+        sgd(elements<T>(p), elements<T>(gradient), elements_if<T>(has_momentum, buffer), p.numel(), step);
+      });
+    });
+  }
+}
+
+}  // namespace gradus::optim

@@ -1,0 +1,47 @@
+// What the steps of all optimisers have in common.
+#pragma once
+
+#include <gradus/optim/optimizer.hpp>
+
+#include "tensor_impl.hpp"
+
+namespace gradus::optim {
+
+/// Calls f(state, gradient) for every parameter that has a gradient.
+template <class F>
+void for_each_gradient(std::span<ParameterState> states, F f) {
+  for (ParameterState& state : states) {
+    const Tensor& gradient = impl_of(state.parameter)->grad;
+    if (!gradient.defined()) continue;
+    ++state.steps;
+    f(state, gradient);
+    gradus::detail::bump_version(state.parameter);
+  }
+}
+
+/// A running average, made of zeros at its first use; it follows a parameter that was converted to another dtype.
+inline void prepare(Tensor& buffer, const Tensor& parameter) {
+  if (!buffer.defined()) {
+    buffer = zeros(parameter.shape(), parameter.dtype());
+  } else if (impl_of(buffer)->dtype != impl_of(parameter)->dtype) {
+    buffer = buffer.to(parameter.dtype());
+  }
+}
+
+/// Calls f with a null pointer of the element type of a floating tensor.
+template <class F>
+void visit_floating(const Tensor& x, F f) {
+  if (impl_of(x)->dtype == float32) {
+    f(static_cast<float*>(nullptr));
+  } else {
+    f(static_cast<double*>(nullptr));
+  }
+}
+
+/// The elements, or null where the buffer is not in use.
+template <class T>
+T* elements_if(bool used, const Tensor& buffer) {
+  return used ? gradus::detail::elements<T>(buffer) : nullptr;
+}
+
+}  // namespace gradus::optim
