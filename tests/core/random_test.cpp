@@ -1,5 +1,6 @@
 #include "errors.hpp"
 #include "golden.hpp"
+#include "random/fill.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/random.hpp>
@@ -265,6 +266,21 @@ TEST(Random, LongStreamsAgreeWithPyTorch) {
   EXPECT_EQ(hash<float>(uniform_(empty({3, 50}), -1e-3, 7.7)), 0xEFE3'A58E'C6ED'8A4EU);
   EXPECT_EQ(hash<std::int64_t>(randperm(777)), 0xCAA7'F389'71AA'74DCU);
   EXPECT_EQ(hash<std::int64_t>(randint(-1'000'000, 1'000'000'000'000'000, {55})), 0xC848'C098'620E'56D7U);
+}
+
+TEST(Random, NormalValuesDoNotDependOnTheInstructionSet) {
+  using kernels::Isa;
+  Tensor uniform = rand({1 << 16});
+  uniform.data<float>()[0] = 0;  // log(1)
+  uniform.data<float>()[1] = 1 - 0x1p-24F;
+  Tensor reference = uniform.clone();
+  detail::box_muller(reference.data<float>().data(), 1 << 12, 0.1, 2.5, Isa::plain);
+  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
+    if (!kernels::table_for(isa)) continue;
+    Tensor x = uniform.clone();
+    detail::box_muller(x.data<float>().data(), 1 << 12, 0.1, 2.5, isa);
+    expect_same(x, reference);
+  }
 }
 
 TEST(Random, EveryDtypeAgreesWithPyTorch) {

@@ -3,6 +3,8 @@
 // the words an element costs.
 #pragma once
 
+#include "kernels/table.hpp"
+
 #include <gradus/core/random.hpp>
 
 #include <cstdint>
@@ -17,6 +19,10 @@ void fill_uniform(T* out, std::int64_t n, double from, double to, Generator& gen
 /// elements come from `next_normal` instead (4 a pair).
 template <class T>
 void fill_normal(T* out, std::int64_t n, double mean, double std, Generator& generator);
+
+/// Makes uniform values normal in blocks of 16: u1 in the first half of a block, u2 in the second. This is what
+/// fill_normal does in float32; the bits do not depend on the instruction set.
+void box_muller(float* x, std::int64_t blocks, double mean, double std, kernels::Isa isa = kernels::isa());
 
 /// Integers in [from, to) for from < to (1, or 2 when to - from is 2^32 or more).
 template <class T>

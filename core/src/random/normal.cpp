@@ -66,8 +66,7 @@ struct SinCos {
   return {with_sign(swapped ? k : q, octant & 4), with_sign(swapped ? q : k, ~(octant - 2) & 4)};
 }
 
-/// Uniform values become normal ones: block by block, u1 in the first half of a block, u2 in the second.
-[[gnu::always_inline]] inline void transform_blocks(float* x, std::int64_t blocks, float mean, float std) {
+[[gnu::always_inline]] inline void box_muller_body(float* x, std::int64_t blocks, float mean, float std) {
   for (std::int64_t b = 0; b < blocks; ++b, x += block) {
     for (int j = 0; j < half_block; ++j) {
       const float radius = std::sqrt(-2.0F * cephes_log(1 - x[j]));
@@ -78,21 +77,23 @@ struct SinCos {
   }
 }
 
-[[gnu::target("avx2,fma")]] void transform_blocks_avx2(float* x, std::int64_t blocks, float mean, float std) {
-  transform_blocks(x, blocks, mean, std);
+#ifdef __x86_64__
+[[gnu::target("avx2,fma")]]
+#endif
+void box_muller_avx2(float* x, std::int64_t blocks, float mean, float std) {
+  box_muller_body(x, blocks, mean, std);
 }
 
-void transform(float* x, std::int64_t blocks, double mean, double std) {
-  const auto m = static_cast<float>(mean);
-  const auto s = static_cast<float>(std);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    transform_blocks_avx2(x, blocks, m, s);
-  } else {
-    transform_blocks(x, blocks, m, s);
-  }
+}  // namespace
+
+void box_muller(float* x, std::int64_t blocks, double mean, double std, kernels::Isa isa) {
+  const auto variant = isa >= kernels::Isa::avx2 ? box_muller_avx2 : box_muller_body;
+  variant(x, blocks, static_cast<float>(mean), static_cast<float>(std));
 }
 
-void transform(double* x, std::int64_t blocks, double mean, double std) {
+namespace {
+
+void box_muller(double* x, std::int64_t blocks, double mean, double std) {
   for (std::int64_t b = 0; b < blocks; ++b, x += block) {
     for (int j = 0; j < half_block; ++j) {
       const double radius = std::sqrt(-2.0 * std::log(1.0 - x[j]));
@@ -112,11 +113,11 @@ void fill_normal(T* out, std::int64_t n, double mean, double std, Generator& gen
     return;
   }
   fill_uniform(out, n, 0, 1, generator);
-  transform(out, n / block, mean, std);
+  box_muller(out, n / block, mean, std);
   if (n % block != 0) {  // the last block is drawn anew and overlaps the one before it
     T* const last = out + n - block;
     fill_uniform(last, block, 0, 1, generator);
-    transform(last, 1, mean, std);
+    box_muller(last, 1, mean, std);
   }
 }
 
