@@ -39,14 +39,6 @@ BatchNorm1d from_fixture(const test::json& c) {
   return bn;
 }
 
-/// The largest error over the channels, each relative to the largest true value in it.
-double channel_error(const Tensor& got, const Tensor& truth) {
-  double worst = 0;
-  for (std::int64_t c = 0; c < truth.size(1); ++c) {
-    worst = std::max(worst, relative_distance(got.select(1, c), truth.select(1, c)));
-  }
-  return worst;
-}
 
 void expect_buffers(BatchNorm1d& bn, const test::json& step, double tolerance) {
   if (step.at("running_mean").is_null()) {
