@@ -8,8 +8,29 @@
 #include <gradus/core/create.hpp>
 #include <gradus/core/dtype.hpp>
 #include <gradus/core/error.hpp>
+#include <gradus/core/gradcheck.hpp>
 #include <gradus/core/ops.hpp>
 #include <gradus/core/parallel.hpp>
+#include <gradus/core/print.hpp>
 #include <gradus/core/random.hpp>
 #include <gradus/core/shape.hpp>
+#include <gradus/core/state_dict.hpp>
 #include <gradus/core/tensor.hpp>
+
+// nn: layers and losses
+#include <gradus/nn/activation.hpp>
+#include <gradus/nn/batch_norm.hpp>
+#include <gradus/nn/dropout.hpp>
+#include <gradus/nn/flatten.hpp>
+#include <gradus/nn/functional.hpp>
+#include <gradus/nn/init.hpp>
+#include <gradus/nn/linear.hpp>
+#include <gradus/nn/loss.hpp>
+#include <gradus/nn/module.hpp>
+#include <gradus/nn/sequential.hpp>
+
+// optim: learning
+#include <gradus/optim/adam.hpp>
+#include <gradus/optim/optimizer.hpp>
+#include <gradus/optim/rmsprop.hpp>
+#include <gradus/optim/sgd.hpp>
