@@ -1,3 +1,4 @@
+#include "bits.hpp"
 #include "errors.hpp"
 #include "golden.hpp"
 #include "random/fill.hpp"
@@ -8,53 +9,19 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <numbers>
-#include <random>
 
 namespace gradus {
 namespace {
 
+using test::expect_elements;
 using test::expect_error;
+using test::expect_same;
 using test::golden_tensor;
 using test::json;
 using Tensors = std::vector<Tensor>;
-
-/// Equal bits, so that -0 is not 0.
-void expect_same(const Tensor& actual, const Tensor& expected) {
-  ASSERT_EQ(actual.shape(), expected.shape());
-  ASSERT_EQ(actual.dtype(), expected.dtype());
-  visit(actual.dtype(), [&]<class T>(T*) {
-    const auto a = actual.data<T>();
-    const auto e = expected.data<T>();
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      ASSERT_EQ(a[i], e[i]) << "element " << i;
-      if constexpr (std::floating_point<T>) {
-        ASSERT_EQ(std::signbit(a[i]), std::signbit(e[i])) << "element " << i;
-      }
-    }
-  });
-}
-
-template <class T>
-void expect_elements(const Tensor& x, const std::vector<T>& expected) {
-  expect_same(x, from_span(expected, x.shape()));
-}
-
-/// FNV-1a of the bytes: long results are compared with PyTorch's by this number.
-std::uint64_t hash(const void* memory, std::size_t size) {
-  std::uint64_t h = 0xCBF2'9CE4'8422'2325;
-  const auto* bytes = static_cast<const unsigned char*>(memory);
-  for (std::size_t i = 0; i < size; ++i) h = (h ^ bytes[i]) * 0x100'0000'01B3;
-  return h;
-}
-
-template <class T>
-std::uint64_t hash(const Tensor& x) {
-  return hash(x.data<T>().data(), x.data<T>().size_bytes());
-}
 
 /// What nn::Linear(in, out) draws for its weight: the bound of kaiming_uniform_ with a = sqrt(5).
 Tensor linear_weight(std::int64_t in, std::int64_t out) {
@@ -114,117 +81,6 @@ const std::map<std::string, Tensors (*)()>& streams() {
   return by_name;
 }
 
-TEST(Generator, DrawsTheWordsOfTheMersenneTwister) {
-  for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{5489}, ~std::uint64_t{0}}) {
-    Generator generator(seed);
-    std::mt19937 standard(static_cast<std::uint32_t>(seed));
-    for (int i = 0; i < 3000; ++i) ASSERT_EQ(generator.next_uint32(), standard()) << "word " << i;
-  }
-}
-
-TEST(Generator, BuildsNumbersFromWords) {
-  Generator generator(0);  // words 2357136044, 2546248239, 3071714933, 3626093760, …
-  EXPECT_EQ(generator.next_uint64(), 2357136044ULL << 32 | 2546248239ULL);
-  EXPECT_EQ(generator.next_float(), static_cast<float>(3071714933U % (1U << 24)) / (1U << 24));
-  generator.manual_seed(0);
-  EXPECT_EQ(generator.next_double(), std::ldexp((2357136044ULL << 32 | 2546248239ULL) % (1ULL << 53), -53));
-}
-
-TEST(Generator, TakesAnySeed) {
-  EXPECT_EQ(Generator().initial_seed(), 67280421310721U);
-  EXPECT_EQ(Generator(-1).initial_seed(), 18446744073709551615U);
-  EXPECT_EQ(Generator(-1), Generator(18446744073709551615U));
-  EXPECT_EQ(manual_seed(-7).initial_seed(), 18446744073709551609U);
-  expect_elements<float>(rand({3}), {0.2533376216888428F, 0.6773603558540344F, 0.2534458637237549F});
-  manual_seed((1ULL << 32) + 5);  // the low 32 bits count
-  const Tensor large = rand({3});
-  manual_seed(5);
-  expect_same(rand({3}), large);
-  Generator generator;
-  expect_elements<float>(rand({2}, float32, generator), {0.267295241355896F, 0.8725283145904541F});
-}
-
-TEST(Generator, UnforeseeableSeedsDifferAndCanBeUsedAgain) {
-  Generator a;
-  Generator b;
-  const std::uint64_t seed = a.seed();
-  EXPECT_NE(seed, b.seed());
-  EXPECT_EQ(a.initial_seed(), seed);
-  EXPECT_EQ(a, Generator(seed));
-}
-
-TEST(Generator, StateContinuesTheStreamWithItsWaitingNormal) {
-  Generator generator(3);
-  rand({700}, float32, generator);
-  randn({3}, float32, generator);  // leaves a fourth value waiting
-  const auto state = generator.state();
-  const Tensor normals = randn({2}, float32, generator);
-  const Tensor uniforms = rand({700}, float32, generator);
-
-  Generator restored;
-  restored.set_state(state);
-  EXPECT_EQ(restored.initial_seed(), 3U);
-  EXPECT_EQ(restored.state(), state);
-  expect_same(randn({2}, float32, restored), normals);
-  expect_same(rand({700}, float32, restored), uniforms);
-  EXPECT_EQ(restored, generator);
-
-  restored.set_state(Generator(8).state());
-  EXPECT_EQ(restored, Generator(8));
-}
-
-TEST(Generator, StateIsLaidOutAsPyTorchs) {
-  Generator generator(5);
-  randn({3}, float32, generator);
-  const auto state = generator.state();
-  EXPECT_EQ(state.size(), 5056U);
-  EXPECT_EQ(hash(state.data(), state.size()), 0x3A46'748B'68EC'C6B2U);
-}
-
-TEST(Generator, RefusesWhatIsNoState) {
-  Generator generator(1);
-  const Generator before = generator;
-  auto state = generator.state();
-  state.pop_back();
-  expect_error<RuntimeError>("set_state: expected the 5056 bytes of a state(), got 5055",
-                             [&] { generator.set_state(state); });
-  expect_error<RuntimeError>("Invalid mt19937 state", [&] { generator.set_state(std::vector<std::uint8_t>(5056)); });
-  for (const int left : {0, 625, -1}) {
-    state = before.state();
-    std::memcpy(state.data() + 8, &left, sizeof left);
-    expect_error<RuntimeError>("Invalid mt19937 state", [&] { generator.set_state(state); });
-  }
-  EXPECT_EQ(generator, before);
-}
-
-TEST(Generator, GeneratorsAreIndependent) {
-  Generator a(1);
-  Generator b(2);
-  const Tensor a_alone = randn({5}, float32, a);
-  const Tensor b_alone = randn({5}, float32, b);
-  a.manual_seed(1);
-  b.manual_seed(2);
-  manual_seed(9);
-  const Generator untouched = default_generator();
-  Tensors a_mixed;
-  Tensors b_mixed;
-  for (int i = 0; i < 5; ++i) {
-    a_mixed.push_back(randn({}, float32, a));
-    b_mixed.push_back(randn({}, float32, b));
-  }
-  for (int i = 0; i < 5; ++i) {
-    expect_same(a_mixed[i], a_alone[i]);
-    expect_same(b_mixed[i], b_alone[i]);
-  }
-  EXPECT_EQ(default_generator(), untouched);
-
-  Generator copy = a;
-  EXPECT_EQ(copy, a);
-  const Tensor next = randn({4}, float32, copy);
-  EXPECT_NE(copy, a);
-  expect_same(randn({4}, float32, a), next);
-}
-
 TEST(Random, EveryRecordedStreamIsReproduced) {
   for (const json& entry : test::load_golden("rng.json").at("entries")) {
     SCOPED_TRACE(entry.at("call").get<std::string>() + ", seed " + entry.at("seed").dump());
@@ -261,11 +117,11 @@ TEST(Random, CallsShareOneStreamAndOneWaitingNormal) {
 
 TEST(Random, LongStreamsAgreeWithPyTorch) {
   manual_seed(-12345);
-  EXPECT_EQ(hash<float>(randn({1003})), 0xD426'62DB'6033'96A4U);
-  EXPECT_EQ(hash<double>(randn({7, 11, 13}, float64)), 0x9705'CD16'C95F'75B4U);
-  EXPECT_EQ(hash<float>(uniform_(empty({3, 50}), -1e-3, 7.7)), 0xEFE3'A58E'C6ED'8A4EU);
-  EXPECT_EQ(hash<std::int64_t>(randperm(777)), 0xCAA7'F389'71AA'74DCU);
-  EXPECT_EQ(hash<std::int64_t>(randint(-1'000'000, 1'000'000'000'000'000, {55})), 0xC848'C098'620E'56D7U);
+  EXPECT_EQ(test::hash<float>(randn({1003})), 0xD426'62DB'6033'96A4U);
+  EXPECT_EQ(test::hash<double>(randn({7, 11, 13}, float64)), 0x9705'CD16'C95F'75B4U);
+  EXPECT_EQ(test::hash<float>(uniform_(empty({3, 50}), -1e-3, 7.7)), 0xEFE3'A58E'C6ED'8A4EU);
+  EXPECT_EQ(test::hash<std::int64_t>(randperm(777)), 0xCAA7'F389'71AA'74DCU);
+  EXPECT_EQ(test::hash<std::int64_t>(randint(-1'000'000, 1'000'000'000'000'000, {55})), 0xC848'C098'620E'56D7U);
 }
 
 TEST(Random, NormalValuesDoNotDependOnTheInstructionSet) {
