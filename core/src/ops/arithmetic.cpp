@@ -46,10 +46,22 @@ T power(T base, T exponent) {
     if (exponent == 2) return base * base;
     return std::pow(base, exponent);
   } else {
-    T result = 1;
-    for (auto e = static_cast<std::int64_t>(exponent); e > 0; --e) result = static_cast<T>(result * base);
-    return result;
+    auto square = static_cast<std::uint64_t>(base), result = std::uint64_t{1};  // wraps around where it overflows
+    for (auto e = static_cast<std::uint64_t>(exponent); e > 0; e /= 2, square *= square) {
+      if (e % 2) result *= square;
+    }
+    return static_cast<T>(result);
   }
+}
+
+void refuse_subtraction(Dtype a, Dtype b) {
+  if (a != boolean && b != boolean) return;
+  throw RuntimeError(message("Subtraction, the `-` operator, with ",
+                             a == b
+                                 ? "two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+                                 : "a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+                                   "`logical_not()` operator instead.",
+                             "\nin gradus: a != b, logical_not(a), or convert with to(dtype)"));
 }
 
 void refuse_negative_integer_power(const Tensor& exponent) {
@@ -74,12 +86,7 @@ Tensor add(const Tensor& a_, const Tensor& b_) {
 }
 
 Tensor sub(const Tensor& a_, const Tensor& b_) {
-  if (a_.dtype() == boolean && b_.dtype() == boolean) {
-    throw RuntimeError(
-        "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
-        "operator "
-        "instead.\nin gradus: a != b");
-  }
+  refuse_subtraction(a_.dtype(), b_.dtype());
   const auto [a, b] = Operands(a_, b_);
   Tensor y = zip_promoted(
       a, b, [](auto p, auto q) { return p - q; }, kernels::sub);
@@ -129,6 +136,7 @@ Tensor add(const Tensor& a, Scalar b) {
 }
 
 Tensor sub(const Tensor& a, Scalar b) {
+  refuse_subtraction(a.dtype(), b.kind());
   Tensor y = map_scalar(
       a, b, [](auto p, auto s) { return p - s; }, kernels::sub_scalar);
   if (tracks(a)) record(y, "SubBackward0", {a}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy; });
@@ -136,6 +144,7 @@ Tensor sub(const Tensor& a, Scalar b) {
 }
 
 Tensor rsub(Scalar a, const Tensor& b) {
+  refuse_subtraction(a.kind(), b.dtype());
   constexpr auto kernel = [](float* y, const float* x, float s, std::int64_t n) { kernels::scalar_sub(y, s, x, n); };
   Tensor y = map_scalar(
       b, a, [](auto p, auto s) { return s - p; }, kernel);
@@ -202,23 +211,19 @@ Tensor pow(Scalar base, const Tensor& exponent) {
 
 namespace {
 
-/// max or min of two tensors; where they are equal each gets half of the gradient.
+/// max or min of two tensors; where they are equal each gets half of the gradient. NaN wins, and loses to none.
 template <class F>
-Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F first_wins, BinaryKernel kernel) {
+Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, BinaryKernel kernel) {
   const auto [a, b] = Operands(a_, b_);
   Tensor y = zip_promoted(
-      a, b,
-      [first_wins](auto p, auto q) {
-        if (p != p) return p;
-        return first_wins(p, q) ? p : q;  // a NaN in q loses no comparison it takes part in
-      },
-      kernel);
+      a, b, [wins](auto p, auto q) { return p != p || wins(p, q) ? p : q; }, kernel);
   if (tracks(a, b)) {
     record(y, name, {Input(a, y.shape()), Input(b, y.shape())},
-           [a = Saved(a), b = Saved(b), y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
-             const Tensor half = dy / (1 + (a.get() == b.get()).to(dy.dtype()));
-             if (dx.needs(0)) dx[0] = half * (a.get() == y.get()).to(dy.dtype());
-             if (dx.needs(1)) dx[1] = half * (b.get() == y.get()).to(dy.dtype());
+           [a_saved = Saved(a), b_saved = Saved(b), wins](const Tensor& dy, Gradients& dx) {
+             const Tensor p = a_saved.get(), q = b_saved.get();
+             const Tensor share = dy / (1 + (p == q).to(dy.dtype()));
+             if (dx.needs(0)) dx[0] = masked_fill(share, wins(q, p), 0);
+             if (dx.needs(1)) dx[1] = masked_fill(share, wins(p, q), 0);
            });
   }
   return y;
@@ -228,12 +233,12 @@ Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F first_wi
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
   return extremum(
-      a, b, "MaximumBackward0", [](auto p, auto q) { return p > q; }, kernels::maximum);
+      a, b, "MaximumBackward0", [](const auto& p, const auto& q) { return p > q; }, kernels::maximum);
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
   return extremum(
-      a, b, "MinimumBackward0", [](auto p, auto q) { return p < q; }, kernels::minimum);
+      a, b, "MinimumBackward0", [](const auto& p, const auto& q) { return p < q; }, kernels::minimum);
 }
 
 }  // namespace gradus

@@ -19,9 +19,8 @@ Tensor compare(const Tensor& a, const Tensor& b, F f) {
 template <class F>
 Tensor compare(const Tensor& a, Scalar b, F f) {
   const Dtype dtype = promote(a.dtype(), b.kind());
-  return visit(dtype, [&]<class T>(T*) {
-    return map<T, bool>(a.to(dtype), [f, s = b.to<T>()](T p) { return f(p, s); });
-  });
+  return visit(dtype,
+               [&]<class T>(T*) { return map<T, bool>(a.to(dtype), [f, s = b.to<T>()](T p) { return f(p, s); }); });
 }
 
 template <class F>
@@ -87,11 +86,12 @@ Tensor where(const Tensor& condition, const Tensor& a_, const Tensor& b_) {
   const Tensor chosen = condition.expand(shape);
   const Tensor y = choose(chosen, a, b);
   if (tracks(a, b)) {
-    record(y, "WhereBackward0", {Input(a, shape), Input(b, shape)}, [chosen = Saved(chosen)](const Tensor& dy, Gradients& dx) {
-      const Tensor zero = zeros({}, dy.dtype());
-      if (dx.needs(0)) dx[0] = where(chosen.get(), dy, zero);
-      if (dx.needs(1)) dx[1] = where(chosen.get(), zero, dy);
-    });
+    record(y, "WhereBackward0", {Input(a, shape), Input(b, shape)},
+           [chosen = Saved(chosen)](const Tensor& dy, Gradients& dx) {
+             const Tensor zero = zeros({}, dy.dtype());
+             if (dx.needs(0)) dx[0] = where(chosen.get(), dy, zero);
+             if (dx.needs(1)) dx[1] = where(chosen.get(), zero, dy);
+           });
   }
   return y;
 }
@@ -104,9 +104,8 @@ bool allclose(const Tensor& a_, const Tensor& b_, double rtol, double atol, bool
   const Tensor a = a_.to(float64).expand(shape), b = b_.to(float64).expand(shape);
   const double *p = elements<double>(a), *q = elements<double>(b);
   for (std::int64_t i = 0, n = a.numel(); i < n; ++i) {
-    const bool close = p[i] == q[i] || std::abs(p[i] - q[i]) <= atol + rtol * std::abs(q[i]);
+    const bool close = p[i] == q[i] || (std::isfinite(q[i]) && std::abs(p[i] - q[i]) <= atol + rtol * std::abs(q[i]));
     if (!close && !(equal_nan && std::isnan(p[i]) && std::isnan(q[i]))) return false;
-    if (close && std::isinf(p[i]) != std::isinf(q[i])) return false;  // infinity is only close to itself
   }
   return true;
 }
