@@ -1,0 +1,130 @@
+// Trains a perceptron with BatchNorm on handwritten digits: the main job of the examples.
+#include "report.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+
+using namespace gradus;
+
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+struct Options : Settings {
+  std::int64_t seed = 0;
+  int threads = 0;
+  bool batch_norm = true, quiet = false;
+  std::string dataset = "digits", data = GRADUS_DATA_DIR, resume_path, eval_path, csv_path;
+};
+
+/// The command line in `o`, checked; the exit status when there is nothing more to do.
+std::optional<int> parse(int argc, char** argv, Options& o) {
+  CLI::App app("Train a multilayer perceptron with BatchNorm on images of digits.");
+  app.add_option("--epochs", o.epochs, "passes over the training images")->capture_default_str();
+  auto* batch_size = app.add_option("--batch-size", o.batch_size, "images a step (digits: 60, mnist: 128)");
+  auto* lr = app.add_option("--lr", o.lr, "learning rate at the start of the cosine (sgd: 0.1, adam and adamw: 0.001)");
+  app.add_option("--optimizer", o.optimizer)->check(CLI::IsMember({"sgd", "adam", "adamw"}))->capture_default_str();
+  app.add_option("--seed", o.seed, "of every random draw")->capture_default_str();
+  app.add_option("--threads", o.threads, "0: as many as the machine has")->capture_default_str();
+  app.add_flag("!--no-batchnorm", o.batch_norm, "leave BatchNorm out");
+  app.add_option("--dataset", o.dataset)->check(CLI::IsMember({"digits", "mnist"}))->capture_default_str();
+  auto* data = app.add_option("--data", o.data, "folder of digits.csv, or of MNIST's four IDX files (plain or .gz)");
+  app.add_option("--save", o.save_path, "write a checkpoint here after every epoch (.safetensors or .pt)");
+  app.add_option("--save-every", o.save_every, "and after so many steps");
+  app.add_option("--resume", o.resume_path, "go on from a checkpoint");
+  app.add_option("--eval", o.eval_path, "train nothing: test the weights of this file");
+  app.add_option("--csv", o.csv_path, "write the results of every epoch here");
+  app.add_flag("--quiet", o.quiet, "print the last line only");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 1;
+  }
+  if (lr->count() == 0 && o.optimizer != "sgd") o.lr = 0.001;
+  if (o.dataset == "mnist") {
+    if (data->count() == 0) throw ValueError("--dataset mnist: name the folder of its files with --data");
+    if (batch_size->count() == 0) o.batch_size = 128;
+  }
+  if (o.epochs < 1) throw ValueError("--epochs: expected at least 1");
+  if (o.batch_size < (o.batch_norm ? 2 : 1)) {
+    throw ValueError("--batch-size: BatchNorm needs at least 2 images a step to have a variance");
+  }
+  if (!std::isfinite(o.lr) || o.lr < 0) throw ValueError("--lr: expected a number from 0 up");
+  if (o.threads < 0 || o.save_every < 0) throw ValueError("--threads, --save-every: expected a number from 0 up");
+  return std::nullopt;
+}
+
+/// The weights in a file: a checkpoint's model, or a state_dict, its names perhaps behind a common prefix.
+StateDict weights_in(const std::string& path, const nn::Module& model) {
+  const StateDict file = load(path);
+  const std::string first = model.named_parameters().front().first;
+  for (const auto& [name, value] : file) {
+    if (!name.ends_with(first)) continue;
+    const std::string prefix = name.substr(0, name.size() - first.size());
+    if (prefix.empty() || prefix.ends_with('.')) return prefix.empty() ? file : file.part(prefix);
+  }
+  return file;
+}
+
+void print_last_line(const Score& test, double seconds) {
+  std::printf("test_accuracy=%.4f test_loss=%.4f seconds=%.2f\n", test.accuracy, test.loss, seconds);
+}
+
+void show_predictions(nn::Module& model, const ImageSet& images) {
+  const Tensor predicted = predict(model, images.test.x);
+  print_confusion(images.test.y, predicted);
+  print_mistakes(images, predicted, 3);
+  std::printf("\n");
+}
+
+int run(const Options& o) {
+  if (o.threads > 0) set_num_threads(o.threads);
+  manual_seed(o.seed);
+  const bool digits = o.dataset == "digits";
+  const ImageSet images = digits ? load_digits(o.data + "/digits.csv") : load_mnist(o.data);
+  const std::int64_t pixels = images.train.x.size(1);
+  nn::Sequential model = make_mlp(
+      digits ? std::vector<std::int64_t>{pixels, 100, 100, 100, 10} : std::vector<std::int64_t>{pixels, 256, 128, 10},
+      o.batch_norm);
+  if (!o.quiet) print_model(model, pixels);
+  if (!o.eval_path.empty()) {
+    model.load_state_dict(weights_in(o.eval_path, model));
+    if (!o.quiet) show_predictions(model, images);
+    print_last_line(evaluate(model, images.test), 0);
+    return 0;
+  }
+
+  Training training(model, images, o);
+  if (!o.resume_path.empty()) training.resume(o.resume_path);
+  Report report(o.quiet, o.csv_path, !o.resume_path.empty());
+  std::signal(SIGINT, [](int) { interrupted = 1; });
+  if (!training.run(report, &interrupted)) {
+    std::printf("\ninterrupted%s\n", o.save_path.empty() ? "" : (", saved " + o.save_path).c_str());
+    return 130;
+  }
+  if (!o.quiet) show_predictions(model, images);
+  print_last_line(evaluate(model, images.test), report.last().seconds);
+  return 0;
+}
+
+std::string one_line(std::string text) {
+  for (std::size_t at; (at = text.find('\n')) != std::string::npos;)
+    text.replace(at, text[at + 1] == '\t' ? 2 : 1, "; ");
+  return text;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    Options options;
+    if (const auto status = parse(argc, argv, options)) return *status;
+    return run(options);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "train_mlp: %s\n", one_line(e.what()).c_str());
+    return 1;
+  }
+}

@@ -1,0 +1,157 @@
+#include "training.hpp"
+
+#include <chrono>
+
+using namespace gradus;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const Settings& settings, const std::vector<Tensor>& parameters) {
+  if (settings.optimizer == "adam")
+    return std::make_unique<optim::Adam>(parameters, optim::AdamOptions{.lr = settings.lr});
+  if (settings.optimizer == "adamw")
+    return std::make_unique<optim::AdamW>(parameters, optim::AdamWOptions{.lr = settings.lr});
+  return std::make_unique<optim::SGD>(parameters, optim::SGDOptions{.lr = settings.lr, .momentum = 0.9});
+}
+
+double count_correct(const Tensor& logits, const Tensor& y) { return (logits.argmax(1) == y).sum().item<double>(); }
+
+}  // namespace
+
+nn::Sequential make_mlp(const std::vector<std::int64_t>& sizes, bool batch_norm) {
+  nn::Sequential net;
+  for (std::size_t i = 0; i + 2 < sizes.size(); ++i) {
+    net.push_back(nn::Linear(sizes[i], sizes[i + 1], {.bias = !batch_norm}));
+    if (batch_norm) net.push_back(nn::BatchNorm1d(sizes[i + 1]));
+    net.push_back(nn::ReLU());
+  }
+  net.push_back(nn::Linear(sizes[sizes.size() - 2], sizes.back()));
+  return net;
+}
+
+Tensor predict(nn::Module& model, const Tensor& x) {
+  const NoGradGuard no_grad;
+  const bool training = model.training();
+  model.eval();
+  Tensor classes = model(x).argmax(1);
+  model.train(training);
+  return classes;
+}
+
+Score evaluate(nn::Module& model, const Images& images) {
+  const NoGradGuard no_grad;
+  const bool training = model.training();
+  model.eval();
+  constexpr std::int64_t at_once = 1000;
+  const std::int64_t count = images.y.numel();
+  Score sum;
+  for (std::int64_t start = 0; start < count; start += at_once) {
+    const std::int64_t n = std::min(at_once, count - start);
+    const Tensor logits = model(images.x.narrow(0, start, n)), y = images.y.narrow(0, start, n);
+    sum.loss += nn::functional::cross_entropy(logits, y, {.reduction = nn::Reduction::sum}).item();
+    sum.accuracy += count_correct(logits, y);
+  }
+  model.train(training);
+  return {sum.loss / static_cast<double>(count), sum.accuracy / static_cast<double>(count)};
+}
+
+Training::Training(nn::Module& model, const ImageSet& images, const Settings& settings)
+    : model_(model),
+      images_(images),
+      settings_(settings),
+      optimizer_(make_optimizer(settings, model.parameters())),
+      schedule_(*optimizer_, settings.epochs) {
+  const std::int64_t examples = images.train.y.numel();
+  if (settings.batch_size > examples) {
+    throw ValueError("a batch of " + std::to_string(settings.batch_size) + " needs more than the " +
+                     std::to_string(examples) + " training images");
+  }
+}
+
+void Training::train_step(const Tensor& rows) {
+  const Tensor x = images_.train.x.index_select(0, rows), y = images_.train.y.index_select(0, rows);
+  optimizer_->zero_grad();
+  const Tensor logits = model_(x);
+  const Tensor loss = nn::functional::cross_entropy(logits, y);
+  loss.backward();
+  optimizer_->step();
+
+  last_loss_ = loss.item();
+  progress_.loss_sum += last_loss_;
+  progress_.correct += count_correct(logits, y);
+  ++progress_.step;
+}
+
+bool Training::run_epoch(Observer& observer, const volatile std::sig_atomic_t* interrupted) {
+  if (progress_.step == 0) {
+    progress_.order = default_generator().state();
+  } else {
+    default_generator().set_state(progress_.order);
+  }
+  const std::int64_t examples = images_.train.y.numel(), batch = settings_.batch_size;
+  const std::int64_t steps = examples / batch;  // an incomplete last batch is left out
+  const Tensor order = randperm(examples);
+  while (progress_.step < steps) {
+    if (*interrupted) return false;
+    train_step(order.narrow(0, progress_.step * batch, batch));
+    observer.on_step(progress_.epoch + 1, progress_.step, steps, last_loss_);
+    if (settings_.save_every > 0 && progress_.step % settings_.save_every == 0) save();
+  }
+  return true;
+}
+
+bool Training::run(Observer& observer, const volatile std::sig_atomic_t* interrupted) {
+  const auto start = Clock::now();
+  while (progress_.epoch < settings_.epochs) {
+    const auto epoch_start = Clock::now();
+    const std::int64_t first = progress_.step;
+    if (!run_epoch(observer, interrupted)) {
+      save();
+      return false;
+    }
+    const auto steps = static_cast<double>(progress_.step);
+    const auto seen = static_cast<double>((progress_.step - first) * settings_.batch_size);
+    const double rate = seen / seconds_since(epoch_start);
+    const Score train = {progress_.loss_sum / steps,
+                         progress_.correct / (steps * static_cast<double>(settings_.batch_size))};
+    progress_ = {.epoch = progress_.epoch + 1};
+    schedule_.step();
+    const Score test = evaluate(model_, images_.test);
+    observer.on_epoch({progress_.epoch, train, test, seconds_since(start), rate});
+    save();
+  }
+  return true;
+}
+
+void Training::save() {
+  if (settings_.save_path.empty()) return;
+  Value progress;
+  progress["epochs"] = settings_.epochs;
+  progress["batch_size"] = settings_.batch_size;
+  progress["epoch"] = progress_.epoch;
+  progress["step"] = progress_.step;
+  progress["loss_sum"] = progress_.loss_sum;
+  progress["correct"] = progress_.correct;
+  Generator order = default_generator();
+  if (progress_.step > 0) order.set_state(progress_.order);
+  optim::save_checkpoint(settings_.save_path, {model_, *optimizer_, &schedule_, &order}, progress);
+}
+
+void Training::resume(const std::string& path) {
+  const Value progress = optim::load_checkpoint(path, {model_, *optimizer_, &schedule_, &default_generator()});
+  if (progress.at("epochs").as_int() != settings_.epochs ||
+      progress.at("batch_size").as_int() != settings_.batch_size) {
+    throw ValueError(path + ": this training has --epochs " + std::to_string(progress.at("epochs").as_int()) +
+                     " and --batch-size " + std::to_string(progress.at("batch_size").as_int()) +
+                     "; its schedule and its order of images hold for these only");
+  }
+  progress_ = {.epoch = progress.at("epoch").as_int(),
+               .step = progress.at("step").as_int(),
+               .loss_sum = progress.at("loss_sum").as_double(),
+               .correct = progress.at("correct").as_double(),
+               .order = default_generator().state()};
+}

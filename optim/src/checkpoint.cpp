@@ -1,0 +1,70 @@
+#include <gradus/core/autograd.hpp>
+#include <gradus/optim/checkpoint.hpp>
+
+#include <cstring>
+
+namespace gradus::optim {
+namespace {
+
+/// The state of a generator as int64 words, eight of its bytes in each.
+Tensor pack(const Generator& generator) {
+  const std::vector<std::uint8_t> bytes = generator.state();
+  Tensor words = zeros(static_cast<std::int64_t>((bytes.size() + 7) / 8), int64);
+  std::memcpy(words.data<std::int64_t>().data(), bytes.data(), bytes.size());
+  return words;
+}
+
+void unpack(const Tensor& words, Generator& generator) {
+  std::vector<std::uint8_t> bytes(generator.state().size());
+  const auto from = words.data<std::int64_t>();
+  if (from.size() != (bytes.size() + 7) / 8)
+    throw RuntimeError("load_checkpoint: this is not the state of a generator");
+  std::memcpy(bytes.data(), from.data(), bytes.size());
+  generator.set_state(bytes);
+}
+
+Value state_of(const TrainingState& training) {
+  Value state;
+  state["model"] = training.model.state_dict();
+  state["optimizer"] = training.optimizer.state_dict();
+  if (training.scheduler) state["scheduler"] = training.scheduler->state_dict();
+  if (training.generator) state["generator"] = pack(*training.generator);
+  return state;
+}
+
+void restore(const Value& state, const TrainingState& training) {
+  training.model.load_state_dict(state.at("model").as_state_dict());
+  training.optimizer.load_state_dict(state.at("optimizer").as_state_dict());
+  if (training.scheduler) training.scheduler->load_state_dict(state.at("scheduler").as_state_dict());
+  if (training.generator) unpack(state.at("generator").as_tensor(), *training.generator);
+}
+
+StateDict copy_of(const StateDict& state) {
+  StateDict copy;
+  for (const auto& [name, tensor] : state) copy[name] = tensor.clone();
+  return copy;
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& path, const TrainingState& training, const Value& progress) {
+  Value state = state_of(training);
+  state["progress"] = progress;
+  save_value(state, path);
+}
+
+Value load_checkpoint(const std::string& path, const TrainingState& training) {
+  const Value state = load_value(path);
+  const Value progress = state.at("progress");
+  Value before = state_of(training);
+  before["model"] = copy_of(training.model.state_dict());  // the others are copies already
+  try {
+    restore(state, training);
+  } catch (...) {
+    restore(before, training);
+    throw;
+  }
+  return progress;
+}
+
+}  // namespace gradus::optim
