@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -19,12 +20,15 @@ namespace gradus::test {
 
 using nlohmann::json;
 
-/// The JSON object of `tests/golden/<name>`, e.g. `load_golden("rng.json")`.
-inline json load_golden(const std::string& name) {
+/// The JSON object of `tests/golden/<name>`, e.g. `load_golden("rng.json")`. It lives as long as the program, so that a
+/// loop may run over a part of it: `for (const json& entry : load_golden("rng.json").at("entries"))`.
+inline const json& load_golden(const std::string& name) {
+  static std::map<std::string, json> loaded;
+  if (const auto found = loaded.find(name); found != loaded.end()) return found->second;
   const std::string path = std::string(GRADUS_GOLDEN_DIR) + "/" + name;
   std::ifstream file(path);
   if (!file) throw std::runtime_error("cannot open the fixture " + path);
-  return json::parse(file);
+  return loaded.emplace(name, json::parse(file)).first->second;
 }
 
 /// One element: a number, true or false, or one of the strings "nan", "inf" and "-inf".
