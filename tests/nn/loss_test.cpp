@@ -68,7 +68,9 @@ void expect_recorded(const json& c, Dtype dtype, const char* value, const char* 
 }
 
 TEST(Loss, ValuesAndGradientsArePyTorchs) {
-  for (const json& c : test::load_golden("losses.json").at("cases")) {
+  const json& cases = test::load_golden("losses.json").at("cases");
+  EXPECT_EQ(cases.size(), 23U);
+  for (const json& c : cases) {
     SCOPED_TRACE(c.at("function").get<std::string>() + " " + c.at("args").dump());
     expect_recorded(c, float32, "value", "grad_of_sum", 5e-7);
     expect_recorded(c, float64, "value_f64", "grad_f64", 2e-14);
