@@ -22,28 +22,31 @@ struct Maximum {
 
 struct SumOfExp {
   void add(double x) { sum += std::exp(x - shift); }
-  double log() const { return shift + std::log(sum); }
   double shift = 0, sum = 0;
 };
 
-/// log(sum(exp(x))) of every group, in double.
-Tensor logsumexps(const Tensor& x, const Groups& groups) {
-  Tensor y = make_tensor(groups.shape(true), float64);
-  double* to = elements<double>(y);
-  visit_floating(x.dtype(), [&]<class T>(T*) {
-    const T* from = elements<T>(x);
-    for_each_group(
-        from, groups, [](std::int64_t) { return Maximum(); },
-        [to](std::int64_t i, const Maximum& maximum) { to[i] = maximum.value; });
-    const auto make = [to](std::int64_t i) { return SumOfExp{.shift = std::isinf(to[i]) ? 0 : to[i]}; };
-    for_each_group(from, groups, make, [to](std::int64_t i, const SumOfExp& sum) { to[i] = sum.log(); });
-  });
-  return y;
-}
+/// For every group its maximum (0 where that is infinite) and the sum of exp(x - maximum): two rows of doubles.
+struct Totals {
+  Totals(const Tensor& x, const Groups& groups) : tensor(make_tensor({2, groups.count}, float64)) {
+    shift = elements<double>(tensor);
+    sum = shift + groups.count;
+    visit_floating(x.dtype(), [&]<class T>(T*) {
+      const T* from = elements<T>(x);
+      for_each_group(
+          from, groups, [](std::int64_t) { return Maximum(); },
+          [this](std::int64_t i, const Maximum& maximum) { shift[i] = std::isinf(maximum.value) ? 0 : maximum.value; });
+      for_each_group(
+          from, groups, [this](std::int64_t i) { return SumOfExp{.shift = shift[i]}; },
+          [this](std::int64_t i, const SumOfExp& total) { sum[i] = total.sum; });
+    });
+  }
+  Tensor tensor;
+  double *shift, *sum;
+};
 
 bool in_rows(const Tensor& x, int dim) { return x.dtype() == float32 && x.dim() > 0 && dim == x.dim() - 1; }
 
-/// softmax or log_softmax: y = f(x - logsumexp(x)), or the kernel where it fits.
+/// y = f(x - maximum, sum of exp(x - maximum)) along one dimension, or the kernel where that serves.
 template <class F>
 Tensor normalized(const Tensor& x, int dim, const char* op, Kernel kernel, F f) {
   if (!is_floating(x.dtype())) {
@@ -52,18 +55,22 @@ Tensor normalized(const Tensor& x, int dim, const char* op, Kernel kernel, F f) 
   }
   Tensor y = make_tensor(x.shape(), x.dtype());
   if (x.numel() == 0) return y;
+  const std::int64_t n = x.dim() == 0 ? 1 : x.shape()[dim], inner = x.dim() == 0 ? 1 : strides_of(x.shape())[dim];
   if (in_rows(x, dim)) {
-    const std::int64_t cols = x.shape()[dim];
-    kernel(elements<float>(y), elements<float>(x), x.numel() / cols, cols);
+    kernel(elements<float>(y), elements<float>(x), x.numel() / n, n);
     return y;
   }
-  const NoGradGuard no_grad;
-  const Tensor log_total = logsumexps(x, Groups(x.shape(), dim)).expand(x.shape());
+  const Totals totals(x, Groups(x.shape(), dim));
   visit_floating(x.dtype(), [&]<class T>(T*) {
     const T* from = elements<T>(x);
-    const double* total = elements<double>(log_total);
     T* to = elements<T>(y);
-    for (std::int64_t i = 0, n = x.numel(); i < n; ++i) to[i] = static_cast<T>(f(from[i] - total[i]));
+    for (std::int64_t outer = 0; outer < x.numel() / n; outer += inner) {
+      for (std::int64_t k = 0; k < n; ++k) {
+        for (std::int64_t i = outer; i < outer + inner; ++i) {
+          *to++ = static_cast<T>(f(*from++ - totals.shift[i], totals.sum[i]));
+        }
+      }
+    }
   });
   return y;
 }
@@ -82,7 +89,13 @@ Tensor fused_backward(const Tensor& dy, const Tensor& y, int dim, BackwardKernel
 Tensor logsumexp(const Tensor& x_, Dims dims, bool keepdim) {
   const Tensor x = is_floating(x_.dtype()) ? x_ : x_.to(float32);
   const Groups groups(x.shape(), dims);
-  Tensor y = part_of(logsumexps(x, groups), groups.shape(keepdim)).to(x.dtype());
+  const Totals totals(x, groups);
+  Tensor y = make_tensor(groups.shape(keepdim), x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    for (std::int64_t i = 0; i < groups.count; ++i) {
+      elements<T>(y)[i] = static_cast<T>(totals.shift[i] + std::log(totals.sum[i]));
+    }
+  });
   if (tracks(x)) {
     record(y, "LogsumexpBackward0", {x},
            [x = Saved(x), y = Saved::result(y), kept = groups.shape(true)](const Tensor& dy, Gradients& dx) {
@@ -94,7 +107,7 @@ Tensor logsumexp(const Tensor& x_, Dims dims, bool keepdim) {
 
 Tensor softmax(const Tensor& x, std::int64_t dim_) {
   const int dim = normalize_dim(dim_, x.dim());
-  Tensor y = normalized(x, dim, "softmax", kernels::softmax, [](double log_share) { return std::exp(log_share); });
+  Tensor y = normalized(x, dim, "softmax", kernels::softmax, [](double d, double sum) { return std::exp(d) / sum; });
   if (tracks(x)) {
     record(y, "SoftmaxBackward0", {x}, [y = Saved::result(y), dim](const Tensor& dy, Gradients& dx) {
       const Tensor share = y.get();
@@ -107,7 +120,8 @@ Tensor softmax(const Tensor& x, std::int64_t dim_) {
 
 Tensor log_softmax(const Tensor& x, std::int64_t dim_) {
   const int dim = normalize_dim(dim_, x.dim());
-  Tensor y = normalized(x, dim, "log_softmax", kernels::log_softmax, [](double log_share) { return log_share; });
+  Tensor y =
+      normalized(x, dim, "log_softmax", kernels::log_softmax, [](double d, double sum) { return d - std::log(sum); });
   if (tracks(x)) {
     record(y, "LogSoftmaxBackward0", {x}, [y = Saved::result(y), dim](const Tensor& dy, Gradients& dx) {
       const Tensor log_share = y.get();

@@ -1,0 +1,146 @@
+#include <gtest/gtest.h>
+
+#include "errors.hpp"
+#include "tensors.hpp"
+
+namespace gradus::test {
+namespace {
+
+void expect_pair(const ValuesIndices& got, const Tensor& values, const Tensor& indices) {
+  expect_tensor(got.values, values);
+  expect_tensor(got.indices, indices);
+}
+
+TEST(Extrema, Values) {
+  const Tensor x = tensor({{1., 5., 2.}, {7., 0., 7.}});
+  expect_tensor(x.max(), tensor(7.));
+  expect_tensor(x.min(), tensor(0.));
+  expect_pair(x.max(0), tensor({7., 5., 7.}), tensor({1, 0, 1}));
+  expect_pair(x.max(1), tensor({5., 7.}), tensor({1, 0}));
+  expect_pair(x.min(-1, true), tensor({{1.}, {0.}}), tensor({{0}, {1}}));
+  expect_tensor(x.argmax(), tensor(3));
+  expect_tensor(x.argmin(), tensor(4));
+  expect_tensor(x.argmax(0), tensor({1, 0, 1}));
+  expect_tensor(x.argmin(1, true), tensor({{0}, {1}}));
+}
+
+TEST(Extrema, MiddleDimension) {
+  const Tensor x = tensor({{{1., 9.}, {4., 2.}, {3., 2.}}, {{0., 0.}, {-1., 5.}, {8., 5.}}});
+  expect_pair(x.max(1), tensor({{4., 9.}, {8., 5.}}), tensor({{1, 0}, {2, 1}}));
+  expect_pair(x.min(1), tensor({{1., 2.}, {-1., 0.}}), tensor({{0, 1}, {1, 0}}));
+}
+
+TEST(Extrema, OfEveryDtype) {
+  expect_pair(tensor({{3, 1}, {2, 5}}).max(0), tensor({3, 5}), tensor({0, 1}));
+  expect_tensor(tensor({true, false}).max(), tensor(true));
+  expect_pair(tensor({true, false, false}).min(0), tensor(false), tensor(1));
+  expect_tensor(tensor({1.5, -2.5}, float64).min(), tensor(-2.5, float64));
+  const std::int64_t large = (std::int64_t{1} << 53) + 1;
+  EXPECT_EQ(stack({full({}, large - 1), full({}, large)}).max().item<std::int64_t>(), large);
+  expect_tensor(full({3}, std::numeric_limits<std::int64_t>::min()).argmax(), tensor(0));
+}
+
+TEST(Extrema, TheFirstOfEqualOnes) {
+  expect_tensor(tensor({1, 3, 3}).argmax(), tensor(1));
+  expect_pair(tensor({{2., 2.}, {2., 3.}}).max(0), tensor({2., 3.}), tensor({0, 1}));
+  expect_pair(tensor({{2., 2.}, {2., 1.}}).min(0), tensor({2., 1.}), tensor({0, 1}));
+}
+
+TEST(Extrema, NotANumberBeatsAll) {
+  const Tensor x = tensor({1., nan, inf, nan});
+  expect_pair(x.max(0), tensor(nan), tensor(1));
+  expect_pair(x.min(0), tensor(nan), tensor(1));
+  expect_tensor(x.argmax(), tensor(1));
+  expect_tensor(x.max(), tensor(nan));
+  expect_tensor(tensor({-inf, -inf}).argmax(), tensor(0));
+  expect_tensor(tensor({-inf, -inf}).max(), tensor(-inf));
+}
+
+TEST(Extrema, ZeroDimensionalAndEmpty) {
+  expect_pair(tensor(3.).max(0), tensor(3.), tensor(0));
+  expect_pair(tensor(3.).min(-1, true), tensor(3.), tensor(0));
+  expect_tensor(tensor(3.).argmax(), tensor(0));
+  expect_pair(zeros({3, 0}).max(0), zeros({0}), zeros({0}, int64));
+  expect_tensor(zeros({0, 2}).argmin(1), zeros({0}, int64));
+}
+
+TEST(Extrema, AllAndAny) {
+  const Tensor x = tensor({{true, false}, {true, true}});
+  expect_tensor(x.all(), tensor(false));
+  expect_tensor(x.any(), tensor(true));
+  expect_tensor(all(x, 0), tensor({true, false}));
+  expect_tensor(any(x, 1, true), tensor({{true}, {true}}));
+  expect_tensor(all(tensor({1., nan, -2.})), tensor(true));
+  expect_tensor(any(tensor({0, 0})), tensor(false));
+  expect_tensor(all(zeros({0})), tensor(true));
+  expect_tensor(any(zeros({0})), tensor(false));
+  expect_tensor(all(zeros({0, 2}), 0), tensor({true, true}));
+  expect_tensor(any(zeros({2, 0}), -1), tensor({false, false}));
+  expect_tensor(all(tensor(2.), 0), tensor(true));
+}
+
+// --- derivatives
+// ----------------------------------------------------------------------------------------------------------
+
+TEST(Extrema, Derivatives) {
+  const Tensor x = leaf({3, 2, 4});
+  expect_derivative([](const Tensor& v) { return max(v * v); }, x);
+  expect_derivative([](const Tensor& v) { return min(v * v); }, x);
+  for (const int dim : {0, 1, -1}) {
+    for (const bool keepdim : {false, true}) {
+      expect_derivative([&](const Tensor& v) { return max(v * v, dim, keepdim).values; }, x);
+      expect_derivative([&](const Tensor& v) { return min(v * v, dim, keepdim).values; }, x);
+    }
+  }
+  expect_derivative([](const Tensor& v) { return max(v * v, 0).values * min(v); }, leaf({}));
+  EXPECT_FALSE(x.max(0).indices.requires_grad());
+  EXPECT_FALSE(x.argmax().requires_grad());
+}
+
+TEST(Extrema, EqualOnesShareTheGradientOrTheFirstTakesIt) {  // as PyTorch, recorded
+  const Tensor x = tensor({{1., 5., 2.}, {5., 0., 5.}});
+  const float third = 1.F / 3;
+  expect_tensor(gradient([](const Tensor& v) { return max(v); }, x), tensor({{0., third, 0.}, {third, 0., third}}));
+  expect_tensor(gradient([](const Tensor& v) { return max(v, 1).values; }, x), tensor({{0., 1., 0.}, {1., 0., 0.}}));
+  expect_tensor(gradient([](const Tensor& v) { return min(v, 1, true).values; }, x),
+                tensor({{1., 0., 0.}, {0., 1., 0.}}));
+  expect_tensor(gradient([](const Tensor& v) { return max(v); }, tensor({1., nan, 3.})), tensor({0., 1., 0.}));
+}
+
+TEST(Extrema, ChangedIndicesAreNoticed) {
+  const Tensor x = leaf({3, 2});
+  ValuesIndices y = x.max(0);
+  y.indices.zero_();
+  expect_error<RuntimeError>(
+      "one of the variables needed for gradient computation has been modified by an inplace operation",
+      [&] { y.values.sum().backward(); });
+}
+
+// --- errors
+// ---------------------------------------------------------------------------------------------------------------
+
+TEST(Extrema, Errors) {
+  const std::string hint = " Specify the reduction dim with the 'dim' argument.";
+  expect_error<RuntimeError>("max(): Expected reduction dim to be specified for input.numel() == 0." + hint,
+                             [] { zeros({0}).max(); });
+  expect_error<RuntimeError>("min(): Expected reduction dim to be specified for input.numel() == 0." + hint,
+                             [] { zeros({0}).min(); });
+  expect_error<IndexError>("argmax(): Expected reduction dim to be specified for input.numel() == 0.",
+                           [] { zeros({0}).argmax(); });
+  expect_error<IndexError>("argmin(): Expected reduction dim to be specified for input.numel() == 0.",
+                           [] { zeros({0}).argmin(); });
+  expect_error<IndexError>("max(): Expected reduction dim 0 to have non-zero size.", [] { zeros({0, 3}).max(0); });
+  expect_error<IndexError>("min(): Expected reduction dim 1 to have non-zero size.", [] { zeros({3, 0}).min(-1); });
+  expect_error<IndexError>("argmax(): Expected reduction dim 1 to have non-zero size.", [] {
+    zeros({3, 0}).argmax(1);
+  });
+  expect_error<IndexError>("Dimension out of range (expected to be in range of [-2, 1], but got 2)", [] {
+    zeros({2, 3}).max(2);
+  });
+  expect_error<IndexError>("Dimension out of range (expected to be in range of [-2, 1], but got -3)", [] {
+    all(zeros({2, 3}), -3);
+  });
+}
+
+}  // namespace
+}  // namespace gradus::test
