@@ -6,6 +6,7 @@
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/config.hpp>
 #include <gradus/core/create.hpp>
+#include <gradus/core/data.hpp>
 #include <gradus/core/dtype.hpp>
 #include <gradus/core/error.hpp>
 #include <gradus/core/gradcheck.hpp>
@@ -31,6 +32,7 @@
 
 // optim: learning
 #include <gradus/optim/adam.hpp>
+#include <gradus/optim/checkpoint.hpp>
 #include <gradus/optim/optimizer.hpp>
 #include <gradus/optim/rmsprop.hpp>
 #include <gradus/optim/sgd.hpp>
