@@ -1,21 +1,14 @@
 #include <gradus/core/state_dict.hpp>
 
+#include "listed.hpp"
 #include "message.hpp"
 
 namespace gradus {
 namespace {
 
 [[noreturn]] void throw_missing(std::string_view name, const StateDict& state) {
-  std::string known;
-  for (const auto& [other, tensor] : state) {
-    known += known.empty() ? "" : ", ";
-    if (known.size() > 200) {
-      known += "…";
-      break;
-    }
-    known += other;
-  }
-  throw KeyError(detail::message("no tensor named '", name, "'\nThere are: ", known.empty() ? "none" : known));
+  const auto names = detail::listed(state, [](const StateDict::Entry& entry) { return entry.first; });
+  throw KeyError(detail::message("no tensor named '", name, "'\nThere are: ", names));
 }
 
 }  // namespace

@@ -1,0 +1,85 @@
+// Value: numbers, strings, lists and dicts with tensors among them, as Python has them. What a checkpoint of a training
+// holds beside the weights: the epoch, the state of an optimiser, its options.
+#pragma once
+
+#include <gradus/core/state_dict.hpp>
+
+#include <variant>
+
+namespace gradus {
+
+/// A tree of Python's plain types. Build one by assigning to its keys:
+/// ```
+/// Value checkpoint;
+/// checkpoint["model"] = model.state_dict();
+/// checkpoint["epoch"] = 3;
+/// ```
+/// Copying it copies the tree, but handles of tensors. The `as_…` functions throw TypeError, with the kind that was
+/// found, for another one.
+class Value {
+ public:
+  enum class Kind : std::uint8_t { none, truth, integer, real, string, tensor, list, tuple, dict };
+  using Item = std::pair<Value, Value>;  ///< key, a string or an integer, and value
+  using List = std::vector<Value>;
+  using Dict = std::vector<Item>;
+
+  Value() = default;  ///< None
+  template <class T>
+  requires std::is_arithmetic_v<T> Value(T number) {
+    if constexpr (std::same_as<T, bool>) {
+      content_ = number;
+    } else if constexpr (std::is_integral_v<T>) {
+      content_ = static_cast<std::int64_t>(number);
+    } else {
+      content_ = static_cast<double>(number);
+    }
+  }
+  Value(std::string text) : content_(std::move(text)) {}
+  Value(const char* text) : content_(std::string(text)) {}
+  Value(Tensor tensor) : content_(std::move(tensor)) {}
+  Value(const StateDict& state);  ///< a dict
+  static Value list(List elements = {});
+  static Value tuple(List elements = {});
+  static Value dict(Dict items = {});  ///< Throws KeyError when a key occurs twice.
+
+  Kind kind() const;
+  bool is_none() const { return kind() == Kind::none; }
+
+  bool as_bool() const;
+  std::int64_t as_int() const;
+  double as_double() const;  ///< of a real number or an integer
+  const std::string& as_string() const;
+  const Tensor& as_tensor() const;
+  const List& as_list() const;  ///< of a list or a tuple
+  List& as_list();
+  const Dict& as_dict() const;      ///< the items in the order in which they were added
+  StateDict as_state_dict() const;  ///< of a dict from strings to tensors
+
+  /// The elements of a list, or the items of a dict. Throws TypeError for another kind.
+  std::size_t size() const;
+
+  /// The value under a key of a dict: a string or an integer. Throws KeyError.
+  const Value& at(const Value& key) const;
+  const Value& operator[](const Value& key) const { return at(key); }
+  Value& operator[](const Value& key);  ///< adds the key when it is new; None becomes a dict
+  bool contains(const Value& key) const;
+
+  /// All tensors in the tree under the path of keys and positions that leads to them, joined by dots: "model.0.weight".
+  StateDict tensors() const;
+
+ private:
+  struct Tuple {
+    List elements;
+  };
+  template <class T>
+  const T& get() const;
+  const Value* find(const Value& key) const;
+
+  // In the order of Kind.
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, Tensor, List, Tuple, Dict> content_;
+};
+
+/// "None", "float", "list", …: as Python calls the type.
+std::string_view to_string(Value::Kind kind);
+
+}  // namespace gradus
