@@ -1,0 +1,153 @@
+#include "io/elements.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <gradus/core/create.hpp>
+
+#include "message.hpp"
+
+namespace gradus::detail {
+namespace {
+
+// IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
+struct Half {
+  std::uint16_t bits;
+  operator float() const {
+    const std::uint32_t sign = (bits & 0x8000u) << 16, exponent = (bits >> 10) & 0x1fu, fraction = bits & 0x3ffu;
+    if (exponent == 0) return std::copysign(std::ldexp(static_cast<float>(fraction), -24), sign ? -1.0f : 1.0f);
+    const std::uint32_t widened_exponent = exponent == 31 ? 255 : exponent + (127 - 15);
+    return std::bit_cast<float>(sign | widened_exponent << 23 | fraction << 13);
+  }
+};
+
+// The upper half of a float32.
+struct BFloat16 {
+  std::uint16_t bits;
+  operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+};
+
+// A byte from a file is not a bool of C++ before it is compared.
+struct BooleanByte {
+  std::uint8_t bits;
+  operator bool() const { return bits != 0; }
+};
+
+/// Calls `f` with null pointers of the stored and of the widened type.
+template <class F>
+void visit_stored(Stored type, F&& f) {
+  using Int64 = std::int64_t;
+  const auto call = [&]<class From, class To>(From* from, To* to) { f(from, to); };
+  switch (type) {
+    case Stored::boolean:
+      return call(static_cast<BooleanByte*>(nullptr), static_cast<bool*>(nullptr));
+    case Stored::u8:
+      return call(static_cast<std::uint8_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::i8:
+      return call(static_cast<std::int8_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::u16:
+      return call(static_cast<std::uint16_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::i16:
+      return call(static_cast<std::int16_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::u32:
+      return call(static_cast<std::uint32_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::i32:
+      return call(static_cast<std::int32_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::i64:
+      return call(static_cast<Int64*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::f16:
+      return call(static_cast<Half*>(nullptr), static_cast<float*>(nullptr));
+    case Stored::bf16:
+      return call(static_cast<BFloat16*>(nullptr), static_cast<float*>(nullptr));
+    case Stored::f32:
+      return call(static_cast<float*>(nullptr), static_cast<float*>(nullptr));
+    case Stored::f64:
+      return call(static_cast<double*>(nullptr), static_cast<double*>(nullptr));
+  }
+}
+
+/// Copies the elements of dimensions `dim` and beyond, in row-major order; returns the end of what it wrote.
+template <class From, class To>
+To* copy_strided(const std::byte* from, const Shape& shape, const Shape& strides, int dim, To* to) {
+  if (dim == shape.rank()) {
+    From element;
+    std::memcpy(&element, from, sizeof(From));  // the bytes of a file are aligned to nothing
+    *to = static_cast<To>(element);
+    return to + 1;
+  }
+  for (std::int64_t i = 0; i < shape[dim]; ++i) {
+    to = copy_strided<From>(from, shape, strides, dim + 1, to);
+    if (i + 1 < shape[dim]) from += strides[dim] * static_cast<std::int64_t>(sizeof(From));
+  }
+  return to;
+}
+
+}  // namespace
+
+std::size_t stored_size(Stored type) {
+  std::size_t size = 0;
+  visit_stored(type, [&]<class From, class To>(From*, To*) { size = sizeof(From); });
+  return size;
+}
+
+Dtype widened(Stored type) {
+  Dtype dtype{};
+  visit_stored(type, [&]<class From, class To>(From*, To*) { dtype = dtype_of<To>; });
+  return dtype;
+}
+
+Stored stored_as(Dtype dtype) {
+  constexpr Stored types[] = {Stored::boolean, Stored::i64, Stored::f32, Stored::f64};
+  return types[static_cast<int>(dtype)];
+}
+
+Shape contiguous_strides(const Shape& shape) {
+  Shape strides = shape;
+  std::int64_t stride = 1;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    strides[i] = stride;
+    stride *= shape[i];
+  }
+  return strides;
+}
+
+std::string_view element_bytes(const Tensor& x) {
+  return visit(x.dtype(), [&]<class T>(T*) {
+    const auto elements = x.data<T>();
+    return std::string_view(reinterpret_cast<const char*>(elements.data()), elements.size_bytes());
+  });
+}
+
+Tensor tensor_from_stored(Stored type, const std::byte* first, const Shape& shape, const Shape& strides) {
+  Tensor result = empty(shape, widened(type));
+  if (result.numel() == 0) return result;
+  const bool contiguous = strides == contiguous_strides(shape);
+  visit_stored(type, [&]<class From, class To>(From*, To*) {
+    To* to = result.data<To>().data();
+    if (std::same_as<From, To> && contiguous) {
+      std::memcpy(to, first, result.data<To>().size_bytes());
+    } else if (contiguous) {
+      copy_strided<From>(first, Shape(result.numel()), Shape(1), 0, to);
+    } else {
+      copy_strided<From>(first, shape, strides, 0, to);
+    }
+  });
+  return result;
+}
+
+std::int64_t checked_bytes(std::span<const std::int64_t> extents, std::size_t item_size) {
+  if (extents.size() > Shape::max_rank) {
+    throw FileError(message("it has ", extents.size(), " dimensions, gradus supports at most ", Shape::max_rank));
+  }
+  std::int64_t bytes = static_cast<std::int64_t>(item_size);
+  bool fits = true, empty = false;
+  for (const std::int64_t extent : extents) {
+    if (extent < 0) throw FileError(message("its shape is ", Shape(extents)));
+    empty = empty || extent == 0;
+    fits = fits && !__builtin_mul_overflow(bytes, std::max<std::int64_t>(extent, 1), &bytes);
+  }
+  if (!fits) throw FileError(message("its size overflows: ", Shape(extents)));
+  return empty ? 0 : bytes;
+}
+
+}  // namespace gradus::detail

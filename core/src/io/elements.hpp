@@ -1,0 +1,37 @@
+// Elements as files store them, and their way into a tensor.
+#pragma once
+
+#include <bit>
+#include <gradus/core/tensor.hpp>
+
+namespace gradus::detail {
+
+static_assert(std::endian::native == std::endian::little, "files are little-endian and are copied as they are");
+
+/// Types of stored elements that a dtype of gradus can hold without loss.
+enum class Stored : std::uint8_t { boolean, u8, i8, u16, i16, u32, i32, i64, f16, bf16, f32, f64 };
+
+/// Bytes of one stored element.
+std::size_t stored_size(Stored type);
+
+/// The dtype it becomes: itself, or int64 for the shorter integers, or float32 for the shorter floats.
+Dtype widened(Stored type);
+
+/// The type in which gradus writes a dtype.
+Stored stored_as(Dtype dtype);
+
+/// Strides, in elements, of a row-major array.
+Shape contiguous_strides(const Shape& shape);
+
+/// The elements of a tensor as their bytes in memory.
+std::string_view element_bytes(const Tensor& x);
+
+/// A tensor with the elements that lie `strides` elements apart from `first` on. The caller has made sure that all of
+/// them are inside its buffer.
+Tensor tensor_from_stored(Stored type, const std::byte* first, const Shape& shape, const Shape& strides);
+
+/// Bytes of an array of a file. Throws FileError for a negative extent, for more dimensions than a tensor may have, and
+/// when the product, zeros left out so that strides fit as well, needs more than 63 bits.
+std::int64_t checked_bytes(std::span<const std::int64_t> extents, std::size_t item_size);
+
+}  // namespace gradus::detail

@@ -1,0 +1,107 @@
+#include "io/file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <gradus/core/error.hpp>
+#include <system_error>
+
+#include "message.hpp"
+
+namespace gradus::detail {
+namespace {
+
+[[noreturn]] void throw_errno(std::string_view action, const std::string& path) {
+  throw FileError(message("cannot ", action, " '", path, "': ", std::generic_category().message(errno)));
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  return folder.empty() ? "." : folder;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+
+}  // namespace
+
+Descriptor::~Descriptor() {
+  if (number_ >= 0) ::close(number_);
+}
+
+Buffer read_file(const std::string& path) {
+  // Without O_NONBLOCK the mere opening of a named pipe would wait for its writer.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status;
+  if (!file || ::fstat(file.get(), &status) != 0) throw_errno("open", path);
+  if (!S_ISREG(status.st_mode)) throw FileError(message("cannot read '", path, "': it is not a regular file"));
+
+  Buffer buffer(static_cast<std::size_t>(status.st_size));
+  for (std::size_t done = 0; done < buffer.size();) {
+    const ssize_t count = ::read(file.get(), buffer.data() + done, buffer.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_errno("read", path);
+    if (count == 0) throw FileError(message("cannot read '", path, "': it became shorter while it was read"));
+    done += static_cast<std::size_t>(count);
+  }
+  return buffer;
+}
+
+AtomicFile::AtomicFile(const std::string& path) : path_(path) {
+  struct stat old;
+  const bool replaces = ::stat(path.c_str(), &old) == 0;
+  if (replaces) {
+    if (!S_ISREG(old.st_mode)) throw FileError(message("cannot write '", path, "': it is not a regular file"));
+    path_ = std::filesystem::canonical(path);
+  }
+  partial_ = path_ + ".partial";
+  open_and_lock();
+  if (replaces) (void)::fchmod(file_.get(), old.st_mode & 0777);  // may fail on the file of another owner
+}
+
+void AtomicFile::open_and_lock() {
+  // The lock makes a second writer of the same path wait. When it wakes, the file it holds may have become the finished
+  // one, so it makes sure that the name still leads to it. File systems without locks go on without.
+  for (;;) {
+    file_ = Descriptor(::open(partial_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
+    if (!file_) throw_errno("write", path_);
+    while (::flock(file_.get(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    struct stat mine, named;
+    if (::fstat(file_.get(), &mine) != 0) throw_errno("write", path_);
+    if (::stat(partial_.c_str(), &named) == 0 && same_file(mine, named)) break;
+  }
+  if (::ftruncate(file_.get(), 0) != 0) throw_errno("write", path_);
+}
+
+AtomicFile::~AtomicFile() {
+  if (!committed_) ::unlink(partial_.c_str());
+}
+
+void AtomicFile::write(const void* data, std::size_t size) {
+  const char* next = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t count = ::write(file_.get(), next, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_errno("write", path_);
+    next += count;
+    size -= static_cast<std::size_t>(count);
+  }
+}
+
+void AtomicFile::commit() {
+  // First the content, then the name, then the folder that holds the name: a power cut between any two of them leaves
+  // the old file or the new one.
+  const Descriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) throw_errno("open the folder of", path_);
+  if (::fsync(file_.get()) != 0) throw_errno("write", path_);
+  if (::rename(partial_.c_str(), path_.c_str()) != 0) throw_errno("write", path_);
+  committed_ = true;
+  // Some file systems cannot flush a folder and say EINVAL; there is nothing more to do for them.
+  if (::fsync(folder.get()) != 0 && errno != EINVAL) throw_errno("flush the folder of", path_);
+}
+
+}  // namespace gradus::detail

@@ -1,0 +1,72 @@
+// Files as a whole: read completely into memory, or replaced completely.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace gradus::detail {
+
+using Bytes = std::span<const std::byte>;
+
+/// Bytes in memory whose initial content is not set.
+class Buffer {
+ public:
+  explicit Buffer(std::size_t size) : bytes_(std::make_unique_for_overwrite<std::byte[]>(size)), size_(size) {}
+  std::byte* data() { return bytes_.get(); }
+  std::size_t size() const { return size_; }
+  operator Bytes() const { return {bytes_.get(), size_}; }
+
+ private:
+  std::unique_ptr<std::byte[]> bytes_;
+  std::size_t size_;
+};
+
+/// The content of a regular file. Throws FileError.
+Buffer read_file(const std::string& path);
+
+/// An open file of the operating system, closed by its destructor.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~Descriptor();
+  int get() const { return number_; }
+  explicit operator bool() const { return number_ >= 0; }
+
+ private:
+  int number_ = -1;
+};
+
+/// A file that replaces `path` in one step or not at all: it is written beside it as `path`.partial, and commit()
+/// flushes it to the disk and renames it. Until then `path` is what it was; an object that dies without commit() takes
+/// its file along. A process killed in between leaves the partial file, which the next writer of `path` starts afresh.
+/// Keeps the permissions of the file it replaces and follows a symbolic link. Every step throws FileError.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::string& path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  void write(const void* data, std::size_t size);
+  void write(std::string_view text) { write(text.data(), text.size()); }
+  void commit();
+
+ private:
+  void open_and_lock();
+
+  std::string path_, partial_;
+  Descriptor file_;
+  bool committed_ = false;
+};
+
+}  // namespace gradus::detail
