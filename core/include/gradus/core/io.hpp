@@ -1,0 +1,52 @@
+// Files: weights and checkpoints in the formats of Python's world.
+#pragma once
+
+#include <gradus/core/value.hpp>
+
+namespace gradus {
+
+/// Strings beside the tensors of a safetensors file.
+using Metadata = std::map<std::string, std::string>;
+
+enum class FileFormat : std::uint8_t {
+  by_extension,  ///< .safetensors; .pt or .pth; .npy; .npz
+  safetensors,
+  pytorch,  ///< what torch.save writes, since PyTorch 1.6
+  npy,      ///< one array
+  npz,      ///< arrays with names
+};
+
+struct SaveOptions {
+  FileFormat format = FileFormat::by_extension;
+  Metadata metadata = {};  ///< safetensors only
+};
+
+struct LoadOptions {
+  FileFormat format = FileFormat::by_extension;
+  /// Tensors of a PyTorch file that are views of one storage, such as tied weights, share their memory as they did in
+  /// Python. Otherwise each has its own.
+  bool share_storage = false;
+  /// The bytes that a compressed or strided file may unfold to; 0 is 64 MiB and 16 times the size of the file.
+  std::uint64_t memory_limit = 0;
+};
+
+/// Writes the tensors to `path`. The file is complete or not there at all: it is written beside `path`, flushed, and
+/// put in place in one step, so that a crash or a full disk leaves the old file as it was. Throws FileError, and
+/// ValueError for a state that the format cannot hold.
+void save(const StateDict& state, const std::string& path, const SaveOptions& options = {});
+
+/// Reads the tensors that save() wrote, or a program in Python. float16 and bfloat16 become float32, shorter integers
+/// int64. Of a checkpoint with numbers and strings, or nested dicts, it returns the tensors alone, under names such as
+/// "model.0.weight" (see Value::tensors). The array of a .npy file has the name "arr_0".
+/// Throws FileError for a file that cannot be read or that breaks a rule of its format.
+StateDict load(const std::string& path, const LoadOptions& options = {});
+
+/// As save() and load(), for all that a training needs to go on: as a .pt file it is the same dict in Python, in a
+/// .safetensors file the tensors keep their names and the rest becomes metadata.
+void save_value(const Value& value, const std::string& path, const SaveOptions& options = {});
+Value load_value(const std::string& path, const LoadOptions& options = {});
+
+/// The strings beside the tensors of a safetensors file.
+Metadata load_metadata(const std::string& path);
+
+}  // namespace gradus

@@ -1,0 +1,106 @@
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "io/elements.hpp"
+#include "io/safetensors_header.hpp"
+#include "message.hpp"
+
+// Format: github.com/safetensors/safetensors, README and safetensors/src/tensor.rs. The checks come in the order of the
+// reference.
+namespace gradus::detail {
+namespace {
+
+using Info = SafetensorsHeader::Tensor;
+
+constexpr std::uint64_t max_header = 100'000'000;
+
+std::uint64_t header_length(Bytes file) {
+  std::uint64_t length;
+  if (file.size() < sizeof length) {
+    throw FileError(
+        message("it has ", file.size(), " bytes; a safetensors file begins with 8 that tell the length of its header"));
+  }
+  std::memcpy(&length, file.data(), sizeof length);
+  if (length > max_header) {
+    throw FileError(message("its header would have ", length, " bytes, more than the allowed ", max_header,
+                            "\nIs it a safetensors file?"));
+  }
+  if (length > file.size() - sizeof length) {
+    throw FileError(message("its header would have ", length, " bytes, but the file has only ", file.size(),
+                            "\nIt is truncated, or no safetensors file."));
+  }
+  return length;
+}
+
+/// Every byte of the data belongs to exactly one tensor.
+void check_offsets(const std::vector<Info>& infos, std::uint64_t data_size, std::uint64_t file_size) {
+  std::vector<std::size_t> order(infos.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::pair(infos[a].begin, infos[a].end) < std::pair(infos[b].begin, infos[b].end);
+  });
+  std::uint64_t previous_end = 0;
+  for (const std::size_t i : order) {
+    const std::uint64_t begin = infos[i].begin, end = infos[i].end;
+    const auto fail = [&](std::string_view what) {
+      throw FileError(message("tensor '", infos[i].name, "' with data_offsets [", begin, ", ", end, "] ", what));
+    };
+    if (end < begin) fail("ends before it begins");
+    if (begin < previous_end) fail(message("overlaps the tensor in front of it, which ends at ", previous_end));
+    if (begin > previous_end) fail(message("leaves a hole behind the byte ", previous_end));
+    previous_end = end;
+  }
+  if (previous_end != data_size) {
+    throw FileError(message("the tensors of the header need a file of ", file_size - data_size + previous_end,
+                            " bytes, this one has ", file_size, previous_end > data_size ? "; it is truncated" : ""));
+  }
+}
+
+Stored stored_type(const std::string& dtype) {
+  static const std::map<std::string_view, Stored> types = {
+      {"BOOL", Stored::boolean}, {"U8", Stored::u8},   {"I8", Stored::i8},     {"U16", Stored::u16},
+      {"I16", Stored::i16},      {"U32", Stored::u32}, {"I32", Stored::i32},   {"I64", Stored::i64},
+      {"F16", Stored::f16},      {"F32", Stored::f32}, {"BF16", Stored::bf16}, {"F64", Stored::f64}};
+  const auto found = types.find(dtype);
+  if (found == types.end()) throw FileError(message("its dtype '", dtype, "' is none that gradus reads"));
+  return found->second;
+}
+
+Tensor read_tensor(const Info& info, Bytes data) {
+  const Stored type = stored_type(info.dtype);
+  std::vector<std::int64_t> extents;
+  for (const std::uint64_t extent : info.shape) {
+    if (extent > INT64_MAX) throw FileError(message("its size overflows: ", extent));
+    extents.push_back(static_cast<std::int64_t>(extent));
+  }
+  const std::int64_t expected = checked_bytes(extents, stored_size(type));
+  const std::uint64_t actual = info.end - info.begin;
+  if (actual != static_cast<std::uint64_t>(expected)) {
+    throw FileError(message("dtype ", info.dtype, " and shape ", Shape(extents), " need ", expected,
+                            " bytes, its data_offsets hold ", actual));
+  }
+  return tensor_from_stored(type, data.data() + info.begin, extents, contiguous_strides(extents));
+}
+
+}  // namespace
+
+Safetensors parse_safetensors(Bytes file) {
+  const std::uint64_t length = header_length(file);
+  const Bytes data = file.subspan(8 + length);
+  SafetensorsHeader header = parse_safetensors_header({reinterpret_cast<const char*>(file.data()) + 8, length});
+  check_offsets(header.tensors, data.size(), file.size());
+
+  Safetensors result;
+  result.metadata = std::move(header.metadata);
+  for (const Info& info : header.tensors) {
+    try {
+      result.tensors[info.name] = read_tensor(info, data);
+    } catch (const FileError& error) {
+      throw FileError(message("tensor '", info.name, "': ", error.what()));
+    }
+  }
+  return result;
+}
+
+}  // namespace gradus::detail
