@@ -1,0 +1,57 @@
+// Zip archives in memory, through libzip.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "io/budget.hpp"
+#include "io/file.hpp"
+
+struct zip;
+
+namespace gradus::detail {
+
+/// False for names that lead out of the folder an archive is unpacked into. We unpack nothing, but whoever wrote such a
+/// name has no good in mind.
+bool is_safe_file_name(std::string_view name);
+
+/// Reads an archive. Names that occur twice or are not safe are refused, and so are checksums that do not
+/// match. Everything throws FileError.
+class ZipReader {
+ public:
+  explicit ZipReader(Bytes file);  // `file` has to outlive it
+  ZipReader(const ZipReader&) = delete;
+  ZipReader& operator=(const ZipReader&) = delete;
+  ~ZipReader();
+
+  /// Names of the files in the archive, in its order.
+  const std::vector<std::string>& names() const { return names_; }
+  bool contains(std::string_view name) const { return entries_.contains(name); }
+  std::uint64_t size(std::string_view name) const { return entry(name).size; }
+  Buffer read(std::string_view name, Budget& budget) const;
+
+ private:
+  struct Entry {
+    std::uint64_t index, size;
+  };
+  const Entry& entry(std::string_view name) const;
+
+  zip* archive_;
+  std::vector<std::string> names_;
+  std::map<std::string, Entry, std::less<>> entries_;
+};
+
+/// Writes an archive of uncompressed files. The same content gives the same bytes.
+class ZipWriter {
+ public:
+  void add(std::string name, std::string content) { files_.push_back({std::move(name), std::move(content)}); }
+  std::string finish() const;  ///< Throws ValueError for a name that occurs twice or is not UTF-8.
+
+ private:
+  struct File {
+    std::string name, content;
+  };
+  std::vector<File> files_;
+};
+
+}  // namespace gradus::detail
