@@ -1,0 +1,138 @@
+#include "io/pickle_writer.hpp"
+
+#include <bit>
+
+#include "io/budget.hpp"
+#include "io/elements.hpp"
+#include "io/utf8.hpp"
+#include "message.hpp"
+
+// Opcodes: Lib/pickletools.py of Python.
+namespace gradus::detail {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::string_view ordered_dict = "ccollections\nOrderedDict\n)R"sv;
+
+std::string_view storage_type(Dtype dtype) {
+  constexpr std::string_view names[] = {"ctorch\nBoolStorage\n", "ctorch\nLongStorage\n", "ctorch\nFloatStorage\n",
+                                        "ctorch\nDoubleStorage\n"};
+  return names[static_cast<int>(dtype)];
+}
+
+}  // namespace
+
+PickleWriter::PickleWriter(const Value& value) : out_("\x80\x02"sv) {
+  put(value, 0);
+  out_ += '.';
+}
+
+void PickleWriter::put(const Value& value, int depth) {
+  if (depth > max_value_depth)
+    throw ValueError(message("save: values are nested more than ", max_value_depth, " deep"));
+  switch (value.kind()) {
+    case Value::Kind::none:
+      out_ += 'N';
+      break;
+    case Value::Kind::truth:
+      out_ += value.as_bool() ? '\x88' : '\x89';
+      break;
+    case Value::Kind::integer:
+      put(value.as_int());
+      break;
+    case Value::Kind::real:
+      put(value.as_double());
+      break;
+    case Value::Kind::string:
+      put(value.as_string());
+      break;
+    case Value::Kind::tensor:
+      put(value.as_tensor());
+      break;
+    case Value::Kind::list:
+      out_ += "](";
+      put_elements(value.as_list(), depth);
+      out_ += 'e';
+      break;
+    case Value::Kind::tuple:
+      out_ += '(';
+      put_elements(value.as_list(), depth);
+      out_ += 't';
+      break;
+    case Value::Kind::dict:
+      out_ += "}(";
+      for (const auto& [key, item] : value.as_dict()) {
+        put(key, depth + 1);
+        put(item, depth + 1);
+      }
+      out_ += 'u';
+      break;
+  }
+}
+
+void PickleWriter::put_elements(const Value::List& elements, int depth) {
+  for (const Value& element : elements) put(element, depth + 1);
+}
+
+void PickleWriter::put(std::int64_t integer) {
+  if (integer == static_cast<std::int32_t>(integer)) {
+    out_ += 'J';
+    put_raw(static_cast<std::int32_t>(integer));
+  } else {
+    out_ += "\x8a\x08";  // an integer of 8 bytes
+    put_raw(integer);
+  }
+}
+
+void PickleWriter::put(double real) {
+  out_ += 'G';
+  put_raw(__builtin_bswap64(std::bit_cast<std::uint64_t>(real)));
+}
+
+void PickleWriter::put(const std::string& text) {
+  check_utf8(text);
+  out_ += 'X';
+  put_raw(static_cast<std::uint32_t>(text.size()));
+  out_ += text;
+}
+
+void PickleWriter::put(const Tensor& tensor) {
+  // _rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks)
+  out_ += "ctorch._utils\n_rebuild_tensor_v2\n(";
+  out_ += '(';
+  put("storage");
+  out_ += storage_type(tensor.dtype());
+  put(std::to_string(storage_of(tensor)));
+  put("cpu");
+  put(tensor.numel());
+  out_ += "tQ";
+  put(std::int64_t{0});
+  put(tensor.shape());
+  put(contiguous_strides(tensor.shape()));
+  out_ += '\x89';
+  out_ += ordered_dict;
+  out_ += "tR";
+}
+
+void PickleWriter::put(const Shape& numbers) {
+  out_ += '(';
+  for (const std::int64_t number : numbers) put(number);
+  out_ += 't';
+}
+
+std::size_t PickleWriter::storage_of(const Tensor& tensor) {
+  const auto same = known_.find({element_bytes(tensor).data(), tensor.dtype()});
+  if (same != known_.end() && storages_[same->second].numel() == tensor.numel()) return same->second;
+  storages_.push_back(tensor);
+  const std::size_t index = storages_.size() - 1;
+  if (tensor.numel() > 0) known_.insert_or_assign({element_bytes(tensor).data(), tensor.dtype()}, index);
+  return index;
+}
+
+template <class T>
+void PickleWriter::put_raw(T number) {
+  out_.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
+}  // namespace gradus::detail
