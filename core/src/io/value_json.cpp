@@ -1,0 +1,139 @@
+#include "io/value_json.hpp"
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "io/budget.hpp"
+#include "message.hpp"
+
+// None, bool, int, finite float, str and list are JSON's own. The rest is an object with one key that tells what it is:
+//   {"float": "nan"}   {"tensor": "model.0.weight"}   {"tuple": [...]}   {"dict": [[key, value], ...]}
+namespace gradus::detail {
+namespace {
+
+using Json = nlohmann::json;
+
+class Encoder {
+ public:
+  explicit Encoder(const StateDict& tensors) : tensors_(tensors) {}
+
+  Json encode(const Value& value, int depth = 0) {
+    if (depth > max_value_depth)
+      throw ValueError(message("save: values are nested more than ", max_value_depth, " deep"));
+    switch (value.kind()) {
+      case Value::Kind::none:
+        break;
+      case Value::Kind::truth:
+        return value.as_bool();
+      case Value::Kind::integer:
+        return value.as_int();
+      case Value::Kind::real:
+        return encode_real(value.as_double());
+      case Value::Kind::string:
+        return value.as_string();
+      case Value::Kind::tensor:
+        return {{"tensor", tensors_.entry(next_++).first}};
+      case Value::Kind::list:
+        return encode_all(value.as_list(), depth);
+      case Value::Kind::tuple:
+        return {{"tuple", encode_all(value.as_list(), depth)}};
+      case Value::Kind::dict: {
+        Json items = Json::array();
+        for (const auto& [key, item] : value.as_dict()) {
+          items.push_back(Json::array({encode(key, depth + 1), encode(item, depth + 1)}));
+        }
+        return {{"dict", std::move(items)}};
+      }
+    }
+    return nullptr;
+  }
+
+ private:
+  static Json encode_real(double real) {
+    if (std::isfinite(real)) return real;
+    return {{"float", std::isnan(real) ? "nan" : real > 0 ? "inf" : "-inf"}};
+  }
+
+  Json encode_all(const Value::List& elements, int depth) {
+    Json all = Json::array();
+    for (const Value& element : elements) all.push_back(encode(element, depth + 1));
+    return all;
+  }
+
+  const StateDict& tensors_;
+  std::size_t next_ = 0;  // encode() meets the tensors in the order of Value::tensors()
+};
+
+Value decode_real(const std::string& name) {
+  using Limits = std::numeric_limits<double>;
+  if (name == "nan") return Limits::quiet_NaN();
+  if (name == "inf") return Limits::infinity();
+  if (name == "-inf") return -Limits::infinity();
+  throw FileError("its metadata has an unknown number '" + name + "'");
+}
+
+Value decode(const Json& json, const StateDict& tensors);
+
+Value::List decode_all(const Json& json, const StateDict& tensors) {
+  Value::List elements;
+  for (const Json& element : json) elements.push_back(decode(element, tensors));
+  return elements;
+}
+
+Value decode_object(const std::string& type, const Json& content, const StateDict& tensors) {
+  if (type == "float") return decode_real(content.get<std::string>());
+  if (type == "tensor") return tensors.at(content.get<std::string>());
+  if (type == "tuple") return Value::tuple(decode_all(content, tensors));
+  if (type != "dict") throw FileError("its metadata has an unknown type '" + type + "'");
+  Value::Dict items;
+  for (const Json& item : content) items.emplace_back(decode(item.at(0), tensors), decode(item.at(1), tensors));
+  return Value::dict(std::move(items));
+}
+
+Value decode(const Json& json, const StateDict& tensors) {
+  switch (json.type()) {
+    case Json::value_t::null:
+      return Value();
+    case Json::value_t::boolean:
+      return json.get<bool>();
+    case Json::value_t::number_integer:
+    case Json::value_t::number_unsigned:
+      return json.get<std::int64_t>();
+    case Json::value_t::number_float:
+      return json.get<double>();
+    case Json::value_t::string:
+      return json.get<std::string>();
+    case Json::value_t::array:
+      return Value::list(decode_all(json, tensors));
+    default:
+      break;
+  }
+  if (json.size() != 1) throw FileError("its metadata does not describe a value");
+  return decode_object(json.begin().key(), json.begin().value(), tensors);
+}
+
+}  // namespace
+
+std::string value_to_json(const Value& value, const StateDict& tensors) {
+  try {
+    return Encoder(tensors).encode(value).dump();
+  } catch (const Json::type_error&) {
+    throw ValueError("save: one of the names or strings is not UTF-8");
+  }
+}
+
+Value value_from_json(const std::string& json, const StateDict& tensors) {
+  constexpr int json_depth = 3 * max_value_depth;  // a dict is an object of an array of arrays
+  const auto check_depth = [](int depth, Json::parse_event_t, Json&) {
+    if (depth > json_depth) throw FileError("its metadata is nested too deep");
+    return true;
+  };
+  try {
+    return decode(Json::parse(json, check_depth), tensors);
+  } catch (const Json::exception&) {
+    throw FileError("its metadata does not describe a value");
+  }
+}
+
+}  // namespace gradus::detail
