@@ -222,8 +222,9 @@ TEST(Random, DrawingInPlaceIsAWriteThatAutogradSees) {
       {"random_", [](Tensor x) { random_(x); }},       {"random_ of a range", [](Tensor x) { random_(x, 2, 9); }},
       {"bernoulli_", [](Tensor x) { bernoulli_(x); }},
   };
-  for (const auto& [name, draw] : draws) {
-    SCOPED_TRACE(name);
+  for (const auto& entry : draws) {
+    SCOPED_TRACE(entry.first);
+    const auto draw = entry.second;
     Tensor leaf = full({3}, 2.0).requires_grad_();
     expect_error<RuntimeError>("a leaf Variable that requires grad is being used in an in-place operation.",
                                [&] { draw(leaf); });
