@@ -105,6 +105,7 @@ bool Training::run_epoch(Observer& observer, const volatile std::sig_atomic_t* i
 }
 
 bool Training::run(Observer& observer, const volatile std::sig_atomic_t* interrupted) {
+  save();  // a path that cannot be written to is found before the work, not after it
   const auto start = Clock::now();
   while (progress_.epoch < settings_.epochs) {
     const auto epoch_start = Clock::now();

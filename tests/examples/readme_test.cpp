@@ -1,0 +1,25 @@
+#include "run.hpp"
+
+#include <gtest/gtest.h>
+
+namespace gradus::test {
+namespace {
+
+TEST(Readme, FirstBlockIsTheFirstExample) {
+  const std::string readme = read_file(std::string(GRADUS_SOURCE_DIR) + "/README.md");
+  const std::string opening = "```cpp\n";
+  const auto begin = readme.find(opening) + opening.size();
+  const std::string block = readme.substr(begin, readme.find("```", begin) - begin);
+  EXPECT_EQ(block, read_file(std::string(GRADUS_SOURCE_DIR) + "/examples/01_tensors_and_gradients.cpp"));
+  EXPECT_EQ(run_example("01_tensors_and_gradients").status, 0);
+}
+
+TEST(Examples, RunToTheEnd) {
+  for (const char* program : {"04_xtensor_interop", "05_save_and_load"}) {
+    const Outcome run = run_example(program);
+    EXPECT_EQ(run.status, 0) << program << '\n' << run.out;
+  }
+}
+
+}  // namespace
+}  // namespace gradus::test
