@@ -10,6 +10,7 @@
 #include <gradus/core/dtype.hpp>
 #include <gradus/core/error.hpp>
 #include <gradus/core/gradcheck.hpp>
+#include <gradus/core/io.hpp>
 #include <gradus/core/ops.hpp>
 #include <gradus/core/parallel.hpp>
 #include <gradus/core/print.hpp>
@@ -17,6 +18,7 @@
 #include <gradus/core/shape.hpp>
 #include <gradus/core/state_dict.hpp>
 #include <gradus/core/tensor.hpp>
+#include <gradus/core/value.hpp>
 
 // nn: layers and losses
 #include <gradus/nn/activation.hpp>
