@@ -67,7 +67,7 @@ void update(std::span<ParameterState> states, const auto& o, bool decoupled) {
 }  // namespace
 
 StateNames AdamOptions::state_names() {
-  return {.buffers = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, .always = 2, .saves_steps = true};
+  return {.buffers = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, .always = 2, .steps = StateNames::Steps::tensor};
 }
 
 void AdamOptions::check() const { check_adam(*this); }

@@ -1,12 +1,10 @@
-// The members of options and schedulers by name, for printing, saving and loading.
+// The members of options and schedules by name, for printing, saving and loading.
 #pragma once
 
-#include <gradus/core/state_dict.hpp>
+#include <gradus/core/value.hpp>
 
+#include <array>
 #include <cstdint>
-#include <set>
-#include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,71 +24,39 @@ class FieldList {
 
  protected:
   ~FieldList() = default;
-  virtual void field(std::string_view name, double& value) = 0;
   virtual void field(std::string_view name, bool& value) = 0;
   virtual void field(std::string_view name, std::int64_t& value) = 0;
-  virtual void field(std::string_view name, std::span<double> values) = 0;
-  virtual void field(std::string_view name, std::vector<std::int64_t>& values) = 0;
+  virtual void field(std::string_view name, double& value) = 0;
+  virtual void field(std::string_view name, std::array<double, 2>& values) = 0;
+  virtual void field(std::string_view name, std::vector<double>& values) = 0;        // of fixed length
+  virtual void field(std::string_view name, std::vector<std::int64_t>& values) = 0;  // a multiset
   virtual void field(std::string_view name, Unused value) = 0;
 };
 
-/// Adds every member to a state_dict, as a tensor named `prefix` + name: float64, boolean or int64, 0-d or 1-d.
+/// Makes a dict of the members, as PyTorch saves them: a pair is a tuple, a multiset a dict from element to count.
 class FieldWriter final : public FieldList {
  public:
-  FieldWriter(StateDict& to, std::string prefix) : to_(to), prefix_(std::move(prefix)) {}
+  Value fields = Value::dict();
 
  private:
-  void field(std::string_view name, double& value) override;
-  void field(std::string_view name, bool& value) override;
-  void field(std::string_view name, std::int64_t& value) override;
-  void field(std::string_view name, std::span<double> values) override;
-  void field(std::string_view name, std::vector<std::int64_t>& values) override;
-  void field(std::string_view name, Unused value) override;
-
-  StateDict& to_;
-  std::string prefix_;
-};
-
-/// A state_dict on its way in. Collects all that is wrong with it, so that one error can tell.
-class StateReader {
- public:
-  explicit StateReader(const StateDict& from) : from_(from) {}
-
-  const StateDict& state() const { return from_; }
-  /// The tensor of this name, null and an error when there is none.
-  const Tensor* take(const std::string& name);
-  /// The same without an error.
-  const Tensor* take_if_there(const std::string& name);
-  bool taken(const std::string& name) const { return taken_.contains(name); }
-  void error(const std::string& sentence) { errors_ += "\n\t" + sentence; }
-  /// Throws RuntimeError when there was an error, or a name that nobody took. `reader` is e.g. "Adam".
-  void finish(const std::string& reader) const;
-
- private:
-  const StateDict& from_;
-  std::set<std::string> taken_;
-  std::string missing_, errors_;
-};
-
-/// Reads the members back. To load all or nothing, `check` first and then `assign`.
-class FieldReader final : public FieldList {
- public:
-  enum Mode { check, assign };
-  FieldReader(StateReader& from, std::string prefix, Mode mode = assign)
-      : from_(from), prefix_(std::move(prefix)), mode_(mode) {}
-
- private:
-  void field(std::string_view name, double& value) override;
-  void field(std::string_view name, bool& value) override;
-  void field(std::string_view name, std::int64_t& value) override;
-  void field(std::string_view name, std::span<double> values) override;
-  void field(std::string_view name, std::vector<std::int64_t>& values) override;
-  void field(std::string_view name, Unused value) override;
-  const Tensor* take(std::string_view name, Dtype dtype, const Shape& shape);
-
-  StateReader& from_;
-  std::string prefix_;
-  Mode mode_;
+  Value& at(std::string_view name) { return fields[std::string(name)]; }
+  void field(std::string_view name, bool& value) override { at(name) = value; }
+  void field(std::string_view name, std::int64_t& value) override { at(name) = value; }
+  void field(std::string_view name, double& value) override { at(name) = value; }
+  void field(std::string_view name, std::array<double, 2>& values) override {
+    at(name) = Value::tuple({values[0], values[1]});
+  }
+  void field(std::string_view name, std::vector<double>& values) override {
+    at(name) = Value::list({values.begin(), values.end()});
+  }
+  void field(std::string_view name, std::vector<std::int64_t>& values) override {
+    Value counts = Value::dict();
+    for (const std::int64_t value : values) counts[value] = counts.contains(value) ? counts[value].as_int() + 1 : 1;
+    at(name) = counts;
+  }
+  void field(std::string_view name, Unused value) override {
+    at(name) = value == Unused::None ? Value() : Value(false);
+  }
 };
 
 }  // namespace gradus::optim

@@ -91,16 +91,15 @@ class FieldTexts final : public FieldList {
 
  private:
   void add(std::string_view name, std::string text) { texts.emplace(name, std::move(text)); }
-  void field(std::string_view name, double& value) override { add(name, format_number(value)); }
   void field(std::string_view name, bool& value) override { add(name, value ? "True" : "False"); }
-  void field(std::string_view name, std::int64_t& value) override { add(name, std::to_string(value)); }
-  void field(std::string_view name, std::span<double> values) override {
-    std::string text;
-    for (const double value : values) text += (text.empty() ? "(" : ", ") + format_number(value);
-    add(name, text + ")");
+  void field(std::string_view name, double& value) override { add(name, format_number(value)); }
+  void field(std::string_view name, std::array<double, 2>& values) override {
+    add(name, "(" + format_number(values[0]) + ", " + format_number(values[1]) + ")");
   }
-  void field(std::string_view, std::vector<std::int64_t>&) override {}
   void field(std::string_view name, Unused value) override { add(name, value == Unused::None ? "None" : "False"); }
+  void field(std::string_view, std::int64_t&) override {}  // no option is one of these
+  void field(std::string_view, std::vector<double>&) override {}
+  void field(std::string_view, std::vector<std::int64_t>&) override {}
 };
 
 }  // namespace

@@ -1,11 +1,10 @@
-// The state of an optimiser as a state_dict. The keys are those of PyTorch's nested one, joined by dots:
-// "state.0.momentum_buffer", "param_groups.0.lr".
+// The state of an optimiser, as PyTorch nests it:
+//   {"state": {0: {"momentum_buffer": tensor, …}, …}, "param_groups": [{"lr": 0.1, …, "params": [0, 1]}, …]}
 #include <gradus/optim/optimizer.hpp>
 
-#include "field_list.hpp"
+#include "flat_state.hpp"
 #include "message.hpp"
-
-#include <numeric>
+#include "state_reader.hpp"
 
 namespace gradus::optim {
 
@@ -14,116 +13,144 @@ using gradus::detail::torch_size;
 
 namespace {
 
-std::string state_prefix(std::size_t parameter) { return message("state.", parameter, "."); }
-std::string group_prefix(std::size_t group) { return message("param_groups.", group, "."); }
+std::string state_path(std::size_t parameter) { return message("state.", parameter, "."); }
+std::string group_path(std::size_t group) { return message("param_groups.", group, "."); }
 
-/// A copy of a saved buffer in the dtype of its parameter; undefined, with or without an error, when it is not there.
-Tensor read_buffer(StateReader& from, const std::string& key, bool must_exist, const Tensor& parameter) {
-  const Tensor* saved = must_exist ? from.take(key) : from.take_if_there(key);
-  if (!saved) return Tensor();
-  if (saved->shape() != parameter.shape()) {
-    from.error(message("size mismatch for ", key, ": copying a param with shape ", torch_size(saved->shape()),
-                       " from checkpoint, the shape in current model is ", torch_size(parameter.shape()), "."));
-    return Tensor();
-  }
-  if (!is_floating(saved->dtype())) {
-    from.error(message("dtype mismatch for ", key, ": expected a floating tensor, got ", saved->dtype(), "."));
-    return Tensor();
-  }
-  return saved->to(parameter.dtype()).detach().clone();
+Value save_steps(std::int64_t steps, StateNames::Steps kind) {
+  if (kind == StateNames::Steps::integer) return steps;
+  constexpr std::int64_t exact = 1 << 24;  // up to here float32, which PyTorch counts in, holds every integer
+  return full({}, steps, steps <= exact ? float32 : float64);
 }
 
-std::int64_t read_steps(StateReader& from, const std::string& key) {
-  const Tensor* saved = from.take(key);
-  if (!saved) return 0;
-  if (saved->numel() == 1 && saved->item() >= 0) return saved->item<std::int64_t>();
-  from.error(message("mismatch for ", key, ": expected one number of steps, not negative."));
+std::int64_t read_steps(StateReader& reader, const Value& saved, const std::string& path) {
+  const Value* value = reader.take(saved, "step", path);
+  if (!value) return 0;
+  const auto steps = as_integer(*value);
+  if (steps && *steps >= 0) return *steps;
+  reader.error(path, "a number of steps", *value);
   return 0;
 }
 
-bool has_prefix(const StateDict& state, const std::string& prefix) {
-  for (const auto& [name, tensor] : state) {
-    if (name.starts_with(prefix)) return true;
+/// A copy of a saved buffer in the dtype of its parameter; undefined when it is not there or does not fit.
+Tensor read_buffer(StateReader& reader, const Value& saved, const char* name, const std::string& path, bool needed,
+                   const Tensor& parameter) {
+  const Value* value = reader.take(saved, name, path, needed);
+  if (!value) return Tensor();
+  if (value->kind() != Value::Kind::tensor || !is_floating(value->as_tensor().dtype())) {
+    reader.error(path, "a floating tensor", *value);
+    return Tensor();
   }
-  return false;
+  const Tensor& tensor = value->as_tensor();
+  if (tensor.shape() != parameter.shape()) {
+    reader.error(message("size mismatch for ", path, ": copying a param with shape ", torch_size(tensor.shape()),
+                         " from checkpoint, the shape in current model is ", torch_size(parameter.shape()), "."));
+    return Tensor();
+  }
+  return tensor.detach().to(parameter.dtype()).clone();
 }
 
-/// The numbers that a scheduler left in a group: those that are no options.
-std::map<std::string, double> read_schedule(StateReader& from, const std::string& prefix) {
+/// Numbers in a group that are no options: what schedulers keep there.
+std::map<std::string, double> read_schedule(StateReader& reader, const Value& group, const std::string& path) {
   std::map<std::string, double> schedule;
-  for (const auto& [name, tensor] : from.state()) {
-    if (!name.starts_with(prefix) || from.taken(name) || tensor.dtype() != float64 || tensor.dim() != 0) continue;
-    schedule[name.substr(prefix.size())] = tensor.item();
-    from.take(name);
+  for (const auto& [key, value] : group.as_dict()) {
+    if (key.kind() != Value::Kind::string || reader.taken(path + key.as_string())) continue;
+    if (const auto number = as_number(value)) {
+      schedule[key.as_string()] = *number;
+      reader.take(group, key, path + key.as_string());
+    }
   }
   return schedule;
 }
 
 }  // namespace
 
-StateDict Optimizer::state_dict() const {
-  StateDict result;
+Value Optimizer::to_pytorch() const {
+  Value states = Value::dict();
   for (std::size_t i = 0; i < states_.size(); ++i) {
     const ParameterState& state = states_[i];
     if (state.steps == 0) continue;
-    if (names_.saves_steps) result[state_prefix(i) + "step"] = full({}, state.steps);
-    for (std::size_t b = 0; b < state.buffers.size(); ++b) {
-      if (state.buffers[b].defined()) result[state_prefix(i) + names_.buffers[b]] = state.buffers[b].clone();
+    Value& saved = states[i] = Value::dict();
+    if (names_.steps != StateNames::Steps::not_saved) saved["step"] = save_steps(state.steps, names_.steps);
+    for (std::size_t b = 0; b < state.buffers.size() && names_.buffers[b]; ++b) {
+      if (state.buffers[b].defined()) saved[names_.buffers[b]] = state.buffers[b].clone();
     }
+    if (saved.size() == 0) saved[names_.buffers[0]] = Value();
   }
-  std::int64_t first = 0;
+  Value groups = Value::list();
+  std::int64_t next = 0;
   for (std::size_t group = 0; group < group_count(); ++group) {
-    FieldWriter writer(result, group_prefix(group));
+    FieldWriter writer;
     list_options(group, writer);
     for (auto [name, value] : schedules_[group]) writer(name, value);
-    std::vector<std::int64_t> params(size_of(group));
-    std::iota(params.begin(), params.end(), first);
-    first += static_cast<std::int64_t>(params.size());
-    writer("params", params);
+    Value params = Value::list();
+    for (std::size_t i = 0; i < size_of(group); ++i) params.as_list().emplace_back(next++);
+    writer.fields["params"] = params;
+    groups.as_list().push_back(writer.fields);
   }
-  return result;
+  return Value::dict({{"state", states}, {"param_groups", groups}});
 }
 
-void Optimizer::check_groups(StateReader& from) const {
-  if (!has_prefix(from.state(), group_prefix(group_count() - 1)) || has_prefix(from.state(), group_prefix(group_count()))) {
+StateDict Optimizer::state_dict() const { return flatten(to_pytorch()); }
+
+void Optimizer::load_pytorch(const Value& state) { load(state, {}); }
+void Optimizer::load_state_dict(const StateDict& state) { load(unflatten(state), state); }
+
+void Optimizer::check_groups(const Value& groups) const {
+  if (!element(groups, 0) || groups.size() != group_count()) {
     throw ValueError(message("loaded state dict has a different number of parameter groups\n", name(), " has ", group_count()));
   }
-  for (std::size_t group = 0; group < group_count(); ++group) {
-    const Tensor* params = from.take(group_prefix(group) + "params");
-    const auto size = static_cast<std::int64_t>(size_of(group));
-    if (params && params->numel() != size) {
+  for (std::size_t g = 0; g < group_count(); ++g) {
+    const Value* group = element(groups, static_cast<std::int64_t>(g));
+    if (!group || group->kind() != Value::Kind::dict || !group->contains("params")) {
+      throw KeyError(message("loaded state dict has no ", group_path(g), "params"));
+    }
+    const Value& params = group->at("params");
+    const bool flat = params.kind() == Value::Kind::tensor;
+    const auto size = flat ? static_cast<std::size_t>(params.as_tensor().numel()) : params.size();
+    if (size != size_of(g)) {
       throw ValueError(message("loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n",
-                               "group ", group, " has ", size, " parameters, in the state dict ", params->numel()));
+                               "group ", g, " has ", size_of(g), " parameters, in the state dict ", size));
     }
   }
 }
 
-void Optimizer::load_state_dict(const StateDict& state) {
-  StateReader reader(state);
-  check_groups(reader);
-
+std::vector<ParameterState> Optimizer::read_states(StateReader& reader, const Value& saved) const {
   std::vector<ParameterState> states;
   for (std::size_t i = 0; i < states_.size(); ++i) {
-    ParameterState& loaded = states.emplace_back();
-    loaded.parameter = states_[i].parameter;
-    if (!has_prefix(state, state_prefix(i))) continue;
-    loaded.steps = names_.saves_steps ? read_steps(reader, state_prefix(i) + "step") : 1;
-    for (std::size_t b = 0; b < loaded.buffers.size() && names_.buffers[b]; ++b) {
-      loaded.buffers[b] =
-          read_buffer(reader, state_prefix(i) + names_.buffers[b], b < names_.always, loaded.parameter);
+    ParameterState& state = states.emplace_back();
+    state.parameter = states_[i].parameter;
+    if (saved.is_none() || !saved.contains(i)) continue;
+    const Value& own = saved.at(i);
+    const bool counts = names_.steps != StateNames::Steps::not_saved;
+    state.steps = counts ? read_steps(reader, own, state_path(i) + "step") : 1;
+    for (std::size_t b = 0; b < state.buffers.size() && names_.buffers[b]; ++b) {
+      const char* name = names_.buffers[b];
+      state.buffers[b] = read_buffer(reader, own, name, state_path(i) + name, b < names_.always, state.parameter);
     }
   }
+  return states;
+}
 
-  std::vector<FieldReader> options;
-  std::vector<FieldList*> lists;
+void Optimizer::load(const Value& state, const StateDict& names) {
+  StateReader reader(!names.empty());
+  const Value* groups = reader.take(state, "param_groups", "param_groups.");
+  if (!groups) reader.finish(name());
+  check_groups(*groups);
+  const Value* saved = reader.take(state, "state", "state.", false);
+  std::vector<ParameterState> states = read_states(reader, saved ? *saved : Value::dict());
+
+  std::vector<FieldReader> fields;
   std::vector<std::map<std::string, double>> schedules;
-  for (std::size_t group = 0; group < group_count(); ++group) {
-    options.emplace_back(reader, group_prefix(group));
-    list_options(group, options.back());
-    schedules.push_back(read_schedule(reader, group_prefix(group)));
+  for (std::size_t g = 0; g < group_count(); ++g) {
+    const Value& group = *element(*groups, static_cast<std::int64_t>(g));
+    list_options(g, fields.emplace_back(reader, group, group_path(g)));
+    reader.take(group, "params", group_path(g) + "params");
+    schedules.push_back(read_schedule(reader, group, group_path(g)));
   }
-  for (FieldReader& list : options) lists.push_back(&list);
-  reader.finish(name());
+  reader.finish(name(), names);
+
+  std::vector<FieldList*> lists;
+  for (FieldReader& list : fields) lists.push_back(&list);
   load_options(lists);
   states_ = std::move(states);
   schedules_ = std::move(schedules);

@@ -40,7 +40,7 @@ void rmsprop(double* p, const double* g, double* v, double* a, double* b, std::i
 }  // namespace
 
 StateNames RMSpropOptions::state_names() {
-  return {.buffers = {"square_avg", "momentum_buffer", "grad_avg"}, .always = 1, .saves_steps = true};
+  return {.buffers = {"square_avg", "momentum_buffer", "grad_avg"}, .always = 1, .steps = StateNames::Steps::integer};
 }
 
 void RMSpropOptions::check() const {

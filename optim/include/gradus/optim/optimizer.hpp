@@ -1,8 +1,7 @@
 // What all optimisers share: parameters in groups, options for each group, state that saves and loads.
 #pragma once
 
-#include <gradus/core/state_dict.hpp>
-#include <gradus/core/tensor.hpp>
+#include <gradus/core/value.hpp>
 
 #include <array>
 #include <iosfwd>
@@ -43,9 +42,10 @@ struct ParameterState {
 
 /// What the state of an optimiser is called in a state_dict.
 struct StateNames {
+  enum class Steps { not_saved, integer, tensor };
   std::array<const char*, 3> buffers = {};
   std::size_t always = 0;  ///< so many of the buffers exist from the first step on, the others with certain options
-  bool saves_steps = false;
+  Steps steps = Steps::not_saved;
 };
 
 /// Base of every optimiser: `SGD`, `Adam`, `AdamW`, `RMSprop`. The usual step of a training loop:
@@ -81,13 +81,18 @@ class Optimizer {
   const std::map<std::string, double>& schedule(std::size_t group) const;
 
   /// A copy of what further training depends on, but for the parameters, under PyTorch's names joined by dots:
-  /// "state.0.momentum_buffer", "state.0.step", "param_groups.0.lr". Numbers are 0-d tensors, float64, int64 or boolean;
+  /// "state.0.momentum_buffer", "state.0.step", "param_groups.0.lr". Options are 0-d tensors, float64, int64 or boolean;
   /// "param_groups.0.params" holds the positions of the group's parameters among all.
   StateDict state_dict() const;
   /// Takes over a state, whereupon training goes on as it would have there, to the bit. All or nothing: throws ValueError
   /// when groups or their sizes differ, and RuntimeError, with all that is wrong, for the state of another kind of optimiser
   /// or of other parameters.
   void load_state_dict(const StateDict& state);
+
+  /// The same as the nested dict that `state_dict()` of PyTorch returns, for files in its format.
+  Value to_pytorch() const;
+  /// Takes over the state of PyTorch's optimiser, whose version may have more options or fewer. Throws as load_state_dict.
+  void load_pytorch(const Value& state);
 
  protected:
   explicit Optimizer(StateNames names) : names_(names) {}
@@ -104,7 +109,9 @@ class Optimizer {
   virtual void list_options(std::size_t group, FieldList& list) const = 0;
   /// Sets the options of every group to what its list fills in: all, or none when a check fails.
   virtual void load_options(std::span<FieldList* const> lists) = 0;
-  void check_groups(StateReader& from) const;
+  void load(const Value& state, const StateDict& names);
+  void check_groups(const Value& groups) const;
+  std::vector<ParameterState> read_states(StateReader& reader, const Value& saved) const;
 
   StateNames names_;
   std::vector<ParameterState> states_;  // of all groups, one after the other, as PyTorch numbers parameters

@@ -1,0 +1,90 @@
+#include <gradus/optim/clip_grad.hpp>
+
+#include "check.hpp"
+#include "update.hpp"
+
+#include <algorithm>
+
+namespace gradus::optim {
+
+using gradus::detail::bump_version;
+using gradus::detail::elements;
+
+namespace {
+
+/// The sum of f(x) over all elements, in eight strands that the compiler turns into vectors.
+template <class T, class F>
+double sum_of(const T* x, std::int64_t n, F f) {
+  constexpr std::int64_t strands = 8;
+  double sums[strands] = {};
+  std::int64_t i = 0;
+  for (; i + strands <= n; i += strands) {
+    for (std::int64_t s = 0; s < strands; ++s) sums[s] += f(static_cast<double>(x[i + s]));
+  }
+  for (; i < n; ++i) sums[0] += f(static_cast<double>(x[i]));
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  return total;
+}
+
+template <class T>
+double largest(const T* x, std::int64_t n) {
+  double result = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double size = std::abs(static_cast<double>(x[i]));
+    if (!(size <= result)) result = size;  // NaN wins
+    if (std::isnan(result)) break;
+  }
+  return result;
+}
+
+double norm_of(const std::vector<Tensor>& gradients, double p) {
+  double total = 0;
+  for (const Tensor& g : gradients) {
+    visit_floating(g, [&]<class T>(T*) {
+      const T* x = elements<T>(g);
+      const std::int64_t n = g.numel();
+      if (std::isinf(p)) {
+        const double size = largest(x, n);
+        if (!(size <= total)) total = size;
+      } else if (p == 2) {
+        total += sum_of(x, n, [](double v) { return v * v; });
+      } else {
+        total += sum_of(x, n, [p](double v) { return std::pow(std::abs(v), p); });
+      }
+    });
+    if (std::isnan(total)) break;
+  }
+  if (std::isinf(p)) return total;
+  return p == 2 ? std::sqrt(total) : std::pow(total, 1 / p);
+}
+
+}  // namespace
+
+double clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm, double norm_type, bool error_if_nonfinite) {
+  if (!(max_norm >= 0)) throw ValueError("clip_grad_norm_: expected max_norm >= 0, got " + float_text(max_norm));
+  if (!(norm_type > 0)) throw ValueError("clip_grad_norm_: expected norm_type > 0, got " + float_text(norm_type));
+  std::vector<Tensor> gradients;
+  for (const Tensor& p : parameters) {
+    if (Tensor gradient = p.grad(); gradient.defined()) gradients.push_back(std::move(gradient));
+  }
+  const double norm = norm_of(gradients, norm_type);
+  if (error_if_nonfinite && !std::isfinite(norm)) {
+    throw RuntimeError("The total norm of order " + float_text(norm_type) +
+                       " for gradients from `parameters` is non-finite, so it cannot be clipped. To disable this error and "
+                       "scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`");
+  }
+  const double scale = max_norm / (norm + 1e-6);
+  if (scale >= 1) return norm;
+  for (const Tensor& g : gradients) {
+    visit_floating(g, [&]<class T>(T*) {
+      const T factor = static_cast<T>(scale);
+      T* x = elements<T>(g);
+      std::transform(x, x + g.numel(), x, [factor](T v) { return static_cast<T>(v * factor); });
+    });
+    bump_version(g);
+  }
+  return norm;
+}
+
+}  // namespace gradus::optim
