@@ -94,7 +94,11 @@ std::string Module::name() const {
   char* demangled = abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status);
   std::string full = status == 0 ? demangled : typeid(*this).name();
   std::free(demangled);
-  return full.substr(full.rfind(':') + 1);  // npos + 1 is 0
+  std::size_t begin = full.size();
+  for (int depth = 0; begin > 0 && (depth > 0 || full[begin - 1] != ':'); --begin) {
+    depth += (full[begin - 1] == '>') - (full[begin - 1] == '<');  // a template's arguments keep their namespaces
+  }
+  return full.substr(begin);
 }
 
 std::vector<std::pair<std::string, Tensor>> Module::named_parameters() const {
