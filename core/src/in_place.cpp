@@ -21,16 +21,17 @@ void check_writable(const Tensor& x, const Sources&... sources) {
         "to change it outside the graph, as an optimiser does, write under a NoGradGuard");
   }
   if (impl.is_view && tracks(x, sources...)) {
+    const bool of_leaf = impl.grad_fn && impl.grad_fn->inputs()[0]->leaf();
     throw RuntimeError(
-        "a view of a tensor that takes part in a graph is being used in an in-place operation.\n"
-        "write under a NoGradGuard, or build the new tensor with where, cat or index operations");
+        message("a view of a ", of_leaf ? "leaf Variable that requires grad" : "tensor that takes part in a graph",
+                " is being used in an in-place operation.\n"
+                "write under a NoGradGuard, or build the new tensor with where, cat or index operations"));
   }
 }
 
 void check_result(const Tensor& x, const Tensor& result) {
   if (result.shape() != x.shape()) {
-    throw RuntimeError(
-        message("output with shape ", x.shape(), " doesn't match the broadcast shape ", result.shape()));
+    throw RuntimeError(message("output with shape ", x.shape(), " doesn't match the broadcast shape ", result.shape()));
   }
   if (is_floating(result.dtype()) && !is_floating(x.dtype())) {
     throw RuntimeError(message("result type ", type_name(result.dtype()), " can't be cast to the desired output type ",
@@ -44,10 +45,7 @@ Tensor& become(Tensor& x, const Tensor& result_) {
   const Tensor result = result_.to(x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { std::copy_n(elements<T>(result), x.numel(), elements<T>(x)); });
   bump_version(x);
-  if (impl_of(result)->grad_fn) {
-    set_history(x, impl_of(result)->grad_fn);
-    impl_of(x)->extra = {};
-  }
+  if (impl_of(result)->grad_fn) set_history(x, impl_of(result)->grad_fn);
   return x;
 }
 
@@ -55,6 +53,8 @@ Tensor& become(Tensor& x, const Tensor& result_) {
 template <class F>
 bool write_directly(Tensor& x, const Tensor& b, F f) {
   if (tracks(x, b) || x.dtype() != b.dtype() || x.shape() != b.shape()) return false;
+  if (x.shares_storage(b) && elements<std::byte>(x) != elements<std::byte>(b))
+    return false;  // b would change under way
   visit(x.dtype(), [&]<class T>(T*) {
     T* to = elements<T>(x);
     const T* from = elements<T>(b);
