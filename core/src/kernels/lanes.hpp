@@ -23,17 +23,29 @@ template <class T>
 using Batch = Lane<T>;
 #else
 #if defined(__AVX512BW__)
-using Arch = xsimd::avx512bw;
+using FloatArch = xsimd::avx512bw;
+using DoubleArch = xsimd::avx2;  // Zen 4 converts between float and double at full speed in 256 bits alone
 #elif defined(__AVX2__)
-using Arch = xsimd::avx2;  // not fma3<avx2>, which fuses products behind our back
+using FloatArch = xsimd::avx2;  // not fma3<avx2>, which fuses products behind our back
+using DoubleArch = xsimd::avx2;
 #else
-using Arch = xsimd::sse2;
+using FloatArch = xsimd::sse2;
+using DoubleArch = xsimd::sse2;
 #endif
 template <class T>
-using Batch = xsimd::batch<T, Arch>;
+struct BatchOf {
+  using type = xsimd::batch<T, DoubleArch>;
+};
+template <>
+struct BatchOf<float> {
+  using type = xsimd::batch<float, FloatArch>;
+};
+template <class T>
+using Batch = typename BatchOf<T>::type;
 #endif
 
 constexpr int kLanes = 16;
+constexpr int64_t kFloat = sizeof(float);
 
 template <class T>
 struct Pack {
@@ -42,6 +54,7 @@ struct Pack {
 
   Pack() = default;
   GRADUS_INLINE explicit Pack(T value) {
+#pragma GCC unroll 16
     for (auto& p : part) p = Batch<T>(value);
   }
 };
@@ -51,32 +64,38 @@ using Doubles = Pack<double>;
 // ----------------------------------------------------------------------------------------------------- arithmetic
 template <class T>
 GRADUS_INLINE Pack<T> operator+(Pack<T> a, Pack<T> b) {
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) a.part[i] = a.part[i] + b.part[i];
   return a;
 }
 template <class T>
 GRADUS_INLINE Pack<T> operator-(Pack<T> a, Pack<T> b) {
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) a.part[i] = a.part[i] - b.part[i];
   return a;
 }
 template <class T>
 GRADUS_INLINE Pack<T> operator*(Pack<T> a, Pack<T> b) {
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) a.part[i] = a.part[i] * b.part[i];
   return a;
 }
 template <class T>
 GRADUS_INLINE Pack<T> operator/(Pack<T> a, Pack<T> b) {
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) a.part[i] = a.part[i] / b.part[i];
   return a;
 }
 template <class T>
 GRADUS_INLINE Pack<T> square_root(Pack<T> a) {
+#pragma GCC unroll 16
   for (auto& p : a.part) p = sqrt(p);
   return a;
 }
 
 template <class T>
 GRADUS_INLINE Pack<T> magnitude(Pack<T> a) {
+#pragma GCC unroll 16
   for (auto& p : a.part) p = abs(p);
   return a;
 }
@@ -84,22 +103,26 @@ GRADUS_INLINE Pack<T> magnitude(Pack<T> a) {
 /// `yes` where a > b, elsewhere, and where either is NaN, `no`.
 template <class T>
 GRADUS_INLINE Pack<T> where_greater(Pack<T> a, Pack<T> b, Pack<T> yes, Pack<T> no) {
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) a.part[i] = select(a.part[i] > b.part[i], yes.part[i], no.part[i]);
   return a;
 }
 template <class T>
 GRADUS_INLINE Pack<T> where_equal(Pack<T> a, Pack<T> b, Pack<T> yes, Pack<T> no) {
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) a.part[i] = select(a.part[i] == b.part[i], yes.part[i], no.part[i]);
   return a;
 }
 template <class T>
 GRADUS_INLINE bool all_at_most(Pack<T> a, Pack<T> b) {
   bool all_are = true;
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) all_are = all_are && all(a.part[i] <= b.part[i]);
   return all_are;
 }
 template <class T>  // by ==, since xsimd 8.1 finds NaN != NaN false
 GRADUS_INLINE Pack<T> where_nan(Pack<T> a, Pack<T> yes, Pack<T> no) {
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) a.part[i] = select(a.part[i] == a.part[i], no.part[i], yes.part[i]);
   return a;
 }
@@ -111,21 +134,20 @@ struct All {};
 struct First {
   int n;
 };
+/// All, and stores to addresses aligned to 64 go past the caches where the processor can.
+struct Stream : All {};
 
 /// f(i, lanes) for every group of sixteen in [first, last), the last one perhaps shorter.
-template <class F>
+template <class Whole = All, class F>
 GRADUS_INLINE void each_group(int64_t first, int64_t last, F f) {
   int64_t i = first;
-  for (; i + kLanes <= last; i += kLanes) f(i, All());
+  for (; i + kLanes <= last; i += kLanes) f(i, Whole());
   if (i < last) f(i, First{static_cast<int>(last - i)});
 }
 
 #if defined(GRADUS_BODY_PLAIN)
 GRADUS_INLINE Batch<double> widen(const float* p) { return *p; }
 GRADUS_INLINE void narrow(float* p, Batch<double> a) { *p = static_cast<float>(a.value); }
-#elif defined(__AVX512BW__)
-GRADUS_INLINE Batch<double> widen(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
-GRADUS_INLINE void narrow(float* p, Batch<double> a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
 #elif defined(__AVX2__)
 GRADUS_INLINE Batch<double> widen(const float* p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 GRADUS_INLINE void narrow(float* p, Batch<double> a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
@@ -141,26 +163,30 @@ GRADUS_INLINE void narrow(float* p, Batch<double> a) {
 template <class T>
 GRADUS_INLINE Pack<T> load(const T* p, All = {}) {
   Pack<T> a;
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) a.part[i] = Batch<T>::load_unaligned(p + i * a.width);
   return a;
 }
 template <class T>
 GRADUS_INLINE void store(T* p, Pack<T> a, All = {}) {
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) a.part[i].store_unaligned(p + i * a.width);
 }
 GRADUS_INLINE Doubles load_wide(const float* p, All = {}) {
   Doubles a;
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) a.part[i] = widen(p + i * a.width);
   return a;
 }
 GRADUS_INLINE void store_narrow(float* p, Doubles a, All = {}) {
+#pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) narrow(p + i * a.width, a.part[i]);
 }
 
 #ifdef __AVX512BW__
 GRADUS_INLINE __mmask16 mask16(First lanes) { return static_cast<__mmask16>((1u << lanes.n) - 1); }
-GRADUS_INLINE __mmask8 mask8(First lanes, int part) {
-  return static_cast<__mmask8>(((1u << lanes.n) - 1) >> (8 * part));
+GRADUS_INLINE __mmask8 mask4(First lanes, int part) {
+  return static_cast<__mmask8>((((1u << lanes.n) - 1) >> (4 * part)) & 15);
 }
 
 GRADUS_INLINE Floats load(const float* p, First lanes) {
@@ -171,19 +197,23 @@ GRADUS_INLINE Floats load(const float* p, First lanes) {
 GRADUS_INLINE void store(float* p, Floats a, First lanes) { _mm512_mask_storeu_ps(p, mask16(lanes), a.part[0]); }
 GRADUS_INLINE Doubles load(const double* p, First lanes) {
   Doubles a;
-  for (int i = 0; i < 2; ++i) a.part[i] = _mm512_maskz_loadu_pd(mask8(lanes, i), p + 8 * i);
+#pragma GCC unroll 16
+  for (int i = 0; i < 4; ++i) a.part[i] = _mm256_maskz_loadu_pd(mask4(lanes, i), p + 4 * i);
   return a;
 }
 GRADUS_INLINE void store(double* p, Doubles a, First lanes) {
-  for (int i = 0; i < 2; ++i) _mm512_mask_storeu_pd(p + 8 * i, mask8(lanes, i), a.part[i]);
+#pragma GCC unroll 16
+  for (int i = 0; i < 4; ++i) _mm256_mask_storeu_pd(p + 4 * i, mask4(lanes, i), a.part[i]);
 }
 GRADUS_INLINE Doubles load_wide(const float* p, First lanes) {
   Doubles a;
-  for (int i = 0; i < 2; ++i) a.part[i] = _mm512_cvtps_pd(_mm256_maskz_loadu_ps(mask8(lanes, i), p + 8 * i));
+#pragma GCC unroll 16
+  for (int i = 0; i < 4; ++i) a.part[i] = _mm256_cvtps_pd(_mm_maskz_loadu_ps(mask4(lanes, i), p + 4 * i));
   return a;
 }
 GRADUS_INLINE void store_narrow(float* p, Doubles a, First lanes) {
-  for (int i = 0; i < 2; ++i) _mm256_mask_storeu_ps(p + 8 * i, mask8(lanes, i), _mm512_cvtpd_ps(a.part[i]));
+#pragma GCC unroll 16
+  for (int i = 0; i < 4; ++i) _mm_mask_storeu_ps(p + 4 * i, mask4(lanes, i), _mm256_cvtpd_ps(a.part[i]));
 }
 #else
 template <class T>
@@ -223,11 +253,9 @@ GRADUS_INLINE Doubles only(Doubles a, First lanes) {
   return load(lane, lanes);
 }
 
-/// As `store_narrow` to a 64-byte aligned address, past the caches where the processor can.
-GRADUS_INLINE void stream_narrow(float* p, Doubles a) {
-#if defined(__AVX512BW__)
-  for (int i = 0; i < 2; ++i) _mm256_stream_ps(p + 8 * i, _mm512_cvtpd_ps(a.part[i]));
-#elif defined(__AVX2__)
+GRADUS_INLINE void store_narrow(float* p, Doubles a, Stream) {
+#if defined(__AVX2__)
+#pragma GCC unroll 16
   for (int i = 0; i < 4; ++i) _mm_stream_ps(p + 4 * i, _mm256_cvtpd_ps(a.part[i]));
 #else
   store_narrow(p, a);
@@ -241,6 +269,7 @@ GRADUS_INLINE Floats fused(Floats a, Floats b, Floats c) {
   a.part[0] = _mm512_fmadd_ps(a.part[0], b.part[0], c.part[0]);
   return a;
 #elif defined(__FMA__)
+#pragma GCC unroll 16
   for (int i = 0; i < 2; ++i) a.part[i] = _mm256_fmadd_ps(a.part[i], b.part[i], c.part[i]);
   return a;
 #else
@@ -253,14 +282,22 @@ GRADUS_INLINE Floats fused(Floats a, Floats b, Floats c) {
 
 /// a * b + c for factors that were floats: their product is exact, so it does not matter whether it is rounded.
 GRADUS_INLINE Doubles add_product(Doubles a, Doubles b, Doubles c) {
-#if defined(__AVX512BW__)
-  for (int i = 0; i < 2; ++i) a.part[i] = _mm512_fmadd_pd(a.part[i], b.part[i], c.part[i]);
-  return a;
-#elif defined(__FMA__)
+#if defined(__FMA__)
+#pragma GCC unroll 16
   for (int i = 0; i < 4; ++i) a.part[i] = _mm256_fmadd_pd(a.part[i], b.part[i], c.part[i]);
   return a;
 #else
   return a * b + c;
+#endif
+}
+
+/// a + b, computed as a * 1 + b where products can be fused. Many processors convert and add in one unit and multiply
+/// in another; where a loop is full of conversions this shares the work out.
+GRADUS_INLINE Doubles add_by_multiplier(Doubles a, Doubles b) {
+#ifdef __FMA__
+  return add_product(a, Doubles(1), b);
+#else
+  return a + b;
 #endif
 }
 

@@ -29,21 +29,33 @@ GRADUS_INLINE BatchNormApply application(const BatchNormForward& pass) {
 
 /// y = (x - mean) scale + shift
 struct Affine {
-  Doubles mean, scale, shift;
-  GRADUS_INLINE Doubles operator()(Doubles x) const { return (x - mean) * scale + shift; }
+  Doubles minus_mean, scale, shift;
+  GRADUS_INLINE Doubles operator()(Doubles x) const {
+    return add_by_multiplier(add_by_multiplier(x, minus_mean) * scale, shift);
+  }
 };
+
+template <class Lanes>
+GRADUS_INLINE Affine affine_of(const BatchNormApply& pass, int64_t channel, Lanes lanes) {
+  const Doubles rstd = load(pass.rstd + channel, lanes);
+  return {Doubles(0) - load(pass.mean + channel, lanes),
+          pass.weight ? rstd * load_wide(pass.weight + channel, lanes) : rstd,
+          pass.bias ? load_wide(pass.bias + channel, lanes) : Doubles(0)};
+}
 
 /// dx = weight rstd (dy - dbias / M - (x - mean) rstd dweight / M), regrouped as dy from_dy + (x from_x + constant)
 struct InputGradient {
   Doubles from_dy, from_x, constant;
-  InputGradient() = default;
+  GRADUS_INLINE InputGradient(Doubles dy, Doubles x, Doubles rest) : from_dy(dy), from_x(x), constant(rest) {}
   GRADUS_INLINE InputGradient(Doubles weight, Doubles mean, Doubles rstd, Doubles dweight, Doubles dbias,
                               double count) {
     from_dy = weight * rstd;
     from_x = from_dy * rstd * dweight / Doubles(-count);
     constant = from_dy * dbias / Doubles(-count) - mean * from_x;
   }
-  GRADUS_INLINE Doubles operator()(Doubles dy, Doubles x) const { return dy * from_dy + (x * from_x + constant); }
+  GRADUS_INLINE Doubles operator()(Doubles dy, Doubles x) const {
+    return add_by_multiplier(dy * from_dy, x * from_x + constant);
+  }
 };
 
 }  // namespace

@@ -42,7 +42,7 @@ bool channel_statistics(const BatchNormForward& pass, int64_t channel) {
 
 void normalise_channel(const BatchNormApply& pass, int64_t channel) {
   const double scale = pass.rstd[channel];
-  const Affine y{Doubles(pass.mean[channel]), Doubles(pass.weight ? scale * pass.weight[channel] : scale),
+  const Affine y{Doubles(-pass.mean[channel]), Doubles(pass.weight ? scale * pass.weight[channel] : scale),
                  Doubles(pass.bias ? pass.bias[channel] : 0)};
   each_in_channel(pass.shape, channel,
                   [&](int64_t at, auto lanes) { store_narrow(pass.y + at, y(load_wide(pass.x + at, lanes)), lanes); });
@@ -63,7 +63,7 @@ void batch_norm_channels_backward(const BatchNormBackward& pass, int64_t first, 
     Doubles sum(0), products(0);
     each_in_channel(pass.shape, channel, [&](int64_t at, auto lanes) {
       const Doubles g = load_wide(pass.dy + at, lanes);
-      sum = sum + g;
+      sum = add_by_multiplier(g, sum);
       products = add_product(g, load_wide(pass.x + at, lanes), products);
     });
     const Doubles dbias(sum_of_lanes(sum));

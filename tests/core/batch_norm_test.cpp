@@ -1,0 +1,279 @@
+// The kernels of BatchNorm on every instruction set: accuracy against long double, the same bits everywhere.
+#include "kernel_support.hpp"
+
+namespace gradus::test {
+namespace {
+
+using kernels::BatchNormApply;
+using kernels::BatchNormBackward;
+using kernels::BatchNormForward;
+using kernels::BatchShape;
+
+constexpr double kEps = 1e-5;
+// Rounding once costs half a unit in the last place of the largest element of a channel.
+constexpr double kTolerance = 6e-8;
+
+struct Problem {
+  BatchShape shape;
+  std::vector<float> x, dy, weight, bias;
+  std::int64_t size() const { return shape.n * shape.c * shape.l; }
+};
+
+Problem problem(BatchShape shape, double mean = 0, double std = 1) {
+  const std::int64_t size = shape.n * shape.c * shape.l;
+  return {shape, normal(size, 1, mean, std), normal(size, 2), normal(shape.c, 3, 1, 0.3), normal(shape.c, 4)};
+}
+
+struct Result {
+  std::vector<float> y, dx, dweight, dbias;
+  std::vector<double> mean, var, rstd;
+  bool finite = false;
+};
+
+struct Options {
+  std::int64_t offset = 0;
+  bool affine = true, training = true, stream = false, in_place = false;
+};
+
+Result run(const Table& table, const Problem& p, Options o = {}) {
+  const std::int64_t c = p.shape.c, size = p.size();
+  Guarded x(size, o.offset), dy(size, 2 * o.offset), y(size, 3 * o.offset), dx(size, 5 * o.offset);
+  Guarded dweight(c, o.offset), dbias(c, o.offset);
+  Guarded<double> mean(c, o.offset), var(c), rstd(c, 1);
+  x.fill(p.x), dy.fill(p.dy);
+  const float *weight = o.affine ? p.weight.data() : nullptr, *bias = o.affine ? p.bias.data() : nullptr;
+  Result r;
+  if (o.training) {
+    const BatchNormForward forward{y.data(), x.data(),    p.shape,    weight,      bias,
+                                   kEps,     mean.data(), var.data(), rstd.data(), o.stream};
+    r.finite = table.batch_norm(forward, 0, c);
+  } else {
+    for (std::int64_t i = 0; i < c; ++i)
+      mean[i] = 0.1 * double(i), var[i] = 2 + double(i), rstd[i] = 1 / std::sqrt(var[i]);
+    const BatchNormApply forward{y.data(), x.data(), p.shape, weight, bias, mean.data(), rstd.data(), o.stream};
+    table.batch_norm_apply(forward, 0, c);
+  }
+  float* const out = o.in_place ? dy.data() : dx.data();
+  const BatchNormBackward backward{out,    dweight.data(), dbias.data(), dy.data(),   x.data(),   p.shape,
+                                   weight, mean.data(),    var.data(),   rstd.data(), o.training, o.stream};
+  table.batch_norm_backward(backward, 0, c);
+  EXPECT_TRUE(same_bits(x.values(), p.x));
+  r.y = y.values(), r.dx = o.in_place ? dy.values() : dx.values();
+  r.dweight = dweight.values(), r.dbias = dbias.values();
+  r.mean = mean.values(), r.var = var.values(), r.rstd = rstd.values();
+  return r;
+}
+
+void expect_same(const Result& a, const Result& b) {
+  EXPECT_TRUE(same_bits(a.y, b.y)) << "y";
+  EXPECT_TRUE(same_bits(a.dx, b.dx)) << "dx";
+  EXPECT_TRUE(same_bits(a.dweight, b.dweight)) << "dweight";
+  EXPECT_TRUE(same_bits(a.dbias, b.dbias)) << "dbias";
+  EXPECT_TRUE(same_bits(a.mean, b.mean)) << "mean";
+  EXPECT_TRUE(same_bits(a.var, b.var)) << "var";
+  EXPECT_TRUE(same_bits(a.rstd, b.rstd)) << "rstd";
+}
+
+using Real = long double;
+
+/// The largest difference of a channel's elements from the exact ones, relative to the largest exact one.
+class ChannelError {
+ public:
+  void add(float got, Real exact) {
+    difference_ = std::max(difference_, std::fabs(got - exact));
+    largest_ = std::max(largest_, std::fabs(exact));
+  }
+  double value() const { return static_cast<double>(difference_ == 0 ? 0 : difference_ / largest_); }
+
+ private:
+  Real difference_ = 0, largest_ = 0;
+};
+
+template <class F>
+void each_of_channel(BatchShape s, std::int64_t channel, F f) {
+  for (std::int64_t i = 0; i < s.n; ++i)
+    for (std::int64_t k = 0; k < s.l; ++k) f((i * s.c + channel) * s.l + k);
+}
+
+/// The definition, channel by channel, in long double.
+void expect_exact(const Problem& p, const Result& r, Options o = {}) {
+  const Real count = static_cast<Real>(p.shape.n * p.shape.l);
+  for (std::int64_t c = 0; c < p.shape.c; ++c) {
+    Real mean = r.mean[c], var = r.var[c], rstd = r.rstd[c], squares = 0;
+    if (o.training) {
+      mean = var = 0;
+      each_of_channel(p.shape, c, [&](std::int64_t i) { mean += p.x[i] / count; });
+      each_of_channel(p.shape, c, [&](std::int64_t i) {
+        var += (p.x[i] - mean) * (p.x[i] - mean) / count;
+        squares += static_cast<Real>(p.x[i]) * p.x[i] / count;
+      });
+      rstd = 1 / std::sqrt(var + kEps);
+      EXPECT_NEAR(r.mean[c], static_cast<double>(mean), static_cast<double>(1e-14L * std::sqrt(squares)));
+      EXPECT_NEAR(r.var[c], static_cast<double>(var), static_cast<double>(1e-12L * var)) << "channel " << c;
+    }
+    Real sum = 0, products = 0;
+    each_of_channel(p.shape, c, [&](std::int64_t i) {
+      sum += p.dy[i];
+      products += p.dy[i] * (p.x[i] - mean) * rstd;
+    });
+    const Real weight = o.affine ? p.weight[c] : 1, bias = o.affine ? p.bias[c] : 0;
+    ChannelError y, dx;
+    each_of_channel(p.shape, c, [&](std::int64_t i) {
+      const Real xhat = (p.x[i] - mean) * rstd;
+      y.add(r.y[i], xhat * weight + bias);
+      const Real through_statistics = o.training ? (sum + xhat * products) / count : 0;
+      dx.add(r.dx[i], weight * rstd * (p.dy[i] - through_statistics));
+    });
+    EXPECT_LE(y.value(), kTolerance) << "y, channel " << c;
+    EXPECT_LE(dx.value(), kTolerance) << "dx, channel " << c;
+    EXPECT_LE(ulps(r.dbias[c], sum), 0.501) << "dbias, channel " << c;
+    EXPECT_LE(ulps(r.dweight[c], products), 0.501) << "dweight, channel " << c;
+  }
+}
+
+constexpr BatchShape kShapes[] = {{2, 1},     {3, 5},      {32, 16},    {33, 17},   {7, 100},   {257, 3},
+                                  {9, 1040},  {300, 280},  {2, 3, 1},   {2, 3, 4},  {4, 5, 15}, {3, 2, 16},
+                                  {5, 7, 17}, {1, 3, 257}, {6, 20, 33}, {40, 3, 64}};
+
+class BatchNormKernels : public testing::TestWithParam<Isa> {
+ protected:
+  const Table& table = *kernels::table_for(GetParam());
+  const Table& plain = *kernels::table_for(Isa::plain);
+};
+INSTANTIATE_TEST_SUITE_P(EveryIsa, BatchNormKernels, testing::ValuesIn(isas()));
+
+TEST_P(BatchNormKernels, TrainingIsExactAndEqualEverywhere) {
+  for (const BatchShape shape : kShapes) {
+    SCOPED_TRACE(testing::Message() << shape.n << "x" << shape.c << "x" << shape.l);
+    const Problem p = problem(shape);
+    const Result r = run(table, p);
+    EXPECT_TRUE(r.finite);
+    expect_exact(p, r);
+    for (const std::int64_t offset : {0, 1}) expect_same(run(table, p, {.offset = offset}), run(plain, p));
+  }
+}
+
+TEST_P(BatchNormKernels, EvaluationIsExactAndEqualEverywhere) {
+  for (const BatchShape shape : kShapes) {
+    SCOPED_TRACE(testing::Message() << shape.n << "x" << shape.c << "x" << shape.l);
+    const Problem p = problem(shape);
+    const Options evaluation{.training = false};
+    expect_exact(p, run(table, p, evaluation), evaluation);
+    expect_same(run(table, p, evaluation), run(plain, p, evaluation));
+  }
+}
+
+TEST_P(BatchNormKernels, WeightAndBiasMayBeMissing) {
+  for (const BatchShape shape : {BatchShape{33, 17}, BatchShape{5, 7, 17}}) {
+    const Problem p = problem(shape);
+    for (const bool training : {true, false}) {
+      const Options options{.affine = false, .training = training};
+      expect_exact(p, run(table, p, options), options);
+    }
+  }
+}
+
+TEST_P(BatchNormKernels, StaysExactFarFromZero) {
+  for (const auto& [mean, std] :
+       {std::pair{100.0, 1.0}, {1e4, 1.0}, {1e6, 1.0}, {1000.0, 1e-2}, {1.0, 1e-3}, {0.0, 1e15}}) {
+    SCOPED_TRACE(testing::Message() << "mean " << mean << ", standard deviation " << std);
+    for (const BatchShape shape : {BatchShape{64, 19}, BatchShape{16, 5, 50}}) {
+      const Problem p = problem(shape, mean, std);
+      const Result r = run(table, p);
+      expect_exact(p, r);
+      expect_same(r, run(plain, p));
+    }
+  }
+}
+
+TEST_P(BatchNormKernels, OneChannelFarFromZeroLeavesItsNeighboursAlone) {
+  const BatchShape shape{40, 33};
+  Problem centred = problem(shape), mixed = centred;
+  for (std::int64_t i = 20; i < mixed.size(); i += shape.c) mixed.x[i] += 1e5f;
+  expect_exact(mixed, run(table, mixed));
+  expect_same(run(table, mixed), run(plain, mixed));
+}
+
+TEST_P(BatchNormKernels, ConstantChannelHasVarianceZeroAndNoGradientOfWeight) {
+  for (const BatchShape shape : {BatchShape{37, 18}, BatchShape{7, 3, 11}}) {
+    for (const float value : {0.1f, 1e6f, 0.0f, 1e-12f}) {
+      Problem p = problem(shape);
+      each_of_channel(shape, 2, [&](std::int64_t i) { p.x[i] = value; });
+      const Result r = run(table, p);
+      EXPECT_EQ(r.mean[2], static_cast<double>(value));
+      EXPECT_EQ(r.var[2], 0);
+      EXPECT_EQ(r.dweight[2], 0);
+      each_of_channel(shape, 2, [&](std::int64_t i) { EXPECT_EQ(r.y[i], p.bias[2]); });
+    }
+  }
+}
+
+TEST_P(BatchNormKernels, ElementEqualToTheMeanBecomesExactlyZero) {
+  Problem p{{3, 5}, {}, normal(15, 2), {}, {}};
+  for (int i = 0; i < 15; ++i) p.x.push_back(static_cast<float>(i));
+  const Result r = run(table, p, {.affine = false});
+  for (int c = 0; c < 5; ++c) EXPECT_EQ(r.y[5 + c], 0);
+}
+
+TEST_P(BatchNormKernels, NoVarianceAndNoEpsMeansNoDivisionByZero) {
+  const float x[] = {2, 2, 2, 1, 2, 3};  // (2, 3), channels 0 and 2 vary
+  float y[6];
+  double mean[3], var[3], rstd[3];
+  EXPECT_TRUE(table.batch_norm({y, x, {2, 3}, nullptr, nullptr, 0, mean, var, rstd, false}, 0, 3));
+  EXPECT_EQ(rstd[1], 0);
+  EXPECT_EQ(y[1], 0);
+  EXPECT_EQ(rstd[0], 2);
+}
+
+TEST_P(BatchNormKernels, SquaresBeyondFloatDoNotOverflow) {
+  Problem p = problem({64, 5}, 0, 1e30);
+  const Result r = run(table, p);
+  EXPECT_TRUE(r.finite);
+  expect_exact(p, r);
+}
+
+TEST_P(BatchNormKernels, ReportsStatisticsThatAreNotFinite) {
+  for (const BatchShape shape : {BatchShape{9, 20}, BatchShape{3, 4, 5}}) {
+    for (const float bad : {NAN, INFINITY, -INFINITY}) {
+      Problem p = problem(shape);
+      p.x[static_cast<std::size_t>(p.size()) - 2] = bad;
+      EXPECT_FALSE(run(table, p).finite) << bad;
+    }
+  }
+}
+
+TEST_P(BatchNormKernels, GradientMayReplaceItsOperand) {
+  for (const BatchShape shape : {BatchShape{33, 17}, BatchShape{300, 280}, BatchShape{5, 7, 17}}) {
+    const Problem p = problem(shape);
+    for (const bool training : {true, false}) {
+      expect_same(run(table, p, {.training = training, .in_place = true}), run(table, p, {.training = training}));
+    }
+  }
+}
+
+TEST_P(BatchNormKernels, StreamingChangesNoBit) {
+  for (const BatchShape shape : {BatchShape{33, 48}, BatchShape{5, 7, 32}}) {
+    const Problem p = problem(shape);
+    for (const bool training : {true, false}) {
+      expect_same(run(table, p, {.training = training, .stream = true}), run(table, p, {.training = training}));
+    }
+  }
+}
+
+TEST_P(BatchNormKernels, ComputesOnlyTheGradientsAskedFor) {
+  for (const BatchShape shape : {BatchShape{33, 17}, BatchShape{5, 7, 17}}) {
+    const Problem p = problem(shape);
+    const Result all = run(table, p);
+    std::vector<float> dx(p.x.size()), dweight(p.weight.size());
+    BatchNormBackward pass{nullptr,         dweight.data(),  nullptr,        p.dy.data(),     p.x.data(), shape,
+                           p.weight.data(), all.mean.data(), all.var.data(), all.rstd.data(), true,       false};
+    table.batch_norm_backward(pass, 0, shape.c);
+    EXPECT_TRUE(same_bits(dweight, all.dweight));
+    pass.dx = dx.data(), pass.dweight = nullptr;
+    table.batch_norm_backward(pass, 0, shape.c);
+    EXPECT_TRUE(same_bits(dx, all.dx));
+  }
+}
+
+}  // namespace
+}  // namespace gradus::test

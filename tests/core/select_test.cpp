@@ -1,0 +1,64 @@
+// GRADUS_ISA. The choice is made once in a process, so every case has one of its own.
+#include "kernels/table.hpp"
+
+#include <gradus/core/config.hpp>
+#include <gradus/core/error.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+
+namespace gradus::kernels {
+namespace {
+
+/// Ends the process with its choice, or the error, on standard error.
+[[noreturn]] void choose(const char* wish) {
+  if (wish) {
+    setenv("GRADUS_ISA", wish, 1);
+  } else {
+    unsetenv("GRADUS_ISA");
+  }
+  try {
+    std::cerr << "chose " << isa_name(isa()) << ", table " << (&table() == table_for(isa()) ? "its own" : "another's")
+              << '\n'
+              << config();
+  } catch (const ValueError& error) {
+    std::cerr << "ValueError: " << error.what();
+  }
+  std::exit(0);
+}
+
+void expect_choice(const char* wish, const std::string& text) {
+  EXPECT_EXIT(choose(wish), testing::ExitedWithCode(0), text) << (wish ? wish : "no wish");
+}
+
+TEST(Select, WithoutAWishItIsTheBest) {
+  const char* best = "plain";
+  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
+    if (table_for(isa)) best = isa_name(isa);
+  }
+  expect_choice(nullptr, std::string("chose ") + best + ", table its own");
+  expect_choice("", std::string("chose ") + best);
+}
+
+TEST(Select, AWishIsFollowedOrRefused) {
+  for (const Isa isa : {Isa::plain, Isa::sse2, Isa::avx2, Isa::avx512}) {
+    const std::string name = isa_name(isa);
+    expect_choice(name.c_str(), table_for(isa) ? "chose " + name + ", table its own"
+                                               : "ValueError: GRADUS_ISA=" + name + " is not supported");
+  }
+}
+
+TEST(Select, AnUnknownWishIsNamedWithTheKnownOnes) {
+  expect_choice("neon", "ValueError: GRADUS_ISA expects plain, sse2, avx2 or avx512, got neon");
+}
+
+TEST(Select, ConfigNamesVersionInstructionSetBlasAndThreads) {
+  expect_choice("plain", "gradus [0-9.]+\ninstruction set: plain\nBLAS: .+\nthreads: [0-9]+");
+}
+
+TEST(Select, PlainIsAlwaysThere) { EXPECT_NE(table_for(Isa::plain), nullptr); }
+
+}  // namespace
+}  // namespace gradus::kernels

@@ -1,0 +1,117 @@
+// What tests of kernels share: the instruction sets of this machine, buffers that notice writes beyond their ends, data
+// with the awkward values, and comparison bit for bit.
+#pragma once
+
+#include "kernels/table.hpp"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <new>
+#include <ostream>
+#include <random>
+#include <span>
+#include <vector>
+
+namespace gradus::test {
+
+using kernels::Isa;
+using kernels::Table;
+
+inline std::vector<Isa> isas() {
+  std::vector<Isa> supported;
+  for (const Isa isa : {Isa::plain, Isa::sse2, Isa::avx2, Isa::avx512}) {
+    if (kernels::table_for(isa)) supported.push_back(isa);
+  }
+  return supported;
+}
+
+constexpr std::int64_t kLengths[] = {0, 1, 3, 15, 16, 17, 33, 257};
+
+/// n elements that begin `offset` elements behind a 64-byte boundary, with marks before and behind them.
+template <class T = float>
+class Guarded {
+ public:
+  explicit Guarded(std::int64_t n, std::int64_t offset = 0)
+      : first_(kMargin + static_cast<std::size_t>(offset)),
+        size_(static_cast<std::size_t>(n)),
+        block_(static_cast<T*>(::operator new((first_ + size_ + kMargin) * sizeof(T), std::align_val_t(64)))) {
+    for (std::size_t i = 0; i < first_ + size_ + kMargin; ++i) block_[i] = kMark;
+  }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  ~Guarded() {
+    for (std::size_t i = 0; i < kMargin; ++i) {
+      EXPECT_EQ(block_[first_ - 1 - i], kMark) << "written " << i + 1 << " elements before the beginning";
+      EXPECT_EQ(block_[first_ + size_ + i], kMark) << "written " << i + 1 << " elements behind the end";
+    }
+    ::operator delete(block_, std::align_val_t(64));
+  }
+  T* data() { return block_ + first_; }
+  T& operator[](std::int64_t i) { return data()[i]; }
+  std::vector<T> values() { return {data(), data() + size_}; }
+  void fill(const std::vector<T>& values) { std::copy(values.begin(), values.end(), data()); }
+
+ private:
+  static constexpr std::size_t kMargin = 64;
+  static constexpr T kMark = static_cast<T>(-12345.75);
+  std::size_t first_, size_;
+  T* block_;
+};
+
+inline std::vector<float> normal(std::int64_t n, std::uint32_t seed, double mean = 0, double std = 1) {
+  std::mt19937 engine(seed);
+  std::normal_distribution<double> distribution(mean, std);
+  std::vector<float> values(static_cast<std::size_t>(n));
+  for (float& v : values) v = static_cast<float>(distribution(engine));
+  return values;
+}
+
+/// Normal values with zeros of both signs, denormals, infinities, NaN and the ends of the range among them.
+inline std::vector<float> awkward(std::int64_t n, std::uint32_t seed) {
+  constexpr float special[] = {0.0f, -0.0f,   1e-45f,   -1e-40f,  INFINITY, -INFINITY,
+                               NAN,  3.4e38f, -3.4e38f, 1.2e-38f, 1.0f};
+  std::vector<float> values = normal(n, seed, 0, 3);
+  std::mt19937 engine(seed + 1);
+  for (float& v : values) {
+    if (engine() % 3 == 0) v = special[engine() % std::size(special)];
+  }
+  return values;
+}
+
+template <class T>
+bool same_bits(T a, T b) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  return std::bit_cast<Bits>(a) == std::bit_cast<Bits>(b) || (a != a && b != b);
+}
+
+/// Equal bit for bit, except that one NaN is as good as another.
+template <class T>
+testing::AssertionResult same_bits(const std::vector<T>& got, const std::vector<T>& expected) {
+  if (got.size() != expected.size()) return testing::AssertionFailure() << got.size() << " elements";
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (!same_bits(got[i], expected[i])) {
+      return testing::AssertionFailure() << "element " << i << " is " << got[i] << ", not " << expected[i];
+    }
+  }
+  return testing::AssertionSuccess();
+}
+
+/// The distance of a float from the exact value, in units of the last place of the exact value.
+inline double ulps(float got, long double exact) {
+  const float nearest = static_cast<float>(exact);
+  if (nearest != nearest || std::isinf(nearest)) return same_bits(got, nearest) ? 0 : INFINITY;
+  const double scale = std::ldexp(1.0, std::max(std::ilogb(nearest == 0 ? 1e-45f : nearest) - 23, -149));
+  return static_cast<double>(std::fabs(static_cast<long double>(got) - exact)) / scale;
+}
+
+}  // namespace gradus::test
+
+namespace gradus::kernels {
+
+inline void PrintTo(Isa isa, std::ostream* out) { *out << isa_name(isa); }
+
+}  // namespace gradus::kernels
