@@ -22,6 +22,7 @@ class ZipError {
 };
 
 zip* open_archive(Bytes file) {
+  if (file.empty()) throw FileError("it is empty");
   ZipError error;
   zip_source_t* source = zip_source_buffer_create(file.data(), file.size(), 0, error.get());
   zip* archive = source ? zip_open_from_source(source, ZIP_RDONLY, error.get()) : nullptr;
@@ -91,7 +92,7 @@ Buffer ZipReader::read(std::string_view name, Budget& budget) const {
     }
   } opened{zip_fopen_index(archive_, index, 0)};
   const auto fail = [&](const std::string& reason) {
-    throw FileError(message("its file '", name, "' is damaged: ", reason));
+    throw FileError(message("its file '", name, "' cannot be read: ", reason));
   };
   if (!opened.file) fail(zip_strerror(archive_));
 
