@@ -2,6 +2,11 @@
 
 #include <gradus/core/error.hpp>
 
+#include "blocked_gemm.hpp"
+#include "kernels/kernels.hpp"
+#include "message.hpp"
+#include "parallel_for.hpp"
+
 #include <limits>
 #include <string>
 
@@ -13,60 +18,105 @@ namespace gradus::detail {
 namespace {
 
 #ifdef GRADUS_HAS_BLAS
-void multiply(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float* a, int lda, const float* b,
-              int ldb, float beta, float* c) {
-  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, a, lda, b, ldb, beta, c, n);
+
+constexpr std::int64_t kLargest = std::numeric_limits<blasint>::max();
+
+void multiply(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k, const float* a, blasint lda,
+              const float* b, blasint ldb, float beta, float* c, blasint ldc) {
+  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
 }
-void multiply(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const double* a, int lda, const double* b,
-              int ldb, double beta, double* c) {
-  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, a, lda, b, ldb, beta, c, n);
+void multiply(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k, const double* a, blasint lda,
+              const double* b, blasint ldb, double beta, double* c, blasint ldc) {
+  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
 }
+
+/// Our threads call OpenBLAS, each for a part of the product. Its own would go on spinning after a product and take the
+/// processor from the loops that follow.
+void keep_to_the_calling_thread() {
+  static const bool done = (openblas_set_num_threads(1), true);
+  static_cast<void>(done);
+}
+
+template <class T>
+void multiply(const Product<T>& p) {
+  keep_to_the_calling_thread();
+  const auto size = [](std::int64_t n) { return static_cast<blasint>(n); };
+  multiply(p.trans_a ? CblasTrans : CblasNoTrans, p.trans_b ? CblasTrans : CblasNoTrans, size(p.m), size(p.n),
+           size(p.k), p.a, size(p.lda), p.b, size(p.ldb), p.beta, p.c, size(p.ldc));
+}
+
+#else
+
+constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
+
+template <class T>
+void multiply(const Product<T>& p) {
+  blocked_gemm(p);
+}
+
 #endif
 
 template <class T>
-void product(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T beta,
-             T* c) {
-  constexpr std::int64_t limit = std::numeric_limits<int>::max();
-  if (m > limit || n > limit || k > limit) {
-    throw ValueError("matmul: sizes up to 2147483647 expected, got (" + std::to_string(m) + ", " + std::to_string(k) +
-                     ") times (" + std::to_string(k) + ", " + std::to_string(n) + ")");
+Product<T> rows(Product<T> p, std::int64_t first, std::int64_t last) {
+  p.a += p.trans_a ? first : first * p.lda;
+  p.c += first * p.ldc;
+  p.m = last - first;
+  return p;
+}
+template <class T>
+Product<T> columns(Product<T> p, std::int64_t first, std::int64_t last) {
+  p.b += p.trans_b ? first * p.ldb : first;
+  p.c += first;
+  p.n = last - first;
+  return p;
+}
+
+/// Cuts the longer side of C, so that as little as possible of A and B is read by more than one thread.
+template <class T>
+void multiply_in_parts(const Product<T>& p) {
+  constexpr std::int64_t worth_a_thread = 500'000, unit = 16;  // multiplications, rows or columns
+  const bool tall = p.m > p.n;
+  const std::int64_t length = tall ? p.m : p.n, slice = (tall ? p.n : p.m) * p.k;
+  parallel_for(
+      0, length, std::max(unit, worth_a_thread / std::max<std::int64_t>(slice, 1)),
+      [&](std::int64_t first, std::int64_t last) { multiply(tall ? rows(p, first, last) : columns(p, first, last)); },
+      unit);
+}
+
+template <class T>
+void product(const Product<T>& p) {
+  if (std::max({p.m, p.n, p.k}) > kLargest) {
+    throw ValueError(message("matmul: BLAS counts up to ", kLargest, ", got (", p.m, ", ", p.k, ") times (", p.k, ", ",
+                             p.n, ")\ncut the larger matrix into parts"));
   }
-  if (m == 0 || n == 0) return;
-  if (k == 0) {
-    for (std::int64_t i = 0; i < m * n; ++i) c[i] = beta == T(0) ? T(0) : beta * c[i];
-    return;
-  }
-#ifdef GRADUS_HAS_BLAS
-  const int rows = static_cast<int>(m), cols = static_cast<int>(n), inner = static_cast<int>(k);
-  multiply(trans_a ? CblasTrans : CblasNoTrans, trans_b ? CblasTrans : CblasNoTrans, rows, cols, inner, a,
-           trans_a ? rows : inner, b, trans_b ? inner : cols, beta, c);
-#else
-  for (std::int64_t i = 0; i < m; ++i) {
-    for (std::int64_t j = 0; j < n; ++j) {
-      T dot = 0;
-      for (std::int64_t p = 0; p < k; ++p) dot += (trans_a ? a[p * m + i] : a[i * k + p]) * (trans_b ? b[j * k + p] : b[p * n + j]);
-      T& out = c[i * n + j];
-      out = beta == T(0) ? dot : dot + beta * out;
-    }
-  }
-#endif
+  if (p.m == 0 || p.n == 0) return;
+  if (p.k == 0) return scale_result(p);
+  multiply_in_parts(p);
+}
+
+template <class T>
+Product<T> dense(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
+                 T beta, T* c) {
+  return {trans_a, trans_b, m, n, k, a, trans_a ? m : k, b, trans_b ? k : n, beta, c, n};
 }
 
 }  // namespace
 
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const float* a, const float* b,
           float beta, float* c) {
-  product(trans_a, trans_b, m, n, k, a, b, beta, c);
+  if (m == 1 && trans_b && (beta == 0 || beta == 1)) return kernels::gemv(c, b, a, beta == 0 ? nullptr : c, n, k);
+  product(dense(trans_a, trans_b, m, n, k, a, b, beta, c));
 }
 
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const double* a, const double* b,
           double beta, double* c) {
-  product(trans_a, trans_b, m, n, k, a, b, beta, c);
+  product(dense(trans_a, trans_b, m, n, k, a, b, beta, c));
 }
 
-const char* blas_name() {
+std::string blas_name() {
 #ifdef GRADUS_HAS_BLAS
-  return "OpenBLAS";
+  const std::string_view version = OPENBLAS_VERSION, kernel = openblas_get_corename();
+  return message(version.substr(1, version.size() - 2), " (", kernel, ")");
 #else
   return "built-in";
 #endif

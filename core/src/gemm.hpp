@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace gradus::detail {
 
@@ -13,7 +14,7 @@ void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const double* a, const double* b,
           double beta, double* c);
 
-/// The BLAS in use, e.g. "OpenBLAS 0.3.21", or "built-in".
-const char* blas_name();
+/// The library in use, e.g. "OpenBLAS 0.3.21 (SkylakeX)", or "built-in".
+std::string blas_name();
 
 }  // namespace gradus::detail
