@@ -35,6 +35,8 @@
 // optim: learning
 #include <gradus/optim/adam.hpp>
 #include <gradus/optim/checkpoint.hpp>
+#include <gradus/optim/clip_grad.hpp>
+#include <gradus/optim/lr_scheduler.hpp>
 #include <gradus/optim/optimizer.hpp>
 #include <gradus/optim/rmsprop.hpp>
 #include <gradus/optim/sgd.hpp>
