@@ -59,7 +59,7 @@ Pickle PickleMachine::run() {
     step(opcode);
   }
   pickle_.root = pop();
-  if (!stack_.empty() || !marks_.empty() || !program_.empty()) fail("goes on behind its end");
+  if (!stack_.empty() || !marks_.empty() || !program_.empty()) fail("does not end with one value");
   return std::move(pickle_);
 }
 

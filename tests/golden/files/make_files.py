@@ -1,0 +1,118 @@
+"""Writes the files beside this script with PyTorch 1.13 and NumPy. Elements are counted up, so that a test knows them."""
+
+import collections
+import pathlib
+
+import numpy as np
+import torch
+from torch import nn
+
+here = pathlib.Path(__file__).parent
+
+
+def count(*shape, dtype=torch.float32, start=0):
+    numel = int(np.prod(shape))
+    return torch.arange(start, start + numel).reshape(shape).to(dtype)
+
+
+def fill(module):
+    """Element i of tensor k is ((7 i + 3 k) mod 11 - 5) / 8, a variance is one more than its square."""
+    with torch.no_grad():
+        for k, (name, tensor) in enumerate(module.state_dict().items()):
+            i = torch.arange(tensor.numel()).reshape(tensor.shape)
+            value = ((7 * i + 3 * k) % 11 - 5) / 8
+            tensor.copy_(value**2 + 1 if name.endswith("running_var") else value * 8 + 5 if tensor.dtype == torch.int64 else value)
+
+
+def model():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        collections.OrderedDict(
+            hidden=nn.Linear(3, 4, bias=False), norm=nn.BatchNorm1d(4), relu=nn.ReLU(), out=nn.Linear(4, 2)
+        )
+    )
+    fill(net)
+    return net
+
+
+net = model()
+torch.save(net.state_dict(), here / "state_dict.pt")
+
+torch.save(
+    {
+        "bool": torch.tensor([True, False, True]),
+        "uint8": count(3, dtype=torch.uint8, start=253),
+        "int8": count(3, dtype=torch.int8, start=-1),
+        "int16": count(3, dtype=torch.int16, start=-300),
+        "int32": count(3, dtype=torch.int32, start=-70000),
+        "int64": count(3, dtype=torch.int64, start=2**40),
+        "float16": count(3, dtype=torch.float16, start=-1) / 2,
+        "bfloat16": count(3, dtype=torch.bfloat16, start=-1) / 2,
+        "float32": count(3, dtype=torch.float32, start=-1) / 2,
+        "float64": count(3, dtype=torch.float64, start=-1) / 3,
+    },
+    here / "dtypes.pt",
+)
+
+base = count(4, 6)
+tied = nn.Parameter(count(2, 3))
+torch.save(
+    {
+        "base": base,
+        "transposed": base.t(),
+        "rows": base[1:3],
+        "columns": base[:, 2:5],
+        "steps": base[::2, ::3],
+        "expanded": base[1, :2].expand(3, 2),
+        "diagonal": base.diagonal(),
+        "scalar": base[2, 3],
+        "empty": base[4:],
+        "zero_by_three": torch.zeros(0, 3),
+        "tied.a": tied,
+        "tied.b": tied,
+    },
+    here / "views.pt",
+)
+
+optimizer = torch.optim.SGD(net.parameters(), lr=0.125, momentum=0.5)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2)
+net.train()
+x = count(5, 3) / 8 - 1
+nn.functional.cross_entropy(net(x), torch.tensor([0, 1, 1, 0, 1])).backward()
+optimizer.step()
+scheduler.step()
+net.eval()
+torch.save(
+    {
+        "epoch": 3,
+        "model_state_dict": net.state_dict(),
+        "optimizer_state_dict": optimizer.state_dict(),
+        "scheduler_state_dict": {k: v for k, v in scheduler.state_dict().items()},
+        "input": x,
+        "output": net(x).detach(),
+        "best": 0.984375,
+        "infinite": float("inf"),
+        "name": "Größe 𝄞",
+        "nothing": None,
+        "flags": (True, False),
+        "integers": [0, -1, 255, 256, 65535, 65536, -(2**31), 2**31, -(2**63), 2**63 - 1],
+        "tuples": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)],
+        "history": [{"loss": 0.5}, {}],
+        "shape": x.shape,
+        3: "three",
+    },
+    here / "checkpoint.pt",
+)
+
+# Refused, each for its own reason.
+torch.save(count(2), here / "legacy.pt", _use_new_zipfile_serialization=False)
+torch.save(count(2), here / "protocol4.pt", pickle_protocol=4)
+torch.save(nn.Identity(), here / "module.pt")
+torch.jit.save(torch.jit.script(nn.Identity()), here / "script.pt")
+
+np.save(here / "c_order.npy", np.arange(6, dtype=np.float32).reshape(2, 3))
+np.save(here / "fortran_order.npy", np.asfortranarray(np.arange(6, dtype=np.float64).reshape(2, 3)))
+np.save(here / "scalar.npy", np.int64(-7))
+np.save(here / "objects.npy", np.array([{}], dtype=object))
+np.savez(here / "stored.npz", np.arange(3), weight=np.ones((2, 0), dtype=np.float32))
+np.savez_compressed(here / "deflated.npz", zeros=np.zeros((1000, 100)), flags=np.array([True, False]))
