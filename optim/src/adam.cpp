@@ -11,8 +11,8 @@ using gradus::detail::elements;
 
 namespace {
 
-using kernels::AdamStep;
 using kernels::adam;
+using kernels::AdamStep;
 
 enum { exp_avg, exp_avg_sq, max_exp_avg_sq };  // the buffers
 
@@ -48,8 +48,13 @@ void adam(double* p, const double* g, double* m, double* v, double* max_v, std::
 }
 
 void update(std::span<ParameterState> states, const auto& o, bool decoupled) {
-  AdamStep step{.lr = o.lr, .beta1 = o.betas[0], .beta2 = o.betas[1], .eps = o.eps, .weight_decay = o.weight_decay,
-                .decoupled = decoupled, .maximize = o.maximize};
+  AdamStep step{.lr = o.lr,
+                .beta1 = o.betas[0],
+                .beta2 = o.betas[1],
+                .eps = o.eps,
+                .weight_decay = o.weight_decay,
+                .decoupled = decoupled,
+                .maximize = o.maximize};
   for_each_gradient(states, [&](ParameterState& state, const Tensor& gradient) {
     const Tensor& p = state.parameter;
     auto& buffers = state.buffers;
@@ -85,12 +90,14 @@ void AdamWOptions::list(FieldList& list) {
 
 void Adam::step() {
   check_options();
-  for (std::size_t group = 0; group < group_count(); ++group) update(states(group), param_groups()[group].options, false);
+  for (std::size_t group = 0; group < group_count(); ++group)
+    update(states(group), param_groups()[group].options, false);
 }
 
 void AdamW::step() {
   check_options();
-  for (std::size_t group = 0; group < group_count(); ++group) update(states(group), param_groups()[group].options, true);
+  for (std::size_t group = 0; group < group_count(); ++group)
+    update(states(group), param_groups()[group].options, true);
 }
 
 }  // namespace gradus::optim

@@ -61,7 +61,8 @@ double norm_of(const std::vector<Tensor>& gradients, double p) {
 
 }  // namespace
 
-double clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm, double norm_type, bool error_if_nonfinite) {
+double clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm, double norm_type,
+                       bool error_if_nonfinite) {
   if (!(max_norm >= 0)) throw ValueError("clip_grad_norm_: expected max_norm >= 0, got " + float_text(max_norm));
   if (!(norm_type > 0)) throw ValueError("clip_grad_norm_: expected norm_type > 0, got " + float_text(norm_type));
   std::vector<Tensor> gradients;
@@ -70,9 +71,10 @@ double clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm, d
   }
   const double norm = norm_of(gradients, norm_type);
   if (error_if_nonfinite && !std::isfinite(norm)) {
-    throw RuntimeError("The total norm of order " + float_text(norm_type) +
-                       " for gradients from `parameters` is non-finite, so it cannot be clipped. To disable this error and "
-                       "scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`");
+    throw RuntimeError(
+        "The total norm of order " + float_text(norm_type) +
+        " for gradients from `parameters` is non-finite, so it cannot be clipped. To disable this error and "
+        "scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`");
   }
   const double scale = max_norm / (norm + 1e-6);
   if (scale >= 1) return norm;

@@ -19,10 +19,18 @@ bool all_are(const Value::List& list, Kind kind) {
 void add(StateDict& to, const std::string& path, const Value& value) {
   const auto below = [&](const auto& key) { return path.empty() ? message(key) : message(path, ".", key); };
   switch (value.kind()) {
-    case Kind::truth: to[path] = full({}, value.as_bool()); break;
-    case Kind::integer: to[path] = full({}, value.as_int()); break;
-    case Kind::real: to[path] = full({}, value.as_double(), float64); break;
-    case Kind::tensor: to[path] = value.as_tensor(); break;
+    case Kind::truth:
+      to[path] = full({}, value.as_bool());
+      break;
+    case Kind::integer:
+      to[path] = full({}, value.as_int());
+      break;
+    case Kind::real:
+      to[path] = full({}, value.as_double(), float64);
+      break;
+    case Kind::tensor:
+      to[path] = value.as_tensor();
+      break;
     case Kind::list:
     case Kind::tuple: {
       const Value::List& list = value.as_list();
@@ -43,7 +51,8 @@ void add(StateDict& to, const std::string& path, const Value& value) {
       }
       break;
     case Kind::none:
-    case Kind::string: break;
+    case Kind::string:
+      break;
   }
 }
 

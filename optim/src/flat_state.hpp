@@ -5,8 +5,8 @@
 
 namespace gradus::optim {
 
-/// Everything in a dict under the path of keys and positions that leads to it, joined by dots: "param_groups.0.lr". Numbers
-/// become 0-d tensors and lists of numbers 1-d ones, float64, int64 or boolean; None is left out.
+/// Everything in a dict under the path of keys and positions that leads to it, joined by dots: "param_groups.0.lr".
+/// Numbers become 0-d tensors and lists of numbers 1-d ones, float64, int64 or boolean; None is left out.
 StateDict flatten(const Value& dict);
 
 /// No state is nested deeper: "state.0.exp_avg". Further dots of a name are a part of its last key.

@@ -83,7 +83,8 @@ void OneCycleLR::list(FieldList& fields) {
 
 OneCycleLR::Place OneCycleLR::place_of(std::int64_t step) const {
   if (step > total_steps_) {
-    throw ValueError(message("Tried to step ", step + 1, " times. The specified number of total steps is ", total_steps_));
+    throw ValueError(
+        message("Tried to step ", step + 1, " times. The specified number of total steps is ", total_steps_));
   }
   const double total = static_cast<double>(total_steps_), at = static_cast<double>(step);
   const double ends[] = {pct_start_ * total - 1, three_phase_ ? 2 * pct_start_ * total - 2 : total - 1, total - 1};

@@ -27,7 +27,8 @@ void Optimizer::add_parameters(const std::vector<Tensor>& params) {
       throw TypeError("optimizer can only optimize Tensors, but one of the params is NoneType" + which);
     }
     if (!is_floating(p.dtype())) {
-      throw TypeError(message("optimizer can only optimize floating Tensors, but one of the params is ", p.dtype(), which));
+      throw TypeError(
+          message("optimizer can only optimize floating Tensors, but one of the params is ", p.dtype(), which));
     }
     if (!p.is_leaf()) {
       throw ValueError(message("can't optimize a non-leaf Tensor", which, ", computed by ", p.grad_fn()));

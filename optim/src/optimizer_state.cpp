@@ -97,7 +97,8 @@ void Optimizer::load_state_dict(const StateDict& state) { load(unflatten(state),
 
 void Optimizer::check_groups(const Value& groups) const {
   if (!element(groups, 0) || groups.size() != group_count()) {
-    throw ValueError(message("loaded state dict has a different number of parameter groups\n", name(), " has ", group_count()));
+    throw ValueError(
+        message("loaded state dict has a different number of parameter groups\n", name(), " has ", group_count()));
   }
   for (std::size_t g = 0; g < group_count(); ++g) {
     const Value* group = element(groups, static_cast<std::int64_t>(g));
@@ -108,8 +109,9 @@ void Optimizer::check_groups(const Value& groups) const {
     const bool flat = params.kind() == Value::Kind::tensor;
     const auto size = flat ? static_cast<std::size_t>(params.as_tensor().numel()) : params.size();
     if (size != size_of(g)) {
-      throw ValueError(message("loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n",
-                               "group ", g, " has ", size_of(g), " parameters, in the state dict ", size));
+      throw ValueError(
+          message("loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n",
+                  "group ", g, " has ", size_of(g), " parameters, in the state dict ", size));
     }
   }
 }

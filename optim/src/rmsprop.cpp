@@ -11,8 +11,8 @@ using gradus::detail::elements;
 
 namespace {
 
-using kernels::RmspropStep;
 using kernels::rmsprop;
+using kernels::RmspropStep;
 
 enum { square_avg, momentum_buffer, grad_avg };  // the buffers
 
@@ -60,8 +60,12 @@ void RMSprop::step() {
   check_options();
   for (std::size_t group = 0; group < group_count(); ++group) {
     const RMSpropOptions& o = param_groups()[group].options;
-    const RmspropStep step{.lr = o.lr, .alpha = o.alpha, .eps = o.eps, .weight_decay = o.weight_decay,
-                           .momentum = o.momentum, .maximize = o.maximize};
+    const RmspropStep step{.lr = o.lr,
+                           .alpha = o.alpha,
+                           .eps = o.eps,
+                           .weight_decay = o.weight_decay,
+                           .momentum = o.momentum,
+                           .maximize = o.maximize};
     const bool has_momentum = o.momentum > 0;
     for_each_gradient(states(group), [&](ParameterState& state, const Tensor& gradient) {
       const Tensor& p = state.parameter;

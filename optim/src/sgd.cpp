@@ -27,8 +27,8 @@ void SGDOptions::list(FieldList& list) {
 
 namespace {
 
-using kernels::SgdStep;
 using kernels::sgd;
+using kernels::SgdStep;
 
 // The float32 kernel in double.
 void sgd(double* p, const double* g, double* momentum_buffer, std::int64_t n, const SgdStep& step) {
@@ -50,8 +50,12 @@ void SGD::step() {
   check_options();
   for (std::size_t group = 0; group < group_count(); ++group) {
     const SGDOptions& o = param_groups()[group].options;
-    SgdStep step{.lr = o.lr, .momentum = o.momentum, .dampening = o.dampening, .weight_decay = o.weight_decay,
-                 .nesterov = o.nesterov, .maximize = o.maximize};
+    SgdStep step{.lr = o.lr,
+                 .momentum = o.momentum,
+                 .dampening = o.dampening,
+                 .weight_decay = o.weight_decay,
+                 .nesterov = o.nesterov,
+                 .maximize = o.maximize};
     const bool has_momentum = o.momentum != 0;
     for_each_gradient(states(group), [&](ParameterState& state, const Tensor& gradient) {
       const Tensor& p = state.parameter;

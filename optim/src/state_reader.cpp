@@ -39,11 +39,13 @@ bool lies_below(const std::set<std::string>& paths, const std::string& name) {
 std::optional<double> as_number(const Value& value) {
   switch (value.kind()) {
     case Kind::integer:
-    case Kind::real: return value.as_double();
+    case Kind::real:
+      return value.as_double();
     case Kind::tensor:
       if (value.as_tensor().numel() == 1 && value.as_tensor().dtype() != boolean) return value.as_tensor().item();
       return {};
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -99,7 +101,8 @@ void FieldReader::field(std::string_view name, bool& value) {
     value = false;  // an option that came with a later version
   } else if (saved->kind() == Kind::truth) {
     value = saved->as_bool();
-  } else if (saved->kind() == Kind::tensor && saved->as_tensor().dtype() == boolean && saved->as_tensor().numel() == 1) {
+  } else if (saved->kind() == Kind::tensor && saved->as_tensor().dtype() == boolean &&
+             saved->as_tensor().numel() == 1) {
     value = saved->as_tensor().item<bool>();
   } else {
     reader_.error(path_ + std::string(name), "true or false", *saved);
@@ -136,7 +139,8 @@ void FieldReader::read_numbers(std::string_view name, std::span<double> values) 
     }
   } else if (saved->kind() == Kind::list || saved->kind() == Kind::tuple) {
     const auto& list = saved->as_list();
-    if (list.size() == values.size() && std::ranges::all_of(list, [](const Value& v) { return as_number(v).has_value(); })) {
+    if (list.size() == values.size() &&
+        std::ranges::all_of(list, [](const Value& v) { return as_number(v).has_value(); })) {
       std::ranges::transform(list, values.begin(), [](const Value& v) { return *as_number(v); });
       return;
     }

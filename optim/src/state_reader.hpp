@@ -23,8 +23,8 @@ class StateReader {
   void error(const std::string& sentence) { errors_ += "\n\t" + sentence; }
   bool taken(const std::string& path) const { return taken_.contains(path); }
 
-  /// Throws RuntimeError when something was wrong or one of the `names` lies under no path that was taken. `reader` is the
-  /// class that loads, e.g. "Adam".
+  /// Throws RuntimeError when something was wrong or one of the `names` lies under no path that was taken. `reader` is
+  /// the class that loads, e.g. "Adam".
   void finish(const std::string& reader, const StateDict& names = {}) const;
 
  private:

@@ -17,6 +17,7 @@ Options read(const json& args) {
   read_option(args, "eps", options.eps);
   read_option(args, "weight_decay", options.weight_decay);
   read_option(args, "amsgrad", options.amsgrad);
+  read_option(args, "maximize", options.maximize);
   return options;
 }
 

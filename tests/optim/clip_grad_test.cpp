@@ -38,7 +38,9 @@ TEST(ClipGradNorm, LeavesSmallGradientsAlone) {
 }
 
 TEST(ClipGradNorm, KnowsOtherNorms) {
-  const auto norm = [](double type) { return clip_grad_norm_({with_gradient({1, -2}), with_gradient({{-3}})}, 1e9, type); };
+  const auto norm = [](double type) {
+    return clip_grad_norm_({with_gradient({1, -2}), with_gradient({{-3}})}, 1e9, type);
+  };
   EXPECT_DOUBLE_EQ(norm(1), 6);
   EXPECT_DOUBLE_EQ(norm(3), std::cbrt(36));
   EXPECT_DOUBLE_EQ(norm(INFINITY), 3);

@@ -46,7 +46,8 @@ std::unique_ptr<LRScheduler> make_schedule(Optimizer& optimizer, const std::stri
   if (kind == "ExponentialLR") return std::make_unique<ExponentialLR>(optimizer, args.at("gamma"));
   if (kind == "OneCycleLR") return std::make_unique<OneCycleLR>(optimizer, read_one_cycle(args));
   if (kind == "MultiStepLR") {
-    return std::make_unique<MultiStepLR>(optimizer, args.at("milestones").get<std::vector<std::int64_t>>(), args.at("gamma"));
+    return std::make_unique<MultiStepLR>(optimizer, args.at("milestones").get<std::vector<std::int64_t>>(),
+                                         args.at("gamma"));
   }
   return std::make_unique<CosineAnnealingLR>(optimizer, args.at("T_max"), argument(args, "eta_min", 0.0));
 }
@@ -66,7 +67,8 @@ TEST(LRScheduler, SetsTheRatesOfPyTorch) {
     const auto schedule = make_schedule(*optimizer, recorded.at("scheduler"), recorded.at("args"));
     for (std::size_t epoch = 0; epoch < recorded.at("lr_used").size(); ++epoch) {
       EXPECT_EQ(optimizer->lr(), recorded.at("lr_used")[epoch].get<double>()) << what << ", epoch " << epoch;
-      EXPECT_EQ(optimizer->momentum(), recorded.at("momentum_used")[epoch].get<double>()) << what << ", epoch " << epoch;
+      EXPECT_EQ(optimizer->momentum(), recorded.at("momentum_used")[epoch].get<double>())
+          << what << ", epoch " << epoch;
       EXPECT_EQ(schedule->last_lr(), std::vector{optimizer->lr()});
       schedule->step();
     }
@@ -126,7 +128,8 @@ TEST(LRScheduler, RefusesParameters) {
   expect_error<ValueError>("Invalid gamma: nan", [&] { StepLR(optimizer, 1, NAN); });
   expect_error<ValueError>("Invalid gamma: -1.0", [&] { MultiStepLR(optimizer, {1}, -1); });
   expect_error<ValueError>("Invalid gamma: inf", [&] { ExponentialLR(optimizer, INFINITY); });
-  expect_error<ValueError>("CosineAnnealingLR: expected a positive T_max, got -5", [&] { CosineAnnealingLR(optimizer, -5); });
+  expect_error<ValueError>("CosineAnnealingLR: expected a positive T_max, got -5",
+                           [&] { CosineAnnealingLR(optimizer, -5); });
   expect_error<ValueError>("Invalid eta_min: -1.0", [&] { CosineAnnealingLR(optimizer, 5, -1); });
   EXPECT_TRUE(optimizer.schedule(0).empty());
 }
@@ -157,7 +160,8 @@ TEST(OneCycleLR, RefusesToStepTooFar) {
   for (int step = 0; step < 3; ++step) schedule.step();  // the last of these is one too many, which is tolerated
   const double lr = optimizer.lr();
   for (int again = 0; again < 2; ++again) {
-    expect_error<ValueError>("Tried to step 5 times. The specified number of total steps is 3", [&] { schedule.step(); });
+    expect_error<ValueError>("Tried to step 5 times. The specified number of total steps is 3",
+                             [&] { schedule.step(); });
   }
   EXPECT_EQ(optimizer.lr(), lr);
   EXPECT_EQ(schedule.last_epoch(), 3);
@@ -182,7 +186,8 @@ TEST(OneCycleLR, AcceptsAPhaseWithoutLength) {
 
 TEST(OneCycleLR, TakesOneValueForEachGroup) {
   RMSprop optimizer({{{leaf()}, {}}, {{leaf()}, {}}});
-  OneCycleLR schedule(optimizer, {.max_lr = {1, 2}, .total_steps = 10, .base_momentum = {0.5, 0.25}, .max_momentum = 0.75});
+  OneCycleLR schedule(optimizer,
+                      {.max_lr = {1, 2}, .total_steps = 10, .base_momentum = {0.5, 0.25}, .max_momentum = 0.75});
   schedule.step();
   schedule.step();  // the peak
   EXPECT_EQ(optimizer.lr(0), 1);
@@ -256,12 +261,14 @@ TEST(LRScheduler, RefusesTheStateOfAnother) {
   StepLR step(optimizer, 3), step_two(two, 3);
   CosineAnnealingLR cosine(optimizer, 3);
   const StateDict before = step.state_dict();
-  expect_error<RuntimeError>("Error(s) in loading state_dict for StepLR:\n\tMissing key(s) in state_dict: \"step_size\", \"gamma\". "
-                             "\n\tUnexpected key(s) in state_dict: \"T_max\", \"eta_min\". ",
-                             [&] { step.load_state_dict(cosine.state_dict()); });
-  expect_error<RuntimeError>("Error(s) in loading state_dict for StepLR:\n\tmismatch for base_lrs: expected 1 numbers, got "
-                             "float64 tensor of shape torch.Size([2]).",
-                             [&] { step.load_state_dict(step_two.state_dict()); });
+  expect_error<RuntimeError>(
+      "Error(s) in loading state_dict for StepLR:\n\tMissing key(s) in state_dict: \"step_size\", \"gamma\". "
+      "\n\tUnexpected key(s) in state_dict: \"T_max\", \"eta_min\". ",
+      [&] { step.load_state_dict(cosine.state_dict()); });
+  expect_error<RuntimeError>(
+      "Error(s) in loading state_dict for StepLR:\n\tmismatch for base_lrs: expected 1 numbers, got "
+      "float64 tensor of shape torch.Size([2]).",
+      [&] { step.load_state_dict(step_two.state_dict()); });
   StateDict bad = before;
   bad["step_size"] = zeros({}, int64);
   expect_error<ValueError>("StepLR: expected a positive step_size, got 0", [&] { step.load_state_dict(bad); });

@@ -207,13 +207,16 @@ class Refusal : public testing::Test {
 
 TEST_F(Refusal, OfAnotherKind) {
   SGD sgd(p.list(), {.lr = 1});
-  refuse<RuntimeError>(errors + "Missing key(s) in state_dict: \"param_groups.0.betas\", \"param_groups.0.eps\"", sgd.state_dict());
+  refuse<RuntimeError>(errors + "Missing key(s) in state_dict: \"param_groups.0.betas\", \"param_groups.0.eps\"",
+                       sgd.state_dict());
   AdamW adamw(p.list());
-  refuse<RuntimeError>(errors + "Missing key(s) in state_dict: \"param_groups.0.differentiable\", \"param_groups.0.fused\". ",
-                       adamw.state_dict());
+  refuse<RuntimeError>(
+      errors + "Missing key(s) in state_dict: \"param_groups.0.differentiable\", \"param_groups.0.fused\". ",
+      adamw.state_dict());
   expect_error<RuntimeError>(
       "Error(s) in loading state_dict for AdamW:\n\tUnexpected key(s) in state_dict: "
-      "\"param_groups.0.differentiable\", \"param_groups.0.fused\". \nThe state may be that of another class than AdamW.",
+      "\"param_groups.0.differentiable\", \"param_groups.0.fused\". \nThe state may be that of another class than "
+      "AdamW.",
       [&] { adamw.load_state_dict(good); });
   refuse<RuntimeError>(errors + "Missing key(s) in state_dict: \"param_groups.\". ", {});
   refuse<RuntimeError>(errors + "Missing key(s)", {{"weight", ones({3})}});
@@ -222,28 +225,37 @@ TEST_F(Refusal, OfAnotherKind) {
 TEST_F(Refusal, OfOtherGroupsAndSizes) {
   Adam one({p.a}), two({{{p.a}, {}}, {{p.b}, {}}});
   refuse<ValueError>("loaded state dict has a different number of parameter groups", two.state_dict());
-  refuse<ValueError>("loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n"
-                     "group 0 has 2 parameters, in the state dict 1",
-                     one.state_dict());
+  refuse<ValueError>(
+      "loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n"
+      "group 0 has 2 parameters, in the state dict 1",
+      one.state_dict());
 }
 
 TEST_F(Refusal, OfWhatDoesNotFit) {
-  refuse<RuntimeError>(errors + "size mismatch for state.0.exp_avg: copying a param with shape torch.Size([2, 3]) from "
-                                "checkpoint, the shape in current model is torch.Size([3, 2]).",
+  refuse<RuntimeError>(errors +
+                           "size mismatch for state.0.exp_avg: copying a param with shape torch.Size([2, 3]) from "
+                           "checkpoint, the shape in current model is torch.Size([3, 2]).",
                        with("state.0.exp_avg", ones({2, 3})));
-  refuse<RuntimeError>(errors + "mismatch for state.1.exp_avg: expected a floating tensor, got int64 tensor of shape torch.Size([4]).",
-                       with("state.1.exp_avg", ones({4}, int64)));
+  refuse<RuntimeError>(
+      errors + "mismatch for state.1.exp_avg: expected a floating tensor, got int64 tensor of shape torch.Size([4]).",
+      with("state.1.exp_avg", ones({4}, int64)));
   refuse<RuntimeError>(errors + "mismatch for state.1.step: expected a number of steps",
                        with("state.1.step", full({}, -1)));
-  refuse<RuntimeError>(errors + "mismatch for state.1.step: expected a number of steps", with("state.1.step", full({}, NAN)));
-  refuse<RuntimeError>(errors + "Missing key(s) in state_dict: \"state.1.exp_avg_sq\". ", without("state.1.exp_avg_sq"));
-  refuse<RuntimeError>(errors + "Missing key(s) in state_dict: \"param_groups.0.amsgrad\". ", without("param_groups.0.amsgrad"));
-  refuse<RuntimeError>(errors + "Unexpected key(s) in state_dict: \"state.2.exp_avg\". ", with("state.2.exp_avg", ones({4})));
+  refuse<RuntimeError>(errors + "mismatch for state.1.step: expected a number of steps",
+                       with("state.1.step", full({}, NAN)));
+  refuse<RuntimeError>(errors + "Missing key(s) in state_dict: \"state.1.exp_avg_sq\". ",
+                       without("state.1.exp_avg_sq"));
+  refuse<RuntimeError>(errors + "Missing key(s) in state_dict: \"param_groups.0.amsgrad\". ",
+                       without("param_groups.0.amsgrad"));
+  refuse<RuntimeError>(errors + "Unexpected key(s) in state_dict: \"state.2.exp_avg\". ",
+                       with("state.2.exp_avg", ones({4})));
   refuse<RuntimeError>(errors + "Unexpected key(s) in state_dict: \"state.0.momentum_buffer\". ",
                        with("state.0.momentum_buffer", ones({3, 2})));
-  refuse<RuntimeError>(errors + "mismatch for param_groups.0.lr: expected a number, got float32 tensor of shape torch.Size([2]).",
-                       with("param_groups.0.lr", ones({2})));
-  refuse<RuntimeError>(errors + "mismatch for param_groups.0.betas: expected 2 numbers", with("param_groups.0.betas", ones({3}, float64)));
+  refuse<RuntimeError>(
+      errors + "mismatch for param_groups.0.lr: expected a number, got float32 tensor of shape torch.Size([2]).",
+      with("param_groups.0.lr", ones({2})));
+  refuse<RuntimeError>(errors + "mismatch for param_groups.0.betas: expected 2 numbers",
+                       with("param_groups.0.betas", ones({3}, float64)));
   refuse<RuntimeError>(errors + "mismatch for param_groups.0.maximize: expected true or false",
                        with("param_groups.0.maximize", ones({})));
   refuse<ValueError>("Invalid learning rate: nan", with("param_groups.0.lr", full({}, NAN, float64)));
@@ -253,9 +265,11 @@ TEST_F(Refusal, NamesEverythingThatIsWrong) {
   StateDict state = without("state.0.step");
   state["state.1.exp_avg"] = ones({5});
   state["extra"] = ones({1});
-  refuse<RuntimeError>(errors + "Missing key(s) in state_dict: \"state.0.step\". \n\tUnexpected key(s) in state_dict: \"extra\". "
-                                "\n\tsize mismatch for state.1.exp_avg: ",
-                       state);
+  refuse<RuntimeError>(
+      errors +
+          "Missing key(s) in state_dict: \"state.0.step\". \n\tUnexpected key(s) in state_dict: \"extra\". "
+          "\n\tsize mismatch for state.1.exp_avg: ",
+      state);
 }
 
 TEST_F(Refusal, SurvivesStrangeNames) {

@@ -186,15 +186,21 @@ TEST(Optimizer, RefusesParameters) {
   expect_error<ValueError>("optimizer got an empty parameter list", [] { SGD({}, {.lr = 0.1}); });
   expect_error<ValueError>("optimizer got an empty parameter list", [] { SGD(std::vector<SGD::Group>{}); });
   expect_error<ValueError>("can't optimize a non-leaf Tensor\nit is parameter 1 of group 0, computed by MulBackward0",
-                           [&] { SGD({w, other * 2}, {.lr = 1}); });
-  expect_error<TypeError>("optimizer can only optimize Tensors, but one of the params is NoneType",
-                          [&] { SGD({w, Tensor()}, {.lr = 1}); });
-  expect_error<TypeError>("optimizer can only optimize floating Tensors, but one of the params is int64",
-                          [&] { SGD({w, zeros({2}, int64)}, {.lr = 1}); });
-  expect_error<ValueError>("some parameters appear in more than one parameter group",
-                           [&] { SGD({{{w}, {.lr = 1}}, {{other, w}, {.lr = 1}}}); });
-  expect_error<ValueError>("optimizer contains a parameter group with duplicate parameters",
-                           [&] { SGD({w, other, w}, {.lr = 1}); });
+                           [&] {
+                             SGD({w, other * 2}, {.lr = 1});
+                           });
+  expect_error<TypeError>("optimizer can only optimize Tensors, but one of the params is NoneType", [&] {
+    SGD({w, Tensor()}, {.lr = 1});
+  });
+  expect_error<TypeError>("optimizer can only optimize floating Tensors, but one of the params is int64", [&] {
+    SGD({w, zeros({2}, int64)}, {.lr = 1});
+  });
+  expect_error<ValueError>("some parameters appear in more than one parameter group", [&] {
+    SGD({{{w}, {.lr = 1}}, {{other, w}, {.lr = 1}}});
+  });
+  expect_error<ValueError>("optimizer contains a parameter group with duplicate parameters", [&] {
+    SGD({w, other, w}, {.lr = 1});
+  });
 }
 
 TEST(Optimizer, ARefusedGroupChangesNothing) {
@@ -222,9 +228,10 @@ TEST(Optimizer, PrintsAsPyTorch) {
   EXPECT_EQ(to_string(AdamW({w}, {.lr = 1e-2})),
             "AdamW (\nParameter Group 0\n    amsgrad: False\n    betas: (0.9, 0.999)\n    capturable: False\n"
             "    eps: 1e-08\n    foreach: None\n    lr: 0.01\n    maximize: False\n    weight_decay: 0.01\n)");
-  EXPECT_EQ(to_string(RMSprop({w})),
-            "RMSprop (\nParameter Group 0\n    alpha: 0.99\n    centered: False\n    differentiable: False\n"
-            "    eps: 1e-08\n    foreach: None\n    lr: 0.01\n    maximize: False\n    momentum: 0\n    weight_decay: 0\n)");
+  EXPECT_EQ(
+      to_string(RMSprop({w})),
+      "RMSprop (\nParameter Group 0\n    alpha: 0.99\n    centered: False\n    differentiable: False\n"
+      "    eps: 1e-08\n    foreach: None\n    lr: 0.01\n    maximize: False\n    momentum: 0\n    weight_decay: 0\n)");
 }
 
 TEST(Optimizer, PrintsEveryGroup) {

@@ -16,6 +16,7 @@ optim::RMSpropOptions read(const json& args) {
   read_option(args, "weight_decay", options.weight_decay);
   read_option(args, "momentum", options.momentum);
   read_option(args, "centered", options.centered);
+  read_option(args, "maximize", options.maximize);
   return options;
 }
 

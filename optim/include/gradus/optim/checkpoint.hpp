@@ -17,8 +17,9 @@ struct TrainingState {
 };
 
 /// Writes the state of all parts, and `progress`, a dict of the caller's (epoch, step, …), to a .safetensors or .pt
-/// file. In Python the latter is a dict {model, optimizer, scheduler, generator, progress}. Written whole or not at
-/// all, see gradus::save. Throws FileError.
+/// file. In Python the latter is a dict {model, optimizer, optimizer_name, scheduler, scheduler_name, generator,
+/// progress}, whose first parts PyTorch's `load_state_dict` takes. Written whole or not at all, see gradus::save.
+/// Throws FileError.
 void save_checkpoint(const std::string& path, const TrainingState& training, const Value& progress = Value::dict());
 
 /// Restores all parts and returns `progress`. Training then goes on as it would have, to the bit.

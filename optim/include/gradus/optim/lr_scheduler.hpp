@@ -109,8 +109,8 @@ class ExponentialLR final : public LRScheduler {
 ///
 ///   lr = eta_min + (lr0 - eta_min) (1 + cos(pi e / T_max)) / 2,
 ///
-/// and up again if it goes on. Source: Loshchilov, Hutter (2017), "SGDR: stochastic gradient descent with warm restarts",
-/// equation 5, without the restarts.
+/// and up again if it goes on. Source: Loshchilov, Hutter (2017), "SGDR: stochastic gradient descent with warm
+/// restarts", equation 5, without the restarts.
 class CosineAnnealingLR final : public LRScheduler {
  public:
   CosineAnnealingLR(Optimizer& optimizer, std::int64_t T_max, double eta_min = 0);
@@ -144,9 +144,9 @@ class PerGroup {
 enum class Anneal { cos, linear };
 
 struct OneCycleOptions {
-  PerGroup max_lr = {};                              ///< the rate at the peak
-  std::optional<std::int64_t> total_steps = {};      ///< may be left out if both of the next two are given:
-  std::optional<std::int64_t> epochs = {};           ///< total_steps = epochs * steps_per_epoch
+  PerGroup max_lr = {};                          ///< the rate at the peak
+  std::optional<std::int64_t> total_steps = {};  ///< may be left out if both of the next two are given:
+  std::optional<std::int64_t> epochs = {};       ///< total_steps = epochs * steps_per_epoch
   std::optional<std::int64_t> steps_per_epoch = {};
   double pct_start = 0.3;  ///< the part of the steps on the way up, from 0 to 1
   Anneal anneal_strategy = Anneal::cos;

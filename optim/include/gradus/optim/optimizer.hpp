@@ -75,30 +75,31 @@ class Optimizer {
   /// These throw ValueError, and change nothing, for a value that the options do not allow.
   virtual void set_lr(std::size_t group, double lr) = 0;
   virtual void set_momentum(std::size_t group, double momentum) = 0;
-  /// Numbers that schedulers keep with a group, under PyTorch's names: "initial_lr", "max_lr", ... They are printed and saved
-  /// with its options.
+  /// Numbers that schedulers keep with a group, under PyTorch's names: "initial_lr", "max_lr", ... They are printed and
+  /// saved with its options.
   std::map<std::string, double>& schedule(std::size_t group);
   const std::map<std::string, double>& schedule(std::size_t group) const;
 
   /// A copy of what further training depends on, but for the parameters, under PyTorch's names joined by dots:
-  /// "state.0.momentum_buffer", "state.0.step", "param_groups.0.lr". Options are 0-d tensors, float64, int64 or boolean;
-  /// "param_groups.0.params" holds the positions of the group's parameters among all.
+  /// "state.0.momentum_buffer", "state.0.step", "param_groups.0.lr". Options are 0-d tensors, float64, int64 or
+  /// boolean; "param_groups.0.params" holds the positions of the group's parameters among all.
   StateDict state_dict() const;
-  /// Takes over a state, whereupon training goes on as it would have there, to the bit. All or nothing: throws ValueError
-  /// when groups or their sizes differ, and RuntimeError, with all that is wrong, for the state of another kind of optimiser
-  /// or of other parameters.
+  /// Takes over a state, whereupon training goes on as it would have there, to the bit. All or nothing: throws
+  /// ValueError when groups or their sizes differ, and RuntimeError, with all that is wrong, for the state of another
+  /// kind of optimiser or of other parameters.
   void load_state_dict(const StateDict& state);
 
   /// The same as the nested dict that `state_dict()` of PyTorch returns, for files in its format.
   Value to_pytorch() const;
-  /// Takes over the state of PyTorch's optimiser, whose version may have more options or fewer. Throws as load_state_dict.
+  /// Takes over the state of PyTorch's optimiser, whose version may have more options or fewer. Throws as
+  /// load_state_dict.
   void load_pytorch(const Value& state);
 
  protected:
   explicit Optimizer(StateNames names) : names_(names) {}
   static void refuse_empty(std::size_t count);
-  /// Makes a new group. Throws TypeError for what is not a floating tensor, ValueError for a computed one and for one that
-  /// is here already.
+  /// Makes a new group. Throws TypeError for what is not a floating tensor, ValueError for a computed one and for one
+  /// that is here already.
   void add_parameters(const std::vector<Tensor>& params);
   std::span<ParameterState> states(std::size_t group);
   std::size_t size_of(std::size_t group) const;

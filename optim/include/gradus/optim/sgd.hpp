@@ -26,8 +26,8 @@ struct SGDOptions {
 ///
 /// float32 and float64, to the bit as PyTorch. Throws ValueError for a missing or negative lr, a negative momentum or
 /// weight_decay, and for nesterov without momentum or with dampening.
-/// Source: Sutskever, Martens, Dahl, Hinton (2013), "On the importance of initialization and momentum in deep learning";
-/// as in PyTorch the rate scales the momentum as a whole, so that a new rate acts at once.
+/// Source: Sutskever, Martens, Dahl, Hinton (2013), "On the importance of initialization and momentum in deep
+/// learning"; as in PyTorch the rate scales the momentum as a whole, so that a new rate acts at once.
 class SGD final : public OptimizerWith<SGDOptions> {
  public:
   using OptimizerWith::OptimizerWith;
