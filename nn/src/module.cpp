@@ -28,19 +28,34 @@ Tensor own_copy(const Tensor& x) {
 Parameter::Parameter(const Parameter& other) : Tensor(own_copy(other)) {}
 Buffer::Buffer(const Buffer& other) : Tensor(own_copy(other)) {}
 
+namespace {
+
+void check_name(const char* kind, std::string_view name) {
+  if (name.empty()) throw KeyError(message(kind, " name can't be empty string \"\""));
+  if (name.find('.') != std::string_view::npos) {
+    throw KeyError(message(kind, " name can't contain \".\", got: ", name));
+  }
+}
+
+}  // namespace
+
 StateList& StateList::operator()(std::string_view name, Parameter& p) {
+  check_name("parameter", name);
   if (p.defined()) parameter(name, p);
   return *this;
 }
 StateList& StateList::operator()(std::string_view name, Buffer& b) {
+  check_name("buffer", name);
   if (b.defined()) buffer(name, b, false);
   return *this;
 }
 StateList& StateList::optional(std::string_view name, Buffer& b) {
+  check_name("buffer", name);
   if (b.defined()) buffer(name, b, true);
   return *this;
 }
 StateList& StateList::operator()(std::string_view name, Module& module) {
+  check_name("module", name);
   child(name, module);
   return *this;
 }
@@ -103,13 +118,19 @@ std::string Module::name() const {
 
 std::vector<std::pair<std::string, Tensor>> Module::named_parameters() const {
   std::vector<std::pair<std::string, Tensor>> found;
-  walk(*this, [&](std::string name, Parameter& p) { found.emplace_back(std::move(name), p); }, nothing, nothing);
+  const auto add = [&](std::string name, Parameter& p) {
+    for (const auto& [other, tensor] : found) {
+      if (tensor.is_same(p)) return;
+    }
+    found.emplace_back(std::move(name), p);
+  };
+  walk(*this, add, nothing, nothing);
   return found;
 }
 
 std::vector<Tensor> Module::parameters() const {
   std::vector<Tensor> found;
-  walk(*this, [&](const std::string&, Parameter& p) { found.push_back(p); }, nothing, nothing);
+  for (auto& [name, parameter] : named_parameters()) found.push_back(std::move(parameter));
   return found;
 }
 
@@ -135,6 +156,27 @@ std::vector<Module*> Module::modules() {
   std::vector<Module*> found;
   walk(*this, nothing, nothing, [&](const std::string&, Module& module) { found.push_back(&module); });
   return found;
+}
+
+namespace {
+
+/// The children of one module, without going deeper.
+class Children final : public StateList {
+ public:
+  std::vector<std::pair<std::string, Module*>> found;
+
+ private:
+  void parameter(std::string_view, Parameter&) override {}
+  void buffer(std::string_view, Buffer&, bool) override {}
+  void child(std::string_view name, Module& module) override { found.emplace_back(name, &module); }
+};
+
+}  // namespace
+
+std::vector<std::pair<std::string, Module*>> Module::named_children() {
+  Children children;
+  state(children);
+  return std::move(children.found);
 }
 
 Module& Module::train(bool mode) {
@@ -180,8 +222,11 @@ void tie_alike(const Module& from, Module& to) {
 
 StateDict Module::state_dict() const {
   StateDict dict;
-  walk(*this, [&](const std::string& name, Parameter& p) { dict[name] = p.detach(); },
-       [&](const std::string& name, Buffer& b, bool) { dict[name] = b.detach(); }, nothing);
+  const auto add = [&](const std::string& name, const Tensor& x) {
+    if (dict.contains(name)) throw KeyError(message("attribute '", name, "' already exists"));
+    dict[name] = x.detach();
+  };
+  walk(*this, add, [&](const std::string& name, Buffer& b, bool) { add(name, b); }, nothing);
   return dict;
 }
 
@@ -202,7 +247,7 @@ std::vector<Slot> match(const Module& module, const StateDict& from, LoadReport&
   std::vector<std::string> known;
   const auto take = [&](const std::string& name, Tensor& into, bool optional) {
     known.push_back(name);
-    if (!from.contains(name)) {
+    if (!from.contains(name) || !from.at(name).defined()) {
       (optional ? report.defaulted : report.missing).push_back(name);
       return;
     }
@@ -270,17 +315,6 @@ std::ostream& operator<<(std::ostream& out, const LoadReport& report) { return o
 
 namespace {
 
-/// The children of one module, without going deeper.
-class Children final : public StateList {
- public:
-  std::vector<std::pair<std::string, Module*>> found;
-
- private:
-  void parameter(std::string_view, Parameter&) override {}
-  void buffer(std::string_view, Buffer&, bool) override {}
-  void child(std::string_view name, Module& module) override { found.emplace_back(name, &module); }
-};
-
 std::string indented(const std::string& text) {
   std::string result = "  ";
   for (char c : text) result += c == '\n' ? "\n  " : std::string(1, c);
@@ -290,13 +324,12 @@ std::string indented(const std::string& text) {
 }  // namespace
 
 std::string to_string(const Module& module) {
-  Children children;
-  const_cast<Module&>(module).state(children);
+  const auto children = const_cast<Module&>(module).named_children();
   const std::string extra = module.extra_repr();
-  if (children.found.empty()) return message(module.name(), "(", extra, ")");
+  if (children.empty()) return message(module.name(), "(", extra, ")");
   std::string text = module.name() + "(";
   if (!extra.empty()) text += "\n" + indented(extra);
-  for (const auto& [name, child] : children.found) text += "\n" + indented(message("(", name, "): ", to_string(*child)));
+  for (const auto& [name, child] : children) text += "\n" + indented(message("(", name, "): ", to_string(*child)));
   return text + "\n)";
 }
 

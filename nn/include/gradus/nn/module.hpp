@@ -90,7 +90,7 @@ class Module {
  public:
   virtual ~Module() = default;
 
-  /// Lists parameters, buffers and children by name.
+  /// Lists parameters, buffers and children by name. Names are not empty, hold no dot and differ: else KeyError.
   virtual void state(StateList&) {}
   /// Throws NotImplementedError unless the module defines it.
   virtual Tensor forward(const Tensor& x);
@@ -101,6 +101,7 @@ class Module {
   /// What is printed between the brackets, e.g. "p=0.5, inplace=False".
   virtual std::string extra_repr() const { return ""; }
 
+  /// A tied parameter is listed once, under its first name.
   std::vector<Tensor> parameters() const;
   std::vector<std::pair<std::string, Tensor>> named_parameters() const;
   std::vector<Tensor> buffers() const;
@@ -108,6 +109,8 @@ class Module {
   /// This module and all below it, depth first; the name of this one is empty.
   std::vector<std::pair<std::string, Module*>> named_modules();
   std::vector<Module*> modules();
+  /// The modules directly below.
+  std::vector<std::pair<std::string, Module*>> named_children();
 
   /// Parameters and buffers by dotted name, as handles outside the graph: they follow further training.
   StateDict state_dict() const;
@@ -123,11 +126,11 @@ class Module {
   void zero_grad();  ///< forgets the gradients of all parameters
   /// Converts floating parameters and buffers; handles and optimisers keep pointing to them.
   Module& to(Dtype dtype);
-  /// Calls f(module) for every module below and then for this one.
+  /// Calls f(module) for every module below, children before parents, and then for this one.
   template <class F>
-  Module& apply(F f) {
-    const auto all = modules();
-    for (auto module = all.rbegin(); module != all.rend(); ++module) f(**module);
+  Module& apply(F&& f) {
+    for (const auto& [name, child] : named_children()) child->apply(f);
+    f(*this);
     return *this;
   }
 
