@@ -39,13 +39,18 @@ void check_result(const Tensor& x, const Tensor& result) {
   }
 }
 
+void note_writer(const Tensor& x) { impl_of(x)->storage->written_by = impl_of(x)->grad_fn->name(); }
+
 /// Moves the elements of `result`, and its place in the graph, into x.
 Tensor& become(Tensor& x, const Tensor& result_) {
   check_result(x, result_);
   const Tensor result = result_.to(x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { std::copy_n(elements<T>(result), x.numel(), elements<T>(x)); });
   bump_version(x);
-  if (impl_of(result)->grad_fn) set_history(x, impl_of(result)->grad_fn);
+  if (impl_of(result)->grad_fn) {
+    set_history(x, impl_of(result)->grad_fn);
+    note_writer(x);
+  }
   return x;
 }
 
@@ -62,6 +67,15 @@ bool write_directly(Tensor& x, const Tensor& b, F f) {
   });
   bump_version(x);
   return true;
+}
+
+/// x for an operation that keeps it for the gradient of `other`: a copy in the same place of the graph, which the write
+/// to x will not touch.
+Tensor before_write(const Tensor& x, const Tensor& other) {
+  if (!tracks(other)) return x;
+  Tensor copy = clone(x.detach());
+  if (impl_of(x)->grad_fn) set_history(copy, impl_of(x)->grad_fn);
+  return copy;
 }
 
 bool is_one(Scalar alpha) { return alpha.to<double>() == 1; }
@@ -85,12 +99,14 @@ Tensor& Tensor::sub_(const Tensor& other, Scalar alpha) {
 Tensor& Tensor::mul_(const Tensor& other) {
   check_writable(*this, other);
   if (write_directly(*this, other, [](auto p, auto q) { return p * q; })) return *this;
-  return become(*this, mul(*this, other));
+  const Tensor x = before_write(*this, other);
+  return become(*this, mul(x, other.is_same(*this) ? x : other));
 }
 
 Tensor& Tensor::div_(const Tensor& other) {
   check_writable(*this, other);
-  return become(*this, div(*this, other));
+  const Tensor x = before_write(*this, other);
+  return become(*this, div(x, other.is_same(*this) ? x : other));
 }
 
 Tensor& Tensor::add_(Scalar other) {
@@ -122,6 +138,7 @@ Tensor& Tensor::fill_(Scalar value) {
   if (tracks(*this)) {
     record(*this, value.to<double>() == 0 ? "ZeroBackward0" : "FillBackward0", {*this},
            [](const Tensor&, Gradients&) {});  // what was there before no longer matters
+    note_writer(*this);
   }
   return *this;
 }
@@ -143,6 +160,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
   if (recorded) {
     record(*this, "CopyBackwards", {Input(source, shape())},
            [dtype = source.dtype()](const Tensor& dy, Gradients& dx) { dx[0] = dy.to(dtype); });
+    note_writer(*this);
   }
   return *this;
 }

@@ -1,6 +1,6 @@
+#include "autograd/node.hpp"
 #include "memory.hpp"
 #include "message.hpp"
-#include "autograd/node.hpp"
 
 #include <gradus/core/autograd.hpp>
 
@@ -83,7 +83,9 @@ std::int64_t Tensor::numel() const { return checked(impl_).numel; }
 Dtype Tensor::dtype() const { return checked(impl_).dtype; }
 std::uint32_t Tensor::version() const { return checked(impl_).storage->version; }
 std::int64_t Tensor::size(std::int64_t dim) const {
-  if (shape().empty()) throw IndexError("Dimension specified as " + std::to_string(dim) + " but tensor has no dimensions");
+  if (shape().empty()) {
+    throw IndexError("Dimension specified as " + std::to_string(dim) + " but tensor has no dimensions");
+  }
   return shape()[normalize_dim(dim, shape().rank())];
 }
 
@@ -94,8 +96,8 @@ bool Tensor::shares_storage(const Tensor& other) const {
 void* Tensor::data_of(Dtype dtype) const {
   if (checked(impl_).dtype != dtype) {
     throw TypeError(message("expected scalar type ", detail::type_name(dtype), " but found ",
-                            detail::type_name(impl_->dtype), "\nthis tensor is ", impl_->dtype, ": ask for that, or convert with to(",
-                            dtype, ")"));
+                            detail::type_name(impl_->dtype), "\nthis tensor is ", impl_->dtype,
+                            ": ask for that, or convert with to(", dtype, ")"));
   }
   return impl_->elements;
 }
@@ -105,8 +107,8 @@ namespace {
 template <class T>
 T only_element(const Tensor& x) {
   if (x.numel() != 1) {
-    throw ValueError(message("only one element tensors can be converted to Python scalars\nitem() of a tensor of shape ",
-                             x.shape()));
+    throw ValueError(message(
+        "only one element tensors can be converted to Python scalars\nitem() of a tensor of shape ", x.shape()));
   }
   return visit(x.dtype(), [&]<class S>(S*) { return static_cast<T>(*detail::elements<S>(x)); });
 }
@@ -127,7 +129,8 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
   if (!is_leaf()) {
     if (requires_grad) return *this;
     throw RuntimeError(
-        "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
+        "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
+        "subgraph "
         "that doesn't require differentiation use var_no_grad = var.detach().");
   }
   impl_->requires_grad = requires_grad;
@@ -165,15 +168,15 @@ Tensor& Tensor::retain_grad() {
 void Tensor::add_hook(std::unique_ptr<detail::Hook> hook) {
   if (!requires_grad()) throw RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
   impl_->extras().hooks.push_back(std::move(hook));
-  if (impl_->grad_fn) impl_->grad_fn->extra = impl_->extra;
+  if (detail::Node* node = impl_->grad_fn ? impl_->grad_fn.get() : impl_->accumulator) node->extra = impl_->extra;
 }
 
 void Tensor::backward() const { backward({}); }
 
 void Tensor::backward(const BackwardOptions& options) const {
-  gradus::backward({*this}, {.grad_outputs = {options.gradient},
-                             .retain_graph = options.retain_graph,
-                             .create_graph = options.create_graph});
+  gradus::backward(
+      {*this},
+      {.grad_outputs = {options.gradient}, .retain_graph = options.retain_graph, .create_graph = options.create_graph});
 }
 
 }  // namespace gradus

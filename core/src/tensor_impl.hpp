@@ -19,7 +19,8 @@ struct Counted {
 /// A block of memory that several tensors may share: this header, then the elements. `version` counts in-place writes.
 struct alignas(64) Storage : Counted {
   std::uint32_t version = 0;
-  std::size_t bytes = 0;  // of the elements
+  std::size_t bytes = 0;             // of the elements
+  const char* written_by = nullptr;  // the operation of a graph that wrote in place last
   void* elements() noexcept { return this + 1; }
 
   static Storage* create(std::size_t bytes);

@@ -1,5 +1,5 @@
-// The backward pass. It knows no operation by name: it collects the nodes behind the outputs, orders them, and hands each
-// its gradient.
+// The backward pass. It knows no operation by name: it collects the nodes behind the outputs, orders them, and hands
+// each its gradient.
 #include "autograd/engine.hpp"
 
 #include "autograd/record.hpp"
@@ -13,11 +13,11 @@ namespace {
 
 thread_local Node* running = nullptr;
 
-/// The nodes behind some outputs, each before those of its inputs. What a pass leaves in them is cleared at the end, also
-/// when it ends in an exception.
+/// The nodes behind some outputs, each before those of its inputs. What a pass leaves in them is cleared at the end,
+/// also when it ends in an exception; what an outer pass, one of whose hooks started this one, has in them is put back.
 class Order {
  public:
-  explicit Order(std::span<const Ref<Node>> roots) {
+  explicit Order(std::span<const Ref<Node>> roots) : nested_(std::exchange(active_, true)) {
     nodes_.swap(spare());
     static std::atomic<std::uint64_t> passes{0};
     pass_ = passes.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -29,7 +29,12 @@ class Order {
     std::sort(nodes_.begin(), nodes_.end(), [](const Node* a, const Node* b) { return a->sequence > b->sequence; });
   }
   ~Order() {
+    active_ = nested_;
     for (Node* node : nodes_) node->gradient = Tensor();
+    for (Outer& outer : outer_) {
+      outer.node->gradient = std::move(outer.gradient);
+      outer.node->needed = outer.needed;
+    }
     nodes_.clear();
     nodes_.swap(spare());
   }
@@ -43,6 +48,7 @@ class Order {
   void visit(Node* node) {
     if (!node || contains(node)) return;
     node->visited_by = pass_;
+    if (nested_) outer_.push_back({node, std::exchange(node->gradient, {}), node->needed});
     node->needed = true;
     nodes_.push_back(node);
   }
@@ -51,6 +57,14 @@ class Order {
     return nodes;
   }
 
+  struct Outer {
+    Node* node;
+    Tensor gradient;
+    bool needed;
+  };
+  inline static thread_local bool active_ = false;
+  const bool nested_;  // a hook of another pass of this thread started this one
+  std::vector<Outer> outer_;
   std::vector<Node*> nodes_;
   std::uint64_t pass_;
 };
@@ -212,7 +226,8 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   for (const Tensor& gradient : results) {
     if (!gradient.defined() && !options.allow_unused) {
       throw RuntimeError(
-          "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
+          "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this "
+          "is "
           "the desired behavior.");
     }
   }

@@ -18,43 +18,57 @@ EnableGradGuard::~EnableGradGuard() { recording = before_; }
 
 namespace detail {
 
-Saved::Saved(const Tensor& input) : tensor_(input) {
-  if (input.defined()) version_ = input.version();
+Saved::Saved(const Tensor& input) {
+  if (!input.defined()) return;
+  // A write in place may make this tensor the result of the node that saves it: that must not own itself.
+  tensor_ = impl_of(input)->requires_grad ? input : input.detach();
+  origin_ = impl_of(input)->grad_fn;
+  version_ = input.version();
 }
 
 Saved Saved::result(const Tensor& y) {
-  Saved saved(y.detach());
+  Saved saved;
+  saved.tensor_ = y.detach();
+  saved.version_ = y.version();
   saved.is_result_ = true;
   return saved;
+}
+
+Tensor Saved::in_graph(const Ref<Node>& node) const {
+  if (!node) return tensor_;
+  Tensor x = tensor_.detach();
+  set_history(x, node);
+  return x;
 }
 
 Tensor Saved::get() const {
   if (!tensor_.defined()) return tensor_;
   const Node* node = current_node();
-  const Node* origin = is_result_ ? node : impl_of(tensor_)->grad_fn.get();
   if (tensor_.version() != version_) {
+    const Node* origin = is_result_ ? node : origin_.get();
+    const char* written_by = impl_of(tensor_)->storage->written_by;
     throw RuntimeError(message(
         "one of the variables needed for gradient computation has been modified by an inplace operation: [torch.",
         type_name(tensor_.dtype()), "Tensor ", tensor_.shape(), "]",
-        origin ? message(", which is output 0 of ", origin->name(), ",") : "", " is at version ", tensor_.version(),
-        "; expected version ", version_,
+        origin ? message(", which is output 0 of ", written_by && !is_result_ ? written_by : origin->name(), ",") : "",
+        " is at version ", tensor_.version(), "; expected version ", version_,
         " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True).\nChange a copy instead: clone() it before the operation that saved it (",
+        "torch.autograd.set_detect_anomaly(True).\nChange a copy instead: clone() it before the operation that saved "
+        "it (",
         node ? node->name() : "", ")"));
   }
-  if (!is_result_ || !grad_enabled()) return tensor_;
-  Tensor y = tensor_.detach();
-  impl_of(y)->grad_fn = Ref<Node>::share(current_node());
-  return y;
+  if (!grad_enabled()) return tensor_;
+  return in_graph(is_result_ ? Ref<Node>::share(current_node()) : origin_);
 }
 
 Ref<Node> edge(const Tensor& x) {
   TensorImpl& impl = *impl_of(x);
   if (impl.grad_fn) {
     if (impl.is_view && impl.storage->version != impl.seen_version) {
-      throw RuntimeError(message("a view computed by ", impl.grad_fn->name(),
-                                 " was changed in place through the tensor it is a part of, so its gradient is not known\n"
-                                 "clone() the view before the change, or take the view after it"));
+      throw RuntimeError(
+          message("a view computed by ", impl.grad_fn->name(),
+                  " was changed in place through the tensor it is a part of, so its gradient is not known\n"
+                  "clone() the view before the change, or take the view after it"));
     }
     return impl.grad_fn;
   }
@@ -75,6 +89,7 @@ Input::Input(const Tensor& x, const Shape& shape) : node(edge_or_null(x)) {
 void set_history(const Tensor& y, Ref<Node> node) {
   TensorImpl& impl = *impl_of(y);
   impl.seen_version = impl.storage->version;
+  impl.extra = {};  // hooks belong to what the tensor was before
   impl.grad_fn = std::move(node);
 }
 

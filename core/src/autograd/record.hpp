@@ -30,7 +30,10 @@ class Saved {
   Tensor get() const;
 
  private:
-  Tensor tensor_;
+  Tensor in_graph(const Ref<Node>& node) const;
+
+  Tensor tensor_;     // outside the graph, but for a leaf
+  Ref<Node> origin_;  // what computed it, if it is an input
   std::uint32_t version_ = 0;
   bool is_result_ = false;
 };
