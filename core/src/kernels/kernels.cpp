@@ -2,6 +2,7 @@
 // where it could show in the result.
 #include "kernels.hpp"
 
+#include "memory.hpp"
 #include "parallel_for.hpp"
 #include "table.hpp"
 
@@ -153,7 +154,7 @@ namespace {
 
 /// Whether an output is better written past the caches: it would only push out what is read next.
 bool worth_streaming(const float* y, BatchShape shape) {
-  constexpr int64_t large = 6 << 20;
+  constexpr int64_t large = 3 << 20;
   const int64_t row = shape.l == 1 ? shape.c : shape.l;
   return shape.n * shape.c * shape.l > large && row % 16 == 0 && reinterpret_cast<std::uintptr_t>(y) % 64 == 0;
 }
@@ -163,6 +164,27 @@ void split_channels(BatchShape shape, F f) {
   split(shape.c, shape.n * shape.l, shape.l == 1 ? 16 : 1, f);
 }
 
+/// Room for copies of a channel of (N, C, L) in the second-level cache; none when a channel is too large for that, or
+/// the whole array so small that it lies there anyway.
+class Scratch {
+ public:
+  Scratch(BatchShape shape, int64_t copies) {
+    const int64_t channel = shape.n * shape.l * kFloat * copies;
+    if (shape.l == 1 || channel > (512 << 10) || channel * shape.c <= (2 << 20)) return;
+    bytes_ = static_cast<std::size_t>(channel);
+    data_ = static_cast<float*>(detail::allocate(bytes_));
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { detail::deallocate(data_, bytes_); }
+  float* data() const { return data_; }
+
+ private:
+  static constexpr int64_t kFloat = sizeof(float);
+  float* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
 }  // namespace
 
 bool batch_norm(float* y, const float* x, BatchShape shape, const float* weight, const float* bias, double eps,
@@ -170,7 +192,10 @@ bool batch_norm(float* y, const float* x, BatchShape shape, const float* weight,
   const BatchNormForward pass{y, x, shape, weight, bias, eps, mean, var, rstd, worth_streaming(y, shape)};
   std::atomic<bool> finite{true};
   split_channels(shape, [&](int64_t first, int64_t last) {
-    if (!table().batch_norm(pass, first, last)) finite = false;
+    const Scratch scratch(shape, 1);
+    BatchNormForward part = pass;
+    part.scratch = scratch.data();
+    if (!table().batch_norm(part, first, last)) finite = false;
   });
   return finite;
 }
@@ -179,18 +204,27 @@ void batch_norm_apply(float* y, const float* x, BatchShape shape, const float* w
   const BatchNormApply pass{y, x, shape, weight, bias, mean, rstd, worth_streaming(y, shape)};
   split_channels(shape, [&](int64_t first, int64_t last) { table().batch_norm_apply(pass, first, last); });
 }
+namespace {
+
+void run_backward(const BatchNormBackward& pass) {
+  split_channels(pass.shape, [&](int64_t first, int64_t last) {
+    const Scratch scratch(pass.shape, 2);
+    BatchNormBackward part = pass;
+    part.scratch = scratch.data();
+    table().batch_norm_backward(part, first, last);
+  });
+}
+
+}  // namespace
+
 void batch_norm_backward(float* dx, float* dweight, float* dbias, const float* dy, const float* x, BatchShape shape,
                          const float* weight, const double* mean, const double* var, const double* rstd) {
-  const BatchNormBackward pass{dx,     dweight, dbias, dy,   x,    shape,
-                               weight, mean,    var,   rstd, true, worth_streaming(dx, shape)};
-  split_channels(shape, [&](int64_t first, int64_t last) { table().batch_norm_backward(pass, first, last); });
+  run_backward({dx, dweight, dbias, dy, x, shape, weight, mean, var, rstd, true, worth_streaming(dx, shape)});
 }
 void batch_norm_apply_backward(float* dx, float* dweight, float* dbias, const float* dy, const float* x,
                                BatchShape shape, const float* weight, const double* mean, const double* var,
                                const double* rstd) {
-  const BatchNormBackward pass{dx,     dweight, dbias, dy,   x,     shape,
-                               weight, mean,    var,   rstd, false, worth_streaming(dx, shape)};
-  split_channels(shape, [&](int64_t first, int64_t last) { table().batch_norm_backward(pass, first, last); });
+  run_backward({dx, dweight, dbias, dy, x, shape, weight, mean, var, rstd, false, worth_streaming(dx, shape)});
 }
 
 namespace {
@@ -208,11 +242,8 @@ void sgd(float* p, const float* g, float* momentum_buffer, int64_t n, const SgdS
 }
 void adam(float* p, const float* g, float* exp_avg, float* exp_avg_sq, float* max_exp_avg_sq, int64_t n,
           const AdamStep& step) {
-  const double t = static_cast<double>(step.step);
-  const double correction1 = 1 - std::pow(step.beta1, t), correction2 = 1 - std::pow(step.beta2, t);
   split(n, 4, 16, [&](int64_t i, int64_t end) {
-    table().adam(p + i, g + i, exp_avg + i, exp_avg_sq + i, advance(max_exp_avg_sq, i), end - i, step, correction1,
-                 correction2);
+    table().adam(p + i, g + i, exp_avg + i, exp_avg_sq + i, advance(max_exp_avg_sq, i), end - i, step);
   });
 }
 void rmsprop(float* p, const float* g, float* square_avg, float* grad_avg, float* momentum_buffer, int64_t n,

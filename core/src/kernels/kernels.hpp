@@ -119,7 +119,7 @@ struct AdamStep {
   double lr, beta1, beta2, eps, weight_decay = 0;
   bool decoupled = false;  // AdamW
   bool maximize = false;
-  int64_t step = 1;  // counted from 1
+  double correction1 = 1, correction2 = 1;  // 1 - beta^t, in step t counted from 1
 };
 void adam(float* p, const float* g, float* exp_avg, float* exp_avg_sq, float* max_exp_avg_sq, int64_t n,
           const AdamStep& step);  // maximum null: no amsgrad

@@ -23,6 +23,7 @@ struct BatchNormForward {
   double eps;
   double *mean, *var, *rstd;
   bool stream;
+  float* scratch = nullptr;  // for the elements of a channel of (N, C, L), or null
 };
 
 struct BatchNormBackward {
@@ -33,6 +34,7 @@ struct BatchNormBackward {
   const double *mean, *var, *rstd;
   bool batch_statistics;  // they depend on x: training
   bool stream;
+  float* scratch = nullptr;  // twice as large
 };
 
 struct Table {
@@ -67,7 +69,7 @@ struct Table {
 
   void (*sgd)(float* p, const float* g, float* momentum_buffer, int64_t n, const SgdStep& step);
   void (*adam)(float* p, const float* g, float* exp_avg, float* exp_avg_sq, float* max_exp_avg_sq, int64_t n,
-               const AdamStep& step, double correction1, double correction2);  // 1 - beta^step
+               const AdamStep& step);
   void (*rmsprop)(float* p, const float* g, float* square_avg, float* grad_avg, float* momentum_buffer, int64_t n,
                   const RmspropStep& step);
 };

@@ -14,7 +14,9 @@ bool batch_norm(const BatchNormForward& pass, int64_t first, int64_t last) {
 }
 void batch_norm_apply(const BatchNormApply& pass, int64_t first, int64_t last) {
   if (pass.shape.l == 1) return normalise_rows(pass, first, last);
-  for (int64_t channel = first; channel < last; ++channel) normalise_channel(pass, channel);
+  for (int64_t channel = first; channel < last; ++channel) {
+    normalise_channel(pass, channel, channel_of(pass.x, pass.shape, channel));
+  }
 }
 void batch_norm_backward(const BatchNormBackward& pass, int64_t first, int64_t last) {
   return pass.shape.l == 1 ? batch_norm_rows_backward(pass, first, last)

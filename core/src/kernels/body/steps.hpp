@@ -40,12 +40,12 @@ void sgd(float* p, const float* g, float* momentum_buffer, int64_t n, const SgdS
 }
 
 void adam(float* p, const float* g, float* exp_avg, float* exp_avg_sq, float* max_exp_avg_sq, int64_t n,
-          const AdamStep& step, double correction1, double correction2) {
+          const AdamStep& step) {
   const Gradient gradient(step.maximize, step.decoupled ? 0 : step.weight_decay);
   const Floats shrink = rounded(step.decoupled ? 1 - step.lr * step.weight_decay : 1);
   const Floats beta1 = rounded(step.beta1), rest1 = rounded(1 - step.beta1);
   const Floats beta2 = rounded(step.beta2), rest2 = rounded(1 - step.beta2);
-  const Floats rate = rounded(-(step.lr / correction1)), root2 = rounded(__builtin_sqrt(correction2));
+  const Floats rate = rounded(-(step.lr / step.correction1)), root2 = rounded(__builtin_sqrt(step.correction2));
   const Floats eps = rounded(step.eps);
   each_group(0, n, [&](int64_t i, auto lanes) {
     const Floats x = load(p + i, lanes) * shrink, d = gradient(load(g + i, lanes), x);
