@@ -78,7 +78,7 @@ template <class T, class R>
 Tensor sums(const Tensor& x, const Groups& groups, bool keepdim, double divisor = 1) {
   Tensor y = make_tensor(groups.shape(keepdim), dtype_of<R>);
   const auto make = [](std::int64_t) { return Sum<T>(); };
-  for_each_group(elements<T>(x), groups, make, [to = elements<R>(y), divisor](std::int64_t i, const Sum<T>& sum) {
+  for_each_group(elements<T>(x), groups, make, [&, to = elements<R>(y)](std::int64_t i, const Sum<T>& sum) {
     if constexpr (std::is_integral_v<R>) {
       to[i] = sum.value();
     } else {
