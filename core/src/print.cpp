@@ -25,14 +25,13 @@ const PrintOptions& checked(const PrintOptions& options) {
   return options;
 }
 
-/// The text of a tensor that has elements, between "tensor(" and what follows the last bracket.
 class Elements {
  public:
-  Elements(const Tensor& x, const PrintOptions& options)
+  Elements(const Tensor& x, const PrintOptions& options, std::size_t indent)
       : shape_(x.shape()), options_(options), in_part_(x.numel() > options.threshold) {
     find_shown(0, 0);
     elements_ = detail::element_texts(x, positions_, options);
-    write(0, prefix.size());
+    write(0, indent);
   }
   std::string text() && { return std::move(text_); }
 
@@ -107,6 +106,14 @@ class Elements {
   std::string text_;
 };
 
+}  // namespace
+
+std::string detail::elements_text(const Tensor& x, const PrintOptions& options, std::size_t indent) {
+  return Elements(x, checked(options), indent).text();
+}
+
+namespace {
+
 std::string tuple_text(const Shape& shape) {
   std::string text = to_string(shape);
   text.front() = '(';
@@ -147,7 +154,7 @@ std::string to_string(const Tensor& x) { return to_string(x, print_options()); }
 std::string to_string(const Tensor& x, const PrintOptions& options) {
   if (!x.defined()) return "None";
   std::string text(prefix);
-  text += x.numel() == 0 ? "[]" : Elements(x, checked(options)).text();
+  text += x.numel() == 0 ? "[]" : detail::elements_text(x, options, prefix.size());
   // PyTorch starts counting two columns to the right and restarts at the true one.
   std::size_t column = text.size() - (text.rfind('\n') + 1) + 2;
   for (const std::string& suffix : suffixes_of(x)) {

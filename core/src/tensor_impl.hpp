@@ -33,7 +33,10 @@ struct Extra : Counted {
   std::vector<std::unique_ptr<Hook>> hooks;
   bool retains_grad = false;
   Tensor retained_grad;
+  // For to_dot:
   std::string name;
+  Tensor value;                   // of a computed tensor, outside the graph
+  std::vector<Tensor> constants;  // what it was computed from outside the graph
   void release() noexcept {
     if (release_is_last()) delete this;
   }

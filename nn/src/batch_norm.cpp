@@ -21,6 +21,8 @@ namespace {
 class Statistics {
  public:
   explicit Statistics(std::int64_t channels) : rows_(make_tensor({3, channels}, float64)) {}
+  explicit Statistics(Tensor rows) : rows_(std::move(rows)) {}
+  const Tensor& rows() const { return rows_; }
   double* mean() const { return elements<double>(rows_); }
   double* var() const { return mean() + channels(); }
   double* rstd() const { return var() + channels(); }
@@ -203,12 +205,17 @@ BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state,
   });
   if (tracks(x, state.weight, state.bias)) {
     record(y, "NativeBatchNormBackward0", {x, state.weight, state.bias},
-           [x = Saved(x), weight = Saved(state.weight), stats, training = call.training, eps = call.eps](
-               const Tensor& dy, Gradients& dx) {
-             if (grad_enabled()) return composed_backward(dy, dx, x.get(), weight.get(), stats, training, eps);
+           [x = Saved(x), weight = Saved(state.weight), rows = Saved(stats.rows()), training = call.training,
+            eps = call.eps](const Tensor& dy, Gradients& dx) {
+             const Statistics saved(rows.get());
+             if (grad_enabled()) return composed_backward(dy, dx, x.get(), weight.get(), saved, training, eps);
              const auto fused = dy.dtype() == float32 ? fused_backward<float> : fused_backward<double>;
-             fused(dy, dx, x.get(), weight.get(), stats, training);
+             fused(dy, dx, x.get(), weight.get(), saved, training);
            });
+    if (!call.training) {
+      trace_operand(y, state.running_mean);
+      trace_operand(y, state.running_var);
+    }
   }
   return {y, counted};
 }

@@ -10,8 +10,13 @@ namespace {
 
 std::atomic<std::uint64_t> next_sequence{1};
 std::atomic<std::int64_t> alive{0};
+thread_local SavedListener* listener = nullptr;
 
 }  // namespace
+
+SavedListener::SavedListener() noexcept : outer_(std::exchange(listener, this)) {}
+SavedListener::~SavedListener() { listener = outer_; }
+SavedListener* SavedListener::current() noexcept { return listener; }
 
 Node::Node(const char* name) : sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)), name_(name) {
   alive.fetch_add(1, std::memory_order_relaxed);

@@ -22,6 +22,26 @@ class Gradients {
   std::span<Ref<Node>> inputs_;
 };
 
+/// A tensor that a node keeps for backward: one of its inputs, or what it computed.
+struct SavedTensor {
+  Tensor tensor;
+  bool is_result;
+};
+
+/// While alive, copies of `Saved` made by this thread report here.
+class SavedListener {
+ public:
+  SavedListener() noexcept;
+  ~SavedListener();
+  SavedListener(const SavedListener&) = delete;
+  SavedListener& operator=(const SavedListener&) = delete;
+  static SavedListener* current() noexcept;
+  std::vector<SavedTensor> heard;
+
+ private:
+  SavedListener* outer_;
+};
+
 /// One differentiable operation that took place. It owns the nodes of its inputs and what it saved, never its output.
 class Node : public Counted {
  public:
@@ -34,6 +54,7 @@ class Node : public Counted {
   virtual void backward(const Tensor& dy, Gradients& dx) = 0;
   /// Frees what was saved for backward. False when nothing had been saved, so that another backward is harmless.
   virtual bool free_saved() { return false; }
+  virtual std::vector<SavedTensor> saved() const { return {}; }
   virtual TensorImpl* leaf() const { return nullptr; }
 
   const char* name() const { return name_; }
@@ -95,6 +116,12 @@ class FunctionNode final : public Node {
   bool free_saved() override {
     if constexpr (!std::is_trivially_copyable_v<F>) function_.~F();
     return !std::is_trivially_copyable_v<F>;
+  }
+  /// Nobody can look into a function, but a copy of it copies what it captured.
+  std::vector<SavedTensor> saved() const override {
+    SavedListener listener;
+    if (!freed) [[maybe_unused]] const F copy(function_);
+    return std::move(listener.heard);
   }
 
  private:

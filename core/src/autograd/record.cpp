@@ -3,10 +3,13 @@
 #include "autograd/engine.hpp"
 #include "message.hpp"
 
+#include <gradus/core/dot.hpp>
+
 namespace gradus {
 namespace {
 
 thread_local bool recording = true;
+thread_local bool tracing = false;
 
 }  // namespace
 
@@ -15,8 +18,23 @@ NoGradGuard::NoGradGuard() noexcept : before_(std::exchange(recording, false)) {
 NoGradGuard::~NoGradGuard() { recording = before_; }
 EnableGradGuard::EnableGradGuard() noexcept : before_(std::exchange(recording, true)) {}
 EnableGradGuard::~EnableGradGuard() { recording = before_; }
+TraceGuard::TraceGuard() noexcept : before_(std::exchange(tracing, true)) {}
+TraceGuard::~TraceGuard() { tracing = before_; }
 
 namespace detail {
+namespace {
+
+/// Lets the node of y remember what to_dot shows.
+void trace(Node& node, const Tensor& y, std::span<const Input> inputs) {
+  node.extra = Ref<Extra>(new Extra);
+  node.extra->retains_grad = true;
+  node.extra->value = y.detach();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!node.inputs()[i] && inputs[i].tensor->defined()) node.extra->constants.push_back(*inputs[i].tensor);
+  }
+}
+
+}  // namespace
 
 Saved::Saved(const Tensor& input) {
   if (!input.defined()) return;
@@ -24,6 +42,13 @@ Saved::Saved(const Tensor& input) {
   tensor_ = impl_of(input)->requires_grad ? input : input.detach();
   origin_ = impl_of(input)->grad_fn;
   version_ = input.version();
+}
+
+Saved::Saved(const Saved& other)
+    : tensor_(other.tensor_), origin_(other.origin_), version_(other.version_), is_result_(other.is_result_) {
+  if (SavedListener* listener = SavedListener::current(); listener && tensor_.defined()) {
+    listener->heard.push_back({in_graph(origin_), is_result_});
+  }
 }
 
 Saved Saved::result(const Tensor& y) {
@@ -79,11 +104,12 @@ Ref<Node> edge(const Tensor& x) {
   return node;
 }
 
-Input::Input(const Tensor& x, const Shape& shape) : node(edge_or_null(x)) {
+Input::Input(const Tensor& x, const Shape& shape) : tensor(&x), node(edge_or_null(x)) {
   if (!node || x.shape() == shape) return;
   auto backward = [from = x.shape()](const Tensor& dy, Gradients& dx) { dx[0] = sum_to(dy, from); };
   node = Ref<Node>(
       new FunctionNode<decltype(backward), 1>("ExpandBackward0", std::array{std::move(node)}, std::move(backward)));
+  if (tracing) trace(*node, expand(x.detach(), shape), {});
 }
 
 void set_history(const Tensor& y, Ref<Node> node) {
@@ -91,6 +117,18 @@ void set_history(const Tensor& y, Ref<Node> node) {
   impl.seen_version = impl.storage->version;
   impl.extra = {};  // hooks belong to what the tensor was before
   impl.grad_fn = std::move(node);
+}
+
+void set_history(const Tensor& y, Ref<Node> node, std::span<const Input> inputs) {
+  set_history(y, std::move(node));
+  if (!tracing) return;
+  TensorImpl& impl = *impl_of(y);
+  trace(*impl.grad_fn, y, inputs);
+  impl.extra = impl.grad_fn->extra;
+}
+
+void trace_operand(const Tensor& y, const Tensor& x) {
+  if (tracing && x.defined()) impl_of(y)->extras().constants.push_back(x);
 }
 
 }  // namespace detail

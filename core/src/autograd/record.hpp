@@ -26,6 +26,10 @@ class Saved {
  public:
   Saved() = default;
   explicit Saved(const Tensor& input);
+  Saved(const Saved& other);  // reports to a SavedListener; graphs are built with moves
+  Saved(Saved&&) noexcept = default;
+  Saved& operator=(Saved&&) noexcept = default;
+  ~Saved() = default;
   static Saved result(const Tensor& y);  // the output of the node itself: kept without its place in the graph
   Tensor get() const;
 
@@ -44,8 +48,9 @@ Ref<Node> edge(const Tensor& x);
 /// An input on its way into the graph. With `shape`, the input was broadcast to it: its gradient will be summed back.
 class Input {
  public:
-  Input(const Tensor& x) : node(edge_or_null(x)) {}
+  Input(const Tensor& x) : tensor(&x), node(edge_or_null(x)) {}
   Input(const Tensor& x, const Shape& shape);
+  const Tensor* tensor;
   mutable Ref<Node> node;
 
  private:
@@ -53,19 +58,24 @@ class Input {
 };
 
 void set_history(const Tensor& y, Ref<Node> node);
+void set_history(const Tensor& y, Ref<Node> node, std::span<const Input> inputs);
+
+/// Under a TraceGuard: y was also computed from x, which is no input because it never gets a gradient.
+void trace_operand(const Tensor& y, const Tensor& x);
 
 /// Makes `backward` the derivative of y with respect to the inputs.
 template <std::size_t N, class F>
 void record(const Tensor& y, const char* name, const Input (&inputs)[N], F backward) {
   std::array<Ref<Node>, N> nodes;
   for (std::size_t i = 0; i < N; ++i) nodes[i] = std::move(inputs[i].node);
-  set_history(y, Ref<Node>(new FunctionNode<F, N>(name, std::move(nodes), std::move(backward))));
+  set_history(y, Ref<Node>(new FunctionNode<F, N>(name, std::move(nodes), std::move(backward))), inputs);
 }
 template <class F>
 void record(const Tensor& y, const char* name, std::span<const Tensor> inputs, F backward) {
+  const std::vector<Input> edges(inputs.begin(), inputs.end());
   std::vector<Ref<Node>> nodes;
-  for (const Tensor& x : inputs) nodes.push_back(edge(x));
-  set_history(y, Ref<Node>(new VariadicNode<F>(name, std::move(nodes), std::move(backward))));
+  for (const Input& input : edges) nodes.push_back(std::move(input.node));
+  set_history(y, Ref<Node>(new VariadicNode<F>(name, std::move(nodes), std::move(backward))), edges);
 }
 
 /// The sum of x over the dimensions in which `shape` was broadcast: the adjoint of broadcasting.

@@ -7,6 +7,7 @@
 #include <gradus/core/config.hpp>
 #include <gradus/core/create.hpp>
 #include <gradus/core/data.hpp>
+#include <gradus/core/dot.hpp>
 #include <gradus/core/dtype.hpp>
 #include <gradus/core/error.hpp>
 #include <gradus/core/gradcheck.hpp>

@@ -1,0 +1,49 @@
+#include "dot/known_graph.hpp"
+
+#include "autograd/record.hpp"
+
+#include <algorithm>
+
+namespace gradus::detail {
+
+KnownGraph::KnownGraph(const Tensor& y) : root_(edge(y)) {
+  find_nodes();
+  find_tensors();
+  known_[root_.get()].tensor = y;
+}
+
+void KnownGraph::find_nodes() {
+  const auto add = [this](const Node* node) {
+    if (node && known_.try_emplace(node).second) nodes_.push_back(node);
+  };
+  add(root_.get());
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    for (const Ref<Node>& input : nodes_[i]->inputs()) add(input.get());
+  }
+  std::ranges::sort(nodes_, {}, [](const Node* node) { return node->sequence; });
+  for (std::size_t i = 0; i < nodes_.size(); ++i) known_[nodes_[i]].number = i;
+}
+
+void KnownGraph::find_tensors() {
+  for (const Node* node : nodes_) {
+    Known& known = known_[node];
+    known.saved = node->saved();
+    for (const SavedTensor& saved : known.saved) {
+      if (const Node* computed_by = origin(*node, saved)) known_[computed_by].tensor = saved.tensor;
+    }
+    if (TensorImpl* leaf = node->leaf()) {
+      leaf->retain();
+      known.tensor = adopt(leaf);
+    }
+    if (node->extra && node->extra->value.defined()) known.tensor = node->extra->value;
+  }
+}
+
+const Node* KnownGraph::origin(const Node& node, const SavedTensor& saved) const {
+  if (saved.is_result) return &node;
+  const TensorImpl& impl = *impl_of(saved.tensor);
+  const Node* computed_by = impl.grad_fn ? impl.grad_fn.get() : impl.accumulator;
+  return known_.contains(computed_by) ? computed_by : nullptr;
+}
+
+}  // namespace gradus::detail
