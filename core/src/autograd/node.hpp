@@ -120,7 +120,8 @@ class FunctionNode final : public Node {
   /// Nobody can look into a function, but a copy of it copies what it captured.
   std::vector<SavedTensor> saved() const override {
     SavedListener listener;
-    if (!freed) [[maybe_unused]] const F copy(function_);
+    if (!freed) [[maybe_unused]]
+      const F copy(function_);
     return std::move(listener.heard);
   }
 

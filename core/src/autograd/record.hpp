@@ -3,7 +3,8 @@
 //   Tensor exp(const Tensor& x) {
 //     Tensor y = …;
 //     if (tracks(x)) {
-//       record(y, "ExpBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * y.get(); });
+//       record(y, "ExpBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * y.get();
+//       });
 //     }
 //     return y;
 //   }

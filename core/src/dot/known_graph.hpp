@@ -18,7 +18,8 @@ class KnownGraph {
   /// What `node` computed, or its leaf; undefined when it is not known.
   const Tensor& tensor(const Node& node) const { return known_.at(&node).tensor; }
   const std::vector<SavedTensor>& saved(const Node& node) const { return known_.at(&node).saved; }
-  /// The node that computed a tensor saved by `node`, or that belongs to it as a leaf; null when it is not in this graph.
+  /// The node that computed a tensor saved by `node`, or that belongs to it as a leaf; null when it is not in this
+  /// graph.
   const Node* origin(const Node& node, const SavedTensor& saved) const;
 
  private:
