@@ -30,8 +30,7 @@ void check_adam(const auto& options) {
 
 // The float32 kernel in double.
 void adam(double* p, const double* g, double* m, double* v, double* max_v, std::int64_t n, const AdamStep& step) {
-  const double t = static_cast<double>(step.step), c1 = 1 - std::pow(step.beta1, t), c2 = 1 - std::pow(step.beta2, t);
-  const double rate = -(step.lr / c1), root = std::sqrt(c2);
+  const double rate = -(step.lr / step.correction1), root = std::sqrt(step.correction2);
   for (std::int64_t i = 0; i < n; ++i) {
     double d = step.maximize ? -g[i] : g[i];
     if (step.decoupled) {
@@ -55,13 +54,18 @@ void update(std::span<ParameterState> states, const auto& o, bool decoupled) {
                 .weight_decay = o.weight_decay,
                 .decoupled = decoupled,
                 .maximize = o.maximize};
+  std::int64_t corrected = 0;  // the step that the corrections are of: mostly that of all parameters
   for_each_gradient(states, [&](ParameterState& state, const Tensor& gradient) {
     const Tensor& p = state.parameter;
     auto& buffers = state.buffers;
     prepare(buffers[exp_avg], p);
     prepare(buffers[exp_avg_sq], p);
     if (o.amsgrad) prepare(buffers[max_exp_avg_sq], p);
-    step.step = state.steps;
+    if (state.steps != corrected) {
+      corrected = state.steps;
+      step.correction1 = 1 - std::pow(step.beta1, static_cast<double>(corrected));
+      step.correction2 = 1 - std::pow(step.beta2, static_cast<double>(corrected));
+    }
     visit_floating(p, [&]<class T>(T*) {
       adam(elements<T>(p), elements<T>(gradient), elements<T>(buffers[exp_avg]), elements<T>(buffers[exp_avg_sq]),
            elements_if<T>(o.amsgrad, buffers[max_exp_avg_sq]), p.numel(), step);

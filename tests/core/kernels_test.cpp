@@ -118,7 +118,7 @@ TEST_F(Threaded, Steps) {
     std::vector<float> p = start, b = start, m = start, v = start;
     sgd(p.data(), g.data(), b.data(), n, {.lr = 0.1, .momentum = 0.9});
     adam(p.data(), g.data(), m.data(), v.data(), nullptr, n,
-         {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .step = 3});
+         {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .correction1 = 0.271, .correction2 = 0.0297});
     rmsprop(p.data(), g.data(), v.data(), nullptr, b.data(), n,
             {.lr = 0.1, .alpha = 0.9, .eps = 1e-8, .momentum = 0.5});
     p.insert(p.end(), b.begin(), b.end());

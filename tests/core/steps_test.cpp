@@ -27,7 +27,7 @@ void sgd_element(float& p, float g, float* b, const SgdStep& s) {
   p = std::fma(rounded(-s.lr), d, p);
 }
 
-void adam_element(float& p, float g, float& m, float& v, float* most, const AdamStep& s, double c1, double c2) {
+void adam_element(float& p, float g, float& m, float& v, float* most, const AdamStep& s) {
   if (s.decoupled) p *= rounded(1 - s.lr * s.weight_decay);
   const float d = with_decay(g, p, s.maximize, s.decoupled ? 0 : s.weight_decay);
   m *= rounded(s.beta1);
@@ -37,8 +37,8 @@ void adam_element(float& p, float g, float& m, float& v, float* most, const Adam
   v = std::fma(scaled, d, v);
   float size = v;
   if (most) size = *most = std::max(*most, v);
-  const float spread = std::sqrt(size) / rounded(std::sqrt(c2)) + rounded(s.eps);
-  const float step = rounded(-(s.lr / c1)) * m;
+  const float spread = std::sqrt(size) / rounded(std::sqrt(s.correction2)) + rounded(s.eps);
+  const float step = rounded(-(s.lr / s.correction1)) * m;
   p += step / spread;
 }
 
@@ -120,23 +120,23 @@ TEST_P(Steps, Adam) {
       {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8},
       {.lr = 0.1, .beta1 = 0.8, .beta2 = 0.99, .eps = 1e-3, .weight_decay = 0.01, .maximize = true},
       {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01, .decoupled = true}};
-  for (const AdamStep& step : steps) {
+  for (AdamStep step : steps) {
+    step.correction1 = 0.271;
+    step.correction2 = 0.002997;
     for (const bool amsgrad : {false, true}) {
-      check(
-          [&](Arrays& a, std::int64_t n) {
-            table.adam(a[0], a[1], a[2], a[3], amsgrad ? a[4] : nullptr, n, step, 0.271, 0.002997);
-          },
-          [&](Arrays& a, std::int64_t i) {
-            adam_element(a[0][i], a[1][i], a[2][i], a[3][i], amsgrad ? a[4] + i : nullptr, step, 0.271, 0.002997);
-          });
+      check([&](Arrays& a, std::int64_t n) { table.adam(a[0], a[1], a[2], a[3], amsgrad ? a[4] : nullptr, n, step); },
+            [&](Arrays& a, std::int64_t i) {
+              adam_element(a[0][i], a[1][i], a[2][i], a[3][i], amsgrad ? a[4] + i : nullptr, step);
+            });
     }
   }
 }
 
-TEST_P(Steps, AdamCountsTheStepForItsCorrections) {
+TEST_P(Steps, AdamCorrectsItsAverages) {
   float p = 1, m = 0, v = 0;
   const float g = 0.5f;
-  kernels::adam(&p, &g, &m, &v, nullptr, 1, {.lr = 0.25, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .step = 1});
+  kernels::adam(&p, &g, &m, &v, nullptr, 1,
+                {.lr = 0.25, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 0.1, .correction2 = 0.001});
   EXPECT_FLOAT_EQ(p, 0.75f) << "the first step has the length lr";
   EXPECT_FLOAT_EQ(m, 0.05f);
   EXPECT_FLOAT_EQ(v, 0.00025f);
