@@ -48,6 +48,12 @@ void collect(const Value& value, const std::string& path, StateDict& found) {
 
 }  // namespace
 
+Value::Value(const Value&) = default;
+Value::Value(Value&&) noexcept = default;
+Value& Value::operator=(const Value&) = default;
+Value& Value::operator=(Value&&) noexcept = default;
+Value::~Value() = default;
+
 Value::Value(const StateDict& state) {
   Dict items;
   for (const auto& [name, tensor] : state) items.emplace_back(name, tensor);

@@ -24,16 +24,16 @@ class Value {
   using Dict = std::vector<Item>;
 
   Value() = default;  ///< None
+  // Copies, moves and destruction are the compiler's, but not inline: g++ 12 sees uninitialised members in a variant
+  // that it can look into, and a user's program compiles faster.
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+  ~Value();
   template <class T>
-  requires std::is_arithmetic_v<T> Value(T number) {
-    if constexpr (std::same_as<T, bool>) {
-      content_ = number;
-    } else if constexpr (std::is_integral_v<T>) {
-      content_ = static_cast<std::int64_t>(number);
-    } else {
-      content_ = static_cast<double>(number);
-    }
-  }
+  requires std::is_arithmetic_v<T> Value(T number)
+      : content_(std::in_place_type<NumberOf<T>>, static_cast<NumberOf<T>>(number)) {}
   Value(std::string text) : content_(std::move(text)) {}
   Value(const char* text) : content_(std::string(text)) {}
   Value(Tensor tensor) : content_(std::move(tensor)) {}
@@ -68,6 +68,10 @@ class Value {
   StateDict tensors() const;
 
  private:
+  /// What holds a number of type T.
+  template <class T>
+  using NumberOf =
+      std::conditional_t<std::same_as<T, bool>, bool, std::conditional_t<std::is_integral_v<T>, std::int64_t, double>>;
   struct Tuple {
     List elements;
   };
