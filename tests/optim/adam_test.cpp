@@ -45,6 +45,18 @@ TEST(AdamW, DecaysApartFromTheAverages) {
   EXPECT_NEAR(p.item(), 2 - 0.1 * 2 * 2 - 0.1 * 3 / (3 + 0.25), 1e-15);
 }
 
+TEST(Adam, CorrectsEveryParameterForItsOwnSteps) {
+  Tensor often = parameter(1, 3), seldom = parameter(1, 3), alone = parameter(1, 3);
+  Adam both({often, seldom}), reference({alone});
+  for (int step = 0; step < 6; ++step) {
+    seldom.set_grad(step % 2 ? full({}, 3.0, float64) : Tensor());
+    both.step();
+    if (step % 2) reference.step();
+  }
+  EXPECT_EQ(seldom.item(), alone.item());
+  EXPECT_NE(often.item(), alone.item());
+}
+
 TEST(Adam, ClimbsWhenAsked) {
   const Tensor down = parameter(1, 3), up = parameter(1, -3);
   Adam minimize({down});

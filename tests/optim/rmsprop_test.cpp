@@ -43,6 +43,14 @@ TEST(RMSprop, CentredDividesByTheDeviation) {
   EXPECT_NEAR(p.item(), 2 - 0.1 * 4 / (std::sqrt(3) + 0.5), 1e-15);
 }
 
+TEST(RMSprop, CentredRoundsAsPyTorch) {
+  const double g = 1.2;
+  const Tensor p = parameter(0, g);
+  RMSprop optimizer({p}, {.lr = 1, .alpha = 0, .eps = 1e-8, .centered = true});
+  optimizer.step();  // v = g^2 rounded, a = g: a fused v - a^2 is what the rounding took
+  EXPECT_EQ(p.item(), -g / (std::sqrt(std::fma(-g, g, g * g)) + 1e-8));
+}
+
 TEST(RMSprop, TakesUpMomentumAndCentringLater) {
   const Tensor p = parameter(2, 4);
   RMSprop optimizer({p}, {.alpha = 0});
