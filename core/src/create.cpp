@@ -1,5 +1,5 @@
-#include "tensor_impl.hpp"
 #include "message.hpp"
+#include "tensor_impl.hpp"
 
 #include <gradus/core/create.hpp>
 
@@ -20,7 +20,8 @@ void find_shape(std::span<const Nested> list, Shape& shape) {
 }
 
 Dtype find_dtype(std::span<const Nested> list, Dtype dtype) {
-  for (const Nested& item : list) dtype = item.is_list() ? find_dtype(item.list(), dtype) : promote(dtype, item.number().kind());
+  for (const Nested& item : list)
+    dtype = item.is_list() ? find_dtype(item.list(), dtype) : promote(dtype, item.number().kind());
   return dtype;
 }
 
@@ -35,7 +36,8 @@ T* flatten_into(T* to, std::span<const Nested> list, const Shape& shape, int dim
   }
   for (const Nested& item : list) {
     if (item.is_list() != (dim + 1 < shape.rank())) {
-      throw ValueError(message("tensor: numbers and lists are mixed at dim ", dim + 1, "\nevery list of one level holds either"));
+      throw ValueError(
+          message("tensor: numbers and lists are mixed at dim ", dim + 1, "\nevery list of one level holds either"));
     }
     if (item.is_list()) {
       to = flatten_into(to, item.list(), shape, dim + 1);

@@ -27,8 +27,8 @@ struct alignas(64) Storage : Counted {
   void release() noexcept;
 };
 
-/// Parts that few tensors have: hooks, a kept gradient, a name. Shared by a tensor and the node that computed it, so that
-/// the node need not own its output.
+/// Parts that few tensors have: hooks, a kept gradient, a name. Shared by a tensor and the node that computed it, so
+/// that the node need not own its output.
 struct Extra : Counted {
   std::vector<std::unique_ptr<Hook>> hooks;
   bool retains_grad = false;
@@ -74,8 +74,8 @@ class Ref {
 
 struct TensorImpl : Counted {
   Dtype dtype;
-  bool requires_grad = false;   // of a leaf; a computed tensor has grad_fn
-  bool is_view = false;         // shares another tensor's storage on purpose of the user
+  bool requires_grad = false;      // of a leaf; a computed tensor has grad_fn
+  bool is_view = false;            // shares another tensor's storage on purpose of the user
   std::uint32_t seen_version = 0;  // of the storage when a view joined the graph
   std::int64_t numel;
   void* elements;

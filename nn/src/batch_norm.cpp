@@ -1,5 +1,5 @@
-// The operation: statistics, normalisation, and the gradient of both. Kernels do the loops; `composed_backward` says the
-// same with differentiable operations, for second derivatives.
+// The operation: statistics, normalisation, and the gradient of both. Kernels do the loops; `composed_backward` says
+// the same with differentiable operations, for second derivatives.
 #include "batch_norm.hpp"
 
 #include "autograd/record.hpp"
@@ -28,7 +28,9 @@ class Statistics {
   double* rstd() const { return var() + channels(); }
   std::int64_t channels() const { return rows_.shape()[1]; }
   /// Row 0 or 2 as a constant of the graph, shaped to meet x.
-  Tensor constant(std::int64_t row, Dtype dtype, const Shape& shape) const { return rows_[row].to(dtype).reshape(shape); }
+  Tensor constant(std::int64_t row, Dtype dtype, const Shape& shape) const {
+    return rows_[row].to(dtype).reshape(shape);
+  }
 
  private:
   Tensor rows_;
@@ -115,7 +117,8 @@ bool forward_training(const Tensor& x, const Tensor& y, const BatchNormState& st
         "mend the batch, or choose NonFinite::skip to go on without counting it");
   }
   if (finite) {
-    for (const auto& [buffer, next] : {std::pair(state.running_mean, next_mean), std::pair(state.running_var, next_var)}) {
+    for (const auto& [buffer, next] :
+         {std::pair(state.running_mean, next_mean), std::pair(state.running_var, next_var)}) {
       std::copy_n(elements<T>(next), next.numel(), elements<T>(buffer));
       bump_version(buffer);
     }
@@ -131,7 +134,8 @@ void forward_evaluation(const Tensor& x, const Tensor& y, const BatchNormState& 
     stats.var()[c] = static_cast<double>(elements<T>(state.running_var)[c]);
     stats.rstd()[c] = 1 / std::sqrt(stats.var()[c] + eps);
     if (!(stats.var()[c] + eps >= 0)) {
-      throw ValueError(message("batch_norm: running_var of channel ", c, " is negative or NaN\nits file or the training "
+      throw ValueError(message("batch_norm: running_var of channel ", c,
+                               " is negative or NaN\nits file or the training "
                                "before was broken: recalibrate, or reset_running_stats"));
     }
   }
@@ -151,13 +155,14 @@ void fused_backward(const Tensor& dy, Gradients& dx, const Tensor& x, const Tens
     kernel(out(0), out(1), out(2), elements<T>(dy), elements<T>(x), batch_shape(x), elements_or_null<T>(weight),
            stats.mean(), stats.var(), stats.rstd());
   };
-  using Kernel = void (*)(T*, T*, T*, const T*, const T*, BatchShape, const T*, const double*, const double*,
-                          const double*);
-  run(training ? static_cast<Kernel>(kernels::batch_norm_backward) : static_cast<Kernel>(kernels::batch_norm_apply_backward));
+  using Kernel =
+      void (*)(T*, T*, T*, const T*, const T*, BatchShape, const T*, const double*, const double*, const double*);
+  run(training ? static_cast<Kernel>(kernels::batch_norm_backward)
+               : static_cast<Kernel>(kernels::batch_norm_apply_backward));
 }
 
-/// dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) with dxhat = dy weight, the means over the batch: nn/README.md.
-/// In evaluation mean and rstd are constants and dx = rstd dxhat.
+/// dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) with dxhat = dy weight, the means over the batch:
+/// nn/README.md. In evaluation mean and rstd are constants and dx = rstd dxhat.
 void composed_backward(const Tensor& dy, Gradients& dx, const Tensor& x, const Tensor& weight, const Statistics& stats,
                        bool training, double eps) {
   const Dims over = x.dim() == 2 ? Dims{0} : Dims{0, 2};

@@ -78,7 +78,7 @@ void batch_norm_backward(double* dx, double* dweight, double* dbias, const doubl
 
 void batch_norm_apply_backward(double* dx, double* dweight, double* dbias, const double* dy, const double* x,
                                BatchShape shape, const double* weight, const double* mean, const double* /*var*/,
-                         const double* rstd) {
+                               const double* rstd) {
   for (int64_t c = 0; c < shape.c; ++c) {
     const Sums sum = sums(dy, x, shape, c, mean[c], rstd[c]);
     if (dweight) dweight[c] = static_cast<double>(sum.dy_xhat);

@@ -43,9 +43,11 @@ Tensor BatchNorm1d::forward(const Tensor& x) {
   if (!options_.momentum && tracking && learning) {
     momentum = 1 / (num_batches_tracked.item<double>() + 1);
   }
-  const auto result = functional::batch_norm_counted(
-      x, state,
-      {.training = learning || !tracking, .momentum = momentum, .eps = options_.eps, .non_finite = options_.non_finite});
+  const auto result = functional::batch_norm_counted(x, state,
+                                                     {.training = learning || !tracking,
+                                                      .momentum = momentum,
+                                                      .eps = options_.eps,
+                                                      .non_finite = options_.non_finite});
   if (tracking && result.counted) {
     const NoGradGuard no_grad;
     num_batches_tracked.add_(1);
@@ -73,7 +75,8 @@ void BatchNorm1d::reset_running_stats() {
   num_batches_tracked.zero_();
 }
 
-// --- recalibration ------------------------------------------------------------------------------------------------------
+// --- recalibration
+// ------------------------------------------------------------------------------------------------------
 
 Recalibration::Recalibration(Module& module) : module_(module) {
   for (Module* m : module.modules()) {
@@ -102,7 +105,8 @@ void Recalibration::see(const Tensor& x) {
   module_.forward(x);
 }
 
-// --- fusing ---------------------------------------------------------------------------------------------------------------
+// --- fusing
+// ---------------------------------------------------------------------------------------------------------------
 
 Linear fuse(const Linear& linear, const BatchNorm1d& bn) {
   if (!bn.running_mean.defined()) throw ValueError("fuse: the BatchNorm1d has no running buffers to fuse");
@@ -112,7 +116,9 @@ Linear fuse(const Linear& linear, const BatchNorm1d& bn) {
                              bn.num_features(), " features"));
   }
   const NoGradGuard no_grad;
-  const auto wide = [](const Tensor& x, double otherwise) { return x.defined() ? x.to(float64) : full({}, otherwise, float64); };
+  const auto wide = [](const Tensor& x, double otherwise) {
+    return x.defined() ? x.to(float64) : full({}, otherwise, float64);
+  };
   const Tensor scale = wide(bn.weight, 1) / (bn.running_var.to(float64) + bn.options().eps).sqrt();
   const Tensor shift = scale * (wide(linear.bias, 0) - bn.running_mean.to(float64)) + wide(bn.bias, 0);
 
@@ -129,7 +135,8 @@ Sequential fuse(const Sequential& net) {
   for (std::size_t i = 0; i < children.size(); ++i) {
     const auto& [name, module] = children[i];
     const auto* linear = dynamic_cast<const Linear*>(&*module);
-    const auto* bn = linear && i + 1 < children.size() ? dynamic_cast<const BatchNorm1d*>(&*children[i + 1].second) : nullptr;
+    const auto* bn =
+        linear && i + 1 < children.size() ? dynamic_cast<const BatchNorm1d*>(&*children[i + 1].second) : nullptr;
     fused.push_back(name, bn ? AnyModule(fuse(*linear, *bn)) : module);
     if (bn) ++i;
   }

@@ -94,9 +94,10 @@ double checked_total(const Tensor& x, const Tensor& target, const CrossEntropyOp
   check_target(x, target);
   check_weight(x, options.weight);
   const Weights weight(options.weight);
+  const std::int64_t classes = class_count(x);
   double total = 0;
   for_each_sample(x, target, options.ignore_index, [&](std::int64_t, std::int64_t c) {
-    if (c < 0 || c >= class_count(x)) throw IndexError(message("Target ", c, " is out of bounds."));
+    if (c < 0 || c >= classes) throw IndexError(message("Target ", c, " is out of bounds."));
     total += weight[c];
   });
   return total;
@@ -211,6 +212,10 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
 }
 
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, const NllOptions& options) {
+  if (!is_floating(log_probabilities.dtype())) {
+    throw RuntimeError(message("\"nll_loss_out_frame\" not implemented for '", type_name(log_probabilities.dtype()),
+                               "'\nnll_loss expects floating log-probabilities, as log_softmax gives them"));
+  }
   const CrossEntropyOptions all{
       .weight = options.weight, .ignore_index = options.ignore_index, .reduction = options.reduction};
   return class_loss(log_probabilities, target, all, checked_total(log_probabilities, target, all));

@@ -75,7 +75,9 @@ class Walk final : public StateList {
   }
 
  private:
-  std::string dotted(std::string_view name) const { return path_.empty() ? std::string(name) : message(path_, ".", name); }
+  std::string dotted(std::string_view name) const {
+    return path_.empty() ? std::string(name) : message(path_, ".", name);
+  }
   void parameter(std::string_view name, Parameter& p) override { on_parameter_(dotted(name), p); }
   void buffer(std::string_view name, Buffer& b, bool optional) override { on_buffer_(dotted(name), b, optional); }
   void child(std::string_view name, Module& module) override {
@@ -136,13 +138,15 @@ std::vector<Tensor> Module::parameters() const {
 
 std::vector<std::pair<std::string, Tensor>> Module::named_buffers() const {
   std::vector<std::pair<std::string, Tensor>> found;
-  walk(*this, nothing, [&](std::string name, Buffer& b, bool) { found.emplace_back(std::move(name), b); }, nothing);
+  walk(
+      *this, nothing, [&](std::string name, Buffer& b, bool) { found.emplace_back(std::move(name), b); }, nothing);
   return found;
 }
 
 std::vector<Tensor> Module::buffers() const {
   std::vector<Tensor> found;
-  walk(*this, nothing, [&](const std::string&, Buffer& b, bool) { found.push_back(b); }, nothing);
+  walk(
+      *this, nothing, [&](const std::string&, Buffer& b, bool) { found.push_back(b); }, nothing);
   return found;
 }
 
@@ -190,7 +194,8 @@ Module& Module::requires_grad_(bool requires_grad) {
 }
 
 void Module::zero_grad() {
-  walk(*this, [](const std::string&, Parameter& p) { p.set_grad({}); }, nothing, nothing);
+  walk(
+      *this, [](const std::string&, Parameter& p) { p.set_grad({}); }, nothing, nothing);
 }
 
 Module& Module::to(Dtype dtype) {
@@ -201,16 +206,19 @@ Module& Module::to(Dtype dtype) {
     detail::replace_elements(x, x.to(dtype));
     if (x.grad().defined()) x.set_grad(x.grad().to(dtype));
   };
-  walk(*this, [&](const std::string&, Parameter& p) { convert(p); },
-       [&](const std::string&, Buffer& b, bool) { convert(b); }, nothing);
+  walk(
+      *this, [&](const std::string&, Parameter& p) { convert(p); },
+      [&](const std::string&, Buffer& b, bool) { convert(b); }, nothing);
   return *this;
 }
 
 void tie_alike(const Module& from, Module& to) {
   std::vector<const Parameter*> originals;
   std::vector<Parameter*> copies;
-  walk(from, [&](const std::string&, Parameter& p) { originals.push_back(&p); }, nothing, nothing);
-  walk(to, [&](const std::string&, Parameter& p) { copies.push_back(&p); }, nothing, nothing);
+  walk(
+      from, [&](const std::string&, Parameter& p) { originals.push_back(&p); }, nothing, nothing);
+  walk(
+      to, [&](const std::string&, Parameter& p) { copies.push_back(&p); }, nothing, nothing);
   for (std::size_t i = 0; i < originals.size() && i < copies.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       if (originals[i]->is_same(*originals[j])) copies[i]->tie(*copies[j]);
@@ -218,7 +226,8 @@ void tie_alike(const Module& from, Module& to) {
   }
 }
 
-// --- state_dict ---------------------------------------------------------------------------------------------------------
+// --- state_dict
+// ---------------------------------------------------------------------------------------------------------
 
 StateDict Module::state_dict() const {
   StateDict dict;
@@ -226,7 +235,8 @@ StateDict Module::state_dict() const {
     if (dict.contains(name)) throw KeyError(message("attribute '", name, "' already exists"));
     dict[name] = x.detach();
   };
-  walk(*this, add, [&](const std::string& name, Buffer& b, bool) { add(name, b); }, nothing);
+  walk(
+      *this, add, [&](const std::string& name, Buffer& b, bool) { add(name, b); }, nothing);
   return dict;
 }
 
@@ -253,9 +263,9 @@ std::vector<Slot> match(const Module& module, const StateDict& from, LoadReport&
     }
     const Tensor& value = from.at(name);
     if (!fits(value, into)) {
-      report.mismatched.push_back(message("size mismatch for ", name, ": copying a param with shape ",
-                                          detail::torch_size(value.shape()), " from checkpoint, the shape in current model is ",
-                                          detail::torch_size(into.shape()), "."));
+      report.mismatched.push_back(
+          message("size mismatch for ", name, ": copying a param with shape ", detail::torch_size(value.shape()),
+                  " from checkpoint, the shape in current model is ", detail::torch_size(into.shape()), "."));
     } else if (is_floating(value.dtype()) != is_floating(into.dtype())) {
       report.mistyped.push_back(message("dtype mismatch for ", name, ": copying a param of dtype ", value.dtype(),
                                         " from checkpoint, the dtype in current model is ", into.dtype(), "."));
@@ -263,8 +273,9 @@ std::vector<Slot> match(const Module& module, const StateDict& from, LoadReport&
       slots.push_back({into, &value});
     }
   };
-  walk(module, [&](const std::string& name, Parameter& p) { take(name, p, false); },
-       [&](const std::string& name, Buffer& b, bool optional) { take(name, b, optional); }, nothing);
+  walk(
+      module, [&](const std::string& name, Parameter& p) { take(name, p, false); },
+      [&](const std::string& name, Buffer& b, bool optional) { take(name, b, optional); }, nothing);
   for (const auto& [name, value] : from) {
     bool expected = false;
     for (const std::string& k : known) expected = expected || k == name;
@@ -311,7 +322,8 @@ std::string to_string(const LoadReport& report) {
 
 std::ostream& operator<<(std::ostream& out, const LoadReport& report) { return out << to_string(report); }
 
-// --- text ---------------------------------------------------------------------------------------------------------------
+// --- text
+// ---------------------------------------------------------------------------------------------------------------
 
 namespace {
 

@@ -34,7 +34,8 @@ Tensor Sequential::forward(const Tensor& x) {
 }
 
 Module& Sequential::operator[](std::size_t index) const {
-  if (index >= size()) throw IndexError(message("index ", index, " is out of range for a Sequential of ", size(), " modules"));
+  if (index >= size())
+    throw IndexError(message("index ", index, " is out of range for a Sequential of ", size(), " modules"));
   return *children_[index].second;
 }
 

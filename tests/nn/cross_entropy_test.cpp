@@ -242,6 +242,8 @@ TEST(CrossEntropy, RefusesDtypesThatDoNotFit) {
   });
   expect_error<RuntimeError>("\"log_softmax_lastdim_kernel_impl\" not implemented for 'Long'",
                              [&] { F::cross_entropy(x.to(int64), target); });
+  expect_error<RuntimeError>("\"nll_loss_out_frame\" not implemented for 'Long'",
+                             [&] { F::nll_loss(x.to(int64), target); });
   expect_error<RuntimeError>("expected scalar type Float but found Double",
                              [&] { F::cross_entropy(x, target, {.weight = ones({5}, float64)}); });
   expect_error<RuntimeError>("cross_entropy: weight tensor should be defined either for all 5 classes",

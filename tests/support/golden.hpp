@@ -1,5 +1,5 @@
-// The recorded results of PyTorch in tests/golden: one JSON object per file. A tensor is {"dtype", "shape", "data"}, all
-// elements in row-major order, in the shortest decimals that read back exactly (float32 as the equal double).
+// The recorded results of PyTorch in tests/golden: one JSON object per file. A tensor is {"dtype", "shape", "data"},
+// all elements in row-major order, in the shortest decimals that read back exactly (float32 as the equal double).
 #pragma once
 
 #include <gradus/core/tensor.hpp>

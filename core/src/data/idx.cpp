@@ -61,7 +61,8 @@ class IdxReader {
       char begins[12];
       std::snprintf(begins, sizeof begins, "%02x %02x %02x %02x", unsigned(magic[0]), unsigned(magic[1]),
                     unsigned(magic[2]), unsigned(magic[3]));
-      fail(message("it begins with ", begins, ", expected 00 00, a type (08, 09 or 0b to 0e), the number of dimensions"));
+      fail(message("it begins with ", begins,
+                   ", expected 00 00, a type (08, 09 or 0b to 0e), the number of dimensions"));
     }
     return x;
   }

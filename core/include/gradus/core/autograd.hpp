@@ -33,9 +33,9 @@ class EnableGradGuard {
 };
 
 struct BackwardOptions {
-  Tensor gradient = {};                    ///< dL/d(this), shape of this; may be left out for one element (1 is meant)
-  std::optional<bool> retain_graph = {};   ///< keep saved tensors for another backward; default: create_graph
-  bool create_graph = false;               ///< record the backward pass itself, for higher derivatives
+  Tensor gradient = {};                   ///< dL/d(this), shape of this; may be left out for one element (1 is meant)
+  std::optional<bool> retain_graph = {};  ///< keep saved tensors for another backward; default: create_graph
+  bool create_graph = false;              ///< record the backward pass itself, for higher derivatives
 };
 
 struct GradOptions {

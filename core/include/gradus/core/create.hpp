@@ -9,8 +9,7 @@ namespace gradus {
 class Nested {
  public:
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Nested(T value) : number_(value) {}
+  requires std::is_arithmetic_v<T> Nested(T value) : number_(value) {}
   Nested(std::initializer_list<Nested> list) : number_(0), list_(list), is_list_(true) {}
 
   bool is_list() const { return is_list_; }

@@ -50,7 +50,7 @@ constexpr Dtype promote(Dtype a, Dtype b) { return a < b ? b : a; }
 class Scalar {
  public:
   template <class T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   constexpr Scalar(T value)
       : kind_(std::same_as<T, bool>         ? boolean
               : std::is_floating_point_v<T> ? float32
@@ -77,10 +77,14 @@ class Scalar {
 template <class F>
 decltype(auto) visit(Dtype dtype, F&& f) {
   switch (dtype) {
-    case boolean: return f(static_cast<bool*>(nullptr));
-    case int64: return f(static_cast<std::int64_t*>(nullptr));
-    case float32: return f(static_cast<float*>(nullptr));
-    case float64: break;
+    case boolean:
+      return f(static_cast<bool*>(nullptr));
+    case int64:
+      return f(static_cast<std::int64_t*>(nullptr));
+    case float32:
+      return f(static_cast<float*>(nullptr));
+    case float64:
+      break;
   }
   return f(static_cast<double*>(nullptr));
 }

@@ -7,8 +7,8 @@
 
 namespace gradus {
 
-/// Base of the hierarchy: `catch (const gradus::Error& e)` catches all of it. `kind()` is the name PyTorch gives the same
-/// error in Python, e.g. "RuntimeError".
+/// Base of the hierarchy: `catch (const gradus::Error& e)` catches all of it. `kind()` is the name PyTorch gives the
+/// same error in Python, e.g. "RuntimeError".
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

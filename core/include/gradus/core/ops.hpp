@@ -1,7 +1,7 @@
 // The operations: every function that makes tensors out of tensors, one sentence each. Those a user expects as methods
-// (`x.sum(0)`) are methods of Tensor too. Unless said otherwise an operation is differentiable, to any order, and returns
-// a new contiguous tensor; dtypes promote and shapes broadcast as in PyTorch. All throw RuntimeError for shapes or
-// dtypes that do not fit and IndexError for a dimension out of range.
+// (`x.sum(0)`) are methods of Tensor too. Unless said otherwise an operation is differentiable, to any order, and
+// returns a new contiguous tensor; dtypes promote and shapes broadcast as in PyTorch. All throw RuntimeError for shapes
+// or dtypes that do not fit and IndexError for a dimension out of range.
 #pragma once
 
 #include <gradus/core/dtype.hpp>
@@ -95,7 +95,8 @@ Tensor logsumexp(const Tensor& x, Dims dims, bool keepdim = false);
 Tensor softmax(const Tensor& x, std::int64_t dim);
 Tensor log_softmax(const Tensor& x, std::int64_t dim);
 
-// --- shape ------------------------------------------------------------------------------------------------------------
+// --- shape
+// ------------------------------------------------------------------------------------------------------------
 Tensor reshape(const Tensor& x, Shape shape);  ///< one extent may be -1; shares storage
 Tensor view(const Tensor& x, Shape shape);     ///< as reshape
 Tensor flatten(const Tensor& x, std::int64_t start_dim = 0, std::int64_t end_dim = -1);
@@ -103,7 +104,7 @@ Tensor squeeze(const Tensor& x);
 Tensor squeeze(const Tensor& x, std::int64_t dim);
 Tensor unsqueeze(const Tensor& x, std::int64_t dim);
 Tensor transpose(const Tensor& x, std::int64_t dim0, std::int64_t dim1);  ///< copies
-Tensor t(const Tensor& x);                                               ///< of a matrix; vectors stay
+Tensor t(const Tensor& x);                                                ///< of a matrix; vectors stay
 Tensor permute(const Tensor& x, Dims dims);
 Tensor expand(const Tensor& x, Shape shape);  ///< -1 keeps an extent; copies
 Tensor cat(std::span<const Tensor> tensors, std::int64_t dim = 0);
@@ -111,22 +112,27 @@ Tensor cat(std::initializer_list<Tensor> tensors, std::int64_t dim = 0);
 Tensor stack(std::span<const Tensor> tensors, std::int64_t dim = 0);
 Tensor stack(std::initializer_list<Tensor> tensors, std::int64_t dim = 0);
 
-// --- indexing -----------------------------------------------------------------------------------------------------------
-Tensor select(const Tensor& x, std::int64_t dim, std::int64_t index);  ///< x[i] is select(x, 0, i); dim 0 shares storage
+// --- indexing
+// -----------------------------------------------------------------------------------------------------------
+Tensor select(const Tensor& x, std::int64_t dim,
+              std::int64_t index);  ///< x[i] is select(x, 0, i); dim 0 shares storage
 Tensor narrow(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t length);  ///< dim 0 shares storage
 Tensor index_select(const Tensor& x, std::int64_t dim, const Tensor& index);
 Tensor gather(const Tensor& x, std::int64_t dim, const Tensor& index);
 Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value);
 
-// --- products -------------------------------------------------------------------------------------------------------------
+// --- products
+// -------------------------------------------------------------------------------------------------------------
 /// Matrix product of 1-D and 2-D tensors of one floating dtype, as PyTorch: (M,K)@(K,N), (M,K)@(K), (K)@(K,N), (K)@(K).
 Tensor matmul(const Tensor& a, const Tensor& b);
 
-// --- fused layers: one node each; nn::functional documents them ----------------------------------------------------------
+// --- fused layers: one node each; nn::functional documents them
+// ----------------------------------------------------------
 /// y = x weight^T + bias. x (…, K), weight (O, K), bias (O) or undefined; y (…, O). Saves x and weight.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
-// --- copies -------------------------------------------------------------------------------------------------------------
+// --- copies
+// -------------------------------------------------------------------------------------------------------------
 Tensor clone(const Tensor& x);
 Tensor to(const Tensor& x, Dtype dtype);  ///< x itself when it has that dtype already
 

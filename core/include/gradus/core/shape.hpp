@@ -19,7 +19,7 @@ class Shape {
 
   constexpr Shape() = default;
   template <class T>
-    requires std::is_integral_v<T>
+  requires std::is_integral_v<T>
   constexpr Shape(T extent) : rank_(1), extents_{static_cast<std::int64_t>(extent)} {}
   Shape(std::initializer_list<std::int64_t> extents);
   Shape(std::span<const std::int64_t> extents);

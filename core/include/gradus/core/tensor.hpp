@@ -68,8 +68,8 @@ class Tensor {
   }
   /// The only element, converted to T. Throws ValueError unless there is exactly one.
   template <class T = double>
-    requires std::is_arithmetic_v<T>
-  T item() const {
+  requires std::is_arithmetic_v<T> T item()
+  const {
     if constexpr (std::is_integral_v<T>) {
       return static_cast<T>(item_int64());
     } else {
@@ -82,11 +82,12 @@ class Tensor {
   bool is_leaf() const;
   /// Throws RuntimeError for a dtype that is not floating and for a computed tensor (PyTorch's texts).
   Tensor& requires_grad_(bool requires_grad = true);
-  Tensor grad() const;           ///< the accumulated gradient, undefined when there is none yet
-  void set_grad(Tensor gradient);  ///< undefined clears it. Throws RuntimeError unless shape and dtype are this tensor's.
-  std::string grad_fn() const;   ///< name of the operation that computed it, e.g. "MulBackward0"; empty for a leaf
-  Tensor detach() const;         ///< same storage, outside the graph
-  Tensor& retain_grad();         ///< keep the gradient of a computed tensor in grad()
+  Tensor grad() const;  ///< the accumulated gradient, undefined when there is none yet
+  void set_grad(
+      Tensor gradient);         ///< undefined clears it. Throws RuntimeError unless shape and dtype are this tensor's.
+  std::string grad_fn() const;  ///< name of the operation that computed it, e.g. "MulBackward0"; empty for a leaf
+  Tensor detach() const;        ///< same storage, outside the graph
+  Tensor& retain_grad();        ///< keep the gradient of a computed tensor in grad()
   void backward() const;
   void backward(const BackwardOptions& options) const;  ///< see autograd.hpp
   /// Calls `f(gradient)` when the gradient of this tensor is known; what it returns, if defined, replaces the gradient.

@@ -39,15 +39,16 @@ struct BatchNormCall {
 
 /// y = (x - mean) / sqrt(var + eps) * weight + bias, per channel.
 ///
-/// Training, or without running buffers: mean and var = sum (x - mean)^2 / M of the batch, M = N L values a channel; then
-/// running_mean += momentum (mean - running_mean), running_var += momentum (var M / (M - 1) - running_var).
+/// Training, or without running buffers: mean and var = sum (x - mean)^2 / M of the batch, M = N L values a channel;
+/// then running_mean += momentum (mean - running_mean), running_var += momentum (var M / (M - 1) - running_var).
 /// Otherwise: mean = running_mean, var = running_var, constants for the gradient.
 ///
 /// x (N, C) or (N, C, L), floating; y as x. Sums are carried in double and each element is rounded once.
 /// Saves x, weight, and mean and 1 / sqrt(var + eps) in double.
-/// Throws ValueError for another rank, for one value per channel in training and, see NonFinite, for a batch that is not
-/// finite; RuntimeError for another dtype or number of channels. The buffers are then unchanged: they are written last.
-/// Source: Ioffe & Szegedy 2015, algorithms 1 and 2; as PyTorch, but for its rounding (PyTorch carries float32 sums).
+/// Throws ValueError for another rank, for one value per channel in training and, see NonFinite, for a batch that is
+/// not finite; RuntimeError for another dtype or number of channels. The buffers are then unchanged: they are written
+/// last. Source: Ioffe & Szegedy 2015, algorithms 1 and 2; as PyTorch, but for its rounding (PyTorch carries float32
+/// sums).
 Tensor batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormCall& call);
 
 }  // namespace functional
@@ -88,9 +89,9 @@ class BatchNorm1d : public Module {
   bool frozen() const { return frozen_; }
   void reset_running_stats();  ///< mean 0, variance 1, no batches
 
-  Parameter weight, bias;               ///< (C); undefined unless affine
-  Buffer running_mean, running_var;     ///< (C); undefined unless tracking
-  Buffer num_batches_tracked;           ///< int64, 0-d
+  Parameter weight, bias;            ///< (C); undefined unless affine
+  Buffer running_mean, running_var;  ///< (C); undefined unless tracking
+  Buffer num_batches_tracked;        ///< int64, 0-d
 
  private:
   std::int64_t num_features_;
@@ -102,7 +103,8 @@ class BatchNorm1d : public Module {
 /// with s = bn.weight / sqrt(running_var + eps) a row. Both arguments stay as they are. For x (N, C) only.
 /// Throws ValueError when bn has no running buffers or is in training mode, or when the sizes differ.
 Linear fuse(const Linear& linear, const BatchNorm1d& bn);
-/// The same for every Linear that a BatchNorm1d follows; the other modules are copied. Throws ValueError in training mode.
+/// The same for every Linear that a BatchNorm1d follows; the other modules are copied. Throws ValueError in training
+/// mode.
 Sequential fuse(const Sequential& net);
 
 /// One run of `recalibrate`: the buffers start anew, and come back as they were unless it is finished.
@@ -125,8 +127,9 @@ class Recalibration {
   bool finished_ = false;
 };
 
-/// Estimates the running buffers of every BatchNorm1d in `module` anew, as the mean over `batches`, a range of inputs x.
-/// Weights, other layers, frozen layers and all modes stay as they are; the buffers too when a batch is refused. Source: Ioffe & Szegedy 2015, algorithm 2, line 10.
+/// Estimates the running buffers of every BatchNorm1d in `module` anew, as the mean over `batches`, a range of inputs
+/// x. Weights, other layers, frozen layers and all modes stay as they are; the buffers too when a batch is refused.
+/// Source: Ioffe & Szegedy 2015, algorithm 2, line 10.
 template <class Batches>
 void recalibrate(Module& module, const Batches& batches) {
   Recalibration run(module);

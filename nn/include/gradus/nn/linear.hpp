@@ -11,8 +11,8 @@ struct LinearOptions {
 };
 
 /// y = x weight^T + bias.
-/// x (…, in_features), y (…, out_features), weight (out_features, in_features), bias (out_features), one floating dtype.
-/// Both start uniform in ±1/sqrt(in_features), drawn from the default generator, the weight first: as PyTorch
+/// x (…, in_features), y (…, out_features), weight (out_features, in_features), bias (out_features), one floating
+/// dtype. Both start uniform in ±1/sqrt(in_features), drawn from the default generator, the weight first: as PyTorch
 /// (He et al. 2015, equation 14, with gain for leaky_relu of slope sqrt(5)).
 /// Throws RuntimeError for negative sizes and, called, when x does not end in `in_features`.
 class Linear : public Module {

@@ -114,8 +114,8 @@ class Module {
 
   /// Parameters and buffers by dotted name, as handles outside the graph: they follow further training.
   StateDict state_dict() const;
-  /// Copies the values of `from` into the parameters and buffers, converting between floating dtypes. All or nothing: when
-  /// anything but what `strict = false` forgives is wrong, throws RuntimeError with one line a kind of mistake, in
+  /// Copies the values of `from` into the parameters and buffers, converting between floating dtypes. All or nothing:
+  /// when anything but what `strict = false` forgives is wrong, throws RuntimeError with one line a kind of mistake, in
   /// PyTorch's words, and changes nothing.
   LoadReport load_state_dict(const StateDict& from, LoadOptions options = {});
 

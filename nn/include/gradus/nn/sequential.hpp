@@ -12,9 +12,9 @@ namespace gradus::nn {
 class AnyModule {
  public:
   template <std::derived_from<Module> M>
-  AnyModule(M module) : module_(std::make_unique<M>(std::move(module))), copy_([](const Module& m) {
-    return std::unique_ptr<Module>(std::make_unique<M>(static_cast<const M&>(m)));
-  }) {}
+  AnyModule(M module)
+      : module_(std::make_unique<M>(std::move(module))),
+        copy_([](const Module& m) { return std::unique_ptr<Module>(std::make_unique<M>(static_cast<const M&>(m))); }) {}
   AnyModule(const AnyModule& other) : module_(other.copy_(*other.module_)), copy_(other.copy_) {}
   AnyModule(AnyModule&&) noexcept = default;
   AnyModule& operator=(AnyModule other) noexcept {
@@ -40,8 +40,8 @@ class Sequential : public Module {
  public:
   Sequential() = default;
   template <std::derived_from<Module>... M>
-    requires(sizeof...(M) > 1 || (sizeof...(M) == 1 && !(std::same_as<M, Sequential> || ...)))
-  explicit Sequential(M... modules) {
+  requires(sizeof...(M) > 1 ||
+           (sizeof...(M) == 1 && !(std::same_as<M, Sequential> || ...))) explicit Sequential(M... modules) {
     (push_back(AnyModule(std::move(modules))), ...);
   }
   Sequential(std::initializer_list<std::pair<std::string, AnyModule>> modules);
