@@ -87,7 +87,7 @@ void Training::train_step(const Tensor& rows) {
 }
 
 bool Training::run_epoch(Observer& observer, const volatile std::sig_atomic_t* interrupted) {
-  if (progress_.step == 0) {
+  if (progress_.order.empty()) {
     progress_.order = default_generator().state();
   } else {
     default_generator().set_state(progress_.order);
@@ -138,7 +138,7 @@ void Training::save() {
   progress["loss_sum"] = progress_.loss_sum;
   progress["correct"] = progress_.correct;
   Generator order = default_generator();
-  if (progress_.step > 0) order.set_state(progress_.order);
+  if (!progress_.order.empty()) order.set_state(progress_.order);  // the epoch will draw its order again
   optim::save_checkpoint(settings_.save_path, {model_, *optimizer_, &schedule_, &order}, progress);
 }
 
