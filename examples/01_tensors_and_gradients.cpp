@@ -18,7 +18,7 @@ int main() {
 
   // Layers are values; BatchNorm1d normalises every column over the batch.
   manual_seed(0);
-  nn::Sequential net(nn::Linear(2, 4), nn::BatchNorm1d(4), nn::ReLU(), nn::Linear(4, 1));
+  nn::Sequential net{nn::Linear(2, 4), nn::BatchNorm1d(4), nn::ReLU(), nn::Linear(4, 1)};
   optim::SGD optimizer(net.parameters(), {.lr = 0.1});
   Tensor y = tensor({{1.0}, {0.0}, {1.0}});
   for (int step = 0; step < 100; ++step) {

@@ -140,7 +140,7 @@ TEST_P(Rows, RowKernelsHaveTheSameBitsAsPlain) {
     const std::int64_t n = rows * cols;
     const std::vector<float> x = awkward(n, 8), dy = normal(n, 9);
     std::vector<std::int64_t> target(static_cast<std::size_t>(rows), cols - 1);
-    const auto all = [&](const Table& t) {
+    const auto all = [&, rows = rows, cols = cols](const Table& t) {
       std::vector<float> y(x.size() * 6);
       std::vector<double> lse(static_cast<std::size_t>(rows));
       t.softmax(y.data(), x.data(), rows, cols);

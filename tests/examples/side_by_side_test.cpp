@@ -37,7 +37,7 @@ TEST(SideBySide, Tensors) {
 
 TEST(SideBySide, Networks) {
   manual_seed(0);
-  nn::Sequential net(nn::Linear(2, 3), nn::BatchNorm1d(3), nn::ReLU());
+  nn::Sequential net{nn::Linear(2, 3), nn::BatchNorm1d(3), nn::ReLU()};
   use(nn::BatchNorm1d(5, {.momentum = std::nullopt, .affine = false}));
   std::cout << net;
   std::cout << std::endl;

@@ -9,7 +9,7 @@ int main() {
   const Tensor x = tensor({{0.F, 0.F}, {0.F, 1.F}, {1.F, 0.F}, {1.F, 1.F}});
   const Tensor y = tensor({{0.F}, {1.F}, {1.F}, {0.F}});
 
-  nn::Sequential net(nn::Linear(2, 16), nn::BatchNorm1d(16), nn::Tanh(), nn::Linear(16, 1));
+  nn::Sequential net{nn::Linear(2, 16), nn::BatchNorm1d(16), nn::Tanh(), nn::Linear(16, 1)};
   optim::Adam optimizer(net.parameters(), {.lr = 0.05});
   Tensor loss;
   for (int step = 0; step < 200; ++step) {

@@ -34,8 +34,11 @@ class AnyModule {
 
 /// y = last(… second(first(x))). The children are named "0", "1", … unless they are given names:
 ///
-///   nn::Sequential net(nn::Linear(2, 3), nn::BatchNorm1d(3), nn::ReLU(), nn::Linear(3, 1));
+///   nn::Sequential net{nn::Linear(2, 3), nn::BatchNorm1d(3), nn::ReLU(), nn::Linear(3, 1)};
 ///   nn::Sequential named({{"hidden", nn::Linear(2, 3)}, {"act", nn::ReLU()}});
+///
+/// Write braces: they make the modules from left to right, and so draw the initial values in PyTorch's order, while the
+/// arguments in brackets of a call may be made in any order.
 class Sequential : public Module {
  public:
   Sequential() = default;

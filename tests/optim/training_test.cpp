@@ -1,0 +1,108 @@
+// Whole trainings beside PyTorch's: same seed, same draws, same curve.
+#include "golden.hpp"
+#include "near.hpp"
+
+#include <gradus/core/data.hpp>
+#include <gradus/nn/activation.hpp>
+#include <gradus/nn/batch_norm.hpp>
+#include <gradus/nn/dropout.hpp>
+#include <gradus/nn/functional.hpp>
+#include <gradus/optim/adam.hpp>
+#include <gradus/optim/sgd.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace gradus {
+namespace {
+
+using test::golden_tensor;
+using test::relative_distance;
+
+void expect_state(const nn::Module& net, const test::json& expected, double tolerance,
+                  const std::vector<std::string>& except = {}) {
+  const StateDict state = net.state_dict();
+  ASSERT_EQ(state.size(), expected.size());
+  for (const auto& [name, value] : state) {
+    if (std::find(except.begin(), except.end(), name) != except.end()) continue;
+    const Tensor recorded = golden_tensor(expected.at(name));
+    if (value.dtype() == int64) {
+      EXPECT_TRUE(equal(value, recorded)) << name;
+    } else {
+      EXPECT_LE(relative_distance(value, recorded), tolerance) << name;
+    }
+  }
+}
+
+double relative(double got, double recorded) { return std::abs(got - recorded) / std::abs(recorded); }
+
+TEST(TrainingFixture, TwentyStepsOfAPerceptron) {
+  const test::json& mlp = test::load_golden("training.json").at("mlp");
+  const Tensor input = golden_tensor(mlp.at("input")), labels = golden_tensor(mlp.at("labels"));
+  const std::int64_t batch = mlp.at("batch"), rows = input.size(0);
+  for (const test::json& run : mlp.at("runs")) {
+    const bool single = run.at("dtype") == "float32";
+    SCOPED_TRACE(run.at("dtype"));
+    manual_seed(mlp.at("seed").get<std::int64_t>());
+    nn::Sequential net{nn::Linear(64, 32), nn::BatchNorm1d(32), nn::ReLU(), nn::Linear(32, 10)};
+    if (single) expect_state(net, run.at("initial"), 0);
+    net.to(single ? float32 : float64);
+    optim::SGD optimizer(net.parameters(), {.lr = 0.05, .momentum = 0.9});
+
+    const auto losses = run.at("losses").get<std::vector<double>>();
+    const auto correct = run.at("correct").get<std::vector<int>>();
+    const double tolerance = single ? 5e-7 : 1e-12;
+    const Tensor data = input.to(single ? float32 : float64);
+    for (std::size_t step = 0; step < losses.size(); ++step) {
+      const std::int64_t first = static_cast<std::int64_t>(step) * batch % rows;
+      const Tensor y = labels.narrow(0, first, batch);
+      optimizer.zero_grad();
+      const Tensor logits = net(data.narrow(0, first, batch));
+      const Tensor loss = nn::functional::cross_entropy(logits, y);
+      loss.backward();
+      optimizer.step();
+      EXPECT_LE(relative(loss.item(), losses[step]), tolerance) << step;
+      EXPECT_EQ((logits.argmax(1) == y).sum().item<int>(), correct[step]) << step;
+    }
+    expect_state(net, run.at("final"), single ? 5e-6 : 1e-12);
+    net.eval();
+    EXPECT_LE(relative(nn::functional::cross_entropy(net(data), labels).item(), run.at("eval_loss")), tolerance);
+  }
+}
+
+TEST(TrainingFixture, DataInitShuffleAndDropoutFromOneSeed) {
+  const test::json& end = test::load_golden("training.json").at("end_to_end");
+  manual_seed(end.at("seed").get<std::int64_t>());
+  const std::int64_t rows = end.at("n");
+  const Tensor x = randn({rows, 5}), y = randint(3, {rows});
+  EXPECT_TRUE(equal(x, golden_tensor(end.at("X"))));
+  EXPECT_TRUE(equal(y, golden_tensor(end.at("Y"))));
+  nn::Sequential net{nn::Linear(5, 16), nn::BatchNorm1d(16), nn::ReLU(), nn::Dropout(end.at("p").get<double>()),
+                     nn::Linear(16, 3)};
+  optim::Adam optimizer(net.parameters(), {.lr = end.at("lr")});
+  DataLoader loader(TensorDataset(x, y, arange(rows)), {.batch_size = end.at("batch"), .shuffle = true});
+
+  std::size_t step = 0;
+  for (int epoch = 0; epoch < end.at("epochs").get<int>(); ++epoch) {
+    for (const auto& [inputs, labels, numbers] : loader) {
+      const test::json& recorded = end.at("steps").at(step++);
+      const auto indices = recorded.at("indices").get<std::vector<std::int64_t>>();
+      EXPECT_TRUE(equal(numbers, from_span(indices, static_cast<std::int64_t>(indices.size())))) << step;
+      optimizer.zero_grad();
+      const Tensor loss = nn::functional::cross_entropy(net(inputs), labels);
+      loss.backward();
+      optimizer.step();
+      EXPECT_LE(relative(loss.item(), recorded.at("loss")), 5e-6) << step;
+    }
+  }
+  EXPECT_EQ(step, end.at("steps").size());
+  // A bias before BatchNorm has the gradient 0; Adam scales its rounding noise up to whole steps, which the mean
+  // follows.
+  expect_state(net, end.at("final"), 1e-4, {"0.bias", "1.running_mean"});
+  const Tensor after = golden_tensor(end.at("rand_after"));
+  EXPECT_TRUE(equal(rand(after.shape()), after));
+}
+
+}  // namespace
+}  // namespace gradus
