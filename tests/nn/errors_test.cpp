@@ -96,7 +96,7 @@ const Mistake mistakes[] = {
      }},
     {"nn.BatchNorm1d(3,track_running_stats=False).load_state_dict(nn.BatchNorm1d(3).state_dict())",
      [] { BatchNorm1d(3, {.track_running_stats = false}).load_state_dict(BatchNorm1d(3).state_dict()); }},
-    {"nn.Sequential(nn.ReLU())[9]", [] { Sequential(nn::ReLU())[9]; }},
+    {"nn.Sequential(nn.ReLU())[9]", [] { Sequential{nn::ReLU()}[9]; }},
     {"nn.Module()(1)", [] { nn::Module()(tensor(1)); }},
 };
 // clang-format on
@@ -104,7 +104,7 @@ const Mistake mistakes[] = {
 TEST(Errors, AreToldInPyTorchsWords) {
   const auto& cases = test::load_golden("errors.json").at("cases");
   for (const auto& [python, ours] : mistakes) {
-    const auto recorded = std::ranges::find_if(cases, [&](const auto& c) { return c.at("python") == python; });
+    const auto recorded = std::ranges::find_if(cases, [&, name = python](const auto& c) { return c.at("python") == name; });
     ASSERT_NE(recorded, cases.end()) << python;
     const std::string told = recorded->at("message");
     try {
