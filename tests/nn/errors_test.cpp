@@ -104,7 +104,8 @@ const Mistake mistakes[] = {
 TEST(Errors, AreToldInPyTorchsWords) {
   const auto& cases = test::load_golden("errors.json").at("cases");
   for (const auto& [python, ours] : mistakes) {
-    const auto recorded = std::ranges::find_if(cases, [&, name = python](const auto& c) { return c.at("python") == name; });
+    const auto recorded =
+        std::ranges::find_if(cases, [&, name = python](const auto& c) { return c.at("python") == name; });
     ASSERT_NE(recorded, cases.end()) << python;
     const std::string told = recorded->at("message");
     try {
