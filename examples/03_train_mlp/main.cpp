@@ -1,5 +1,6 @@
 // Trains a perceptron with BatchNorm on handwritten digits: the main job of the examples.
 #include "report.hpp"
+#include "terminal.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -108,12 +109,6 @@ int run(const Options& o) {
   if (!o.quiet) show_predictions(model, images);
   print_last_line(evaluate(model, images.test), report.last().seconds);
   return 0;
-}
-
-std::string one_line(std::string text) {
-  for (std::size_t at; (at = text.find('\n')) != std::string::npos;)
-    text.replace(at, text[at + 1] == '\t' ? 2 : 1, "; ");
-  return text;
 }
 
 }  // namespace

@@ -1,23 +1,15 @@
 #include "report.hpp"
 
+#include "terminal.hpp"
+
 #include <unistd.h>
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 
 using namespace gradus;
 
 namespace {
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-std::string bar(std::int64_t done, std::int64_t all) {
-  constexpr std::int64_t width = 30;
-  const std::int64_t filled = width * done / all;
-  return std::string(static_cast<std::size_t>(filled), '#') +
-         std::string(static_cast<std::size_t>(width - filled), '.');
-}
 
 std::int64_t parameter_count(const nn::Module& module) {
   std::int64_t count = 0;
