@@ -17,9 +17,9 @@ struct Outcome {
   std::string out;  // both streams
 };
 
-/// Runs `program` of the examples through the shell: run_example("03_train_mlp --quiet").
-inline Outcome run_example(const std::string& command) {
-  FILE* pipe = popen((std::string(GRADUS_EXAMPLES_DIR) + "/" + command + " 2>&1").c_str(), "r");
+/// Runs `program` of the examples through the shell, in `folder`: run_example("03_train_mlp --quiet").
+inline Outcome run_example(const std::string& command, const std::string& folder = ".") {
+  FILE* pipe = popen(("cd '" + folder + "' && " + GRADUS_EXAMPLES_DIR "/" + command + " 2>&1").c_str(), "r");
   if (!pipe) throw std::runtime_error("cannot start " + command);
   Outcome outcome{0, ""};
   std::array<char, 4096> part;

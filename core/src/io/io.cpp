@@ -14,14 +14,7 @@ namespace {
 constexpr const char* value_key = "gradus.value";  // of the metadata, for the part of a checkpoint that is not tensors
 
 FileFormat format_of(const std::string& path, FileFormat wanted) {
-  if (wanted != FileFormat::by_extension) return wanted;
-  if (path.ends_with(".safetensors")) return FileFormat::safetensors;
-  if (path.ends_with(".pt") || path.ends_with(".pth")) return FileFormat::pytorch;
-  if (path.ends_with(".npy")) return FileFormat::npy;
-  if (path.ends_with(".npz")) return FileFormat::npz;
-  throw FileError(detail::message("the extension of '", path,
-                                  "' tells no format\nKnown are .safetensors, .pt, .pth, .npy ",
-                                  "and .npz; or choose one with the option `format`."));
+  return wanted != FileFormat::by_extension ? wanted : gradus::format_of(path);
 }
 
 /// Runs `parse` on the content of the file; what it throws gets the path in front.
@@ -77,6 +70,16 @@ void write_bytes(const std::string& bytes, const std::string& path) {
 }
 
 }  // namespace
+
+FileFormat format_of(const std::string& path) {
+  if (path.ends_with(".safetensors")) return FileFormat::safetensors;
+  if (path.ends_with(".pt") || path.ends_with(".pth")) return FileFormat::pytorch;
+  if (path.ends_with(".npy")) return FileFormat::npy;
+  if (path.ends_with(".npz")) return FileFormat::npz;
+  throw FileError(detail::message("the extension of '", path,
+                                  "' tells no format\nKnown are .safetensors, .pt, .pth, .npy ",
+                                  "and .npz; or choose one with the option `format`."));
+}
 
 void save(const StateDict& state, const std::string& path, const SaveOptions& options) {
   const FileFormat format = format_of(path, options.format);

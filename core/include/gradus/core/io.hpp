@@ -16,6 +16,9 @@ enum class FileFormat : std::uint8_t {
   npz,      ///< arrays with names
 };
 
+/// The format that the extension of `path` tells. Throws FileError, with a list of those known, when it tells none.
+FileFormat format_of(const std::string& path);
+
 struct SaveOptions {
   FileFormat format = FileFormat::by_extension;
   Metadata metadata = {};  ///< safetensors only

@@ -1,0 +1,163 @@
+#include "listing.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+using namespace gradus;
+using Kind = Value::Kind;
+
+namespace {
+
+/// name, type, shape, min, mean, max, NaN; of what is no tensor the third cell is its value, and the last.
+using Row = std::vector<std::string>;
+
+std::string short_number(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", number);
+  return text;
+}
+
+template <class T>
+std::string exact_if_integer(T number) {
+  if constexpr (std::is_floating_point_v<T>) return short_number(static_cast<double>(number));
+  return std::to_string(number);
+}
+
+/// min, mean, max, and how many are NaN; dashes where nothing is left to compare.
+template <class T>
+std::array<std::string, 4> summary(std::span<const T> elements) {
+  std::size_t count = 0;
+  double sum = 0;
+  T least{}, greatest{};
+  for (const T element : elements) {
+    if constexpr (std::is_floating_point_v<T>) {
+      if (std::isnan(element)) continue;
+    }
+    least = count == 0 ? element : std::min(least, element);
+    greatest = count == 0 ? element : std::max(greatest, element);
+    sum += static_cast<double>(element);
+    ++count;
+  }
+  const std::string nans = std::to_string(elements.size() - count);
+  if (count == 0) return {"-", "-", "-", nans};
+  return {exact_if_integer(least), short_number(sum / static_cast<double>(count)), exact_if_integer(greatest), nans};
+}
+
+/// Files come from anywhere: what would move the cursor of a terminal is shown as its number.
+std::string printable(const std::string& text) {
+  std::string shown;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    char code[5];
+    std::snprintf(code, sizeof code, "\\x%02x", byte);
+    shown += byte < 0x20 || byte == 0x7f ? std::string(code) : std::string(1, c);
+  }
+  return shown;
+}
+
+/// Columns that UTF-8 takes: its bytes but for the continuations.
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string shortened(std::string text) {
+  constexpr std::size_t most = 60;
+  if (text.size() <= most) return text;
+  std::size_t end = most;
+  while (end > 0 && (text[end] & 0xc0) == 0x80) --end;  // not within a character
+  return text.substr(0, end) + "…";
+}
+
+bool is_list(const Value& value) { return value.kind() == Kind::list || value.kind() == Kind::tuple; }
+
+/// Whether it is shown on one line: neither a tensor nor a container of something that is not shown so itself.
+bool is_plain(const Value& value) {
+  if (is_list(value)) {
+    return std::ranges::all_of(value.as_list(), [](const Value& e) { return e.kind() != Kind::dict && is_plain(e); });
+  }
+  return value.kind() != Kind::tensor && (value.kind() != Kind::dict || value.size() == 0);
+}
+
+std::string text_of(const Value& value) {
+  switch (value.kind()) {
+    case Kind::truth:
+      return value.as_bool() ? "True" : "False";
+    case Kind::integer:
+      return std::to_string(value.as_int());
+    case Kind::real:
+      return format_number(value.as_double());
+    case Kind::string:
+      return printable(value.as_string());
+    case Kind::list:
+    case Kind::tuple: {
+      std::string text;
+      for (const Value& element : value.as_list()) text += (text.empty() ? "" : ", ") + text_of(element);
+      if (value.kind() == Kind::list) return "[" + text + "]";
+      return "(" + text + (value.size() == 1 ? ",)" : ")");
+    }
+    default:
+      return value.kind() == Kind::dict ? "{}" : "None";
+  }
+}
+
+class Listing {
+ public:
+  void add(const std::string& name, const Value& value) {
+    const auto below = [&](const std::string& key) { return name.empty() ? key : name + "." + key; };
+    if (value.kind() == Kind::tensor) {
+      add(name, value.as_tensor());
+    } else if (is_plain(value)) {
+      add_line(name, std::string(to_string(value.kind())), text_of(value));
+    } else if (is_list(value)) {
+      for (std::size_t i = 0; i < value.size(); ++i) add(below(std::to_string(i)), value.as_list()[i]);
+    } else {
+      for (const auto& [key, item] : value.as_dict()) add(below(text_of(key)), item);
+    }
+  }
+
+  void add_line(const std::string& name, const std::string& type, const std::string& text) {
+    rows_.push_back({printable(name), type, shortened(text)});
+  }
+
+  void print() const {
+    std::array<std::size_t, 7> widths{};
+    for (const Row& row : rows_) {
+      const std::size_t aligned = row.size() == widths.size() ? row.size() : 2;
+      for (std::size_t i = 0; i < aligned; ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    }
+    for (const Row& row : rows_) {
+      std::string line;
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        const std::string space(widths[i] - std::min(widths[i], width_of(row[i])), ' ');
+        line += (i > 0 ? "  " : "") + (i < 3 ? row[i] + space : space + row[i]);
+      }
+      line.erase(line.find_last_not_of(' ') + 1);
+      std::printf("%s\n", line.c_str());
+    }
+    std::printf("tensors: %lld, elements: %lld, bytes: %lld\n", tensors_, elements_, bytes_);
+  }
+
+ private:
+  void add(const std::string& name, const Tensor& x) {
+    Row row = {printable(name), std::string(to_string(x.dtype())), to_string(x.shape())};
+    visit(x.dtype(), [&]<class T>(T*) { std::ranges::copy(summary(x.data<T>()), std::back_inserter(row)); });
+    rows_.push_back(row);
+    ++tensors_;
+    elements_ += x.numel();
+    bytes_ += x.numel() * static_cast<long long>(item_size(x.dtype()));
+  }
+
+  std::vector<Row> rows_{{"name", "type", "shape", "min", "mean", "max", "NaN"}};
+  long long tensors_ = 0, elements_ = 0, bytes_ = 0;
+};
+
+}  // namespace
+
+void print_listing(const Value& content, const Metadata& metadata) {
+  Listing listing;
+  listing.add("", content);
+  for (const auto& [key, text] : metadata) listing.add_line(key, "metadata", text);
+  listing.print();
+}

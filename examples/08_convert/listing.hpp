@@ -1,0 +1,8 @@
+// What is in a file, as a table.
+#pragma once
+
+#include <gradus/gradus.hpp>
+
+/// A line for every tensor (dtype, shape, smallest, mean and largest of the elements that are not NaN, count of those
+/// that are), for every number and string, and for the metadata; then the totals.
+void print_listing(const gradus::Value& content, const gradus::Metadata& metadata);

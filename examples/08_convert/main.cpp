@@ -1,0 +1,182 @@
+// Converts weights and checkpoints between the formats of PyTorch, safetensors and NumPy, lists what is in them, and
+// fuses BatchNorm away.
+#include "fusing.hpp"
+#include "listing.hpp"
+#include "weights.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cmath>
+#include <cstdio>
+
+using namespace gradus;
+using Kind = Value::Kind;
+
+namespace {
+
+struct Options {
+  std::string in, out, prefix;
+  std::string from, format;  // names of formats; empty: as the extension tells
+  bool list = false, weights = false, fuse = false;
+  FuseOptions fusing;
+};
+
+constexpr const char* footer = R"(
+Formats: safetensors (.safetensors), pt (.pt, .pth), npz (.npz), npy (.npy, one array).
+float16 and bfloat16 become float32, shorter integers int64.
+
+--fuse-batchnorm goes by names: it fuses 1 into 0, bn2 into fc2, and norm into the one Linear beside it that fits. The
+result fits the net with an Identity in the place of every BatchNorm1d, and every Linear with a bias; with --renumber
+it fits the Sequential without them. Names do not show in which order modules run: compare the outputs once.
+
+Examples:
+  convert model.pt model.safetensors
+  convert checkpoint.pt weights.npz --weights
+  convert checkpoint.pt small.pt --fuse-batchnorm --renumber
+  convert --list model.safetensors)";
+
+const std::map<std::string, FileFormat> formats = {{"safetensors", FileFormat::safetensors},
+                                                   {"pt", FileFormat::pytorch},
+                                                   {"npz", FileFormat::npz},
+                                                   {"npy", FileFormat::npy}};
+
+/// "fc1=bn1" as its two names.
+std::pair<std::string, std::string> parse_pair(const std::string& text) {
+  const std::size_t middle = text.find('=');
+  if (middle == text.npos) throw ValueError("--pair: expected LINEAR=NORM, got '" + text + "'");
+  return {text.substr(0, middle), text.substr(middle + 1)};
+}
+
+/// The command line in `o`, checked; the exit status when there is nothing more to do.
+std::optional<int> parse(int argc, char** argv, Options& o) {
+  CLI::App app("Convert weights and checkpoints between PyTorch, safetensors and NumPy.", "convert");
+  app.footer(footer);
+  const CLI::IsMember known({"safetensors", "pt", "npz", "npy"});
+  std::vector<std::string> pairs;
+  app.add_option("IN", o.in, "the file to read")->required();
+  app.add_option("OUT", o.out, "the file to write; it may be IN");
+  app.add_option("--from", o.from, "format of IN, when its extension does not tell")->check(known);
+  app.add_option("--format", o.format, "format of OUT, when its extension does not tell")->check(known);
+  app.add_flag("--list", o.list, "write nothing; print names, types, shapes, ranges and NaNs");
+  app.add_flag("--weights", o.weights, "of a checkpoint, take the weights alone, under their own names");
+  app.add_option("--prefix", o.prefix, "take the tensors below this name alone");
+  auto* fuse = app.add_flag("--fuse-batchnorm", o.fuse, "fold every BatchNorm1d into the Linear before it");
+  app.add_option("--pair", pairs, "LINEAR=NORM: fuse these, whatever their names")
+      ->needs(fuse)
+      ->allow_extra_args(false);
+  app.add_option("--eps", o.fusing.eps, "of the BatchNorms; files do not tell")->needs(fuse)->capture_default_str();
+  app.add_flag("--renumber", o.fusing.renumber, "close the gaps in the indices of a Sequential")->needs(fuse);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 1;
+  }
+  if (o.list != o.out.empty()) {
+    throw ValueError(o.list ? "--list writes nothing: leave out '" + o.out + "'"
+                            : "name the file to write, or say --list");
+  }
+  if (!std::isfinite(o.fusing.eps) || o.fusing.eps < 0) throw ValueError("--eps: expected a number from 0 up");
+  for (const std::string& pair : pairs) o.fusing.pairs.push_back(parse_pair(pair));
+  return std::nullopt;
+}
+
+/// The format of that name, or the one that the extension tells.
+FileFormat format_for(const std::string& path, const std::string& name, const char* option) {
+  if (!name.empty()) return formats.at(name);
+  try {
+    return format_of(path);
+  } catch (const FileError&) {
+    throw ValueError("the extension of '" + path + "' tells no format; name it with " + option +
+                     ": safetensors, pt, npz or npy");
+  }
+}
+
+StateDict fused(const StateDict& weights, const FuseOptions& options) {
+  const Fused result = fuse_batch_norms(weights, options);
+  for (const auto& [linear, norm] : result.pairs) std::printf("fused '%s' into '%s'\n", norm.c_str(), linear.c_str());
+  for (const std::string& kept : result.kept) std::printf("not fused: %s\n", kept.c_str());
+  std::printf("eps was taken to be %s\n", format_number(options.eps).c_str());
+  return result.state;
+}
+
+/// Numbers, strings and the like, which arrays alone cannot hold.
+int count_plain(const Value& value) {
+  int count = 0;
+  if (value.kind() == Kind::dict) {
+    for (const auto& [key, item] : value.as_dict()) count += count_plain(item);
+  } else if (value.kind() == Kind::list || value.kind() == Kind::tuple) {
+    for (const Value& element : value.as_list()) count += count_plain(element);
+  } else {
+    count = value.kind() != Kind::tensor;
+  }
+  return count;
+}
+
+void write(const Value& content, const Metadata& metadata, const std::string& path, FileFormat format) {
+  const bool safetensors = format == FileFormat::safetensors,
+             numpy = format == FileFormat::npz || format == FileFormat::npy;
+  const int plain = count_plain(content);
+  const SaveOptions options{.format = format, .metadata = safetensors ? metadata : Metadata()};
+  if (numpy || is_state_dict(content)) {
+    save(content.tensors(), path, options);
+  } else {
+    save_value(content, path, options);
+  }
+  std::printf("wrote %s, tensors: %zu\n", path.c_str(), content.tensors().size());
+  if (plain > 0 && numpy)
+    std::printf("left out, because NumPy's formats hold arrays alone: numbers and strings, %d\n", plain);
+  if (plain > 0 && safetensors) {
+    std::printf("in its metadata, where gradus finds them and other programs do not look: numbers and strings, %d\n",
+                plain);
+  }
+  if (!safetensors) {
+    for (const auto& [key, text] : metadata) std::printf("left out the metadata '%s'\n", key.c_str());
+  }
+}
+
+/// What safetensors holds beside the tensors and the structure of a checkpoint.
+Metadata metadata_of(const std::string& path, FileFormat format) {
+  if (format != FileFormat::safetensors) return {};
+  Metadata metadata = load_metadata(path);
+  metadata.erase("gradus.value");
+  metadata.erase("format");
+  return metadata;
+}
+
+void run(Options o) {
+  const FileFormat from = format_for(o.in, o.from, "--from");
+  const FileFormat to = o.list ? FileFormat::by_extension : format_for(o.out, o.format, "--format");
+  o.fusing.keeps_order = from != FileFormat::safetensors;
+
+  Value content = load_value(o.in, {.format = from, .share_storage = true});
+  if (content.kind() == Kind::tensor) content = StateDict{{"arr_0", content.as_tensor()}};
+  if (!o.prefix.empty()) content = tensors_below(content, o.prefix);
+  if (o.weights || o.fuse) content = weights_of(content);
+  if (o.fuse) content = fused(content.as_state_dict(), o.fusing);
+  const Metadata metadata = metadata_of(o.in, from);
+  if (o.list) {
+    print_listing(content, metadata);
+  } else {
+    write(content, metadata, o.out, to);
+  }
+}
+
+std::string one_line(std::string text) {
+  for (std::size_t at; (at = text.find('\n')) != std::string::npos;)
+    text.replace(at, text[at + 1] == '\t' ? 2 : 1, "; ");
+  return text;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    Options options;
+    if (const auto status = parse(argc, argv, options)) return *status;
+    run(options);
+    return 0;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "convert: %s\n", one_line(e.what()).c_str());
+    return 1;
+  }
+}

@@ -1,0 +1,76 @@
+#include "weights.hpp"
+
+#include <algorithm>
+#include <set>
+
+using namespace gradus;
+using Kind = Value::Kind;
+
+namespace {
+
+/// The first parts of the names, to choose one with --prefix: "model, optimizer".
+std::string beginnings(const StateDict& tensors) {
+  std::set<std::string> seen;
+  std::string text;
+  for (const auto& [name, tensor] : tensors) {
+    const std::string first = name.substr(0, name.find('.'));
+    if (seen.insert(first).second) text += (text.empty() ? "" : ", ") + first;
+  }
+  return text;
+}
+
+/// Calls f(key, state_dict) for every state_dict directly below.
+template <class F>
+void for_each_state_dict(const Value& checkpoint, F f) {
+  if (checkpoint.kind() != Kind::dict) return;
+  for (const auto& [key, value] : checkpoint.as_dict()) {
+    if (key.kind() == Kind::string && is_state_dict(value)) f(key.as_string(), value);
+  }
+}
+
+StateDict only_state_dict_in(const Value& checkpoint) {
+  std::string keys;
+  int count = 0;
+  StateDict found;
+  for_each_state_dict(checkpoint, [&](const std::string& key, const Value& value) {
+    keys += (keys.empty() ? "" : ", ") + key;
+    ++count;
+    found = value.as_state_dict();
+  });
+  if (count > 1) throw ValueError("there are weights under several names; choose with --prefix: " + keys);
+  if (count == 1) return found;
+  const std::string names = beginnings(checkpoint.tensors());
+  throw ValueError(names.empty() ? "there are no tensors in it"
+                                 : "no dict in it holds weights alone; choose with --prefix: " + names);
+}
+
+}  // namespace
+
+bool is_state_dict(const Value& value) {
+  return value.kind() == Kind::dict && value.size() > 0 && std::ranges::all_of(value.as_dict(), [](const auto& item) {
+           return item.first.kind() == Kind::string && item.second.kind() == Kind::tensor;
+         });
+}
+
+StateDict weights_of(const Value& file) {
+  StateDict weights = is_state_dict(file) ? file.as_state_dict() : only_state_dict_in(file);
+  const auto begins_with = [](std::string_view prefix) {
+    return [prefix](const StateDict::Entry& entry) { return entry.first.starts_with(prefix); };
+  };
+  for (const char* wrapper : {"model.", "module.", "_orig_mod."}) {
+    if (std::ranges::all_of(weights, begins_with(wrapper))) weights = weights.part(wrapper);
+  }
+  // A checkpoint that has been through .npz is flat.
+  if (std::ranges::any_of(weights, begins_with("optimizer"))) {
+    throw ValueError("it is a checkpoint without its structure; choose with --prefix: " + beginnings(weights));
+  }
+  return weights;
+}
+
+StateDict tensors_below(const Value& file, std::string name) {
+  if (!name.ends_with('.')) name += '.';
+  const StateDict all = file.tensors();
+  StateDict below = all.part(name);
+  if (below.empty()) throw ValueError("--prefix: no name begins with '" + name + "'; there are: " + beginnings(all));
+  return below;
+}
