@@ -2,6 +2,7 @@
 // fuses BatchNorm away.
 #include "fusing.hpp"
 #include "listing.hpp"
+#include "terminal.hpp"
 #include "weights.hpp"
 
 #include <CLI/CLI.hpp>
@@ -159,12 +160,6 @@ void run(Options o) {
   } else {
     write(content, metadata, o.out, to);
   }
-}
-
-std::string one_line(std::string text) {
-  for (std::size_t at; (at = text.find('\n')) != std::string::npos;)
-    text.replace(at, text[at + 1] == '\t' ? 2 : 1, "; ");
-  return text;
 }
 
 }  // namespace
