@@ -31,16 +31,23 @@ namespace {
 
 /// How a box is headed and filled.
 struct Kind {
-  std::string heading;
+  const char* heading;
   const char* colour;
 };
 
-const Kind parameter{"parameter", "#cfe2f3"};
-const Kind buffer{"buffer", "#fff2cc"};
-const Kind leaf{"leaf", "#d9ead3"};
-const Kind data{"data", "#eeeeee"};
-const Kind by_product{"saved", "#f4cccc"};
+constexpr Kind parameter{"parameter", "#cfe2f3"};
+constexpr Kind buffer{"buffer", "#fff2cc"};
+constexpr Kind leaf{"leaf", "#d9ead3"};
+constexpr Kind data{"data", "#eeeeee"};
+constexpr Kind by_product{"saved", "#f4cccc"};
 constexpr const char* computed_colour = "#ffffff";
+
+constexpr const char* style =
+    R"(  graph [fontname="Helvetica,Arial,sans-serif", fontsize=12, fontcolor="#555555", color="#bbbbbb", style=rounded];
+  node [fontname="DejaVu Sans Mono,Menlo,monospace", fontsize=10, shape=box, style="filled,rounded", color="#999999"];
+  edge [color="#555555", arrowsize=0.7];
+)";
+constexpr const char* saved_style = " [style=dashed, color=\"#c2410c\", constraint=false]";
 
 /// "NativeBatchNormBackward0" -> "NativeBatchNorm"
 std::string operation(const Node& node) {
@@ -52,18 +59,43 @@ bool same_elements(const Tensor& a, const Tensor& b) {
   return impl_of(a)->elements == impl_of(b)->elements && a.shape() == b.shape() && a.dtype() == b.dtype();
 }
 
-/// The lines as a label of Graphviz, each set to the left.
-std::string label(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const std::string& line : lines) {
-    for (char c : line) {
-      if (c == '"' || c == '\\') text += '\\';
-      text += c == '\n' ? "\\l" : std::string(1, c);
-    }
-    text += "\\l";
+/// What a box says, in Graphviz's HTML: a heading and lines, set to the left.
+class Words {
+ public:
+  explicit Words(const std::string& heading) { html_ = "<b>" + to_html(heading) + "</b>"; }
+  void line(const std::string& text) { html_ += to_html(text); }
+  void line(const std::string& text, const char* colour) {
+    html_ += message("<font color=\"", colour, "\">", to_html(text), "</font>");
   }
-  return text;
-}
+  const std::string& html() const { return html_; }
+
+ private:
+  static std::string to_html(const std::string& text) {
+    constexpr const char* line_end = "<br align=\"left\"/>";
+    std::string html;
+    for (const char c : text) {
+      switch (c) {
+        case '&':
+          html += "&amp;";
+          break;
+        case '<':
+          html += "&lt;";
+          break;
+        case '>':
+          html += "&gt;";
+          break;
+        case '\n':
+          html += line_end;
+          break;
+        default:
+          html += c;
+      }
+    }
+    return html + line_end;
+  }
+
+  std::string html_;
+};
 
 class Picture {
  public:
@@ -72,8 +104,7 @@ class Picture {
   }
 
   std::string text() {
-    text_ = "digraph gradus {\n  node [shape=box, style=filled, fontname=monospace, fontsize=10];\n";
-    text_ += "  subgraph cluster_forward {\n  label=\"forward\";\n";
+    text_ = message("digraph gradus {\n", style, "  subgraph cluster_forward {\n  label=\"forward\";\n");
     for (const Node* node : graph_.nodes()) draw_forward(*node);
     text_ += "  }\n";
     if (options_.backward) {
@@ -93,55 +124,69 @@ class Picture {
     return found == options_.state.end() ? nullptr : &*found;
   }
 
-  std::string titled(const std::string& heading, const Tensor& x, const Extra* extra) const {
-    if (extra && !extra->name.empty()) return heading + "  " + extra->name;
+  /// The name that x was given, or has in the state; perhaps empty.
+  std::string name_of(const Tensor& x, const Extra* extra) const {
+    if (extra && !extra->name.empty()) return extra->name;
     const StateDict::Entry* entry = x.defined() ? in_state(x) : nullptr;
-    return entry ? heading + "  " + entry->first : heading;
+    return entry ? entry->first : "";
   }
 
-  void describe(std::vector<std::string>& lines, const Tensor& x) const {
+  std::string titled(const std::string& heading, const Tensor& x, const Extra* extra) const {
+    const std::string name = name_of(x, extra);
+    return name.empty() ? heading : heading + " " + name;
+  }
+
+  void describe(Words& words, const Tensor& x) const {
     if (!x.defined()) return;
-    lines.push_back(message(x.shape(), " ", x.dtype()));
-    describe_elements(lines, "value ", x);
+    words.line(message(x.shape(), " ", x.dtype()));
+    if (is_small(x)) words.line(elements("value ", x));
   }
 
-  void describe_elements(std::vector<std::string>& lines, const std::string& what, const Tensor& x) const {
-    if (x.numel() > options_.max_elements) return;
-    lines.push_back(what + (x.numel() == 0 ? "[]" : elements_text(x, print_, what.size())));
-  }
-
-  void describe_gradient(std::vector<std::string>& lines, const Node& node) const {
+  void describe_gradient(Words& words, const Node& node) const {
+    constexpr const char *unknown = "#888888", *known = "#0b5394";
     const bool kept = node.leaf() || (node.extra && node.extra->retains_grad);
-    if (!kept) return lines.push_back("gradient not kept");
+    if (!kept) return words.line("gradient not kept", unknown);
     const Tensor& gradient = node.leaf() ? node.leaf()->grad : node.extra->retained_grad;
-    if (!gradient.defined()) return lines.push_back("no gradient yet");
-    describe_elements(lines, "grad  ", gradient);
+    if (!gradient.defined()) return words.line("no gradient yet", unknown);
+    if (is_small(gradient)) words.line(elements("grad  ", gradient), known);
+  }
+
+  bool is_small(const Tensor& x) const { return x.numel() <= options_.max_elements; }
+  std::string elements(const std::string& what, const Tensor& x) const {
+    return what + (x.numel() == 0 ? "[]" : elements_text(x, print_, what.size()));
   }
 
   // --- boxes and arrows
-  void box(const std::string& id, const std::vector<std::string>& lines, const char* colour) {
-    text_ += message("  ", id, " [label=\"", label(lines), "\", fillcolor=\"", colour, "\"];\n");
+  void box(const std::string& id, const Words& words, const char* colour) {
+    text_ += message("  ", id, " [label=<", words.html(), ">, fillcolor=\"", colour, "\"];\n");
   }
-  void arrow(const std::string& from, const std::string& to, const char* style = "") {
-    text_ += message("  ", from, " -> ", to, style, ";\n");
+  void arrow(const std::string& from, const std::string& to, const char* attributes = "") {
+    text_ += message("  ", from, " -> ", to, attributes, ";\n");
   }
   std::string forward_id(const Node& node) const { return message("f", graph_.number(node)); }
   std::string backward_id(const Node& node) const { return message("b", graph_.number(node)); }
 
   void draw_forward(const Node& node) {
     const Tensor y = graph_.tensor(node);
-    const Kind kind = !node.leaf() ? Kind{operation(node), computed_colour} : in_state(y) ? parameter : leaf;
     const Extra* extra = node.leaf() ? impl_of(y)->extra.get() : node.extra.get();
-    std::vector<std::string> lines{titled(kind.heading, y, extra)};
-    describe(lines, y);
-    describe_gradient(lines, node);
-    box(forward_id(node), lines, kind.colour);
-
+    if (node.leaf()) {
+      const Kind& kind = in_state(y) ? parameter : leaf;
+      draw_tensor(node, Words(titled(kind.heading, y, extra)), kind.colour);
+    } else {
+      const std::string name = name_of(y, extra);
+      draw_tensor(node, Words(name.empty() ? operation(node) : name + " = " + operation(node)), computed_colour);
+    }
     for (const Ref<Node>& input : node.inputs()) {
       if (input) arrow(forward_id(*input), forward_id(node));
     }
     if (!extra) return;
     for (const Tensor& constant : extra->constants) arrow(constant_id(constant, data), forward_id(node));
+  }
+
+  void draw_tensor(const Node& node, Words words, const char* colour) {
+    describe(words, graph_.tensor(node));
+    describe_gradient(words, node);
+    box(forward_id(node), words, colour);
   }
 
   /// The box of a tensor that has no node, drawn when it is met for the first time.
@@ -151,17 +196,16 @@ class Picture {
     if (found != constants_.end()) return id;
     constants_.push_back(x);
     const Kind& kind = in_state(x) ? buffer : unless_buffer;
-    std::vector<std::string> lines{titled(kind.heading, x, impl_of(x)->extra.get())};
-    describe(lines, x);
-    box(id, lines, kind.colour);
+    Words words(titled(kind.heading, x, impl_of(x)->extra.get()));
+    describe(words, x);
+    box(id, words, kind.colour);
     return id;
   }
 
   void draw_backward(const Node& node) {
-    std::vector<std::string> lines{node.name()};
-    if (node.leaf()) lines.front() = titled(node.name(), graph_.tensor(node), node.leaf()->extra.get());
-    if (node.freed) lines.push_back("saved tensors freed");
-    box(backward_id(node), lines, computed_colour);
+    Words words(node.leaf() ? titled(node.name(), graph_.tensor(node), node.leaf()->extra.get()) : node.name());
+    if (node.freed) words.line("saved tensors freed");
+    box(backward_id(node), words, computed_colour);
     // Declared against the way of the gradient, so that both graphs stand the same way up.
     for (const Ref<Node>& input : node.inputs()) {
       if (input) arrow(backward_id(*input), backward_id(node), " [dir=back]");
@@ -175,9 +219,7 @@ class Picture {
   }
 
   void draw_saved(const Node& node) {
-    for (const SavedTensor& saved : graph_.saved(node)) {
-      arrow(saved_id(node, saved), backward_id(node), " [style=dashed, constraint=false]");
-    }
+    for (const SavedTensor& saved : graph_.saved(node)) arrow(saved_id(node, saved), backward_id(node), saved_style);
   }
 
   const KnownGraph graph_;

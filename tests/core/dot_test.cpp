@@ -17,9 +17,25 @@ int count(const std::string& text, const std::string& part) {
   return found;
 }
 
+std::string replaced(std::string text, const std::string& part, const std::string& by) {
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += by.size()) {
+    text.replace(at, part.size(), by);
+  }
+  return text;
+}
+
+/// The picture with labels that are easier to read: without markup, and with \\l where a line ends.
+std::string drawn(const Tensor& y, const DotOptions& options = {}) {
+  std::string text = replaced(to_dot(y, options), "<br align=\"left\"/>", "\\l");
+  for (const char* markup : {"<b>", "</b>", "</font>", "<font color=\"#888888\">", "<font color=\"#0b5394\">"}) {
+    text = replaced(text, markup, "");
+  }
+  return text;
+}
+
 /// The id of the first box whose label starts with `label`, e.g. "f3"; empty when there is none.
 std::string id_of(const std::string& dot, const std::string& label) {
-  const std::size_t at = dot.find(" [label=\"" + label);
+  const std::size_t at = dot.find(" [label=<" + label);
   if (at == std::string::npos) return "";
   const std::size_t line = dot.rfind('\n', at) + 3;
   return dot.substr(line, at - line);
@@ -29,33 +45,35 @@ bool has_arrow(const std::string& dot, const std::string& from, const std::strin
   return has(dot, "\n  " + from + " -> " + to + style + ";\n");
 }
 
-const std::string dashed = " [style=dashed, constraint=false]";
+const std::string dashed = " [style=dashed, color=\"#c2410c\", constraint=false]";
 
 TEST(Dot, TheWholeTextOfASmallGraph) {
-  const Tensor w = tensor({2., 3.}).requires_grad_();
+  const Tensor w = set_name(tensor({2., 3.}).requires_grad_(), "w");
   const Tensor y = (w * w).sum();
   const std::string expected = R"dot(digraph gradus {
-  node [shape=box, style=filled, fontname=monospace, fontsize=10];
+  graph [fontname="Helvetica,Arial,sans-serif", fontsize=12, fontcolor="#555555", color="#bbbbbb", style=rounded];
+  node [fontname="DejaVu Sans Mono,Menlo,monospace", fontsize=10, shape=box, style="filled,rounded", color="#999999"];
+  edge [color="#555555", arrowsize=0.7];
   subgraph cluster_forward {
   label="forward";
-  f0 [label="leaf\l[2] float32\lvalue [2., 3.]\lno gradient yet\l", fillcolor="#d9ead3"];
-  f1 [label="Mul\lgradient not kept\l", fillcolor="#ffffff"];
+  f0 [label=<<b>leaf w<br align="left"/></b>[2] float32<br align="left"/>value [2., 3.]<br align="left"/><font color="#888888">no gradient yet<br align="left"/></font>>, fillcolor="#d9ead3"];
+  f1 [label=<<b>Mul<br align="left"/></b><font color="#888888">gradient not kept<br align="left"/></font>>, fillcolor="#ffffff"];
   f0 -> f1;
   f0 -> f1;
-  f2 [label="Sum\l[] float32\lvalue 13.\lgradient not kept\l", fillcolor="#ffffff"];
+  f2 [label=<<b>Sum<br align="left"/></b>[] float32<br align="left"/>value 13.<br align="left"/><font color="#888888">gradient not kept<br align="left"/></font>>, fillcolor="#ffffff"];
   f1 -> f2;
   }
   subgraph cluster_backward {
   label="backward (dashed: what it saved)";
-  b0 [label="AccumulateGrad\l", fillcolor="#ffffff"];
-  b1 [label="MulBackward0\l", fillcolor="#ffffff"];
+  b0 [label=<<b>AccumulateGrad w<br align="left"/></b>>, fillcolor="#ffffff"];
+  b1 [label=<<b>MulBackward0<br align="left"/></b>>, fillcolor="#ffffff"];
   b0 -> b1 [dir=back];
   b0 -> b1 [dir=back];
-  b2 [label="SumBackward0\l", fillcolor="#ffffff"];
+  b2 [label=<<b>SumBackward0<br align="left"/></b>>, fillcolor="#ffffff"];
   b1 -> b2 [dir=back];
   }
-  f0 -> b1 [style=dashed, constraint=false];
-  f0 -> b1 [style=dashed, constraint=false];
+  f0 -> b1 [style=dashed, color="#c2410c", constraint=false];
+  f0 -> b1 [style=dashed, color="#c2410c", constraint=false];
 }
 )dot";
   EXPECT_EQ(to_dot(y), expected);
@@ -71,30 +89,30 @@ TEST(Dot, NamesOfTensors) {
   EXPECT_EQ(name(x), "input");
   const Tensor y = set_name(x.requires_grad_() * 2, "y");
   EXPECT_EQ(name(y), "y");
-  const std::string dot = to_dot(y.sum());
-  EXPECT_TRUE(has(dot, "leaf  input\\l"));
-  EXPECT_TRUE(has(dot, "Mul  y\\l[2] float32\\lvalue [2., 2.]\\l"));
-  EXPECT_TRUE(has(dot, "AccumulateGrad  input\\l"));
+  const std::string dot = drawn(y.sum());
+  EXPECT_TRUE(has(dot, "leaf input\\l"));
+  EXPECT_TRUE(has(dot, "y = Mul\\l[2] float32\\lvalue [2., 2.]\\l"));
+  EXPECT_TRUE(has(dot, "AccumulateGrad input\\l"));
   EXPECT_THROW(set_name(Tensor(), "nothing"), RuntimeError);
   EXPECT_THROW(name(Tensor()), RuntimeError);
 }
 
-TEST(Dot, NamesAreQuoted) {
-  const Tensor x = set_name(ones(1).requires_grad_(), "a \"b\" \\c");
-  EXPECT_TRUE(has(to_dot(x), R"(label="leaf  a \"b\" \\c\l)"));
+TEST(Dot, NamesMayHoldAnything) {
+  const Tensor x = set_name(ones(1).requires_grad_(), "a <b> & \"c\" \\d\ne");
+  EXPECT_TRUE(has(drawn(x), R"(label=<leaf a &lt;b&gt; &amp; "c" \d\le\l[1] float32)"));
 }
 
 TEST(Dot, NoGradientYetIsNotAGradientOfZero) {
   const Tensor x = set_name(tensor({2., 3.}).requires_grad_(), "x");
   Tensor y = set_name(x * 0, "y").retain_grad();
   const Tensor loss = y.sum();
-  const std::string before = to_dot(loss);
-  EXPECT_TRUE(has(before, "leaf  x\\l[2] float32\\lvalue [2., 3.]\\lno gradient yet\\l"));
-  EXPECT_TRUE(has(before, "Mul  y\\l[2] float32\\lvalue [0., 0.]\\lno gradient yet\\l"));
+  const std::string before = drawn(loss);
+  EXPECT_TRUE(has(before, "leaf x\\l[2] float32\\lvalue [2., 3.]\\lno gradient yet\\l"));
+  EXPECT_TRUE(has(before, "y = Mul\\l[2] float32\\lvalue [0., 0.]\\lno gradient yet\\l"));
   loss.backward();
-  const std::string after = to_dot(loss);
-  EXPECT_TRUE(has(after, "leaf  x\\l[2] float32\\lvalue [2., 3.]\\lgrad  [0., 0.]\\l"));
-  EXPECT_TRUE(has(after, "Mul  y\\l[2] float32\\lvalue [0., 0.]\\lgrad  [1., 1.]\\l"));
+  const std::string after = drawn(loss);
+  EXPECT_TRUE(has(after, "leaf x\\l[2] float32\\lvalue [2., 3.]\\lgrad  [0., 0.]\\l"));
+  EXPECT_TRUE(has(after, "y = Mul\\l[2] float32\\lvalue [0., 0.]\\lgrad  [1., 1.]\\l"));
 }
 
 /// A batch normalised by constants, as in evaluation.
@@ -110,23 +128,23 @@ TEST(Dot, TellsParametersBuffersLeavesAndDataApart) {
   const Tensor shift = tensor({0.5, 0.5}).requires_grad_();
   const TraceGuard trace;
   const Tensor xhat = set_name(bn.x - bn.mean, "x - mean");  // constant
-  const std::string dot = to_dot(xhat * bn.weight + shift + bn.mean,
-                                 {.state = {{"weight", bn.weight.detach()}, {"running_mean", bn.mean.detach()}}});
-  EXPECT_TRUE(has(dot, "parameter  weight\\l[2] float32\\lvalue [2., 3.]\\lno gradient yet\\l\", fillcolor=\"#cfe2f3"));
-  EXPECT_TRUE(has(dot, "buffer  running_mean\\l[2] float32\\lvalue [1., 4.]\\l\", fillcolor=\"#fff2cc"));
-  EXPECT_TRUE(has(dot, "leaf\\l[2] float32\\lvalue [0.5000, 0.5000]\\lno gradient yet\\l\", fillcolor=\"#d9ead3"));
-  const std::string constant = id_of(dot, "data  x - mean\\l");
+  const std::string dot = drawn(xhat * bn.weight + shift + bn.mean,
+                                {.state = {{"weight", bn.weight.detach()}, {"running_mean", bn.mean.detach()}}});
+  EXPECT_TRUE(has(dot, "parameter weight\\l[2] float32\\lvalue [2., 3.]\\lno gradient yet\\l>, fillcolor=\"#cfe2f3"));
+  EXPECT_TRUE(has(dot, "buffer running_mean\\l[2] float32\\lvalue [1., 4.]\\l>, fillcolor=\"#fff2cc"));
+  EXPECT_TRUE(has(dot, "leaf\\l[2] float32\\lvalue [0.5000, 0.5000]\\lno gradient yet\\l>, fillcolor=\"#d9ead3"));
+  const std::string constant = id_of(dot, "data x - mean\\l");
   EXPECT_TRUE(has_arrow(dot, constant, id_of(dot, "Mul\\l")));
   EXPECT_TRUE(has_arrow(dot, constant, id_of(dot, "MulBackward0\\l"), dashed));
-  EXPECT_TRUE(has_arrow(dot, id_of(dot, "parameter  weight"), id_of(dot, "Expand\\l")));
+  EXPECT_TRUE(has_arrow(dot, id_of(dot, "parameter weight"), id_of(dot, "Expand\\l")));
 }
 
 TEST(Dot, ShowsWhatIsSaved) {
   const Tensor x = tensor({{1., 5., 2.}, {4., 0., 3.}}).requires_grad_();
   const Tensor y = set_name(x.exp(), "y");
   const auto [values, indices] = y.max(1);
-  const std::string dot = to_dot(values.sum());
-  EXPECT_TRUE(has_arrow(dot, id_of(dot, "Exp  y"), id_of(dot, "ExpBackward0"), dashed));
+  const std::string dot = drawn(values.sum());
+  EXPECT_TRUE(has_arrow(dot, id_of(dot, "y = Exp"), id_of(dot, "ExpBackward0"), dashed));
   EXPECT_TRUE(has_arrow(dot, id_of(dot, "saved\\l[2] int64\\lvalue [1, 0]\\l"), id_of(dot, "MaxBackward0"), dashed));
   EXPECT_EQ(count(dot, "dashed,"), 2);
   EXPECT_EQ(count(dot, "fillcolor=\"#f4cccc\""), 1);
@@ -138,7 +156,7 @@ TEST(Dot, AfterBackwardNothingIsSaved) {
   to_dot(y);
   y.backward();  // to_dot took nothing away
   EXPECT_FLOAT_EQ(x.grad().data<float>()[1], 7.3890561F);
-  const std::string dot = to_dot(y);
+  const std::string dot = drawn(y);
   EXPECT_TRUE(has(dot, "ExpBackward0\\lsaved tensors freed\\l"));
   EXPECT_FALSE(has(dot, "dashed,"));
 }
@@ -146,16 +164,16 @@ TEST(Dot, AfterBackwardNothingIsSaved) {
 TEST(Dot, LargeTensorsHaveNoElements) {
   const Tensor x = set_name(arange(9.).requires_grad_(), "x");
   const Tensor y = x.sum();
-  EXPECT_TRUE(has(to_dot(y), "leaf  x\\l[9] float32\\lno gradient yet\\l"));
-  EXPECT_TRUE(has(to_dot(y, {.max_elements = 9}), "value [0., 1., 2., 3., 4., 5., 6., 7., 8.]\\l"));
+  EXPECT_TRUE(has(drawn(y), "leaf x\\l[9] float32\\lno gradient yet\\l"));
+  EXPECT_TRUE(has(drawn(y, {.max_elements = 9}), "value [0., 1., 2., 3., 4., 5., 6., 7., 8.]\\l"));
   y.backward();
-  EXPECT_TRUE(has(to_dot(y), "leaf  x\\l[9] float32\\l\""));
+  EXPECT_TRUE(has(drawn(y), "leaf x\\l[9] float32\\l>"));
 }
 
 TEST(Dot, ADiamondIsDrawnOnce) {
   Tensor y = ones(1).requires_grad_();
   for (int i = 0; i < 40; ++i) y = y + y;
-  EXPECT_EQ(count(to_dot(y), "label=\"Add\\l"), 40);
+  EXPECT_EQ(count(drawn(y), "label=<Add\\l"), 40);
 }
 
 TEST(Dot, RefusesATensorWithoutAGraph) {
@@ -170,17 +188,17 @@ TEST(TraceGuard, KeepsEveryValueAndGradient) {
     const TraceGuard trace;
     y = (x - x.mean(0)).square().sum();
   }
-  EXPECT_TRUE(has(to_dot(y), "Expand\\l[4, 1] float64\\lvalue [[3.7500],\\l"));
-  EXPECT_EQ(count(to_dot(y), "no gradient yet"), 6);
+  EXPECT_TRUE(has(drawn(y), "Expand\\l[4, 1] float64\\lvalue [[3.7500],\\l"));
+  EXPECT_EQ(count(drawn(y), "no gradient yet"), 6);
   y.backward();
-  const std::string dot = to_dot(y);
+  const std::string dot = drawn(y);
   EXPECT_TRUE(has(dot, "Mean\\l[1] float64\\lvalue [3.7500]\\lgrad  [-0.]\\l") ||
               has(dot, "Mean\\l[1] float64\\lvalue [3.7500]\\lgrad  [0.]\\l"));
   EXPECT_TRUE(has(dot, "Sub\\l[4, 1] float64\\lvalue [[-2.7500],\\l       [-1.7500],\\l       [ 0.2500],\\l"));
   EXPECT_FALSE(has(dot, "not kept"));
 
   const Tensor outside = (x * 3).sum();
-  EXPECT_TRUE(has(to_dot(outside), "Mul\\lgradient not kept\\l"));
+  EXPECT_TRUE(has(drawn(outside), "Mul\\lgradient not kept\\l"));
 }
 
 TEST(TraceGuard, ChangesNoResult) {
@@ -214,7 +232,7 @@ TEST(Dot, GraphvizReadsIt) {
   const Evaluated bn;
   const TraceGuard trace;
   const std::string file = testing::TempDir() + "gradus_graph.dot";
-  std::ofstream(file) << to_dot(set_name(bn.y().sum(), "<\"|\\{}"), {.state = {{"weight", bn.weight}}});
+  std::ofstream(file) << to_dot(set_name(bn.y().sum(), "<\"|\\{}>&\n"), {.state = {{"weight", bn.weight}}});
   EXPECT_EQ(std::system(("dot -Tsvg -o /dev/null " + file).c_str()), 0);
 }
 
