@@ -102,9 +102,6 @@ bool forward_training(const Tensor& x, const Tensor& y, const BatchNormState& st
   const T *weight = elements_or_null<T>(state.weight), *bias = elements_or_null<T>(state.bias);
   bool finite = kernels::batch_norm(elements<T>(y), elements<T>(x), shape, weight, bias, call.eps, stats.mean(),
                                     stats.var(), stats.rstd());
-  if (!finite) {
-    kernels::batch_norm_apply(elements<T>(y), elements<T>(x), shape, weight, bias, stats.mean(), stats.rstd());
-  }
   if (!state.running_mean.defined()) return false;
 
   const double m = static_cast<double>(shape.n * shape.l);
@@ -129,15 +126,13 @@ bool forward_training(const Tensor& x, const Tensor& y, const BatchNormState& st
 template <class T>
 void forward_evaluation(const Tensor& x, const Tensor& y, const BatchNormState& state, double eps,
                         const Statistics& stats) {
-  for (std::int64_t c = 0; c < stats.channels(); ++c) {
-    stats.mean()[c] = static_cast<double>(elements<T>(state.running_mean)[c]);
-    stats.var()[c] = static_cast<double>(elements<T>(state.running_var)[c]);
-    stats.rstd()[c] = 1 / std::sqrt(stats.var()[c] + eps);
-    if (!(stats.var()[c] + eps >= 0)) {
-      throw ValueError(message("batch_norm: running_var of channel ", c,
-                               " is negative or NaN\nits file or the training "
-                               "before was broken: recalibrate, or reset_running_stats"));
-    }
+  if (!kernels::batch_norm_running(stats.mean(), stats.var(), stats.rstd(), elements<T>(state.running_mean),
+                                   elements<T>(state.running_var), stats.channels(), eps)) {
+    const double* rstd = stats.rstd();
+    const auto bad = std::find_if(rstd, rstd + stats.channels(), [](double r) { return std::isnan(r); });
+    throw ValueError(message("batch_norm: running_var of channel ", bad - rstd,
+                             " is negative or NaN\nits file or the training before was broken: recalibrate, or "
+                             "reset_running_stats"));
   }
   kernels::batch_norm_apply(elements<T>(y), elements<T>(x), batch_shape(x), elements_or_null<T>(state.weight),
                             elements_or_null<T>(state.bias), stats.mean(), stats.rstd());

@@ -50,6 +50,18 @@ bool batch_norm(double* y, const double* x, BatchShape shape, const double* weig
   return finite;
 }
 
+bool batch_norm_running(double* mean, double* var, double* rstd, const double* running_mean, const double* running_var,
+                        int64_t c, double eps) {
+  bool numbers = true;
+  for (int64_t i = 0; i < c; ++i) {
+    mean[i] = running_mean[i];
+    var[i] = running_var[i];
+    rstd[i] = 1 / std::sqrt(var[i] + eps);
+    numbers = numbers && !std::isnan(rstd[i]);
+  }
+  return numbers;
+}
+
 void batch_norm_apply(double* y, const double* x, BatchShape shape, const double* weight, const double* bias,
                       const double* mean, const double* rstd) {
   for (int64_t c = 0; c < shape.c; ++c) {

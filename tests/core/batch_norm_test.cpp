@@ -225,6 +225,35 @@ TEST_P(BatchNormKernels, NoVarianceAndNoEpsMeansNoDivisionByZero) {
   EXPECT_EQ(rstd[0], 2);
 }
 
+TEST_P(BatchNormKernels, RunningBuffersGiveTheConstantsOfEvaluation) {
+  for (const std::int64_t c : kLengths) {
+    const std::vector<float> mean = normal(c, 1), var = normal(c, 2, 20);
+    const auto constants = [&](const Table& t, double eps) {
+      Guarded<double> m(c, 1), v(c, 2), rstd(c, 3);
+      EXPECT_TRUE(t.batch_norm_running(m.data(), v.data(), rstd.data(), mean.data(), var.data(), c, eps));
+      for (std::int64_t i = 0; i < c; ++i) {
+        EXPECT_EQ(m[i], mean[i]);
+        EXPECT_EQ(v[i], var[i]);
+        EXPECT_EQ(rstd[i], 1 / std::sqrt(v[i] + eps));
+      }
+      return rstd.values();
+    };
+    for (const double eps : {1e-5, -1.0}) EXPECT_EQ(constants(table, eps), constants(plain, eps)) << c;
+  }
+}
+
+TEST_P(BatchNormKernels, ReportsRunningVariancesThatHaveNoRoot) {
+  for (const std::int64_t c : {1, 16, 19, 40}) {
+    for (const float bad : {-0.5F, NAN}) {
+      std::vector<float> mean = normal(c, 1), var = normal(c, 2, 20);
+      std::vector<double> m(mean.size()), v(m), rstd(m);
+      var.back() = bad;
+      EXPECT_FALSE(table.batch_norm_running(m.data(), v.data(), rstd.data(), mean.data(), var.data(), c, 1e-5));
+      EXPECT_TRUE(std::isnan(rstd.back()));
+    }
+  }
+}
+
 TEST_P(BatchNormKernels, SquaresBeyondFloatDoNotOverflow) {
   Problem p = problem({64, 5}, 0, 1e30);
   const Result r = run(table, p);

@@ -91,7 +91,12 @@ struct BatchShape {
 bool batch_norm(float* y, const float* x, BatchShape shape, const float* weight, const float* bias, double eps,
                 double* mean, double* var, double* rstd);
 
-/// Evaluation: y with given mean and rstd.
+/// Evaluation: mean, var and rstd = 1 / sqrt(var + eps) from the running buffers, all (C). Returns whether every rstd
+/// is a number, which negative variances and NaN prevent.
+bool batch_norm_running(double* mean, double* var, double* rstd, const float* running_mean, const float* running_var,
+                        int64_t c, double eps);
+
+/// y with given mean and rstd.
 void batch_norm_apply(float* y, const float* x, BatchShape shape, const float* weight, const float* bias,
                       const double* mean, const double* rstd);
 

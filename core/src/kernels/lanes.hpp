@@ -310,14 +310,28 @@ GRADUS_INLINE Floats multiply_add(Floats a, Floats b, Floats c) {
 #endif
 }
 
-/// The sum of the lanes, always in the same order.
 template <class T>
-GRADUS_INLINE T sum_of_lanes(Pack<T> a) {
-  T lane[kLanes];
-  store(lane, a);
-  for (int half = kLanes / 2; half > 0; half /= 2)
+GRADUS_INLINE T sum_of_register(Batch<T> a) {
+  constexpr int width = Pack<T>::width;
+#ifdef __AVX512BW__
+  if constexpr (width == 16) return _mm512_reduce_add_ps(a);
+#endif
+  T lane[width];
+  a.store_unaligned(lane);
+  for (int half = width / 2; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
   return lane[0];
+}
+
+/// The sum of the lanes, always in the same order: halves onto halves.
+template <class T>
+GRADUS_INLINE T sum_of_lanes(Pack<T> a) {
+#pragma GCC unroll 16
+  for (int half = a.count / 2; half > 0; half /= 2) {
+#pragma GCC unroll 16
+    for (int i = 0; i < half; ++i) a.part[i] = a.part[i] + a.part[i + half];
+  }
+  return sum_of_register<T>(a.part[0]);
 }
 
 }  // namespace

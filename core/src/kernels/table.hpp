@@ -62,6 +62,8 @@ struct Table {
                                  double scale);
   void (*gemv)(float* y, const float* w, const float* x, const float* bias, int64_t rows, int64_t cols);
 
+  bool (*batch_norm_running)(double* mean, double* var, double* rstd, const float* running_mean,
+                             const float* running_var, int64_t c, double eps);
   // Channels [first, last); `first` is a multiple of 16 when L is 1.
   bool (*batch_norm)(const BatchNormForward& pass, int64_t first, int64_t last);
   void (*batch_norm_apply)(const BatchNormApply& pass, int64_t first, int64_t last);

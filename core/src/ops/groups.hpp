@@ -26,6 +26,9 @@ class Groups {
   Walk outer, inner;
   std::int64_t width = 1, run = 1;
 
+  /// Whether they are the columns of a matrix (size, width).
+  bool columns() const { return width > 1 && count == width; }
+
  private:
   Shape kept_shape_, short_shape_;
 };

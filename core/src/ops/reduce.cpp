@@ -77,6 +77,12 @@ class SquaredDeviations {
 template <class T, class R>
 Tensor sums(const Tensor& x, const Groups& groups, bool keepdim, double divisor = 1) {
   Tensor y = make_tensor(groups.shape(keepdim), dtype_of<R>);
+  if constexpr (std::is_same_v<T, float> && std::is_same_v<R, float>) {
+    if (groups.columns() && divisor == 1) {
+      kernels::column_sums(elements<R>(y), elements<T>(x), groups.size, groups.width);
+      return y;
+    }
+  }
   const auto make = [](std::int64_t) { return Sum<T>(); };
   for_each_group(elements<T>(x), groups, make, [&, to = elements<R>(y)](std::int64_t i, const Sum<T>& sum) {
     if constexpr (std::is_integral_v<R>) {

@@ -23,6 +23,19 @@ GRADUS_INLINE Doubles reciprocal_std(Doubles var, double eps) {
 
 GRADUS_INLINE bool finite(Doubles a) { return all_at_most(magnitude(a), Doubles(__DBL_MAX__)); }
 
+bool batch_norm_running(double* mean, double* var, double* rstd, const float* running_mean, const float* running_var,
+                        int64_t c, double eps) {
+  bool numbers = true;
+  each_group(0, c, [&](int64_t j, auto lanes) {
+    const Doubles v = load_wide(running_var + j, lanes), r = Doubles(1) / square_root(v + Doubles(eps));
+    store(mean + j, load_wide(running_mean + j, lanes), lanes);
+    store(var + j, v, lanes);
+    store(rstd + j, r, lanes);
+    numbers = numbers && all_at_most(Doubles(0), only(r, lanes));
+  });
+  return numbers;
+}
+
 GRADUS_INLINE BatchNormApply application(const BatchNormForward& pass) {
   return {pass.y, pass.x, pass.shape, pass.weight, pass.bias, pass.mean, pass.rstd, pass.stream};
 }

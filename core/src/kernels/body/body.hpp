@@ -42,6 +42,7 @@ constexpr Table make_table() {
   t.log_softmax = log_softmax, t.log_softmax_backward = log_softmax_backward;
   t.log_sum_exp = log_sum_exp, t.cross_entropy_backward = cross_entropy_backward;
   t.gemv = gemv;
+  t.batch_norm_running = batch_norm_running;
   t.batch_norm = batch_norm, t.batch_norm_apply = batch_norm_apply, t.batch_norm_backward = batch_norm_backward;
   t.sgd = sgd, t.adam = adam, t.rmsprop = rmsprop;
   return t;
