@@ -1,7 +1,10 @@
 """Writes the files beside this script with PyTorch 1.13 and NumPy. Elements are counted up, so that a test knows them."""
 
 import collections
+import copy
+import json
 import pathlib
+import struct
 
 import numpy as np
 import torch
@@ -35,8 +38,25 @@ def model():
     return net
 
 
+def save_safetensors(state, path):
+    """As the reference implementation: integers first, then by name; the header padded so that the data is aligned."""
+    names = sorted(state, key=lambda name: (state[name].dtype != torch.int64, name))
+    header, data = {"__metadata__": {"format": "pt"}}, b""
+    for name in names:
+        part = state[name].numpy().tobytes()
+        dtype = {torch.int64: "I64", torch.float32: "F32"}[state[name].dtype]
+        offsets = [len(data), len(data) + len(part)]
+        header[name] = {"dtype": dtype, "shape": list(state[name].shape), "data_offsets": offsets}
+        data += part
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
 net = model()
 torch.save(net.state_dict(), here / "state_dict.pt")
+save_safetensors(net.state_dict(), here / "state_dict.safetensors")
+np.savez(here / "state_dict.npz", **{name: tensor.numpy() for name, tensor in net.state_dict().items()})
 
 torch.save(
     {
@@ -103,6 +123,26 @@ torch.save(
     },
     here / "checkpoint.pt",
 )
+
+# Trainings after three steps, with the losses of the ten that follow.
+makers = {
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.125, momentum=0.875, weight_decay=0.0625),
+    "adam": lambda p: torch.optim.Adam(p, lr=0.0625),
+}
+for name, make in makers.items():
+    net = model()
+    optimizer = make(net.parameters())
+    x, y = (count(8, 3) * 5 % 13) / 4 - 1, torch.tensor([0, 1, 1, 0, 1, 0, 0, 1])
+    losses = []
+    for step in range(13):
+        if step == 3:
+            saved = copy.deepcopy({"model": net.state_dict(), "optimizer": optimizer.state_dict(), "x": x, "y": y})
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(net(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    torch.save({**saved, "losses": losses[3:]}, here / f"training_{name}.pt")
 
 # Refused, each for its own reason.
 torch.save(count(2), here / "legacy.pt", _use_new_zipfile_serialization=False)
