@@ -1,0 +1,70 @@
+// BatchNorm written out: ten steps forward and their ten derivatives backward, with ordinary tensors, one line each.
+// The names are those of nn/README.md.
+#pragma once
+
+#include <gradus/core/tensor.hpp>
+
+namespace lesson {
+
+using gradus::Tensor;
+
+/// What the hand-written formulas get wrong on purpose. By default: nothing.
+struct Mistakes {
+  bool drop_mean_path = false;  ///< backward: as if the mean did not depend on x
+  bool drop_var_path = false;   ///< backward: as if the variance did not depend on x
+  bool biased_mix = false;      ///< forward: the variance of the sample, / (N - 1); backward: the formula for / N
+  bool drop_weight = false;     ///< backward: as if weight were 1
+
+  friend bool operator==(const Mistakes&, const Mistakes&) = default;
+};
+
+inline constexpr double kEps = 1e-5;
+inline const gradus::Dims kBatch{0};
+
+/// The ten steps from x (N, C) to y (N, C). Those that sum the batch up are (1, C), the others (N, C).
+struct Nodes {
+  Tensor mean, centered, square, var, shifted, std, rstd, xhat, scaled, y;
+};
+
+/// `keep` is called with the name and the value of every node, and what it returns takes the value's place: it can keep
+/// the node's gradient, or push the node a little.
+template <class F>
+Nodes forward(const Tensor& x, const Tensor& weight, const Tensor& bias, const Mistakes& mistakes, F keep) {
+  const auto n = static_cast<double>(x.size(0));
+  const double divisor = mistakes.biased_mix ? n - 1 : n;
+  Nodes node;
+  node.mean = keep("mean", x.sum(kBatch, true) / n);
+  node.centered = keep("centered", x - node.mean);
+  node.square = keep("square", node.centered.square());
+  node.var = keep("var", node.square.sum(kBatch, true) / divisor);
+  node.shifted = keep("shifted", node.var + kEps);
+  node.std = keep("std", node.shifted.sqrt());
+  node.rstd = keep("rstd", 1 / node.std);
+  node.xhat = keep("xhat", node.centered * node.rstd);
+  node.scaled = keep("scaled", node.xhat * weight);
+  node.y = keep("y", node.scaled + bias);
+  return node;
+}
+Nodes forward(const Tensor& x, const Tensor& weight, const Tensor& bias, const Mistakes& mistakes = {});
+
+/// The derivative of the loss by each node, by the parameters, and by x: the sum of three paths.
+struct Derivatives {
+  Tensor y, scaled, xhat, rstd, std, shifted, var, square, centered, mean;
+  Tensor weight, bias;
+  Tensor direct, through_var, through_mean, x;
+};
+
+/// From dy (N, C), the derivative by y, in the reverse order of forward.
+Derivatives backward(const Tensor& dy, const Nodes& node, const Tensor& weight, const Mistakes& mistakes = {});
+
+/// The same dx in one line, equation (15).
+Tensor fused_backward(const Tensor& dy, const Nodes& node, const Tensor& weight);
+
+/// Four values that can be followed with pencil and paper, float64, one channel.
+struct Example {
+  Tensor x, dy;         // (4, 1)
+  Tensor weight, bias;  // (1, 1)
+};
+Example example();
+
+}  // namespace lesson

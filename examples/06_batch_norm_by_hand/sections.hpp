@@ -1,0 +1,26 @@
+// The fourteen sections. Each prints its part of the page and checks what it says.
+#pragma once
+
+#include "by_hand.hpp"
+#include "page.hpp"
+
+namespace lesson {
+
+using Section = void(Page& page, const Mistakes& mistakes);
+
+Section forward_node_by_node;
+Section backward_node_by_node;
+Section three_paths;
+Section vanishing_term;
+Section collapse;
+Section geometry;
+Section lying_checks;
+Section break_it;
+Section batch_sizes;
+Section train_and_eval;
+Section running_statistics;
+Section numerics;
+Section second_order;
+Section why_it_helps;
+
+}  // namespace lesson
