@@ -73,23 +73,16 @@ class Words {
   static std::string to_html(const std::string& text) {
     constexpr const char* line_end = "<br align=\"left\"/>";
     std::string html;
+    bool begins = true;
     for (const char c : text) {
-      switch (c) {
-        case '&':
-          html += "&amp;";
-          break;
-        case '<':
-          html += "&lt;";
-          break;
-        case '>':
-          html += "&gt;";
-          break;
-        case '\n':
-          html += line_end;
-          break;
-        default:
-          html += c;
-      }
+      const char* markup = c == '&'             ? "&amp;"
+                           : c == '<'           ? "&lt;"
+                           : c == '>'           ? "&gt;"
+                           : c == '\n'          ? line_end
+                           : begins && c == ' ' ? "&#160;"  // viewers drop an ordinary space where a line begins
+                                                : nullptr;
+      html += markup ? markup : std::string(1, c);
+      begins = c == '\n';
     }
     return html + line_end;
   }
