@@ -29,16 +29,16 @@ struct Result {
   double accuracy;
 };
 
-Result result_of(const Digits& digits, const Mistakes& mistakes) {
+Result result_of(const ImageSet& digits, const Mistakes& mistakes) {
   const Example in = example();
   Generator generator(9);
   const Tensor x = randn({60, 32}, float64, generator), dy = randn({60, 32}, float64, generator);
   manual_seed(1);
   SmallNet net(mistakes);
-  const auto losses = train(net.parameters(), digits, 0.1,
+  const auto losses = train(net.parameters(), digits.train, 0.1,
                             [&](const Tensor& images, const Tensor& y) { return net.gradients(images, y); });
   return {error(in.x, in.dy, mistakes), error(x, dy, mistakes), losses,
-          accuracy(net.logits(digits.test_x), digits.test_y)};
+          accuracy(net.logits(digits.test.x), digits.test.y)};
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ void break_it(Page& page, const Mistakes& mistakes) {
       "of 60; and to a small net that learns handwritten digits with it: three hidden layers of 32 units, batches "
       "of 60, ten epochs of SGD. In front of each BatchNorm the graph is cut, dy is taken from behind the cut, and "
       "dx by hand goes on before it.");
-  const Digits digits = load_digits();
+  const ImageSet digits = load_digits();
   const Result right = result_of(digits, {}), no_mean = result_of(digits, {.drop_mean_path = true}),
                no_var = result_of(digits, {.drop_var_path = true}),
                neither = result_of(digits, {.drop_mean_path = true, .drop_var_path = true}),

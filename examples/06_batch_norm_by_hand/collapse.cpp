@@ -69,7 +69,9 @@ LayerBefore layer_before(const Tensor& u, const Tensor& w, const Tensor& b, cons
 }  // namespace
 
 void collapse(Page& page, const Mistakes& mistakes) {
-  page.say("Put the thirteen lines of section 2 into each other and most of them cancel; numbers as in nn/README.md:");
+  page.say(
+      "Put the thirteen lines of section 2 into each other and most of them cancel; numbers as in nn/README.md, where "
+      "N is called M:");
   page.show(
       "    (11)  dvar  = -rstd^2 / 2 sum dxhat xhat\n"
       "    (12)  dmean = -rstd sum dxhat\n"

@@ -1,6 +1,8 @@
 // Training on the handwritten digits that come with gradus, short and always the same.
 #pragma once
 
+#include "images.hpp"
+
 #include <gradus/core/data.hpp>
 #include <gradus/optim/sgd.hpp>
 
@@ -10,19 +12,16 @@ namespace lesson {
 
 using gradus::Tensor;
 
-/// float64: x (N, 64) from 0 to 1, y (N). 1437 images are for training, the other 360 for testing.
-struct Digits {
-  Tensor x, y, test_x, test_y;
-};
-Digits load_digits();
+/// 1437 images for training, 360 for testing: x (N, 64), float64.
+ImageSet load_digits();
 
 /// Ten epochs of SGD in batches of 60. `gradients(x, y)` leaves the gradients of a batch in the parameters and returns
 /// its loss. Returns the mean losses of the epochs.
 template <class F>
-std::vector<double> train(const std::vector<Tensor>& parameters, const Digits& digits, double lr, F gradients) {
+std::vector<double> train(const std::vector<Tensor>& parameters, const Images& images, double lr, F gradients) {
   gradus::optim::SGD optimizer(parameters, {.lr = lr});
   gradus::Generator order(8);
-  gradus::DataLoader loader(gradus::TensorDataset(digits.x, digits.y),
+  gradus::DataLoader loader(gradus::TensorDataset(images.x, images.y),
                             {.batch_size = 60, .shuffle = true, .drop_last = true, .generator = &order});
   std::vector<double> losses;
   for (int epoch = 0; epoch < 10; ++epoch) {

@@ -104,6 +104,29 @@ TEST(BatchNormByHand, EachSwitchMakesClaimsFalseAndNamesThem) {
   }
 }
 
+/// nn/README.md says which function holds which step.
+TEST(BatchNormByHand, DerivationNamesWhatThereIs) {
+  const std::string root = std::string(GRADUS_SOURCE_DIR) + "/";
+  std::string sources;
+  for (const char* file :
+       {"examples/06_batch_norm_by_hand/by_hand.cpp", "examples/06_batch_norm_by_hand/by_hand.hpp",
+        "nn/src/batch_norm.cpp", "core/src/kernels/body/batch_norm.hpp", "core/src/kernels/body/batch_norm_rows.hpp"}) {
+    sources += read_file(root + file);
+  }
+  const std::string page = read_file(root + "nn/README.md");
+  std::istringstream table(page.substr(page.find("|---|")));
+  int names = 0;
+  for (std::string row; std::getline(table, row) && row.starts_with('|');) {
+    for (std::size_t end, begin = row.find('`'); begin != std::string::npos; begin = row.find('`', end + 1)) {
+      end = row.find('`', begin + 1);
+      const std::string name = row.substr(begin + 1, end - begin - 1);
+      EXPECT_TRUE(contains(sources, name)) << name;
+      ++names;
+    }
+  }
+  EXPECT_GE(names, 20);
+}
+
 TEST(BatchNormByHand, WrongArgumentsAreNamed) {
   for (const char* arguments : {"--section 0", "--section 15", "--section two", "--section", "--no-such-switch"}) {
     const Outcome run = lesson(arguments);

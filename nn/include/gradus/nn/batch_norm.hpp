@@ -43,12 +43,19 @@ struct BatchNormCall {
 /// then running_mean += momentum (mean - running_mean), running_var += momentum (var M / (M - 1) - running_var).
 /// Otherwise: mean = running_mean, var = running_var, constants for the gradient.
 ///
+/// Which variance where? Biased (/ M) in y, unbiased (/ (M - 1)) in running_var. eps is added where var is used, never
+/// stored.
+/// Which way does momentum go? It is the weight of this batch.
+/// Why not one value per channel? x - mean is 0 and so is var: y would be bias for every x.
+/// Why does evaluation give other gradients? dx = dy weight / sqrt(running_var + eps): mean and var do not depend on x.
+/// What stops the buffers? Only `training = false`, or leaving them out; NoGradGuard and requires_grad do not.
+///
 /// x (N, C) or (N, C, L), floating; y as x. Sums are carried in double and each element is rounded once.
 /// Saves x, weight, and mean and 1 / sqrt(var + eps) in double.
 /// Throws ValueError for another rank, for one value per channel in training and, see NonFinite, for a batch that is
-/// not finite; RuntimeError for another dtype or number of channels. The buffers are then unchanged: they are written
-/// last. Source: Ioffe & Szegedy 2015, algorithms 1 and 2; as PyTorch, but for its rounding (PyTorch carries float32
-/// sums).
+/// not finite, and in evaluation for a running_var that is negative or NaN; RuntimeError for another dtype or number of
+/// channels. The buffers are then unchanged: they are written last.
+/// Source: Ioffe & Szegedy 2015, algorithms 1 and 2; as PyTorch, but for what BatchNorm1d lists below.
 Tensor batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormCall& call);
 
 }  // namespace functional
@@ -68,9 +75,14 @@ Tensor batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormC
 /// Why does eval() give other gradients? There mean and var are constants; in training x moves them too.
 /// Does requires_grad_(false) freeze it? No, the buffers still move in training: freeze() stops them.
 ///
-/// num_batches_tracked counts the batches that entered the buffers (PyTorch also counts those it then refuses).
-/// A batch with NaN or infinity never enters the buffers, see NonFinite. Throws as functional::batch_norm, and
-/// RuntimeError for a negative number of features.
+/// Unlike PyTorch, num_batches_tracked does not count a batch that is then refused.
+/// Unlike PyTorch, backward in eval() uses the buffers as its forward pass saw them, whatever has entered them since.
+/// Unlike PyTorch, a float32 equal to the mean, as all are in a constant channel, gives exactly bias, without noise.
+/// Unlike PyTorch, a batch with NaN or infinity never enters the buffers, see NonFinite.
+/// Unlike PyTorch, float32 loses no digits around a large mean: at 1e4, std 1, y has seven of them, there three.
+///
+/// Throws as functional::batch_norm, and RuntimeError for a negative number of features.
+/// Every number of it by hand: examples/06_batch_norm_by_hand.
 class BatchNorm1d : public Module {
  public:
   explicit BatchNorm1d(std::int64_t num_features, const BatchNormOptions& options = {});
