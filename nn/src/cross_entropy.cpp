@@ -138,9 +138,10 @@ Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOpti
     if (empty_mean) y = full_like(y, std::numeric_limits<double>::quiet_NaN());
   }
   if (tracks(lp)) {
-    record(y, name_of(lp, options), {lp}, [k = k.to(lp.dtype()), keep, dim](const Tensor& dy, Gradients& dx) {
-      dx[0] = k * (keep ? dy.unsqueeze(dim) : dy);
+    record(y, name_of(lp, options), {lp}, [k = Saved(k.to(lp.dtype())), keep, dim](const Tensor& dy, Gradients& dx) {
+      dx[0] = k.get() * (keep ? dy.unsqueeze(dim) : dy);
     });
+    trace_operand(y, target);
   }
   return y;
 }
@@ -169,6 +170,7 @@ Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& o
            kernels::cross_entropy_backward(elements<float>(dx[0]), elements<float>(logits), classes_of(logits, classes),
                                            elements<double>(logsumexps), share * dy.item());
          });
+  trace_operand(y, target);
   return y;
 }
 

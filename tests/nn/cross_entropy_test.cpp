@@ -3,6 +3,7 @@
 #include "near.hpp"
 
 #include <gradus/core/autograd.hpp>
+#include <gradus/core/dot.hpp>
 #include <gradus/core/gradcheck.hpp>
 #include <gradus/core/random.hpp>
 #include <gradus/nn/loss.hpp>
@@ -273,6 +274,16 @@ TEST(CrossEntropy, NoticesThatTheTargetChangedBeforeBackward) {
   target.add_(1);
   expect_error<RuntimeError>("one of the variables needed for gradient computation has been modified",
                              [&] { y.backward(); });
+}
+
+TEST(CrossEntropy, IsDrawnWithItsTarget) {
+  const Tensor x = random_logits({2, 3}, float32), target = set_name(tensor({0, 1}), "target");
+  for (const double label_smoothing : {0., 0.1}) {
+    const TraceGuard trace;
+    const std::string dot = to_dot(F::cross_entropy(x, target, {.label_smoothing = label_smoothing}));
+    EXPECT_NE(dot.find("<b>data target<"), std::string::npos) << dot;
+    EXPECT_NE(dot.find("style=dashed"), std::string::npos) << dot;
+  }
 }
 
 }  // namespace
