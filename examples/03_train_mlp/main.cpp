@@ -15,7 +15,6 @@ namespace {
 volatile std::sig_atomic_t interrupted = 0;
 
 struct Options : Settings {
-  std::int64_t seed = 0;
   int threads = 0;
   bool batch_norm = true, quiet = false;
   std::string dataset = "digits", data = GRADUS_DATA_DIR, resume_path, eval_path, csv_path;
@@ -33,11 +32,14 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   app.add_flag("!--no-batchnorm", o.batch_norm, "leave BatchNorm out");
   app.add_option("--dataset", o.dataset)->check(CLI::IsMember({"digits", "mnist"}))->capture_default_str();
   auto* data = app.add_option("--data", o.data, "folder of digits.csv, or of MNIST's four IDX files (plain or .gz)");
-  app.add_option("--save", o.save_path, "write a checkpoint here after every epoch (.safetensors or .pt)");
-  app.add_option("--save-every", o.save_every, "and after so many steps");
-  app.add_option("--resume", o.resume_path, "go on from a checkpoint");
-  app.add_option("--eval", o.eval_path, "train nothing: test the weights of this file");
-  app.add_option("--csv", o.csv_path, "write the results of every epoch here");
+  const auto not_empty = [](const std::string& path) { return path.empty() ? "expected the name of a file" : ""; };
+  auto* save = app.add_option("--save", o.save_path, "write a checkpoint here after every epoch (.safetensors or .pt)");
+  app.add_option("--save-every", o.save_every, "and after so many steps")->needs(save);
+  auto* resume = app.add_option("--resume", o.resume_path, "go on from a checkpoint");
+  auto* csv = app.add_option("--csv", o.csv_path, "write the results of every epoch here");
+  auto* eval = app.add_option("--eval", o.eval_path, "train nothing: test the weights of this file");
+  for (auto* path : {save, resume, csv, eval}) path->check(not_empty);
+  for (auto* of_training : {save, resume, csv}) eval->excludes(of_training);
   app.add_flag("--quiet", o.quiet, "print the last line only");
   try {
     app.parse(argc, argv);
@@ -55,12 +57,15 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   }
   if (!std::isfinite(o.lr) || o.lr < 0) throw ValueError("--lr: expected a number from 0 up");
   if (o.threads < 0 || o.save_every < 0) throw ValueError("--threads, --save-every: expected a number from 0 up");
+  if (!o.csv_path.empty() && (o.csv_path == o.save_path || o.csv_path == o.resume_path)) {
+    throw ValueError("--csv: " + o.csv_path + " is the checkpoint");
+  }
   return std::nullopt;
 }
 
 /// The weights in a file: a checkpoint's model, or a state_dict, its names perhaps behind a common prefix.
-StateDict weights_in(const std::string& path, const nn::Module& model) {
-  const StateDict file = load(path);
+StateDict weights_in(const Value& content, const nn::Module& model) {
+  const StateDict file = content.tensors();
   const std::string first = model.named_parameters().front().first;
   for (const auto& [name, value] : file) {
     if (!name.ends_with(first)) continue;
@@ -68,6 +73,14 @@ StateDict weights_in(const std::string& path, const nn::Module& model) {
     if (prefix.empty() || prefix.ends_with('.')) return prefix.empty() ? file : file.part(prefix);
   }
   return file;
+}
+
+/// The seed divides the digits: with another one the net would be tested on images that it was trained on.
+void check_seed(const Value& file, const Options& o) {
+  const std::optional<Value> settings = settings_in(file);
+  if (!settings || settings->at("seed").as_int() == o.seed) return;
+  throw ValueError(o.eval_path + ": these weights were trained with --seed " +
+                   std::to_string(settings->at("seed").as_int()) + ", which tells the test images from the others");
 }
 
 void print_last_line(const Score& test, double seconds) {
@@ -92,7 +105,9 @@ int run(const Options& o) {
       o.batch_norm);
   if (!o.quiet) print_model(model, pixels);
   if (!o.eval_path.empty()) {
-    model.load_state_dict(weights_in(o.eval_path, model));
+    const Value file = load_value(o.eval_path);
+    if (digits) check_seed(file, o);
+    model.load_state_dict(weights_in(file, model));
     if (!o.quiet) show_predictions(model, images);
     print_last_line(evaluate(model, images.test), 0);
     return 0;

@@ -20,7 +20,21 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const Settings& settings, const
 
 double count_correct(const Tensor& logits, const Tensor& y) { return (logits.argmax(1) == y).sum().item<double>(); }
 
+/// What the schedule, the order of the images and the images themselves depend on.
+Value lasting(const Settings& settings) {
+  return Value::dict(
+      {{"epochs", settings.epochs}, {"batch-size", settings.batch_size}, {"lr", settings.lr}, {"seed", settings.seed}});
+}
+
 }  // namespace
+
+std::optional<Value> settings_in(const Value& file) {
+  using Kind = Value::Kind;
+  if (file.kind() != Kind::dict || !file.contains("progress")) return std::nullopt;
+  const Value& progress = file.at("progress");
+  if (progress.kind() != Kind::dict || !progress.contains("settings")) return std::nullopt;
+  return progress.at("settings");
+}
 
 nn::Sequential make_mlp(const std::vector<std::int64_t>& sizes, bool batch_norm) {
   nn::Sequential net;
@@ -131,8 +145,7 @@ bool Training::run(Observer& observer, const volatile std::sig_atomic_t* interru
 void Training::save() {
   if (settings_.save_path.empty()) return;
   Value progress;
-  progress["epochs"] = settings_.epochs;
-  progress["batch_size"] = settings_.batch_size;
+  progress["settings"] = lasting(settings_);
   progress["epoch"] = progress_.epoch;
   progress["step"] = progress_.step;
   progress["loss_sum"] = progress_.loss_sum;
@@ -143,13 +156,16 @@ void Training::save() {
 }
 
 void Training::resume(const std::string& path) {
-  const Value progress = optim::load_checkpoint(path, {model_, *optimizer_, &schedule_, &default_generator()});
-  if (progress.at("epochs").as_int() != settings_.epochs ||
-      progress.at("batch_size").as_int() != settings_.batch_size) {
-    throw ValueError(path + ": this training has --epochs " + std::to_string(progress.at("epochs").as_int()) +
-                     " and --batch-size " + std::to_string(progress.at("batch_size").as_int()) +
-                     "; its schedule and its order of images hold for these only");
+  const std::optional<Value> settings = settings_in(load_value(path));
+  if (!settings) throw ValueError(path + ": no checkpoint of a training; --eval tests weights alone");
+  const Value own = lasting(settings_);
+  for (const auto& [name, mine] : own.as_dict()) {
+    const double theirs = settings->at(name).as_double();
+    if (theirs == mine.as_double()) continue;
+    throw ValueError(path + ": this training has --" + name.as_string() + " " + format_number(theirs) +
+                     "; it can go on with the same only");
   }
+  const Value progress = optim::load_checkpoint(path, {model_, *optimizer_, &schedule_, &default_generator()});
   progress_ = {.epoch = progress.at("epoch").as_int(),
                .step = progress.at("step").as_int(),
                .loss_sum = progress.at("loss_sum").as_double(),

@@ -11,6 +11,7 @@ struct Settings {
   std::int64_t epochs = 20;
   std::int64_t batch_size = 60;
   double lr = 0.1;
+  std::int64_t seed = 0;
   std::string optimizer = "sgd";
   std::string save_path;        // empty: no checkpoint
   std::int64_t save_every = 0;  // steps between checkpoints; 0: one after every epoch
@@ -43,6 +44,9 @@ gradus::nn::Sequential make_mlp(const std::vector<std::int64_t>& sizes, bool bat
 Score evaluate(gradus::nn::Module& model, const Images& images);
 /// The most likely class of every image, int64 (N).
 gradus::Tensor predict(gradus::nn::Module& model, const gradus::Tensor& x);
+
+/// The settings that a checkpoint of this program holds for, by their names on the command line.
+std::optional<gradus::Value> settings_in(const gradus::Value& file);
 
 class Training {
  public:

@@ -69,18 +69,54 @@ TEST_F(TrainMlp, WrongInputEndsWithOneLineAndStatusOne) {
   const std::string whole = read_file(path("net.safetensors"));
   std::ofstream(path("cut.safetensors"), std::ios::binary) << whole.substr(0, whole.size() / 2);
   for (const std::string& arguments :
-       {std::string("--batch-size 1"), std::string("--lr nan"), std::string("--epochs 0"), std::string("--epochs x"),
-        std::string("--optimizer lbfgs"), std::string("--no-such-option"), std::string("--batch-size 100000"),
-        "--data " + path("nowhere"), std::string("--dataset mnist"), "--dataset mnist --data " + path(""),
-        "--eval " + path("none.pt"), "--eval " + path("cut.safetensors"), "--resume " + path("cut.safetensors"),
+       {std::string("--batch-size 1"),
+        std::string("--lr nan"),
+        std::string("--epochs 0"),
+        std::string("--epochs x"),
+        std::string("--optimizer lbfgs"),
+        std::string("--no-such-option"),
+        std::string("--batch-size 100000"),
+        "--data " + path("nowhere"),
+        std::string("--dataset mnist"),
+        "--dataset mnist --data " + path(""),
+        "--eval " + path("none.pt"),
+        "--eval " + path("cut.safetensors"),
+        "--resume " + path("cut.safetensors"),
         "--no-batchnorm --eval " + path("net.safetensors"),
         "--no-batchnorm --epochs 1 --resume " + path("net.safetensors"),
-        "--epochs 1 --save " + path("no/such/folder/net.pt"), "--epochs 1 --save " + path("net.xyz")}) {
+        "--epochs 1 --save " + path("no/such/folder/net.pt"),
+        "--epochs 1 --save " + path("net.xyz"),
+        std::string("--save ''"),
+        std::string("--resume ''"),
+        std::string("--eval ''"),
+        std::string("--save-every 2"),
+        "--eval " + path("net.safetensors") + " --save " + path("other.pt"),
+        "--eval " + path("net.safetensors") + " --csv " + path("log.csv"),
+        "--epochs 1 --resume " + path("net.safetensors") + " --csv " + path("net.safetensors"),
+        "--epochs 1 --save " + path("net.safetensors") + " --csv " + path("net.safetensors")}) {
     const Outcome run = train("--quiet " + arguments);
     EXPECT_EQ(run.status, 1) << arguments << '\n' << run.out;
     EXPECT_FALSE(run.out.empty()) << arguments;
     EXPECT_LE(std::count(run.out.begin(), run.out.end(), '\n'), 2) << arguments << '\n' << run.out;
   }
+  EXPECT_EQ(read_file(path("net.safetensors")), whole);
+}
+
+TEST_F(TrainMlp, GoesOnOnlyWithWhatTheCheckpointHoldsFor) {
+  const std::string file = path("net.pt");
+  ASSERT_EQ(train("--quiet --epochs 2 --seed 3 --save " + file).status, 0);
+  for (const char* other : {"--epochs 3 --seed 3", "--epochs 2 --seed 3 --lr 0.2",
+                            "--epochs 2 --seed 3 --batch-size 50", "--epochs 2 --seed 4"}) {
+    const Outcome run = train(other + (" --quiet --resume " + file));
+    EXPECT_EQ(run.status, 1) << other;
+    EXPECT_NE(run.out.find("it can go on with the same only"), std::string::npos) << run.out;
+  }
+  EXPECT_EQ(train("--quiet --epochs 2 --seed 3 --resume " + file).status, 0);
+  // With another seed other images are for testing.
+  const Outcome tested = train("--quiet --eval " + file);
+  EXPECT_EQ(tested.status, 1);
+  EXPECT_NE(tested.out.find("trained with --seed 3"), std::string::npos) << tested.out;
+  EXPECT_EQ(train("--quiet --seed 3 --eval " + file).status, 0);
 }
 
 }  // namespace

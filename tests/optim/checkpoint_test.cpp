@@ -83,6 +83,24 @@ TEST(Checkpoint, RefusesAnotherTrainingAndChangesNothing) {
   EXPECT_EQ(other.optimizer.state_dict().size(), before.size());
 }
 
+TEST(Checkpoint, ReadsOneWithoutProgressAndRefusesWhatIsNone) {
+  const TemporaryFolder folder;
+  Training<optim::SGD> saved(1), other(2);
+  saved.step();
+  optim::save_checkpoint(folder / "a.pt", saved.state());
+  const Value all = load_value(folder / "a.pt");
+  save_value(Value::dict({{"model", all["model"]}, {"optimizer", all["optimizer"]}}), folder / "b.pt");
+  EXPECT_EQ(optim::load_checkpoint(folder / "b.pt", {other.net, other.optimizer}).size(), 0u);
+  EXPECT_EQ(max_distance(other.net.parameters()[0], saved.net.parameters()[0]), 0);
+
+  save(saved.net.state_dict(), folder / "weights.pt");
+  save_value(zeros({2}), folder / "tensor.pt");
+  for (const char* name : {"weights.pt", "tensor.pt"}) {
+    expect_error<KeyError>("load_checkpoint: '" + (folder / name) + "' has no keys 'model' and 'optimizer'",
+                           [&] { optim::load_checkpoint(folder / name, other.state()); });
+  }
+}
+
 TEST(Checkpoint, RestoresThePartsBeforeTheOneThatDoesNotFit) {
   const TemporaryFolder folder;
   Training<optim::SGD> saved(1), other(2);

@@ -22,7 +22,8 @@ struct TrainingState {
 /// Throws FileError.
 void save_checkpoint(const std::string& path, const TrainingState& training, const Value& progress = Value::dict());
 
-/// Restores all parts and returns `progress`. Training then goes on as it would have, to the bit.
+/// Restores all parts and returns `progress`, an empty dict when the file has none, as one from Python. Training then
+/// goes on as it would have, to the bit.
 /// All or nothing: throws FileError, KeyError or RuntimeError when the file cannot be read, lacks a part, or is of
 /// another model or optimiser, and every part is as before.
 Value load_checkpoint(const std::string& path, const TrainingState& training);
