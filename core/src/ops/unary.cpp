@@ -21,7 +21,9 @@ Tensor neg(const Tensor& x) {
 Tensor abs(const Tensor& x) {
   if (x.dtype() == boolean) return x;
   Tensor y =
-      visit(x.dtype(), [&]<class T>(T*) { return map<T, T>(x, [](T p) { return static_cast<T>(std::abs(p)); }); });
+      x.dtype() == int64
+          ? map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return std::abs(p); })
+          : visit_floating(x.dtype(), [&]<class T>(T*) { return map<T, T>(x, [](T p) { return std::abs(p); }); });
   if (tracks(x)) {
     record(y, "AbsBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) {
       const Tensor sign = (x.get() > 0).to(dy.dtype()) - (x.get() < 0).to(dy.dtype());
