@@ -161,19 +161,19 @@ void train_and_eval(Page& page, const Mistakes& mistakes) {
   const double scale = 2 * 0.3730016638167975;
   page.say(
       "What the matrix of training does to vectors: a constant and xhat are the two directions that y ignores; "
-      "across both, it only multiplies by weight rstd = 0.746003. So its rank is N - 2, but for eps.");
+      "at right angles to both, it only multiplies by weight rstd = 0.746003. So its rank is N - 2, but for eps.");
   const Tensor xhat = (in.x - 3.75) * 0.3730016638167975, constant = ones({4, 1}, float64);
   const Tensor third = column({1, -1.5, 0.5, 0}), across = third - xhat * ((third * xhat).sum() / xhat.square().sum());
   const auto stretch = [&](const Tensor& v) { return ((in_training.matmul(v) * v).sum() / v.square().sum()).item(); };
   Table vectors({"", "vector", "", "", "", "times"});
   vectors.row("constant", constant, fixed(stretch(constant)));
   vectors.row("xhat", xhat, scientific(stretch(xhat), 3));
-  vectors.row("across both", across, fixed(stretch(across)));
+  vectors.row("right angles", across, fixed(stretch(across)));
   page.show(vectors);
   const double shrunk = scale * kEps / (7.1875 + kEps);
   page.near("constant: times 0", in_training.matmul(constant), zeros({4, 1}, float64));
   page.near("xhat: times weight rstd eps / (var + eps) = 1.038e-06", in_training.matmul(xhat), xhat * shrunk, 1e-14);
-  page.near("across both: times weight rstd", in_training.matmul(across), across * scale);
+  page.near("at right angles to both: times weight rstd", in_training.matmul(across), across * scale);
   page.near("the matrix of evaluation is weight / sqrt(running_var + eps) on the diagonal, 0 elsewhere", in_evaluation,
             eye(4, float64) * scale);
 }

@@ -102,6 +102,8 @@ void collapse(Page& page, const Mistakes& mistakes) {
   const Tensor weight = rand({1, 100}, float64) + 0.5, bias = zeros({1, 100}, float64);
   const Tensor large = backward(dy, forward(x, weight, bias, mistakes), weight, mistakes).x;
   page.near("so too for a random batch (60, 100): to 14 digits", large, kernel_backward(x, dy, weight), 1e-14);
+  const Tensor narrow = kernel_backward(x.to(float32), dy.to(float32), weight.to(float32));
+  page.near("and in float32, where the kernel is vectorised: to 6 digits", narrow, large, 1e-6);
 
   const Tensor leaf = x.to(float32).requires_grad_();
   const Tensor scale = weight.to(float32), shift = bias.to(float32), upstream = dy.to(float32);

@@ -61,6 +61,15 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   return std::nullopt;
 }
 
+void introduce(Page& page) {
+  page.show("BatchNorm by hand\n*****************\n");
+  page.say(
+      "BatchNorm's gradient on four numbers, derived, checked, and taken apart. Every number is computed while this "
+      "page is printed, by the code in examples/06_batch_norm_by_hand, where by_hand.cpp holds the backward pass in "
+      "thirty lines. A line that begins with \"true\" is a claim that was checked in this run. Names and "
+      "equation numbers are those of nn/README.md.");
+}
+
 void announce(Page& page, const Mistakes& mistakes) {
   if (mistakes.drop_mean_path) {
     page.say("--drop-mean-path: the backward pass by hand leaves out the path through the mean.");
@@ -91,6 +100,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     Page page;
+    if (options.section == 0) introduce(page);
     announce(page, options.mistakes);
     for (int i = 1; i <= kCount; ++i) {
       if (options.section != 0 && options.section != i) continue;

@@ -135,7 +135,11 @@ void backward_node_by_node(Page& page, const Mistakes& mistakes) {
       "nodes after it said, times its own derivative; a node used in two places (centered) adds up what both "
       "say. Every line is computed three times: by hand, from the formula beside it; by autograd, which has kept "
       "the gradient of every node of the very same forward pass (retain_grad); and by central differences: the "
-      "node is pushed up and down by 1e-5 and the loss is watched.");
+      "node is pushed up and down by 1e-5 and the loss is watched. The column of autograd needs no more than this:");
+  page.show(
+      "    Nodes node = forward(x, ..., [](const char*, Tensor value) { return value.retain_grad(); });\n"
+      "    (node.y * dy).sum().backward();\n"
+      "    node.xhat.grad()  // and so on\n");
   const Derivatives d = backward(in.dy, forward(in.x, in.weight, in.bias, mistakes), in.weight, mistakes);
   const std::map<std::string, Tensor> kept = autograd(in, mistakes);
 

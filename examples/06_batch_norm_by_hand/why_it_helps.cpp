@@ -10,6 +10,7 @@
 #include <gradus/nn/loss.hpp>
 
 #include <cmath>
+#include <utility>
 
 using namespace gradus;
 
@@ -23,7 +24,9 @@ struct Noise : nn::Module {
     if (!training()) return x * 1.25;
     const auto uniform = [](const Shape& shape) { return rand(shape, float64) * 2 - 1; };
     const Shape unit{1, x.size(1)};
-    return x * (1.25 + 0.25 * uniform(unit) + 0.1 * uniform(x.shape())) + (uniform(unit) + 0.1 * uniform(x.shape()));
+    const Tensor scale = uniform(unit), shift = uniform(unit);
+    const Tensor scale_of_one = uniform(x.shape()), shift_of_one = uniform(x.shape());
+    return x * (1.25 + 0.25 * scale + 0.1 * scale_of_one) + (shift + 0.1 * shift_of_one);
   }
 };
 
@@ -117,17 +120,17 @@ Outcome train_net(const ImageSet& digits, Kind kind, double lr) {
 
 void why_it_helps(Page& page, const Mistakes&) {
   page.say(
-      "That BatchNorm helps is plain: 07_paper_figure draws the curves of Ioffe and Szegedy (2015), with and without "
-      "it. Why it helps is less so. They named internal covariate shift: the inputs of a layer change their "
-      "distribution while the layers before it learn, and BatchNorm steadies them. Santurkar et al. (2018) doubted "
-      "it and put noise behind every BatchNorm that moves and stretches each unit anew in each step. The same on a "
-      "small scale: digits, three hidden layers of 32 ReLUs, batches of 60, ten epochs of SGD, learning rate 0.1. "
-      "\"Inputs move\" is how far the mean input of a ReLU is from that of the step before, in deviations; \"gradient "
-      "turns\" is |g' - g| / |g|, where g' is the gradient of the same batch after the step along g.");
+      "Nets with BatchNorm learn faster: 07_paper_figure draws the curves of Ioffe and Szegedy (2015). Why they do is "
+      "less plain. The paper named internal covariate shift: the inputs of a layer change their distribution while "
+      "the layers before it learn, and BatchNorm steadies them. Santurkar et al. (2018) doubted it and put noise "
+      "behind every BatchNorm that moves and stretches each unit anew in each step. The same on a small scale: "
+      "digits, three hidden layers of 32 ReLUs, batches of 60, ten epochs of SGD, learning rate 0.1. \"Inputs move\" "
+      "is how far the mean input of a ReLU is from that of the step before, in deviations; \"gradient changes\" is "
+      "|g' - g| / |g|, where g' is the gradient of the same batch after the step along g.");
   const ImageSet digits = load_digits();
   const Outcome plain = train_net(digits, Kind::plain, 0.1), normed = train_net(digits, Kind::batch_norm, 0.1),
                 noisy = train_net(digits, Kind::noisy, 0.1);
-  Table nets({"net", "loss, epoch 1", "2", "5", "10", "test images", "inputs move", "gradient turns"});
+  Table nets({"net", "loss, epoch 1", "2", "5", "10", "test images", "inputs move", "gradient changes"});
   const auto row = [&](const char* name, const Outcome& o) {
     nets.row(name, fixed(o.losses[0], 2), fixed(o.losses[1], 2), fixed(o.losses[4], 2), fixed(o.losses[9], 2),
              percent(o.test, 0), fixed(o.moved, 2), fixed(o.change, 2));

@@ -57,6 +57,13 @@ TEST(BatchNormByHand, ShowsTheNumbersThatCanBeCheckedOnPaper) {
   }
 }
 
+TEST(BatchNormByHand, ReadmeShowsItsTable) {
+  const std::string readme = read_file(std::string(GRADUS_SOURCE_DIR) + "/examples/README.md");
+  const auto begin = readme.find("  x     direct");
+  ASSERT_NE(begin, std::string::npos);
+  EXPECT_TRUE(contains(whole().out, readme.substr(begin, readme.find("```", begin) - begin)));
+}
+
 TEST(BatchNormByHand, SectionsStandAlone) {
   for (int section = 1; section <= kSections; ++section) {
     const Outcome run = lesson("--section " + std::to_string(section));
