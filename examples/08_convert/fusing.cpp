@@ -1,133 +1,86 @@
 #include "fusing.hpp"
 
+#include "modules.hpp"
+
 #include <algorithm>
-#include <charconv>
 #include <map>
-#include <set>
 
 using namespace gradus;
 
 namespace {
 
-struct ModuleName {
-  explicit ModuleName(const std::string& path)
-      : parent(path.substr(0, path.rfind('.') + 1)), own(path.substr(parent.size())) {}
-  std::string parent;  // "" or with its dot at the end
-  std::string own;
-};
-
-std::optional<std::int64_t> as_index(std::string_view text) {
-  std::int64_t index = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
-  if (error != std::errc() || end != text.data() + text.size() || std::to_string(index) != text || index < 0) {
-    return std::nullopt;
-  }
-  return index;
+/// A copy of a tensor that must have one floating number a feature.
+Tensor features_of(const Tensor& x, std::int64_t features, const std::string& module) {
+  if (x.shape() == Shape(features) && is_floating(x.dtype())) return x.clone();
+  throw NotFused{"'" + module + "' has a tensor of shape " + to_string(x.shape()) + " where " +
+                 std::to_string(features) + " floating numbers are expected"};
 }
 
-/// "2" of "bn2".
-std::string_view digits_at_end(std::string_view name) { return name.substr(name.find_last_not_of("0123456789") + 1); }
-
-/// "a.b" for the tensor "a.b.weight".
-std::string module_of(const std::string& tensor) {
-  const std::size_t dot = tensor.rfind('.');
-  return dot == tensor.npos ? "" : tensor.substr(0, dot);
+nn::Linear make_linear(const Modules& modules, const std::string& name) {
+  const Tensor weight = modules.get(name, "weight"), bias = modules.get(name, "bias");
+  nn::Linear linear(weight.size(1), weight.size(0), {.bias = false});
+  linear.weight = nn::Parameter(weight.clone());
+  if (bias.defined()) linear.bias = nn::Parameter(features_of(bias, weight.size(0), name));
+  return linear;
 }
 
-struct NotFused {
-  std::string reason;
-};
+nn::BatchNorm1d make_norm(const Modules& modules, const std::string& name, double eps) {
+  const std::int64_t features = modules.get(name, "running_mean").numel();
+  const Tensor weight = modules.get(name, "weight"), bias = modules.get(name, "bias");
+  nn::BatchNorm1d norm(features, {.eps = eps, .affine = false});
+  norm.eval();
+  norm.running_mean = nn::Buffer(features_of(modules.get(name, "running_mean"), features, name));
+  norm.running_var = nn::Buffer(features_of(modules.get(name, "running_var"), features, name));
+  if (weight.defined()) norm.weight = nn::Parameter(features_of(weight, features, name));
+  if (bias.defined()) norm.bias = nn::Parameter(features_of(bias, features, name));
+  return norm;
+}
 
 class Fuser {
  public:
-  Fuser(const StateDict& weights, const FuseOptions& options) : weights_(weights), options_(options) {
-    std::set<std::string> seen;
-    for (const auto& [name, tensor] : weights) {
-      const std::string module = module_of(name);
-      if (seen.insert(module).second) modules_.push_back(module);
-    }
-  }
+  Fuser(const StateDict& weights, const FuseOptions& options)
+      : weights_(weights), options_(options), modules_(weights, options.keeps_order) {}
 
   Fused run() {
-    for (const auto& [linear, norm] : options_.pairs) {
+    for (const auto& [linear, norm] : options_.pairs) fuse_as_told(linear, norm);
+    for (const std::string& norm : modules_.names()) {
+      if (!modules_.is_norm(norm) || is_fused(norm)) continue;
       try {
-        check_pair(linear, norm);
-        fuse(linear, norm);
-      } catch (const NotFused& failure) {
-        throw ValueError("--pair " + linear + "=" + norm + ": " + failure.reason);
-      }
-    }
-    for (const std::string& norm : modules_) {
-      if (!has(norm, "running_mean") || !has(norm, "running_var") || is_fused(norm)) continue;
-      try {
-        fuse(linear_before(norm), norm);
+        fuse(modules_.linear_before(norm), norm);
       } catch (const NotFused& failure) {
         result_.kept.push_back("'" + norm + "': " + failure.reason);
       }
     }
-    if (result_.pairs.empty()) throw ValueError("nothing to fuse: " + why_nothing());
+    if (result_.pairs.empty()) {
+      throw ValueError("nothing to fuse: " +
+                       (result_.kept.empty() ? "there is no BatchNorm1d with running buffers" : result_.kept.front()));
+    }
     collect();
     return std::move(result_);
   }
 
  private:
-  static std::string entry(const std::string& module, const char* name) {
-    return module.empty() ? name : module + "." + name;
-  }
-  bool has(const std::string& module, const char* name) const { return weights_.contains(entry(module, name)); }
-  Tensor get(const std::string& module, const char* name) const {
-    return has(module, name) ? weights_.at(entry(module, name)) : Tensor();
-  }
-  bool is_linear(const std::string& module) const {
-    const Tensor weight = get(module, "weight");
-    return weight.defined() && weight.dim() == 2 && is_floating(weight.dtype());
-  }
   bool is_fused(const std::string& norm) const {
     return std::ranges::any_of(result_.pairs, [&](const auto& pair) { return pair.second == norm; });
   }
 
-  void check_pair(const std::string& linear, const std::string& norm) const {
-    if (!is_linear(linear)) throw NotFused{"there is no '" + linear + ".weight' of two dimensions"};
-    if (!has(norm, "running_mean") || !has(norm, "running_var")) {
-      throw NotFused{"there are no '" + norm + ".running_mean' and '" + norm + ".running_var'"};
-    }
-    if (get(linear, "weight").size(0) != get(norm, "running_mean").numel()) throw NotFused{"their sizes differ"};
-  }
-
-  std::string linear_before(const std::string& norm) const {
-    const ModuleName name(norm);
-    const std::int64_t features = get(norm, "running_mean").numel();
-    if (const auto index = as_index(name.own)) {
-      const std::string before = name.parent + std::to_string(*index - 1);
-      if (is_linear(before) && get(before, "weight").size(0) == features) return before;
-      throw NotFused{"no Linear with " + std::to_string(features) + " outputs is right before it"};
-    }
-    std::vector<std::string> found;
-    for (const std::string& module : modules_) {
-      const ModuleName other(module);
-      if (other.parent == name.parent && digits_at_end(other.own) == digits_at_end(name.own) && is_linear(module) &&
-          get(module, "weight").size(0) == features) {
-        found.push_back(module);
+  void fuse_as_told(const std::string& linear, const std::string& norm) {
+    try {
+      if (!modules_.is_linear(linear)) throw NotFused{"there is no '" + linear + ".weight' of two dimensions"};
+      if (!modules_.is_norm(norm)) {
+        throw NotFused{"there are no '" + norm + ".running_mean' and '" + norm + ".running_var'"};
       }
+      if (!modules_.fit(linear, norm)) throw NotFused{"their sizes differ"};
+      fuse(linear, norm);
+    } catch (const NotFused& failure) {
+      throw ValueError("--pair " + linear + "=" + norm + ": " + failure.reason);
     }
-    if (found.empty()) throw NotFused{"no Linear with " + std::to_string(features) + " outputs is beside it"};
-    if (found.size() > 1) {
-      throw NotFused{"it may follow '" + found[0] + "' or '" + found[1] + "'; say which with --pair"};
-    }
-    check_order(found[0], norm);
-    return found[0];
-  }
-
-  void check_order(const std::string& linear, const std::string& norm) const {
-    const Tensor weight = get(linear, "weight");
-    const auto place = [&](const std::string& module) { return std::ranges::find(modules_, module); };
-    if (weight.size(0) != weight.size(1) || (options_.keeps_order && place(linear) < place(norm))) return;
-    throw NotFused{"it may come before or after '" + linear + "'; if after, say so with --pair " + linear + "=" + norm};
   }
 
   void fuse(const std::string& linear, const std::string& norm) {
     if (fused_.contains(linear)) throw NotFused{"'" + linear + "' is fused with another one"};
-    const nn::Linear fused = nn::fuse(make_linear(linear), make_norm(norm));
+    if (is_fused(norm)) throw NotFused{"'" + norm + "' is fused already"};
+    const nn::Linear fused = nn::fuse(make_linear(modules_, linear), make_norm(modules_, norm, options_.eps));
     if (!isfinite(fused.weight).all().item<bool>() || !isfinite(fused.bias).all().item<bool>()) {
       throw NotFused{"the result would not be finite"};
     }
@@ -135,52 +88,22 @@ class Fuser {
     result_.pairs.emplace_back(linear, norm);
   }
 
-  nn::Linear make_linear(const std::string& name) const {
-    const Tensor weight = get(name, "weight"), bias = get(name, "bias");
-    nn::Linear linear(weight.size(1), weight.size(0), {.bias = false});
-    linear.weight = nn::Parameter(weight.clone());
-    if (bias.defined()) linear.bias = nn::Parameter(vector_of(bias, weight.size(0), name));
-    return linear;
-  }
-
-  nn::BatchNorm1d make_norm(const std::string& name) const {
-    const std::int64_t features = get(name, "running_mean").numel();
-    nn::BatchNorm1d norm(features, {.eps = options_.eps, .affine = false});
-    norm.eval();
-    norm.running_mean = nn::Buffer(vector_of(get(name, "running_mean"), features, name));
-    norm.running_var = nn::Buffer(vector_of(get(name, "running_var"), features, name));
-    if (has(name, "weight")) norm.weight = nn::Parameter(vector_of(get(name, "weight"), features, name));
-    if (has(name, "bias")) norm.bias = nn::Parameter(vector_of(get(name, "bias"), features, name));
-    return norm;
-  }
-
-  static Tensor vector_of(const Tensor& x, std::int64_t size, const std::string& module) {
-    if (x.shape() != Shape(size) || !is_floating(x.dtype())) {
-      throw NotFused{"'" + module + "' has a tensor of shape " + to_string(x.shape()) + " where " +
-                     std::to_string(size) + " floating numbers are expected"};
-    }
-    return x.clone();
-  }
-
-  std::string why_nothing() const {
-    return result_.kept.empty() ? "there is no BatchNorm1d with running buffers" : result_.kept.front();
-  }
-
-  /// The tensors in their old order, a new bias after its weight.
+  /// The tensors in their old order, a bias right after its weight.
   void collect() {
     for (const auto& [name, tensor] : weights_) {
-      const std::string module = module_of(name);
+      const std::string module = module_of(name), own = ModuleName(name).own;
       if (is_fused(module)) continue;
       const auto fused = fused_.find(module);
-      if (fused == fused_.end() || (name != entry(module, "weight") && name != entry(module, "bias"))) {
+      if (fused == fused_.end() || (own != "weight" && own != "bias")) {
         result_.state[renumbered(name)] = tensor;
-      } else if (name == entry(module, "weight")) {
+      } else if (own == "weight") {
         result_.state[renumbered(name)] = fused->second.weight.detach();
-        result_.state[renumbered(entry(module, "bias"))] = fused->second.bias.detach();
+        result_.state[renumbered(ModuleName(name).parent + "bias")] = fused->second.bias.detach();
       }
     }
   }
 
+  /// The name with every index in it less the norms that are gone from before it.
   std::string renumbered(const std::string& name) const {
     if (!options_.renumber) return name;
     std::string result;
@@ -205,7 +128,7 @@ class Fuser {
 
   const StateDict& weights_;
   const FuseOptions& options_;
-  std::vector<std::string> modules_;  // in the order of the file
+  Modules modules_;
   std::map<std::string, nn::Linear> fused_;
   Fused result_;
 };

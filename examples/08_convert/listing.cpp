@@ -45,18 +45,6 @@ std::array<std::string, 4> summary(std::span<const T> elements) {
   return {exact_if_integer(least), short_number(sum / static_cast<double>(count)), exact_if_integer(greatest), nans};
 }
 
-/// Files come from anywhere: what would move the cursor of a terminal is shown as its number.
-std::string printable(const std::string& text) {
-  std::string shown;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    char code[5];
-    std::snprintf(code, sizeof code, "\\x%02x", byte);
-    shown += byte < 0x20 || byte == 0x7f ? std::string(code) : std::string(1, c);
-  }
-  return shown;
-}
-
 /// Columns that UTF-8 takes: its bytes but for the continuations.
 std::size_t width_of(const std::string& text) {
   return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
@@ -154,6 +142,17 @@ class Listing {
 };
 
 }  // namespace
+
+std::string printable(const std::string& text) {
+  std::string shown;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    char code[5];
+    std::snprintf(code, sizeof code, "\\x%02x", byte);
+    shown += byte < 0x20 || byte == 0x7f ? std::string(code) : std::string(1, c);
+  }
+  return shown;
+}
 
 void print_listing(const Value& content, const Metadata& metadata) {
   Listing listing;

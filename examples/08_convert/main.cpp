@@ -60,7 +60,7 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   app.add_option("--format", o.format, "format of OUT, when its extension does not tell")->check(known);
   app.add_flag("--list", o.list, "write nothing; print names, types, shapes, ranges and NaNs");
   app.add_flag("--weights", o.weights, "of a checkpoint, take the weights alone, under their own names");
-  app.add_option("--prefix", o.prefix, "take the tensors below this name alone");
+  auto* prefix = app.add_option("--prefix", o.prefix, "take the tensors below this name alone");
   auto* fuse = app.add_flag("--fuse-batchnorm", o.fuse, "fold every BatchNorm1d into the Linear before it");
   app.add_option("--pair", pairs, "LINEAR=NORM: fuse these, whatever their names")
       ->needs(fuse)
@@ -76,6 +76,7 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
     throw ValueError(o.list ? "--list writes nothing: leave out '" + o.out + "'"
                             : "name the file to write, or say --list");
   }
+  if (prefix->count() > 0 && o.prefix.empty()) throw ValueError("--prefix: expected a name");
   if (!std::isfinite(o.fusing.eps) || o.fusing.eps < 0) throw ValueError("--eps: expected a number from 0 up");
   for (const std::string& pair : pairs) o.fusing.pairs.push_back(parse_pair(pair));
   return std::nullopt;
@@ -94,8 +95,10 @@ FileFormat format_for(const std::string& path, const std::string& name, const ch
 
 StateDict fused(const StateDict& weights, const FuseOptions& options) {
   const Fused result = fuse_batch_norms(weights, options);
-  for (const auto& [linear, norm] : result.pairs) std::printf("fused '%s' into '%s'\n", norm.c_str(), linear.c_str());
-  for (const std::string& kept : result.kept) std::printf("not fused: %s\n", kept.c_str());
+  for (const auto& [linear, norm] : result.pairs) {
+    std::printf("fused '%s' into '%s'\n", printable(norm).c_str(), printable(linear).c_str());
+  }
+  for (const std::string& kept : result.kept) std::printf("not fused: %s\n", printable(kept).c_str());
   std::printf("eps was taken to be %s\n", format_number(options.eps).c_str());
   return result.state;
 }
@@ -131,7 +134,7 @@ void write(const Value& content, const Metadata& metadata, const std::string& pa
                 plain);
   }
   if (!safetensors) {
-    for (const auto& [key, text] : metadata) std::printf("left out the metadata '%s'\n", key.c_str());
+    for (const auto& [key, text] : metadata) std::printf("left out the metadata '%s'\n", printable(key).c_str());
   }
 }
 
@@ -160,6 +163,7 @@ void run(Options o) {
   } else {
     write(content, metadata, o.out, to);
   }
+  if (std::fflush(stdout) != 0) throw FileError("cannot write to the standard output");
 }
 
 }  // namespace
@@ -171,7 +175,7 @@ int main(int argc, char** argv) {
     run(options);
     return 0;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "convert: %s\n", one_line(e.what()).c_str());
+    std::fprintf(stderr, "convert: %s\n", printable(one_line(e.what())).c_str());
     return 1;
   }
 }

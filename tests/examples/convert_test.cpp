@@ -275,6 +275,17 @@ TEST_F(ConvertNorm, FindsTheLinearOfTheSameNumber) {
   expect_same_outputs(net, path("small.pt"), SmallNet());
 }
 
+TEST_F(ConvertNorm, LooksBesideTheNormOnly) {
+  const auto block = [](std::int64_t in) {
+    return Sequential({{"fc", Linear(in, 4)}, {"norm", BatchNorm1d(4)}, {"act", ReLU()}});
+  };
+  const auto small = [](std::int64_t in) { return Sequential({{"fc", Linear(in, 4)}, {"act", ReLU()}}); };
+  Sequential net = trained(Sequential({{"a", block(3)}, {"b", block(4)}}));
+  save(net.state_dict(), path("net.pt"));
+  expect_text("net.pt small.pt --fuse-batchnorm", "fused 'a.norm' into 'a.fc'\nfused 'b.norm' into 'b.fc'\n");
+  expect_same_outputs(net, path("small.pt"), Sequential({{"a", small(3)}, {"b", small(4)}}));
+}
+
 TEST_F(ConvertNorm, AsksWhereNamesDoNotTellTheOrder) {
   Net net = trained(Net());
   save(net.state_dict(), path("net.safetensors"));
@@ -305,6 +316,8 @@ TEST_F(ConvertNorm, AsksWhereNamesDoNotTellTheOrder) {
 TEST_F(ConvertNorm, LeavesWhatIsNotRightAfterALinear) {
   save(Sequential{Linear(3, 4), ReLU(), BatchNorm1d(4)}.state_dict(), path("relu.pt"));
   expect_refusal("relu.pt x.pt --fuse-batchnorm", "nothing to fuse: '2': no Linear with 4 outputs is right before it");
+  save(Sequential{Linear(3, 5), BatchNorm1d(4)}.state_dict(), path("wide.pt"));
+  expect_refusal("wide.pt x.pt --fuse-batchnorm", "nothing to fuse: '1': no Linear with 4 outputs is right before it");
   save(Sequential{BatchNorm1d(3), Linear(3, 4), BatchNorm1d(4)}.state_dict(), path("first.pt"));
   expect_text("first.pt x.pt --fuse-batchnorm --renumber",
               "fused '2' into '1'\nnot fused: '0': no Linear with 3 outputs is right before it\n");
@@ -322,6 +335,9 @@ TEST_F(ConvertNorm, RefusesPairsAndNumbersThatDoNotFit) {
   expect_refusal("net.pt x.pt --fuse-batchnorm --pair 1=0", "--pair 1=0: there is no '1.weight' of two dimensions");
   expect_refusal("net.pt x.pt --fuse-batchnorm --pair 0=2",
                  "--pair 0=2: there are no '2.running_mean' and '2.running_var'");
+  save(Sequential{Linear(3, 4), BatchNorm1d(4), Linear(2, 4), BatchNorm1d(4)}.state_dict(), path("two.pt"));
+  expect_refusal("two.pt x.pt --fuse-batchnorm --pair 0=1 --pair 2=1", "--pair 2=1: '1' is fused already");
+  expect_refusal("two.pt x.pt --fuse-batchnorm --pair 0=1 --pair 0=3", "--pair 0=3: '0' is fused with another one");
   expect_refusal("net.pt x.pt --fuse-batchnorm --pair 01", "--pair: expected LINEAR=NORM, got '01'");
   EXPECT_FALSE(std::filesystem::exists(path("x.pt")));
 }
@@ -345,6 +361,10 @@ TEST_F(Convert, LeavesTheOldFileAfterAnError) {
   expect_refusal("a.pt no/x.pt", "cannot write 'no/x.pt': No such file or directory");
   expect_refusal("a.pt . --format pt", "cannot write '.': it is not a regular file");
   expect_refusal("a.pt", "name the file to write, or say --list");
+  expect_refusal("a.pt x.pt --prefix ''", "--prefix: expected a name");
+  EXPECT_EQ(run("--list a.pt > /dev/full").status, 1);
+  save({{"clear\x1b[2J", ones({2})}, {"x", ones({2})}}, path("escape.pt"));
+  expect_refusal("escape.pt x.pt --prefix y", "--prefix: no name begins with 'y.'; there are: clear\\x1b[2J, x");
   expect_refusal("--list a.pt x.pt", "--list writes nothing: leave out 'x.pt'");
 }
 

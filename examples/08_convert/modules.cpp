@@ -1,0 +1,93 @@
+#include "modules.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+using namespace gradus;
+
+namespace {
+
+/// "2" of "bn2".
+std::string digits_at_end(const std::string& name) { return name.substr(name.find_last_not_of("0123456789") + 1); }
+
+std::string entry(const std::string& module, const char* name) { return module.empty() ? name : module + "." + name; }
+
+}  // namespace
+
+ModuleName::ModuleName(const std::string& path)
+    : parent(path.substr(0, path.rfind('.') + 1)), own(path.substr(parent.size())) {}
+
+std::optional<std::int64_t> as_index(const std::string& name) {
+  std::int64_t index = 0;
+  std::from_chars(name.data(), name.data() + name.size(), index);
+  if (index < 0 || std::to_string(index) != name) return std::nullopt;
+  return index;
+}
+
+std::string module_of(const std::string& tensor) {
+  const std::size_t dot = tensor.rfind('.');
+  return dot == tensor.npos ? "" : tensor.substr(0, dot);
+}
+
+Modules::Modules(const StateDict& weights, bool keeps_order) : weights_(weights), keeps_order_(keeps_order) {
+  std::set<std::string> seen;
+  for (const auto& [name, tensor] : weights) {
+    if (seen.insert(module_of(name)).second) names_.push_back(module_of(name));
+  }
+}
+
+Tensor Modules::get(const std::string& module, const char* name) const {
+  const std::string full = entry(module, name);
+  return weights_.contains(full) ? weights_.at(full) : Tensor();
+}
+
+bool Modules::is_linear(const std::string& module) const {
+  const Tensor weight = get(module, "weight");
+  return weight.defined() && weight.dim() == 2 && is_floating(weight.dtype());
+}
+
+bool Modules::is_norm(const std::string& module) const {
+  return get(module, "running_mean").defined() && get(module, "running_var").defined();
+}
+
+bool Modules::fit(const std::string& linear, const std::string& norm) const {
+  return get(linear, "weight").size(0) == get(norm, "running_mean").numel();
+}
+
+std::string Modules::linear_before(const std::string& norm) const {
+  const ModuleName name(norm);
+  const std::string outputs = std::to_string(get(norm, "running_mean").numel()) + " outputs";
+  if (const auto index = as_index(name.own)) {
+    const std::string before = name.parent + std::to_string(*index - 1);
+    if (is_linear(before) && fit(before, norm)) return before;
+    throw NotFused{"no Linear with " + outputs + " is right before it"};
+  }
+  const std::vector<std::string> linears = linears_beside(norm);
+  if (linears.empty()) throw NotFused{"no Linear with " + outputs + " is beside it"};
+  if (linears.size() > 1) {
+    throw NotFused{"it may follow '" + linears[0] + "' or '" + linears[1] + "'; say which with --pair"};
+  }
+  check_order(linears[0], norm);
+  return linears[0];
+}
+
+/// In the same parent, of the norm's size and, if it has a number at its end, of its number.
+std::vector<std::string> Modules::linears_beside(const std::string& norm) const {
+  const ModuleName name(norm);
+  std::vector<std::string> found;
+  std::ranges::copy_if(names_, std::back_inserter(found), [&](const std::string& module) {
+    const ModuleName other(module);
+    return other.parent == name.parent && digits_at_end(other.own) == digits_at_end(name.own) && is_linear(module) &&
+           fit(module, norm);
+  });
+  return found;
+}
+
+/// A weight that is not square has the norm's size on one side only, so the norm follows it.
+void Modules::check_order(const std::string& linear, const std::string& norm) const {
+  const Tensor weight = get(linear, "weight");
+  const auto place = [&](const std::string& module) { return std::ranges::find(names_, module); };
+  if (weight.size(0) != weight.size(1) || (keeps_order_ && place(linear) < place(norm))) return;
+  throw NotFused{"it may come before or after '" + linear + "'; if after, say so with --pair " + linear + "=" + norm};
+}
