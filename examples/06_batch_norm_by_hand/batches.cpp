@@ -161,7 +161,8 @@ void train_and_eval(Page& page, const Mistakes& mistakes) {
   const double scale = 2 * 0.3730016638167975;
   page.say(
       "What the matrix of training does to vectors: a constant and xhat are the two directions that y ignores; "
-      "at right angles to both, it only multiplies by weight rstd = 0.746003. So its rank is N - 2, but for eps.");
+      "at right angles to both, it only multiplies by weight rstd = 0.746003. Its rank is two less than N, but for "
+      "eps.");
   const Tensor xhat = (in.x - 3.75) * 0.3730016638167975, constant = ones({4, 1}, float64);
   const Tensor third = column({1, -1.5, 0.5, 0}), across = third - xhat * ((third * xhat).sum() / xhat.square().sum());
   const auto stretch = [&](const Tensor& v) { return ((in_training.matmul(v) * v).sum() / v.square().sum()).item(); };

@@ -84,7 +84,7 @@ void announce(Page& page, const Mistakes& mistakes) {
   }
   if (mistakes != Mistakes{}) {
     page.say(
-        "Columns called \"by hand\" are now wrong, the others are right. Watch which claims notice: they are "
+        "What is computed by hand is now wrong, the rest is right. Watch which claims notice: they are "
         "marked FALSE and listed in the end.");
   }
 }

@@ -299,6 +299,14 @@ TEST(BatchNorm1d, ZeroStaysZero) {
   EXPECT_EQ(floats(y[1]), (std::vector<float>(5, 0.0f)));
 }
 
+TEST(BatchNorm1d, ConstantChannelGivesExactlyBias) {
+  BatchNorm1d bn(2);
+  bn.bias.detach().copy_(tensor({0.3, -7.0}));
+  for (const std::int64_t n : {2, 7, 1000}) {
+    EXPECT_TRUE(equal(bn(tensor({0.1, 30000.7}).expand({n, 2})), bn.bias.detach().expand({n, 2}))) << n;
+  }
+}
+
 TEST(BatchNorm1d, FrozenSurvivesTrain) {
   BatchNorm1d bn(3);
   bn.freeze();

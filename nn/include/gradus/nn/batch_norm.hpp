@@ -43,12 +43,11 @@ struct BatchNormCall {
 /// then running_mean += momentum (mean - running_mean), running_var += momentum (var M / (M - 1) - running_var).
 /// Otherwise: mean = running_mean, var = running_var, constants for the gradient.
 ///
-/// Which variance where? Biased (/ M) in y, unbiased (/ (M - 1)) in running_var. eps is added where var is used, never
-/// stored.
+/// Which variance where? Biased (/ M) in y, unbiased (/ (M - 1)) in running_var, which holds no eps.
 /// Which way does momentum go? It is the weight of this batch.
 /// Why not one value per channel? x - mean is 0 and so is var: y would be bias for every x.
 /// Why does evaluation give other gradients? dx = dy weight / sqrt(running_var + eps): mean and var do not depend on x.
-/// What stops the buffers? Only `training = false`, or leaving them out; NoGradGuard and requires_grad do not.
+/// What stops the buffers? `training = false`, momentum 0, or leaving them out; NoGradGuard and requires_grad do not.
 ///
 /// x (N, C) or (N, C, L), floating; y as x. Sums are carried in double and each element is rounded once.
 /// Saves x, weight, and mean and 1 / sqrt(var + eps) in double.
