@@ -111,6 +111,13 @@ TEST(Npz, BringsBackEveryArray) {
   EXPECT_EQ(file, detail::npz_bytes(arrays));  // nothing of the clock in it
 }
 
+TEST(Npz, HoldsNoArraysAsWell) {
+  const TemporaryFolder folder;
+  save({}, folder / "none.npz");
+  EXPECT_TRUE(load(folder / "none.npz").empty());
+  EXPECT_EQ(read_text(folder / "none.npz").size(), 22u);  // as numpy.savez() writes it
+}
+
 TEST(Npz, RefusesUnsafeNamesAndOtherFiles) {
   for (const char* name : {"../a", "/a", "a/../../b", "a\\b", ""}) {
     expect_error_with<ValueError>([&] { detail::npz_bytes({{name, ones({1})}}); }, "cannot be the name");

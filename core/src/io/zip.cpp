@@ -112,6 +112,8 @@ Buffer ZipReader::read(std::string_view name, Budget& budget) const {
 }
 
 std::string ZipWriter::finish() const {
+  // libzip makes no archive of no files. It is this: a directory without entries.
+  if (files_.empty()) return "PK\5\6" + std::string(18, '\0');
   ZipError error;
   struct Owner {
     zip_source_t* source = nullptr;
