@@ -1,5 +1,7 @@
 #include "run.hpp"
 
+#include <gradus/core/io.hpp>
+
 #include <gtest/gtest.h>
 
 #include <unistd.h>
@@ -62,6 +64,27 @@ TEST_F(TrainMlp, EvaluatesWeightsAndCheckpointsOfEveryFormat) {
     EXPECT_EQ(tested.status, 0) << tested.out;
     EXPECT_EQ(field(tested.out, "test_accuracy"), field(trained.out, "test_accuracy"));
   }
+}
+
+TEST_F(TrainMlp, EvaluatesWeightsAloneAndFusedOnes) {
+  const std::string file = path("net.pt");
+  const Outcome trained = train("--quiet --epochs 2 --save " + file);
+  ASSERT_EQ(trained.status, 0) << trained.out;
+  const auto expect_same = [&](const std::string& arguments) {
+    const Outcome tested = train("--quiet --eval " + arguments);
+    EXPECT_EQ(tested.status, 0) << arguments << '\n' << tested.out;
+    EXPECT_NEAR(field(tested.out, "test_loss"), field(trained.out, "test_loss"), 1.1e-4) << arguments;
+  };
+  StateDict prefixed;
+  for (const auto& [name, tensor] : load(file).part("model.")) prefixed["module." + name] = tensor;
+  for (const char* extension : {".safetensors", ".pth", ".npz"}) {
+    save(load(file).part("model."), path("weights") + extension);
+    expect_same(path("weights") + extension);
+    save(prefixed, path("prefixed") + extension);
+    expect_same(path("prefixed") + extension);
+  }
+  ASSERT_EQ(run_example("08_convert --fuse-batchnorm --renumber " + file + " " + path("fused.npz")).status, 0);
+  expect_same(path("fused.npz") + " --no-batchnorm");
 }
 
 TEST_F(TrainMlp, WrongInputEndsWithOneLineAndStatusOne) {
