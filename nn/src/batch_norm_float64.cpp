@@ -36,12 +36,18 @@ bool batch_norm(double* y, const double* x, BatchShape shape, const double* weig
   const auto m = static_cast<long double>(shape.n * shape.l);
   bool finite = true;
   for (int64_t c = 0; c < shape.c; ++c) {
-    long double sum = 0, squares = 0;
+    long double sum = 0, squares = 0, deviations = 0;
     for_channel(shape, c, [&](int64_t i) { sum += x[i]; });
-    const long double center = sum / m;  // kept longer than mean[c]: what rounding takes off it is not lost
-    for_channel(shape, c, [&](int64_t i) { squares += (x[i] - center) * (x[i] - center); });
+    const long double near_mean = sum / m;
+    for_channel(shape, c, [&](int64_t i) {
+      const long double d = x[i] - near_mean;
+      deviations += d;
+      squares += d * d;
+    });
+    // What the first sum lost, and what rounding takes off the mean below, is not lost to the variance and y.
+    const long double center = near_mean + deviations / m, spread = squares - deviations * deviations / m;
     mean[c] = static_cast<double>(center);
-    var[c] = static_cast<double>(squares / m);
+    var[c] = spread < 0 ? 0 : static_cast<double>(spread / m);
     rstd[c] = var[c] == 0 && eps == 0 ? 0 : 1 / std::sqrt(var[c] + eps);
     finite = finite && std::isfinite(mean[c]) && std::isfinite(var[c]);
     const double scale = factor(weight, c), shift = bias ? bias[c] : 0;

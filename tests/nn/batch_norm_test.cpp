@@ -300,10 +300,12 @@ TEST(BatchNorm1d, ZeroStaysZero) {
 }
 
 TEST(BatchNorm1d, ConstantChannelGivesExactlyBias) {
-  BatchNorm1d bn(2);
-  bn.bias.detach().copy_(tensor({0.3, -7.0}));
-  for (const std::int64_t n : {2, 7, 1000}) {
-    EXPECT_TRUE(equal(bn(tensor({0.1, 30000.7}).expand({n, 2})), bn.bias.detach().expand({n, 2}))) << n;
+  for (const Dtype dtype : {float32, float64}) {
+    BatchNorm1d bn(2, {.dtype = dtype});
+    bn.bias.detach().copy_(tensor({0.3, -7.0}, dtype));
+    for (const std::int64_t n : {2, 7, 5000}) {
+      EXPECT_TRUE(equal(bn(tensor({0.1, 30000.7}, dtype).expand({n, 2})), bn.bias.detach().expand({n, 2}))) << n;
+    }
   }
 }
 
