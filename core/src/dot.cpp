@@ -12,13 +12,9 @@ using namespace detail;
 
 Tensor set_name(const Tensor& x, std::string name) {
   x.shape();  // throws when x is undefined
-  TensorImpl& impl = *impl_of(x);
-  if (impl.grad_fn && impl.grad_fn->extra) impl.extra = impl.grad_fn->extra;
-  impl.extras().name = std::move(name);
-  if (impl.grad_fn) {
-    impl.extra->value = x.detach();
-    impl.grad_fn->extra = impl.extra;
-  }
+  Extra& extra = impl_of(x)->shared_extra();
+  extra.name = std::move(name);
+  if (!x.is_leaf()) extra.value = x.detach();
   return x;
 }
 

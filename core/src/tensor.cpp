@@ -26,6 +26,14 @@ TensorImpl::TensorImpl(Ref<Storage> block, void* first, const Shape& extents, st
     : dtype(type), numel(count), elements(first), storage(std::move(block)), shape(extents) {}
 TensorImpl::~TensorImpl() = default;
 
+Extra& TensorImpl::shared_extra() {
+  Node* node = grad_fn ? grad_fn.get() : accumulator;
+  if (node && node->extra) extra = node->extra;
+  if (!extra) extra = Ref<Extra>(new Extra);
+  if (node) node->extra = extra;
+  return *extra;
+}
+
 void* TensorImpl::operator new(std::size_t bytes) { return allocate(bytes); }
 void TensorImpl::operator delete(void* block, std::size_t bytes) noexcept { deallocate(block, bytes); }
 
@@ -129,9 +137,8 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
   if (!is_leaf()) {
     if (requires_grad) return *this;
     throw RuntimeError(
-        "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
-        "subgraph "
-        "that doesn't require differentiation use var_no_grad = var.detach().");
+        "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+        "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
   }
   impl_->requires_grad = requires_grad;
   return *this;
@@ -147,7 +154,7 @@ void Tensor::set_grad(Tensor gradient) {
     throw RuntimeError(message("set_grad: expected a gradient of shape ", shape(), " and dtype ", dtype(), ", got ",
                                gradient.shape(), " and ", gradient.dtype()));
   }
-  (impl_->grad_fn ? impl_->extras().retained_grad : impl_->grad) = std::move(gradient);
+  (impl_->grad_fn ? impl_->shared_extra().retained_grad : impl_->grad) = std::move(gradient);
 }
 
 Tensor Tensor::detach() const {
@@ -158,17 +165,13 @@ Tensor Tensor::detach() const {
 
 Tensor& Tensor::retain_grad() {
   if (!requires_grad()) throw RuntimeError("can't retain_grad on Tensor that has requires_grad=False");
-  if (impl_->grad_fn) {
-    impl_->extras().retains_grad = true;
-    impl_->grad_fn->extra = impl_->extra;
-  }
+  if (impl_->grad_fn) impl_->shared_extra().retains_grad = true;
   return *this;
 }
 
 void Tensor::add_hook(std::unique_ptr<detail::Hook> hook) {
   if (!requires_grad()) throw RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
-  impl_->extras().hooks.push_back(std::move(hook));
-  if (detail::Node* node = impl_->grad_fn ? impl_->grad_fn.get() : impl_->accumulator) node->extra = impl_->extra;
+  impl_->shared_extra().hooks.push_back(std::move(hook));
 }
 
 void Tensor::backward() const { backward({}); }

@@ -92,10 +92,7 @@ struct TensorImpl : Counted {
   TensorImpl& operator=(const TensorImpl&) = delete;
 
   bool tracked() const noexcept { return requires_grad || grad_fn; }
-  Extra& extras() {
-    if (!extra) extra = Ref<Extra>(new Extra);
-    return *extra;
-  }
+  Extra& shared_extra();  // makes it at need; the node's is the same one
   static void* operator new(std::size_t bytes);
   static void operator delete(void* block, std::size_t bytes) noexcept;
 };

@@ -1,7 +1,5 @@
 // The backward pass. It knows no operation by name: it collects the nodes behind the outputs, orders them, and hands
 // each its gradient.
-#include "autograd/engine.hpp"
-
 #include "autograd/record.hpp"
 #include "message.hpp"
 
@@ -13,14 +11,14 @@ namespace {
 
 thread_local Node* running = nullptr;
 
-/// The nodes behind some outputs, each before those of its inputs. What a pass leaves in them is cleared at the end,
-/// also when it ends in an exception; what an outer pass, one of whose hooks started this one, has in them is put back.
-class Order {
+/// The nodes behind some outputs, each before those of its inputs. What a pass notes in them is cleared at the end,
+/// also when it ends in an exception; what an outer pass, one of whose hooks started this one, has noted is put back.
+class Pass {
  public:
-  explicit Order(std::span<const Ref<Node>> roots) : nested_(std::exchange(active_, true)) {
+  explicit Pass(std::span<const Ref<Node>> roots) : nested_(std::exchange(active_, true)) {
     nodes_.swap(spare());
     static std::atomic<std::uint64_t> passes{0};
-    pass_ = passes.fetch_add(1, std::memory_order_relaxed) + 1;
+    number_ = passes.fetch_add(1, std::memory_order_relaxed) + 1;
     for (const Ref<Node>& root : roots) visit(root.get());
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       for (const Ref<Node>& input : nodes_[i]->inputs()) visit(input.get());
@@ -28,28 +26,25 @@ class Order {
     // Descending numbers are a topological order: see Node::sequence.
     std::sort(nodes_.begin(), nodes_.end(), [](const Node* a, const Node* b) { return a->sequence > b->sequence; });
   }
-  ~Order() {
+  ~Pass() {
     active_ = nested_;
-    for (Node* node : nodes_) node->gradient = Tensor();
-    for (Outer& outer : outer_) {
-      outer.node->gradient = std::move(outer.gradient);
-      outer.node->needed = outer.needed;
-    }
+    for (Node* node : nodes_) node->notes.gradient = Tensor();
+    for (Outer& outer : outer_) outer.node->notes = std::move(outer.notes);
     nodes_.clear();
     nodes_.swap(spare());
   }
-  Order(const Order&) = delete;
-  Order& operator=(const Order&) = delete;
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
 
   std::span<Node* const> nodes() const { return nodes_; }
-  bool contains(const Node* node) const { return node && node->visited_by == pass_; }
+  bool contains(const Node* node) const { return node && node->notes.visited_by == number_; }
 
  private:
   void visit(Node* node) {
     if (!node || contains(node)) return;
-    node->visited_by = pass_;
-    if (nested_) outer_.push_back({node, std::exchange(node->gradient, {}), node->needed});
-    node->needed = true;
+    if (nested_) outer_.push_back({node, std::move(node->notes)});
+    node->notes.visited_by = number_;
+    node->notes.needed = true;
     nodes_.push_back(node);
   }
   static std::vector<Node*>& spare() {  // capacity for the next pass
@@ -59,14 +54,13 @@ class Order {
 
   struct Outer {
     Node* node;
-    Tensor gradient;
-    bool needed;
+    Node::PassNotes notes;
   };
   inline static thread_local bool active_ = false;
   const bool nested_;  // a hook of another pass of this thread started this one
   std::vector<Outer> outer_;
   std::vector<Node*> nodes_;
-  std::uint64_t pass_;
+  std::uint64_t number_;
 };
 
 void accumulate(Tensor& sum, Tensor&& part) {
@@ -102,25 +96,21 @@ void run_node(Node& node, const Tensor& dy, bool keep_graph) {
   const std::span<Tensor> dx = many.empty() ? std::span<Tensor>(few).first(inputs.size()) : std::span<Tensor>(many);
 
   Gradients gradients(dx, inputs);
-  Node* const outer = std::exchange(running, &node);
-  struct Restore {
-    Node* outer;
-    ~Restore() { running = outer; }
-  } restore{outer};
+  const Scoped<Node*> scope(running, &node);
   node.backward(dy, gradients);
   if (!keep_graph) node.freed = node.free_saved();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (dx[i].defined() && gradients.needs(i)) accumulate(inputs[i]->gradient, std::move(dx[i]));
+    if (dx[i].defined() && gradients.needs(i)) accumulate(inputs[i]->notes.gradient, std::move(dx[i]));
   }
 }
 
 /// Marks the nodes on a path to one of `targets`; the others need not run.
-void mark_needed(const Order& order, std::span<const Ref<Node>> targets) {
-  for (Node* node : order.nodes()) node->needed = false;
-  for (const Ref<Node>& target : targets) target->needed = true;
-  const auto nodes = order.nodes();
+void mark_needed(const Pass& pass, std::span<const Ref<Node>> targets) {
+  for (Node* node : pass.nodes()) node->notes.needed = false;
+  for (const Ref<Node>& target : targets) target->notes.needed = true;
+  const auto nodes = pass.nodes();
   for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-    for (const Ref<Node>& input : (*node)->inputs()) (*node)->needed |= input && input->needed;
+    for (const Ref<Node>& input : (*node)->inputs()) (*node)->notes.needed |= input && input->notes.needed;
   }
 }
 
@@ -130,14 +120,14 @@ void seed(const Tensor& y, const Tensor& gradient, Node& root, std::size_t posit
       throw RuntimeError(message("grad can be implicitly created only for scalar outputs\nthis output has the shape ",
                                  y.shape(), ": reduce it, or give its gradient: backward({.gradient = …})"));
     }
-    return accumulate(root.gradient, ones_like(y));
+    return accumulate(root.notes.gradient, ones_like(y));
   }
   if (gradient.shape() != y.shape()) {
     throw RuntimeError(message("Mismatch in shape: grad_output[", position, "] has a shape of ",
                                torch_size(gradient.shape()), " and output[", position, "] has a shape of ",
                                torch_size(y.shape()), "."));
   }
-  accumulate(root.gradient, gradient.to(y.dtype()));
+  accumulate(root.notes.gradient, gradient.to(y.dtype()));
 }
 
 std::vector<Ref<Node>> roots_of(std::span<const Tensor> outputs) {
@@ -151,21 +141,6 @@ std::vector<Ref<Node>> roots_of(std::span<const Tensor> outputs) {
   }
   return roots;
 }
-
-class GradMode {
- public:
-  explicit GradMode(bool recording) {
-    if (recording) {
-      on_.emplace();
-    } else {
-      off_.emplace();
-    }
-  }
-
- private:
-  std::optional<EnableGradGuard> on_;
-  std::optional<NoGradGuard> off_;
-};
 
 void seed_all(std::span<const Tensor> outputs, const std::vector<Tensor>& gradients, std::span<const Ref<Node>> roots) {
   if (!gradients.empty() && gradients.size() != outputs.size()) {
@@ -182,53 +157,49 @@ Node* current_node() noexcept { return running; }
 
 }  // namespace detail
 
-using detail::message;
-using detail::Node;
-using detail::Order;
-using detail::Ref;
+using namespace detail;
 
 void backward(const std::vector<Tensor>& outputs, const GradOptions& options) {
-  const std::vector<Ref<Node>> roots = detail::roots_of(outputs);
-  const detail::GradMode mode(options.create_graph);
-  const Order order(roots);
-  detail::seed_all(outputs, options.grad_outputs, roots);
-  for (Node* node : order.nodes()) {
-    Tensor dy = std::move(node->gradient);
+  const std::vector<Ref<Node>> roots = roots_of(outputs);
+  const auto recording = set_recording(options.create_graph);
+  const Pass pass(roots);
+  seed_all(outputs, options.grad_outputs, roots);
+  for (Node* node : pass.nodes()) {
+    Tensor dy = std::move(node->notes.gradient);
     if (!dy.defined()) continue;
-    if (node->extra) detail::run_hooks(*node->extra, dy);
-    detail::run_node(*node, dy, options.retain_graph.value_or(options.create_graph));
+    if (node->extra) run_hooks(*node->extra, dy);
+    run_node(*node, dy, options.retain_graph.value_or(options.create_graph));
   }
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options) {
-  const std::vector<Ref<Node>> roots = detail::roots_of(outputs);
+  const std::vector<Ref<Node>> roots = roots_of(outputs);
   std::vector<Ref<Node>> targets;
   for (const Tensor& x : inputs) {
     if (!x.requires_grad()) throw RuntimeError("One of the differentiated Tensors does not require grad");
-    targets.push_back(detail::edge(x));
+    targets.push_back(edge(x));
   }
-  const detail::GradMode mode(options.create_graph);
-  const Order order(roots);
-  detail::mark_needed(order, targets);
-  detail::seed_all(outputs, options.grad_outputs, roots);
+  const auto recording = set_recording(options.create_graph);
+  const Pass pass(roots);
+  mark_needed(pass, targets);
+  seed_all(outputs, options.grad_outputs, roots);
 
   std::vector<Tensor> results(inputs.size());
-  for (Node* node : order.nodes()) {
-    Tensor dy = std::move(node->gradient);
-    if (!dy.defined() || !node->needed) continue;
-    if (node->extra) detail::run_hooks(*node->extra, dy);
+  for (Node* node : pass.nodes()) {
+    Tensor dy = std::move(node->notes.gradient);
+    if (!dy.defined() || !node->notes.needed) continue;
+    if (node->extra) run_hooks(*node->extra, dy);
     for (std::size_t i = 0; i < targets.size(); ++i) {
       if (targets[i].get() == node) results[i] = dy;
     }
-    if (!node->leaf()) detail::run_node(*node, dy, options.retain_graph.value_or(options.create_graph));
+    if (!node->leaf()) run_node(*node, dy, options.retain_graph.value_or(options.create_graph));
   }
   for (const Tensor& gradient : results) {
     if (!gradient.defined() && !options.allow_unused) {
       throw RuntimeError(
-          "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this "
-          "is "
-          "the desired behavior.");
+          "One of the differentiated Tensors appears to not have been used in the graph. "
+          "Set allow_unused=True if this is the desired behavior.");
     }
   }
   return results;

@@ -14,8 +14,7 @@ thread_local SavedListener* listener = nullptr;
 
 }  // namespace
 
-SavedListener::SavedListener() noexcept : outer_(std::exchange(listener, this)) {}
-SavedListener::~SavedListener() { listener = outer_; }
+SavedListener::SavedListener() noexcept : scope_(listener, this) {}
 SavedListener* SavedListener::current() noexcept { return listener; }
 
 Node::Node(const char* name) : sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)), name_(name) {

@@ -4,6 +4,8 @@
 
 #include "tensor_impl.hpp"
 
+#include <gradus/core/autograd.hpp>
+
 #include <array>
 #include <type_traits>
 
@@ -32,14 +34,11 @@ struct SavedTensor {
 class SavedListener {
  public:
   SavedListener() noexcept;
-  ~SavedListener();
-  SavedListener(const SavedListener&) = delete;
-  SavedListener& operator=(const SavedListener&) = delete;
   static SavedListener* current() noexcept;
   std::vector<SavedTensor> heard;
 
  private:
-  SavedListener* outer_;
+  Scoped<SavedListener*> scope_;
 };
 
 /// One differentiable operation that took place. It owns the nodes of its inputs and what it saved, never its output.
@@ -52,7 +51,7 @@ class Node : public Counted {
 
   /// dx[i] = (d y / d x_i)^T dy, written with differentiable operations.
   virtual void backward(const Tensor& dy, Gradients& dx) = 0;
-  /// Frees what was saved for backward. False when nothing had been saved, so that another backward is harmless.
+  /// Frees what was saved for backward. False when nothing had been saved: the node may then run again.
   virtual bool free_saved() { return false; }
   virtual std::vector<SavedTensor> saved() const { return {}; }
   virtual TensorImpl* leaf() const { return nullptr; }
@@ -64,15 +63,18 @@ class Node : public Counted {
   static void* operator new(std::size_t bytes);
   static void operator delete(void* block, std::size_t bytes) noexcept;
 
+  bool freed = false;  // what free_saved() answered
   // Nodes are numbered as they are made, so an input always has a smaller number than what was computed from it.
   const std::uint64_t sequence;
   Ref<Extra> extra;  // of the output
 
-  // State of the backward pass that is under way; a graph belongs to one thread at a time.
-  std::uint64_t visited_by = 0;
-  bool needed = false;
-  bool freed = false;
-  Tensor gradient;
+  /// The notes of the backward pass that is under way; a graph belongs to one thread at a time.
+  struct PassNotes {
+    std::uint64_t visited_by = 0;
+    Tensor gradient;
+    bool needed = false;
+  };
+  PassNotes notes;
 
  protected:
   void set_inputs(std::span<Ref<Node>> inputs) { inputs_ = inputs; }
@@ -85,7 +87,7 @@ class Node : public Counted {
 
 inline bool Gradients::needs(std::size_t input) const {
   const Node* node = inputs_[input].get();
-  return node && node->needed;
+  return node && node->notes.needed;
 }
 
 /// Fills grad() of a leaf; the end of every path.
@@ -100,14 +102,17 @@ class AccumulateGrad final : public Node {
   Tensor leaf_;
 };
 
+/// The node whose backward function runs on this thread, or null.
+Node* current_node() noexcept;
+
 /// A node made of a function `void(const Tensor& dy, Gradients& dx)` whose captures are what it saves. A function that
 /// captures only plain numbers and shapes has nothing to free and may run again at any time.
 template <class F, std::size_t N>
 class FunctionNode final : public Node {
  public:
   FunctionNode(const char* name, std::array<Ref<Node>, N> inputs, F function)
-      : Node(name), inputs_(std::move(inputs)), function_(std::move(function)) {
-    set_inputs(inputs_);
+      : Node(name), edges_(std::move(inputs)), function_(std::move(function)) {
+    set_inputs(edges_);
   }
   ~FunctionNode() override {
     if (!freed) function_.~F();
@@ -126,23 +131,24 @@ class FunctionNode final : public Node {
   }
 
  private:
-  std::array<Ref<Node>, N> inputs_;
+  std::array<Ref<Node>, N> edges_;
   union {
     F function_;
   };
 };
 
+/// The same with any number of inputs, for functions that save no tensors: there is nothing to free and to show.
 template <class F>
 class VariadicNode final : public Node {
  public:
   VariadicNode(const char* name, std::vector<Ref<Node>> inputs, F function)
-      : Node(name), inputs_(std::move(inputs)), function_(std::move(function)) {
-    set_inputs(inputs_);
+      : Node(name), edges_(std::move(inputs)), function_(std::move(function)) {
+    set_inputs(edges_);
   }
   void backward(const Tensor& dy, Gradients& dx) override { function_(dy, dx); }
 
  private:
-  std::vector<Ref<Node>> inputs_;
+  std::vector<Ref<Node>> edges_;
   F function_;
 };
 

@@ -1,6 +1,5 @@
 #include "autograd/record.hpp"
 
-#include "autograd/engine.hpp"
 #include "message.hpp"
 
 #include <gradus/core/dot.hpp>
@@ -14,14 +13,14 @@ thread_local bool tracing = false;
 }  // namespace
 
 bool grad_enabled() noexcept { return recording; }
-NoGradGuard::NoGradGuard() noexcept : before_(std::exchange(recording, false)) {}
-NoGradGuard::~NoGradGuard() { recording = before_; }
-EnableGradGuard::EnableGradGuard() noexcept : before_(std::exchange(recording, true)) {}
-EnableGradGuard::~EnableGradGuard() { recording = before_; }
-TraceGuard::TraceGuard() noexcept : before_(std::exchange(tracing, true)) {}
-TraceGuard::~TraceGuard() { tracing = before_; }
+NoGradGuard::NoGradGuard() noexcept : recording_(recording, false) {}
+EnableGradGuard::EnableGradGuard() noexcept : recording_(recording, true) {}
+TraceGuard::TraceGuard() noexcept : tracing_(tracing, true) {}
 
 namespace detail {
+
+Scoped<bool> set_recording(bool on) noexcept { return {recording, on}; }
+
 namespace {
 
 /// Lets the node of y remember what to_dot shows.
@@ -112,23 +111,15 @@ Input::Input(const Tensor& x, const Shape& shape) : tensor(&x), node(edge_or_nul
   if (tracing) trace(*node, expand(x.detach(), shape), {});
 }
 
-void set_history(const Tensor& y, Ref<Node> node) {
-  TensorImpl& impl = *impl_of(y);
-  impl.seen_version = impl.storage->version;
-  impl.extra = {};  // hooks belong to what the tensor was before
-  impl.grad_fn = std::move(node);
-}
-
 void set_history(const Tensor& y, Ref<Node> node, std::span<const Input> inputs) {
   set_history(y, std::move(node));
   if (!tracing) return;
-  TensorImpl& impl = *impl_of(y);
-  trace(*impl.grad_fn, y, inputs);
-  impl.extra = impl.grad_fn->extra;
+  trace(*impl_of(y)->grad_fn, y, inputs);
+  impl_of(y)->shared_extra();
 }
 
 void trace_operand(const Tensor& y, const Tensor& x) {
-  if (tracing && x.defined()) impl_of(y)->extras().constants.push_back(x);
+  if (tracing && x.defined()) impl_of(y)->shared_extra().constants.push_back(x);
 }
 
 }  // namespace detail

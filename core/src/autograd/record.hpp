@@ -3,7 +3,8 @@
 //   Tensor exp(const Tensor& x) {
 //     Tensor y = …;
 //     if (tracks(x)) {
-//       record(y, "ExpBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * y.get();
+//       record(y, "ExpBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
+//         dx[0] = dy * y.get();
 //       });
 //     }
 //     return y;
@@ -21,6 +22,9 @@ template <class... Tensors>
 bool tracks(const Tensors&... inputs) {
   return ((inputs.defined() && impl_of(inputs)->tracked()) || ...) && grad_enabled();
 }
+
+/// While the result lives, operations of this thread record a graph, or record none.
+Scoped<bool> set_recording(bool on) noexcept;
 
 /// A tensor kept for backward. `get` throws RuntimeError when it was written to in the meantime.
 class Saved {
@@ -52,13 +56,20 @@ class Input {
   Input(const Tensor& x) : tensor(&x), node(edge_or_null(x)) {}
   Input(const Tensor& x, const Shape& shape);
   const Tensor* tensor;
-  mutable Ref<Node> node;
+  Ref<Node> node;
 
  private:
   static Ref<Node> edge_or_null(const Tensor& x) { return x.defined() ? edge(x) : Ref<Node>(); }
 };
 
-void set_history(const Tensor& y, Ref<Node> node);
+/// Makes `node` the one that computed y.
+inline void set_history(const Tensor& y, Ref<Node> node) {
+  TensorImpl& impl = *impl_of(y);
+  impl.seen_version = impl.storage->version;
+  impl.extra = {};  // hooks belong to what the tensor was before
+  impl.grad_fn = std::move(node);
+}
+/// The same, and shows the inputs to a TraceGuard.
 void set_history(const Tensor& y, Ref<Node> node, std::span<const Input> inputs);
 
 /// Under a TraceGuard: y was also computed from x, which is no input because it never gets a gradient.
@@ -66,16 +77,16 @@ void trace_operand(const Tensor& y, const Tensor& x);
 
 /// Makes `backward` the derivative of y with respect to the inputs.
 template <std::size_t N, class F>
-void record(const Tensor& y, const char* name, const Input (&inputs)[N], F backward) {
+void record(const Tensor& y, const char* name, Input (&&inputs)[N], F backward) {
   std::array<Ref<Node>, N> nodes;
   for (std::size_t i = 0; i < N; ++i) nodes[i] = std::move(inputs[i].node);
   set_history(y, Ref<Node>(new FunctionNode<F, N>(name, std::move(nodes), std::move(backward))), inputs);
 }
 template <class F>
 void record(const Tensor& y, const char* name, std::span<const Tensor> inputs, F backward) {
-  const std::vector<Input> edges(inputs.begin(), inputs.end());
+  std::vector<Input> edges(inputs.begin(), inputs.end());
   std::vector<Ref<Node>> nodes;
-  for (const Input& input : edges) nodes.push_back(std::move(input.node));
+  for (Input& input : edges) nodes.push_back(std::move(input.node));
   set_history(y, Ref<Node>(new VariadicNode<F>(name, std::move(nodes), std::move(backward))), edges);
 }
 

@@ -5,6 +5,24 @@
 
 namespace gradus {
 
+namespace detail {
+
+/// While alive, a variable of this thread has another value.
+template <class T>
+class Scoped {
+ public:
+  Scoped(T& variable, T value) noexcept : variable_(variable), before_(std::exchange(variable, value)) {}
+  ~Scoped() { variable_ = before_; }
+  Scoped(const Scoped&) = delete;
+  Scoped& operator=(const Scoped&) = delete;
+
+ private:
+  T& variable_;
+  const T before_;
+};
+
+}  // namespace detail
+
 /// Whether operations of this thread record a graph.
 bool grad_enabled() noexcept;
 
@@ -12,24 +30,18 @@ bool grad_enabled() noexcept;
 class NoGradGuard {
  public:
   NoGradGuard() noexcept;
-  ~NoGradGuard();
-  NoGradGuard(const NoGradGuard&) = delete;
-  NoGradGuard& operator=(const NoGradGuard&) = delete;
 
  private:
-  bool before_;
+  detail::Scoped<bool> recording_;
 };
 
 /// The opposite of NoGradGuard, inside one.
 class EnableGradGuard {
  public:
   EnableGradGuard() noexcept;
-  ~EnableGradGuard();
-  EnableGradGuard(const EnableGradGuard&) = delete;
-  EnableGradGuard& operator=(const EnableGradGuard&) = delete;
 
  private:
-  bool before_;
+  detail::Scoped<bool> recording_;
 };
 
 struct BackwardOptions {

@@ -1,6 +1,7 @@
 // A graph as a picture, in the language of Graphviz: `dot -Tsvg graph.dot -o graph.svg`.
 #pragma once
 
+#include <gradus/core/autograd.hpp>
 #include <gradus/core/state_dict.hpp>
 
 namespace gradus {
@@ -15,12 +16,9 @@ std::string name(const Tensor& x);  ///< empty without set_name
 class TraceGuard {
  public:
   TraceGuard() noexcept;
-  ~TraceGuard();
-  TraceGuard(const TraceGuard&) = delete;
-  TraceGuard& operator=(const TraceGuard&) = delete;
 
  private:
-  bool before_;
+  detail::Scoped<bool> tracing_;
 };
 
 struct DotOptions {
