@@ -59,9 +59,8 @@ nn::BatchNorm1d layer_like(const Example& in) {
 void batch_sizes(Page& page, const Mistakes& mistakes) {
   page.say(
       "N = 1. Then mean = x and var = 0: x - mean is 0 and so is the deviation: 0/0. With eps it is 0/sqrt(eps), so "
-      "xhat = 0 and y = bias for every x: nothing of x is left, and nothing could be learned. In training gradus "
-      "refuses "
-      "such a batch, as PyTorch does, before any buffer has changed:");
+      "xhat = 0 and y = bias for every x: nothing of x is left, and nothing could be learned. In training "
+      "gradus refuses such a batch, as PyTorch does, before any buffer has changed:");
   nn::BatchNorm1d layer(1, {.dtype = float64});
   std::string refusal;
   try {

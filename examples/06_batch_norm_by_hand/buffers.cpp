@@ -78,9 +78,9 @@ void running_statistics(Page& page, const Mistakes&) {
 
   page.say(
       "Whoever puts the biased variance into the buffer gets one that is too small by 1 / N on the average: by 25 % "
-      "for batches of 4, by 1.7 % for batches of 60. The same first batch, 1 2 4 8, under six conventions; \"that is\" "
-      "names the weight of the new batch, and y is "
-      "what evaluation then makes of x = 8 with weight = 2, bias = 0.5:");
+      "for batches of 4, by 1.7 % for batches of 60. The same first batch, 1 2 4 8, under six conventions; "
+      "\"that is\" names the weight of the new batch, and y is what evaluation then makes of x = 8 with weight = 2, "
+      "bias = 0.5:");
   Table conventions({"", "momentum", "that is", "variance", "start", "running_mean", "running_var", "y"}, 4);
   const Moments first = moments(column({1, 2, 4, 8}));
   std::vector<double> means, vars, ys;
@@ -93,9 +93,8 @@ void running_statistics(Page& page, const Mistakes&) {
   }
   page.show(conventions);
   page.say(
-      "makemore also normalises by / (N - 1), so its y in training is another one. Two editions of one book, d2l, once "
-      "printed the same 0.9 with "
-      "opposite meanings; what Keras calls 0.99 is 0.01 here.");
+      "makemore also normalises by / (N - 1), so its y in training is another one. Two editions of one book, d2l, "
+      "once printed the same 0.9 with opposite meanings; what Keras calls 0.99 is 0.01 here.");
   nn::BatchNorm1d once(1, {.dtype = float64});
   once.weight.detach().fill_(2);
   once.bias.detach().fill_(0.5);
@@ -157,9 +156,8 @@ void numerics(Page& page, const Mistakes&) {
   page.claim("nn::BatchNorm1d rounds y once, around every mean", layer_off < 3e-7, "off by " + scientific(layer_off));
   page.say(
       "The layer carries its sums and its mean in double, takes for float32 one pass where mean^2 <= 256 var, so "
-      "that no digit that counts is lost, and two where the mean is larger. Subtracting comes before scaling, so a "
-      "value "
-      "equal to the mean gives exactly bias.");
+      "that no digit that counts is lost, and two where the mean is larger. Subtracting comes before scaling, "
+      "so a value equal to the mean gives exactly bias.");
 }
 
 }  // namespace lesson

@@ -76,7 +76,6 @@ void BatchNorm1d::reset_running_stats() {
 }
 
 // --- recalibration
-// ------------------------------------------------------------------------------------------------------
 
 Recalibration::Recalibration(Module& module) : module_(module) {
   for (Module* m : module.modules()) {
@@ -106,7 +105,6 @@ void Recalibration::see(const Tensor& x) {
 }
 
 // --- fusing
-// ---------------------------------------------------------------------------------------------------------------
 
 Linear fuse(const Linear& linear, const BatchNorm1d& bn) {
   if (!bn.running_mean.defined()) throw ValueError("fuse: the BatchNorm1d has no running buffers to fuse");

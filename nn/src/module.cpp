@@ -227,7 +227,6 @@ void tie_alike(const Module& from, Module& to) {
 }
 
 // --- state_dict
-// ---------------------------------------------------------------------------------------------------------
 
 StateDict Module::state_dict() const {
   StateDict dict;
@@ -323,7 +322,6 @@ std::string to_string(const LoadReport& report) {
 std::ostream& operator<<(std::ostream& out, const LoadReport& report) { return out << to_string(report); }
 
 // --- text
-// ---------------------------------------------------------------------------------------------------------------
 
 namespace {
 

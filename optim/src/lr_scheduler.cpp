@@ -75,7 +75,7 @@ void LRScheduler::load(const Value& state, const StateDict& names) {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------- StepLR
+// --- StepLR
 StepLR::StepLR(Optimizer& optimizer, std::int64_t step_size, double gamma)
     : LRScheduler(optimizer), step_size_(step_size), gamma_(gamma) {
   start();
@@ -93,7 +93,7 @@ double StepLR::lr_at(std::size_t group, std::int64_t epoch) const {
   return epoch == 0 || epoch % step_size_ != 0 ? lr : lr * gamma_;
 }
 
-// -------------------------------------------------------------------------------------------------------- MultiStepLR
+// --- MultiStepLR
 MultiStepLR::MultiStepLR(Optimizer& optimizer, std::vector<std::int64_t> milestones, double gamma)
     : LRScheduler(optimizer), milestones_(std::move(milestones)), gamma_(gamma) {
   start();
@@ -108,7 +108,7 @@ double MultiStepLR::lr_at(std::size_t group, std::int64_t epoch) const {
   return times == 0 ? optimizer().lr(group) : optimizer().lr(group) * std::pow(gamma_, static_cast<double>(times));
 }
 
-// ------------------------------------------------------------------------------------------------------ ExponentialLR
+// --- ExponentialLR
 ExponentialLR::ExponentialLR(Optimizer& optimizer, double gamma) : LRScheduler(optimizer), gamma_(gamma) { start(); }
 
 void ExponentialLR::check() const { require_non_negative("gamma", gamma_); }
@@ -119,7 +119,7 @@ double ExponentialLR::lr_at(std::size_t group, std::int64_t epoch) const {
   return epoch == 0 ? optimizer().lr(group) : optimizer().lr(group) * gamma_;
 }
 
-// -------------------------------------------------------------------------------------------------- CosineAnnealingLR
+// --- CosineAnnealingLR
 CosineAnnealingLR::CosineAnnealingLR(Optimizer& optimizer, std::int64_t T_max, double eta_min)
     : LRScheduler(optimizer), T_max_(T_max), eta_min_(eta_min) {
   start();

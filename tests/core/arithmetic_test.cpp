@@ -69,7 +69,6 @@ TEST(Arithmetic, LongRunsAgreeWithShortOnes) {  // long float32 runs take anothe
 }
 
 // --- dtypes: boolean, int64, float32, float64, as recorded from PyTorch
-// --------------------------------------------------
 
 constexpr Dtype dtypes[] = {boolean, int64, float32, float64};
 
@@ -168,7 +167,6 @@ TEST(Arithmetic, ExtremaOfTwoTensors) {  // NaN wins; equal ones share the gradi
 }
 
 // --- derivatives
-// ---------------------------------------------------------------------------------------------------------
 
 TEST(Arithmetic, DerivativesOfTwoTensors) {
   const std::pair<Shape, Shape> broadcasts[] = {{{2, 3}, {2, 3}}, {{2, 3}, {3}}, {{3}, {2, 3}},      {{2, 1}, {1, 3}},
@@ -211,7 +209,6 @@ TEST(Arithmetic, AGradientHasTheDtypeOfItsInput) {
 }
 
 // --- errors
-// --------------------------------------------------------------------------------------------------------------
 
 TEST(Arithmetic, Errors) {
   expect_error<RuntimeError>(

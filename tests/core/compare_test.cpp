@@ -71,7 +71,6 @@ TEST(Compare, ResultsCarryNoGradient) {
 }
 
 // --- where
-// ----------------------------------------------------------------------------------------------------------------
 
 TEST(Compare, Where) {
   const Tensor condition = tensor({{true}, {false}}), a = tensor({1., 2., 3.}), b = tensor({{10.}, {20.}});
@@ -99,7 +98,6 @@ TEST(Compare, WhereKeepsTheOtherSideOut) {  // also where that has no finite gra
 }
 
 // --- whole tensors
-// --------------------------------------------------------------------------------------------------------
 
 TEST(Compare, Equal) {
   EXPECT_TRUE(equal(tensor({1., 2.}), tensor({1., 2.})));

@@ -90,7 +90,6 @@ TEST_F(Engine, ASharedPartThatWasFreedIsNoticed) {
 }
 
 // --- grad()
-// ------------------------------------------------------------------------------------------------------------------
 
 TEST_F(Engine, GradLeavesTheLeavesAlone) {
   const Tensor x = tensor({1., 2.}).requires_grad_(), w = tensor({3., 4.}).requires_grad_();
@@ -170,7 +169,6 @@ TEST_F(Engine, BackwardCanRecordItself) {
 }
 
 // --- hooks and kept gradients
-// -------------------------------------------------------------------------------------------
 
 TEST_F(Engine, HooksSeeAndReplaceGradients) {
   const Tensor x = tensor({1., 2.}).requires_grad_();
@@ -244,7 +242,6 @@ TEST_F(Engine, InPlaceWritesLeaveTheHooksBehind) {
 }
 
 // --- mistakes
-// ------------------------------------------------------------------------------------------------------------
 
 TEST_F(Engine, Errors) {
   const Tensor x = tensor({1., 2.}).requires_grad_();

@@ -80,7 +80,6 @@ TEST(Extrema, AllAndAny) {
 }
 
 // --- derivatives
-// ----------------------------------------------------------------------------------------------------------
 
 TEST(Extrema, Derivatives) {
   const Tensor x = leaf({3, 2, 4});
@@ -117,7 +116,6 @@ TEST(Extrema, ChangedIndicesAreNoticed) {
 }
 
 // --- errors
-// ---------------------------------------------------------------------------------------------------------------
 
 TEST(Extrema, Errors) {
   const std::string hint = " Specify the reduction dim with the 'dim' argument.";

@@ -73,7 +73,6 @@ TEST(Gradcheck, TakesAFunctionThatIsNotConst) {
 }
 
 // --- what it refuses
-// -----------------------------------------------------------------------------------------------------------
 
 TEST(Gradcheck, NamesTheElementThatIsWrong) {
   const auto wrong = [](const std::vector<Tensor>& in) { return scaled(in[0], 2, 2.5, 2); };

@@ -76,7 +76,6 @@ TEST(Index, MaskedFill) {
 }
 
 // --- derivatives
-// -----------------------------------------------------------------------------------------------------------
 
 TEST(Index, Derivatives) {
   const Tensor x = leaf({2, 3, 2});
@@ -126,7 +125,6 @@ TEST(Index, AChangedIndexIsNoticed) {
 }
 
 // --- errors
-// ----------------------------------------------------------------------------------------------------------------
 
 TEST(Index, ErrorsOfSelectAndNarrow) {
   const Tensor x = zeros({2, 3});

@@ -107,7 +107,6 @@ TEST(Matmul, Errors) {
 }
 
 // --- linear
-// ----------------------------------------------------------------------------------------------------------------
 
 TEST(Linear, IsXTimesWeightTransposedPlusBias) {
   const Tensor w = leaf({4, 3}).detach(), b = leaf({4}, 2, 5).detach();

@@ -17,7 +17,6 @@ class Record : public ::testing::Test {
 };
 
 // --- what is recorded
-// -------------------------------------------------------------------------------------------------------
 
 TEST_F(Record, OnlyWhatDependsOnALeaf) {
   const Tensor x = ones({2}), w = ones({2}).requires_grad_();
@@ -88,7 +87,6 @@ TEST_F(Record, SetGradChecksWhatItGets) {
 }
 
 // --- writes to saved tensors
-// ------------------------------------------------------------------------------------------------
 
 TEST_F(Record, AWriteToASavedInputIsNoticed) {
   const Tensor w = ones({2, 3}).requires_grad_();
@@ -156,7 +154,6 @@ TEST_F(Record, AWriteToWhatWasNotSavedIsFine) {
 }
 
 // --- writes inside a graph
-// ----------------------------------------------------------------------------------------------------
 
 TEST_F(Record, InPlaceOperationsAreDifferentiated) {
   const Tensor w = tensor({1., 2.}, float64).requires_grad_(), v = tensor({3., 5.}, float64).requires_grad_();

@@ -81,7 +81,6 @@ TEST(Reduce, NotANumberAndInfinity) {
 }
 
 // --- every set of dimensions, against the definition
-// ----------------------------------------------------------------------
 
 /// f(elements of the group) for every group, found one by one.
 template <class F>
@@ -161,7 +160,6 @@ TEST(Reduce, EightDimensions) {
 }
 
 // --- accuracy
-// -------------------------------------------------------------------------------------------------------------
 
 TEST(Reduce, TheMeanOfManyOnesIsOne) {
   const Tensor x = ones({1 << 24});
@@ -210,7 +208,6 @@ TEST(Reduce, TheNumberOfThreadsDoesNotMatter) {
 }
 
 // --- derivatives
-// ----------------------------------------------------------------------------------------------------------
 
 TEST(Reduce, Derivatives) {
   const Tensor x = leaf({2, 3, 2});
@@ -241,7 +238,6 @@ TEST(Reduce, GradientsOfSingularCases) {
 }
 
 // --- errors
-// ---------------------------------------------------------------------------------------------------------------
 
 TEST(Reduce, Errors) {
   const Tensor x = zeros({2, 3});

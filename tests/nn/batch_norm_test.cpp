@@ -23,7 +23,6 @@ std::vector<float> floats(const Tensor& x) {
 }
 
 // --- against PyTorch's recorded results
-// ---------------------------------------------------------------------------------
 
 BatchNorm1d from_fixture(const test::json& c) {
   const auto& o = c.at("options");
@@ -123,7 +122,6 @@ TEST(BatchNorm1dFixture, AgreesWithPyTorch) {
 }
 
 // --- the gradient, in float64, with a layer before, weight not 1 and a random upstream gradient
-// --------------------------
 
 struct Case {
   Shape shape;
@@ -177,7 +175,6 @@ TEST(BatchNorm1d, FusedAndComposedBackwardAgree) {
 }
 
 // --- state
-// ----------------------------------------------------------------------------------------------------------------
 
 TEST(BatchNorm1d, RefusesOneValuePerChannelAndChangesNothing) {
   BatchNorm1d bn(3);
@@ -324,7 +321,6 @@ TEST(BatchNorm1d, FrozenSurvivesTrain) {
 }
 
 // --- what can be done with a trained one
-// -----------------------------------------------------------------------------------
 
 TEST(Recalibrate, IsTheMeanOverTheBatchesAndRestoresModes) {
   manual_seed(4);

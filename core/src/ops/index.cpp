@@ -94,9 +94,8 @@ Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const T
 Tensor Tensor::operator[](std::int64_t index) const {
   if (dim() == 0) {
     throw IndexError(
-        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
-        "0-dim "
-        "tensor to a number");
+        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ "
+        "to convert a 0-dim tensor to a number");
   }
   const std::int64_t extent = shape()[0];
   if (index < -extent || index >= extent) {

@@ -8,8 +8,8 @@ namespace gradus {
 /// A number or a nested list of numbers: `{{1, 2}, {3, 4}}`. Only for the duration of the call it is an argument of.
 class Nested {
  public:
-  template <class T>
-  requires std::is_arithmetic_v<T> Nested(T value) : number_(value) {}
+  template <Number T>
+  Nested(T value) : number_(value) {}
   Nested(std::initializer_list<Nested> list) : number_(0), list_(list), is_list_(true) {}
 
   bool is_list() const { return is_list_; }

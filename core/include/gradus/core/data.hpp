@@ -32,7 +32,7 @@ template <std::size_t N>
 class TensorDataset {
  public:
   template <class... Rest>
-  requires(1 + sizeof...(Rest) == N) explicit TensorDataset(const Tensor& first, const Rest&... rest)
+  explicit TensorDataset(const Tensor& first, const Rest&... rest) requires(1 + sizeof...(Rest) == N)
       : TensorDataset(Batch<N>{first, rest...}) {}
   explicit TensorDataset(Batch<N> tensors) : tensors_(std::move(tensors)), size_(detail::common_rows(tensors_)) {}
 

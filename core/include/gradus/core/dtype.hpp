@@ -17,6 +17,10 @@ inline constexpr Dtype int64 = Dtype::int64;
 inline constexpr Dtype float32 = Dtype::float32;
 inline constexpr Dtype float64 = Dtype::float64;
 
+/// The C++ types of numbers, bool among them.
+template <class T>
+concept Number = std::is_arithmetic_v<T>;
+
 /// The C++ types that elements are stored as: bool, std::int64_t, float, double.
 template <class T>
 concept Element =
@@ -49,8 +53,7 @@ constexpr Dtype promote(Dtype a, Dtype b) { return a < b ? b : a; }
 /// `int64_tensor * 2.0` becomes float32.
 class Scalar {
  public:
-  template <class T>
-  requires std::is_arithmetic_v<T>
+  template <Number T>
   constexpr Scalar(T value)
       : kind_(std::same_as<T, bool>         ? boolean
               : std::is_floating_point_v<T> ? float32

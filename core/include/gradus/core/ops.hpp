@@ -17,7 +17,7 @@ namespace gradus {
 class Tensor;
 struct ValuesIndices;
 
-// --- elementwise, two operands ------------------------------------------------------------------------------------
+// --- elementwise, two operands
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
@@ -34,7 +34,7 @@ Tensor pow(Scalar base, const Tensor& exponent);
 Tensor rsub(Scalar a, const Tensor& b);  ///< a - b
 Tensor rdiv(Scalar a, const Tensor& b);  ///< a / b
 
-// --- elementwise, one operand ---------------------------------------------------------------------------------------
+// --- elementwise, one operand
 Tensor neg(const Tensor& x);
 Tensor abs(const Tensor& x);     ///< gradient 0 at 0
 Tensor square(const Tensor& x);  ///< x^2
@@ -54,7 +54,7 @@ Tensor gelu(const Tensor& x);      ///< x Phi(x), the exact form (Hendrycks & Gi
 Tensor softplus(const Tensor& x);  ///< log(1 + exp(x)); linear above 20, as PyTorch
 Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max = std::nullopt);
 
-// --- comparison and choice; results are boolean and carry no gradient -----------------------------------------------
+// --- comparison and choice; results are boolean and carry no gradient
 Tensor eq(const Tensor& a, const Tensor& b);
 Tensor ne(const Tensor& a, const Tensor& b);
 Tensor lt(const Tensor& a, const Tensor& b);
@@ -69,7 +69,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 bool equal(const Tensor& a, const Tensor& b);  ///< same shape and every element equal
 bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
 
-// --- reductions: over all elements, or over `dims` (negative ones count from the end) -------------------------------
+// --- reductions: over all elements, or over `dims` (negative ones count from the end)
 Tensor sum(const Tensor& x);  ///< accumulated in double; int64 for int64 and boolean
 Tensor sum(const Tensor& x, Dims dims, bool keepdim = false);
 Tensor mean(const Tensor& x);
@@ -96,7 +96,6 @@ Tensor softmax(const Tensor& x, std::int64_t dim);
 Tensor log_softmax(const Tensor& x, std::int64_t dim);
 
 // --- shape
-// ------------------------------------------------------------------------------------------------------------
 Tensor reshape(const Tensor& x, Shape shape);  ///< one extent may be -1; shares storage
 Tensor view(const Tensor& x, Shape shape);     ///< as reshape
 Tensor flatten(const Tensor& x, std::int64_t start_dim = 0, std::int64_t end_dim = -1);
@@ -113,26 +112,22 @@ Tensor stack(std::span<const Tensor> tensors, std::int64_t dim = 0);
 Tensor stack(std::initializer_list<Tensor> tensors, std::int64_t dim = 0);
 
 // --- indexing
-// -----------------------------------------------------------------------------------------------------------
-Tensor select(const Tensor& x, std::int64_t dim,
-              std::int64_t index);  ///< x[i] is select(x, 0, i); dim 0 shares storage
+/// x[i] is select(x, 0, i); dim 0 shares storage.
+Tensor select(const Tensor& x, std::int64_t dim, std::int64_t index);
 Tensor narrow(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t length);  ///< dim 0 shares storage
 Tensor index_select(const Tensor& x, std::int64_t dim, const Tensor& index);
 Tensor gather(const Tensor& x, std::int64_t dim, const Tensor& index);
 Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value);
 
 // --- products
-// -------------------------------------------------------------------------------------------------------------
 /// Matrix product of 1-D and 2-D tensors of one floating dtype, as PyTorch: (M,K)@(K,N), (M,K)@(K), (K)@(K,N), (K)@(K).
 Tensor matmul(const Tensor& a, const Tensor& b);
 
 // --- fused layers: one node each; nn::functional documents them
-// ----------------------------------------------------------
 /// y = x weight^T + bias. x (…, K), weight (O, K), bias (O) or undefined; y (…, O). Saves x and weight.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
 // --- copies
-// -------------------------------------------------------------------------------------------------------------
 Tensor clone(const Tensor& x);
 Tensor to(const Tensor& x, Dtype dtype);  ///< x itself when it has that dtype already
 

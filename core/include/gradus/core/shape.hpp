@@ -1,6 +1,7 @@
 // Shapes, and lists of dimensions: up to eight numbers, stored in place.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -18,8 +19,7 @@ class Shape {
   static constexpr int max_rank = 8;
 
   constexpr Shape() = default;
-  template <class T>
-  requires std::is_integral_v<T>
+  template <std::integral T>
   constexpr Shape(T extent) : rank_(1), extents_{static_cast<std::int64_t>(extent)} {}
   Shape(std::initializer_list<std::int64_t> extents);
   Shape(std::span<const std::int64_t> extents);

@@ -67,9 +67,8 @@ class Tensor {
     return {static_cast<const T*>(data_of(dtype_of<T>)), static_cast<std::size_t>(numel())};
   }
   /// The only element, converted to T. Throws ValueError unless there is exactly one.
-  template <class T = double>
-  requires std::is_arithmetic_v<T> T item()
-  const {
+  template <Number T = double>
+  T item() const {
     if constexpr (std::is_integral_v<T>) {
       return static_cast<T>(item_int64());
     } else {
@@ -83,8 +82,8 @@ class Tensor {
   /// Throws RuntimeError for a dtype that is not floating and for a computed tensor (PyTorch's texts).
   Tensor& requires_grad_(bool requires_grad = true);
   Tensor grad() const;  ///< the accumulated gradient, undefined when there is none yet
-  void set_grad(
-      Tensor gradient);         ///< undefined clears it. Throws RuntimeError unless shape and dtype are this tensor's.
+  /// An undefined gradient clears it. Throws RuntimeError unless shape and dtype are this tensor's.
+  void set_grad(Tensor gradient);
   std::string grad_fn() const;  ///< name of the operation that computed it, e.g. "MulBackward0"; empty for a leaf
   Tensor detach() const;        ///< same storage, outside the graph
   Tensor& retain_grad();        ///< keep the gradient of a computed tensor in grad()

@@ -31,9 +31,8 @@ class Value {
   Value& operator=(const Value&);
   Value& operator=(Value&&) noexcept;
   ~Value();
-  template <class T>
-  requires std::is_arithmetic_v<T> Value(T number)
-      : content_(std::in_place_type<NumberOf<T>>, static_cast<NumberOf<T>>(number)) {}
+  template <Number T>
+  Value(T number) : content_(std::in_place_type<NumberOf<T>>, static_cast<NumberOf<T>>(number)) {}
   Value(std::string text) : content_(std::move(text)) {}
   Value(const char* text) : content_(std::string(text)) {}
   Value(Tensor tensor) : content_(std::move(tensor)) {}

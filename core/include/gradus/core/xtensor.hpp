@@ -111,9 +111,9 @@ detail::XtensorAdaptor<const T> as_xtensor(const Tensor& x) {  // to read from
 /// The values of any expression or container of xtensor in a new tensor. Integers become int64.
 template <class E>
 Tensor from_xtensor(const xt::xexpression<E>& values) {
-  using Value = std::remove_cv_t<typename E::value_type>;
-  static_assert(std::is_arithmetic_v<Value> && sizeof(Value) <= 8, "a tensor holds numbers of at most 64 bits");
-  using T = std::conditional_t<std::is_integral_v<Value> && !std::is_same_v<Value, bool>, std::int64_t, Value>;
+  using From = std::remove_cv_t<typename E::value_type>;
+  static_assert(Number<From> && sizeof(From) <= 8, "a tensor holds numbers of at most 64 bits");
+  using T = std::conditional_t<std::is_integral_v<From> && !std::is_same_v<From, bool>, std::int64_t, From>;
   const E& expression = values.derived_cast();
   Tensor x = empty(detail::shape_of(expression), dtype_of<T>);
   XtensorView<T> elements(x);

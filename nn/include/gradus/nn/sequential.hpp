@@ -43,8 +43,8 @@ class Sequential : public Module {
  public:
   Sequential() = default;
   template <std::derived_from<Module>... M>
-  requires(sizeof...(M) > 1 ||
-           (sizeof...(M) == 1 && !(std::same_as<M, Sequential> || ...))) explicit Sequential(M... modules) {
+  explicit Sequential(M... modules) requires(sizeof...(M) > 1 ||
+                                             (sizeof...(M) == 1 && !(std::same_as<M, Sequential> || ...))) {
     (push_back(AnyModule(std::move(modules))), ...);
   }
   Sequential(std::initializer_list<std::pair<std::string, AnyModule>> modules);
