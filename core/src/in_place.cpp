@@ -129,19 +129,27 @@ Tensor& Tensor::div_(Scalar other) {
   return become(*this, div(*this, other));
 }
 
-Tensor& Tensor::zero_() { return fill_(0); }
-
-Tensor& Tensor::fill_(Scalar value) {
-  check_writable(*this);
-  visit(dtype(), [&]<class T>(T*) { std::fill_n(elements<T>(*this), numel(), value.to<T>()); });
-  bump_version(*this);
-  if (tracks(*this)) {
-    record(*this, value.to<double>() == 0 ? "ZeroBackward0" : "FillBackward0", {*this},
-           [](const Tensor&, Gradients&) {});  // what was there before no longer matters
-    note_writer(*this);
-  }
-  return *this;
+void detail::overwrite(const Tensor& x, const char* name) {
+  check_writable(x);
+  bump_version(x);
+  if (!tracks(x)) return;
+  record(x, name, {x}, [](const Tensor&, Gradients&) {});
+  note_writer(x);
 }
+
+namespace {
+
+Tensor& fill(Tensor& x, Scalar value, const char* name) {
+  overwrite(x, name);
+  visit(x.dtype(), [&]<class T>(T*) { std::fill_n(elements<T>(x), x.numel(), value.to<T>()); });
+  return x;
+}
+
+}  // namespace
+
+Tensor& Tensor::zero_() { return fill(*this, 0, "ZeroBackward0"); }
+
+Tensor& Tensor::fill_(Scalar value) { return fill(*this, value, "FillBackward2"); }
 
 Tensor& Tensor::copy_(const Tensor& source) {
   check_writable(*this, source);

@@ -164,6 +164,13 @@ TEST(RecordGradFn, OfWhatTheFixtureLacks) {  // recorded by hand from the same P
   EXPECT_EQ(matmul(x.v, x.m).grad_fn(), "SqueezeBackward3");
   EXPECT_EQ(x.a.index_select(1, tensor({0, 0})).grad_fn(), "IndexSelectBackward0");
   EXPECT_EQ(x.a.sum({0, 1}).grad_fn(), "SumBackward1");
+  EXPECT_EQ((x.a * 1).zero_().grad_fn(), "ZeroBackward0");
+  EXPECT_EQ((x.a * 1).fill_(0).grad_fn(), "FillBackward2");
+  EXPECT_EQ(uniform_(x.a * 1).grad_fn(), "UniformBackward0");
+  EXPECT_EQ(normal_(x.a * 1).grad_fn(), "NormalBackward0");
+  EXPECT_EQ(random_(x.a * 1).grad_fn(), "RandomBackward2");
+  EXPECT_EQ(random_(x.a * 1, 0, 5).grad_fn(), "RandomBackward0");
+  EXPECT_EQ(bernoulli_(x.a * 1, 0.5).grad_fn(), "BernoulliBackward2");
   EXPECT_EQ(x.a.max(0).indices.grad_fn(), "");
   EXPECT_EQ(x.a.grad_fn(), "");
   EXPECT_EQ(x.v.flatten().grad_fn(), "");  // x itself

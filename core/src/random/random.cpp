@@ -1,6 +1,6 @@
+#include "autograd/record.hpp"
 #include "message.hpp"
 #include "random/fill.hpp"
-#include "tensor_impl.hpp"
 
 #include <cmath>
 #include <limits>
@@ -24,13 +24,6 @@ void visit_floating(Dtype dtype, const char* function, F&& f) {
   }
   throw RuntimeError(message("\"", function, "\" not implemented for '", type_name(dtype),
                              "'\nreal random numbers need the dtype float32 or float64"));
-}
-
-/// What every in-place draw does once its arguments are known to be good: zero_ refuses what must not be written to,
-/// counts the write, and leaves no gradient to what had computed the old elements.
-template <class T>
-T* overwrite(Tensor& x) {
-  return elements<T>(x.zero_());
 }
 
 template <class T>
@@ -117,34 +110,40 @@ Tensor bernoulli(const Tensor& p, Generator& generator) {
 Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
   visit_floating(x.dtype(), "check_uniform_bounds", [&]<class T>(T*) {
     check_uniform<T>(from, to);
-    fill_uniform(overwrite<T>(x), x.numel(), from, to, generator);
+    overwrite(x, "UniformBackward0");
+    fill_uniform(elements<T>(x), x.numel(), from, to, generator);
   });
   return x;
 }
 
 Tensor normal_(Tensor x, double mean, double std, Generator& generator) {
   if (!(std >= 0)) throw RuntimeError(message("normal expects std >= 0.0, but found std ", std));
-  visit_floating(x.dtype(), "normal_kernel_cpu",
-                 [&]<class T>(T*) { fill_normal(overwrite<T>(x), x.numel(), mean, std, generator); });
+  visit_floating(x.dtype(), "normal_kernel_cpu", [&]<class T>(T*) {
+    overwrite(x, "NormalBackward0");
+    fill_normal(elements<T>(x), x.numel(), mean, std, generator);
+  });
   return x;
 }
 
 Tensor random_(Tensor x, std::int64_t from, std::int64_t to, Generator& generator) {
   visit(x.dtype(), [&]<class T>(T*) {
     check_integers<T>(from, to);
-    fill_integers(overwrite<T>(x), x.numel(), from, to, generator);
+    overwrite(x, "RandomBackward0");
+    fill_integers(elements<T>(x), x.numel(), from, to, generator);
   });
   return x;
 }
 
 Tensor random_(Tensor x, Generator& generator) {
-  visit(x.dtype(), [&]<class T>(T*) { fill_integers(overwrite<T>(x), x.numel(), generator); });
+  overwrite(x, "RandomBackward2");
+  visit(x.dtype(), [&]<class T>(T*) { fill_integers(elements<T>(x), x.numel(), generator); });
   return x;
 }
 
 Tensor bernoulli_(Tensor x, double p, Generator& generator) {
   if (!(p >= 0 && p <= 1)) throw RuntimeError(message("bernoulli_ expects p to be in [0, 1], but got p=", p));
-  visit(x.dtype(), [&]<class T>(T*) { fill_bernoulli(overwrite<T>(x), x.numel(), p, generator); });
+  overwrite(x, "BernoulliBackward2");
+  visit(x.dtype(), [&]<class T>(T*) { fill_bernoulli(elements<T>(x), x.numel(), p, generator); });
   return x;
 }
 
