@@ -85,7 +85,7 @@ bool is_one(Scalar alpha) { return alpha.to<double>() == 1; }
 Tensor& Tensor::add_(const Tensor& other, Scalar alpha) {
   check_writable(*this, other);
   if (is_one(alpha)) {
-    if (write_directly(*this, other, [](auto p, auto q) { return p + q; })) return *this;
+    if (write_directly(*this, other, plus)) return *this;
     return become(*this, add(*this, other));
   }
   return become(*this, add(*this, mul(other, alpha)));
@@ -98,7 +98,7 @@ Tensor& Tensor::sub_(const Tensor& other, Scalar alpha) {
 
 Tensor& Tensor::mul_(const Tensor& other) {
   check_writable(*this, other);
-  if (write_directly(*this, other, [](auto p, auto q) { return p * q; })) return *this;
+  if (write_directly(*this, other, times)) return *this;
   const Tensor x = before_write(*this, other);
   return become(*this, mul(x, other.is_same(*this) ? x : other));
 }

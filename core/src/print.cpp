@@ -166,7 +166,21 @@ std::string to_string(const Tensor& x, const PrintOptions& options) {
   return text + ")";
 }
 
+namespace {
+
+std::string pair_text(const char* operation, const ValuesIndices& pair) {
+  return detail::message("torch.return_types.", operation, "(\nvalues=", to_string(pair.values),
+                         ",\nindices=", to_string(pair.indices), ")");
+}
+
+}  // namespace
+
+std::string to_string(const Maxima& maxima) { return pair_text("max", maxima); }
+std::string to_string(const Minima& minima) { return pair_text("min", minima); }
+
 std::ostream& operator<<(std::ostream& out, const Tensor& x) { return out << to_string(x); }
+std::ostream& operator<<(std::ostream& out, const Maxima& maxima) { return out << to_string(maxima); }
+std::ostream& operator<<(std::ostream& out, const Minima& minima) { return out << to_string(minima); }
 std::ostream& operator<<(std::ostream& out, const StateDict& state) { return out << to_string(state); }
 std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << detail::torch_size(shape); }
 std::ostream& operator<<(std::ostream& out, Dtype dtype) { return out << "torch." << to_string(dtype); }

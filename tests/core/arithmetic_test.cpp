@@ -122,6 +122,24 @@ TEST(Arithmetic, PromotesNumbers) {
   }
 }
 
+TEST(Arithmetic, IntegersWrapAround) {  // as recorded from PyTorch
+  constexpr std::int64_t top = INT64_MAX, bottom = INT64_MIN;
+  const Tensor x = tensor({top, bottom}), swapped = tensor({bottom, top});
+  expect_tensor(x + 1, tensor({bottom, bottom + 1}));
+  expect_tensor(x - 1, tensor({top - 1, top}));
+  expect_tensor(x * 2, tensor({-2, 0}));
+  expect_tensor(1 - x, tensor({bottom + 2, bottom + 1}));
+  expect_tensor(-x, tensor({bottom + 1, bottom}));
+  expect_tensor(x.abs(), x);
+  expect_tensor(x + x, tensor({-2, 0}));
+  expect_tensor(x - tensor({-5, 5}), tensor({bottom + 4, top - 4}));
+  expect_tensor(x * x, tensor({1, 0}));
+  expect_tensor(x.clone().add_(x), tensor({-2, 0}));
+  expect_tensor(x.clone().mul_(x), tensor({1, 0}));
+  expect_tensor(x.clone().mul_(3), tensor({top - 2, bottom}));
+  expect_tensor(x.clone().sub_(swapped, 2), tensor({top, bottom + 2}));
+}
+
 TEST(Arithmetic, IntegersStayExact) {
   const std::int64_t large = (std::int64_t{1} << 53) + 1;  // not a double
   EXPECT_EQ((full({}, large) + 2).item<std::int64_t>(), large + 2);

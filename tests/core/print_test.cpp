@@ -101,6 +101,16 @@ TEST(Print, Streams) {
   EXPECT_EQ(out.str(), "tensor([[1., 1.]]) torch.Size([2, 3]) torch.Size([]) torch.float64 torch.bool");
 }
 
+TEST(Print, ExtremaAlongADimension) {  // as recorded from PyTorch
+  const Tensor x = tensor({{1., 2., 0.}, {4., 3., 5.}});
+  std::ostringstream out;
+  out << x.max(1);
+  EXPECT_EQ(out.str(), "torch.return_types.max(\nvalues=tensor([2., 5.]),\nindices=tensor([1, 2]))");
+  EXPECT_EQ(to_string(tensor({1., 2.}).min(0)), "torch.return_types.min(\nvalues=tensor(1.),\nindices=tensor(0))");
+  EXPECT_EQ(to_string(x.max(0, true)),
+            "torch.return_types.max(\nvalues=tensor([[4., 3., 5.]]),\nindices=tensor([[1, 1, 1]]))");
+}
+
 TEST(Print, NumbersAsPythonWritesThem) {
   EXPECT_EQ(format_number(0.1), "0.1");
   EXPECT_EQ(format_number(1e-5), "1e-05");

@@ -74,8 +74,7 @@ void refuse_negative_integer_power(const Tensor& exponent) {
 
 Tensor add(const Tensor& a_, const Tensor& b_) {
   const auto [a, b] = Operands(a_, b_);
-  Tensor y = zip_promoted(
-      a, b, [](auto p, auto q) { return p + q; }, kernels::add);
+  Tensor y = zip_promoted(a, b, plus, kernels::add);
   if (tracks(a, b)) {
     record(y, "AddBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, Gradients& dx) {
       dx[0] = dy;
@@ -88,8 +87,7 @@ Tensor add(const Tensor& a_, const Tensor& b_) {
 Tensor sub(const Tensor& a_, const Tensor& b_) {
   refuse_subtraction(a_.dtype(), b_.dtype());
   const auto [a, b] = Operands(a_, b_);
-  Tensor y = zip_promoted(
-      a, b, [](auto p, auto q) { return p - q; }, kernels::sub);
+  Tensor y = zip_promoted(a, b, minus, kernels::sub);
   if (tracks(a, b)) {
     record(y, "SubBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, Gradients& dx) {
       dx[0] = dy;
@@ -101,8 +99,7 @@ Tensor sub(const Tensor& a_, const Tensor& b_) {
 
 Tensor mul(const Tensor& a_, const Tensor& b_) {
   const auto [a, b] = Operands(a_, b_);
-  Tensor y = zip_promoted(
-      a, b, [](auto p, auto q) { return p * q; }, kernels::mul);
+  Tensor y = zip_promoted(a, b, times, kernels::mul);
   if (tracks(a, b)) {
     record(y, "MulBackward0", {Input(a, y.shape()), Input(b, y.shape())},
            [a = Saved(tracks(b) ? a : Tensor()), b = Saved(tracks(a) ? b : Tensor())](const Tensor& dy, Gradients& dx) {
@@ -129,16 +126,14 @@ Tensor div(const Tensor& a_, const Tensor& b_) {
 }
 
 Tensor add(const Tensor& a, Scalar b) {
-  Tensor y = map_scalar(
-      a, b, [](auto p, auto s) { return p + s; }, kernels::add_scalar);
+  Tensor y = map_scalar(a, b, plus, kernels::add_scalar);
   if (tracks(a)) record(y, "AddBackward0", {a}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy; });
   return y;
 }
 
 Tensor sub(const Tensor& a, Scalar b) {
   refuse_subtraction(a.dtype(), b.kind());
-  Tensor y = map_scalar(
-      a, b, [](auto p, auto s) { return p - s; }, kernels::sub_scalar);
+  Tensor y = map_scalar(a, b, minus, kernels::sub_scalar);
   if (tracks(a)) record(y, "SubBackward0", {a}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy; });
   return y;
 }
@@ -147,14 +142,13 @@ Tensor rsub(Scalar a, const Tensor& b) {
   refuse_subtraction(a.kind(), b.dtype());
   constexpr auto kernel = [](float* y, const float* x, float s, std::int64_t n) { kernels::scalar_sub(y, s, x, n); };
   Tensor y = map_scalar(
-      b, a, [](auto p, auto s) { return s - p; }, kernel);
+      b, a, [](auto p, auto s) { return minus(s, p); }, kernel);
   if (tracks(b)) record(y, "RsubBackward1", {b}, [](const Tensor& dy, Gradients& dx) { dx[0] = -dy; });
   return y;
 }
 
 Tensor mul(const Tensor& a, Scalar b) {
-  Tensor y = map_scalar(
-      a, b, [](auto p, auto s) { return p * s; }, kernels::mul_scalar);
+  Tensor y = map_scalar(a, b, times, kernels::mul_scalar);
   if (tracks(a)) record(y, "MulBackward0", {a}, [b](const Tensor& dy, Gradients& dx) { dx[0] = dy * b; });
   return y;
 }

@@ -13,6 +13,15 @@ using ScalarKernel = void (*)(float* y, const float* x, float s, std::int64_t n)
 
 inline constexpr std::int64_t worth_a_kernel = 16;  // shorter runs are done before a kernel is chosen
 
+/// What T is added and multiplied in: an int64 that overflows wraps around, as PyTorch, which C++ has for unsigned
+/// only.
+template <class T>
+using Wrapping = std::conditional_t<std::same_as<T, std::int64_t>, std::uint64_t, T>;
+
+inline constexpr auto plus = []<class T>(T p, T q) { return static_cast<T>(Wrapping<T>(p) + Wrapping<T>(q)); };
+inline constexpr auto minus = []<class T>(T p, T q) { return static_cast<T>(Wrapping<T>(p) - Wrapping<T>(q)); };
+inline constexpr auto times = []<class T>(T p, T q) { return static_cast<T>(Wrapping<T>(p) * Wrapping<T>(q)); };
+
 /// y[i] = f(x[i]) with elements of T, results of R; x must have the dtype of T already.
 template <class T, class R, class F>
 Tensor map(const Tensor& x, F f) {

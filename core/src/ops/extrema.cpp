@@ -134,11 +134,11 @@ Tensor truths(const Tensor& x, const Dims& dims, bool keepdim) {
 Tensor max(const Tensor& x) { return extremum_of_all<true>(x, "max", "MaxBackward1"); }
 Tensor min(const Tensor& x) { return extremum_of_all<false>(x, "min", "MinBackward1"); }
 
-ValuesIndices max(const Tensor& x, std::int64_t dim, bool keepdim) {
-  return extremum_along<true>(x, dim, keepdim, "max", "MaxBackward0");
+Maxima max(const Tensor& x, std::int64_t dim, bool keepdim) {
+  return {extremum_along<true>(x, dim, keepdim, "max", "MaxBackward0")};
 }
-ValuesIndices min(const Tensor& x, std::int64_t dim, bool keepdim) {
-  return extremum_along<false>(x, dim, keepdim, "min", "MinBackward0");
+Minima min(const Tensor& x, std::int64_t dim, bool keepdim) {
+  return {extremum_along<false>(x, dim, keepdim, "min", "MinBackward0")};
 }
 
 Tensor argmax(const Tensor& x) { return index_of_extremum<true>(x, "argmax"); }

@@ -10,9 +10,15 @@ namespace gradus {
 
 using namespace detail;
 
+namespace {
+
+std::int64_t negative(std::int64_t p) { return minus(std::int64_t{0}, p); }
+
+}  // namespace
+
 Tensor neg(const Tensor& x) {
   if (x.dtype() == boolean) throw RuntimeError("Negation, the `-` operator, on a bool tensor is not supported.");
-  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, std::negate<>())
+  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, negative)
                                 : map_floating(x, std::negate<>(), kernels::neg);
   if (tracks(x)) record(y, "NegBackward0", {x}, [](const Tensor& dy, Gradients& dx) { dx[0] = -dy; });
   return y;
@@ -22,7 +28,7 @@ Tensor abs(const Tensor& x) {
   if (x.dtype() == boolean) return x;
   Tensor y =
       x.dtype() == int64
-          ? map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return std::abs(p); })
+          ? map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return p < 0 ? negative(p) : p; })
           : visit_floating(x.dtype(), [&]<class T>(T*) { return map<T, T>(x, [](T p) { return std::abs(p); }); });
   if (tracks(x)) {
     record(y, "AbsBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) {

@@ -15,7 +15,8 @@
 namespace gradus {
 
 class Tensor;
-struct ValuesIndices;
+struct Maxima;
+struct Minima;
 
 // --- elementwise, two operands
 Tensor add(const Tensor& a, const Tensor& b);
@@ -81,8 +82,8 @@ Tensor std(const Tensor& x);
 Tensor std(const Tensor& x, Dims dims, bool unbiased = true, bool keepdim = false);
 Tensor max(const Tensor& x);  ///< the gradient is shared evenly among equal maxima, as PyTorch
 Tensor min(const Tensor& x);
-ValuesIndices max(const Tensor& x, std::int64_t dim, bool keepdim = false);  ///< gradient to the index returned
-ValuesIndices min(const Tensor& x, std::int64_t dim, bool keepdim = false);
+Maxima max(const Tensor& x, std::int64_t dim, bool keepdim = false);  ///< gradient to the index returned
+Minima min(const Tensor& x, std::int64_t dim, bool keepdim = false);
 Tensor argmax(const Tensor& x);  ///< int64; the first of equal maxima; NaN counts as the largest
 Tensor argmax(const Tensor& x, std::int64_t dim, bool keepdim = false);
 Tensor argmin(const Tensor& x);

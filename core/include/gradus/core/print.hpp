@@ -30,6 +30,12 @@ PrintOptions print_options();
 std::string to_string(const Tensor& x);
 std::string to_string(const Tensor& x, const PrintOptions& options);
 
+/// torch.return_types.max(
+/// values=tensor([2.]),
+/// indices=tensor([1]))
+std::string to_string(const Maxima& maxima);
+std::string to_string(const Minima& minima);
+
 /// `OrderedDict([('weight', tensor([1., 1.])), ('bias', tensor([0., 0.]))])`: on one line, as `print` of Python.
 std::string to_string(const StateDict& state);
 /// The same with an entry a line where one line of `width` columns is too short, as a notebook shows it.
@@ -39,6 +45,8 @@ std::string pretty(const StateDict& state, std::size_t width = 79);
 std::string format_number(double value);
 
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
+std::ostream& operator<<(std::ostream& out, const Maxima& maxima);
+std::ostream& operator<<(std::ostream& out, const Minima& minima);
 std::ostream& operator<<(std::ostream& out, const StateDict& state);
 std::ostream& operator<<(std::ostream& out, const Shape& shape);  ///< torch.Size([2, 3])
 std::ostream& operator<<(std::ostream& out, Dtype dtype);         ///< torch.float32

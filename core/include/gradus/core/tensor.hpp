@@ -127,8 +127,8 @@ class Tensor {
   }
   Tensor max() const { return gradus::max(*this); }
   Tensor min() const { return gradus::min(*this); }
-  ValuesIndices max(std::int64_t dim, bool keepdim = false) const;
-  ValuesIndices min(std::int64_t dim, bool keepdim = false) const;
+  Maxima max(std::int64_t dim, bool keepdim = false) const;
+  Minima min(std::int64_t dim, bool keepdim = false) const;
   Tensor argmax() const { return gradus::argmax(*this); }
   Tensor argmax(std::int64_t dim, bool keepdim = false) const { return gradus::argmax(*this, dim, keepdim); }
   Tensor argmin() const { return gradus::argmin(*this); }
@@ -188,14 +188,16 @@ class Tensor {
   detail::TensorImpl* impl_ = nullptr;
 };
 
-/// What a maximum or minimum along a dimension returns.
+/// What a maximum or minimum along a dimension returns: `const auto [values, indices] = x.max(1);`.
 struct ValuesIndices {
   Tensor values;
   Tensor indices;  ///< int64
 };
+struct Maxima : ValuesIndices {};
+struct Minima : ValuesIndices {};
 
-inline ValuesIndices Tensor::max(std::int64_t dim, bool keepdim) const { return gradus::max(*this, dim, keepdim); }
-inline ValuesIndices Tensor::min(std::int64_t dim, bool keepdim) const { return gradus::min(*this, dim, keepdim); }
+inline Maxima Tensor::max(std::int64_t dim, bool keepdim) const { return gradus::max(*this, dim, keepdim); }
+inline Minima Tensor::min(std::int64_t dim, bool keepdim) const { return gradus::min(*this, dim, keepdim); }
 
 template <class F>
 struct detail::HookOf final : detail::Hook {
