@@ -138,9 +138,10 @@ Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOpti
     if (empty_mean) y = full_like(y, std::numeric_limits<double>::quiet_NaN());
   }
   if (tracks(lp)) {
-    record(y, name_of(lp, options), {lp}, [k = Saved(k.to(lp.dtype())), keep, dim](const Tensor& dy, Gradients& dx) {
-      dx[0] = k.get() * (keep ? dy.unsqueeze(dim) : dy);
-    });
+    record(y, name_of(lp, options), {lp},
+           [k = Saved::by_product(k.to(lp.dtype())), keep, dim](const Tensor& dy, Gradients& dx) {
+             dx[0] = k.get() * (keep ? dy.unsqueeze(dim) : dy);
+           });
     trace_operand(y, target);
   }
   return y;
@@ -158,8 +159,8 @@ Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& o
   Tensor y = full({}, sum * share, float32);
   if (!tracks(x)) return y;
   record(y, "NllLossBackward0", {x},
-         [x = Saved(x), target = Saved(target), logsumexps, classes_of, share, options, total](const Tensor& dy,
-                                                                                               Gradients& dx) {
+         [x = Saved(x), target = Saved(target), logsumexps = Saved::by_product(logsumexps), classes_of, share, options,
+          total](const Tensor& dy, Gradients& dx) {
            const Tensor logits = x.get(), classes = target.get();
            if (grad_enabled()) {
              const Tensor dlp = coefficients(logits, classes, options, total).to(float32) * dy;
@@ -168,7 +169,7 @@ Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& o
            }
            dx[0] = make_tensor(logits.shape(), float32);
            kernels::cross_entropy_backward(elements<float>(dx[0]), elements<float>(logits), classes_of(logits, classes),
-                                           elements<double>(logsumexps), share * dy.item());
+                                           elements<double>(logsumexps.get()), share * dy.item());
          });
   trace_operand(y, target);
   return y;

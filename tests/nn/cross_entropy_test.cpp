@@ -283,6 +283,7 @@ TEST(CrossEntropy, IsDrawnWithItsTarget) {
     const std::string dot = to_dot(F::cross_entropy(x, target, {.label_smoothing = label_smoothing}));
     EXPECT_NE(dot.find("<b>data target<"), std::string::npos) << dot;
     EXPECT_NE(dot.find("style=dashed"), std::string::npos) << dot;
+    EXPECT_NE(dot.find("<b>saved<"), std::string::npos) << dot;  // sums of exponentials, or factors
   }
 }
 

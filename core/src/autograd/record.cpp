@@ -51,10 +51,15 @@ Saved::Saved(const Saved& other)
 }
 
 Saved Saved::result(const Tensor& y) {
-  Saved saved;
-  saved.tensor_ = y.detach();
-  saved.version_ = y.version();
+  Saved saved = by_product(y.detach());
   saved.is_result_ = true;
+  return saved;
+}
+
+Saved Saved::by_product(Tensor x) {
+  Saved saved;
+  saved.version_ = x.version();
+  saved.tensor_ = std::move(x);
   return saved;
 }
 

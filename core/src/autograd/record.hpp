@@ -36,6 +36,7 @@ class Saved {
   Saved& operator=(Saved&&) noexcept = default;
   ~Saved() = default;
   static Saved result(const Tensor& y);  // the output of the node itself: kept without its place in the graph
+  static Saved by_product(Tensor x);     // what only backward will read, no input and no output
   Tensor get() const;
 
  private:
@@ -90,8 +91,8 @@ void record(const Tensor& y, const char* name, std::span<const Tensor> inputs, F
   set_history(y, Ref<Node>(new VariadicNode<F>(name, std::move(nodes), std::move(backward))), edges);
 }
 
-/// Before all elements of x are replaced: refuses what must not be written to, counts the write, and makes an x of a graph
-/// the result of `name`, which leaves no gradient to what had computed the old elements.
+/// Before all elements of x are replaced: refuses what must not be written to, counts the write, and makes an x of a
+/// graph the result of `name`, which leaves no gradient to what had computed the old elements.
 void overwrite(const Tensor& x, const char* name);
 
 /// The sum of x over the dimensions in which `shape` was broadcast: the adjoint of broadcasting.
