@@ -94,8 +94,7 @@ Tensor spread_over(const Tensor& x, const Tensor& weight) {
   if (shape != x.shape()) {
     throw RuntimeError(message("output with shape ", x.shape(), " doesn't match the broadcast shape ", shape));
   }
-  const NoGradGuard no_grad;
-  return weight.to(x.dtype()).expand(x.shape());
+  return weight.detach().to(x.dtype()).expand(x.shape());
 }
 
 /// dloss/dx = (1 - t + p t) sigmoid(x) - p t, with p undefined for 1.
@@ -137,11 +136,12 @@ Tensor functional::binary_cross_entropy_with_logits(const Tensor& x_, const Tens
   }
   if (tracks(x, target)) {
     record(y, "BinaryCrossEntropyWithLogitsBackward0", {x, target},
-           [x = Saved(x), target = Saved(target), weight, p, scale = share(options.reduction, x.numel())](
-               const Tensor& dy, Gradients& dx) {
-             const Tensor dlosses = weight.defined() ? weight * (dy * scale) : dy * scale;
-             if (dx.needs(0)) dx[0] = slope_in_x(x.get(), target.get(), p) * dlosses;
-             if (dx.needs(1)) dx[1] = slope_in_target(x.get(), p) * dlosses;
+           [x = Saved(x), target = Saved(target), weight = Saved(weight), p = Saved(p),
+            scale = share(options.reduction, x.numel())](const Tensor& dy, Gradients& dx) {
+             const Tensor factor = weight.get();
+             const Tensor dlosses = factor.defined() ? factor * (dy * scale) : dy * scale;
+             if (dx.needs(0)) dx[0] = slope_in_x(x.get(), target.get(), p.get()) * dlosses;
+             if (dx.needs(1)) dx[1] = slope_in_target(x.get(), p.get()) * dlosses;
            });
   }
   return y;
