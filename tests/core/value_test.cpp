@@ -1,16 +1,11 @@
 #include <gtest/gtest.h>
 #include <gradus/core/value.hpp>
 
-#include "files.hpp"
+#include "errors.hpp"
+#include "names.hpp"
 
 namespace gradus::test {
 namespace {
-
-std::vector<std::string> names(const StateDict& state) {
-  std::vector<std::string> result;
-  for (const auto& [name, tensor] : state) result.push_back(name);
-  return result;
-}
 
 TEST(Value, IsOfTheKindItWasMadeFrom) {
   EXPECT_TRUE(Value().is_none());

@@ -1,5 +1,6 @@
 // examples/08_convert as its users meet it.
 #include "files.hpp"
+#include "names.hpp"
 #include "run.hpp"
 #include "tensors.hpp"
 
@@ -39,12 +40,6 @@ class Convert : public ::testing::Test {
  private:
   TemporaryFolder folder_;
 };
-
-std::vector<std::string> names_of(const StateDict& state) {
-  std::vector<std::string> names;
-  for (const auto& [name, tensor] : state) names.push_back(name);
-  return names;
-}
 
 void expect_same(const StateDict& got, const StateDict& expected) {
   EXPECT_EQ(got.size(), expected.size());
@@ -113,10 +108,10 @@ TEST_F(Convert, TakesTheWeightsOfACheckpointAlone) {
 
   save({{"module.0.weight", ones({2, 3})}, {"module.0.bias", ones({2})}}, path("parallel.pt"));
   expect_success("parallel.pt weights.pt --weights");
-  EXPECT_EQ(names_of(load(path("weights.pt"))), (std::vector<std::string>{"0.weight", "0.bias"}));
+  EXPECT_EQ(names(load(path("weights.pt"))), (std::vector<std::string>{"0.weight", "0.bias"}));
   save({{"model.0.weight", ones({2, 3})}, {"head.weight", ones({2})}}, path("own.pt"));
   expect_success("own.pt weights.pt --weights");
-  EXPECT_EQ(names_of(load(path("weights.pt"))), (std::vector<std::string>{"model.0.weight", "head.weight"}));
+  EXPECT_EQ(names(load(path("weights.pt"))), (std::vector<std::string>{"model.0.weight", "head.weight"}));
 }
 
 TEST_F(Convert, DoesNotChooseAmongSeveral) {
@@ -134,7 +129,7 @@ TEST_F(Convert, DoesNotChooseAmongSeveral) {
   expect_refusal("flat.npz x.pt --weights",
                  "it is a checkpoint without its structure; choose with --prefix: model, optimizer");
   expect_success("flat.npz y.pt --prefix model.");
-  EXPECT_EQ(names_of(load(path("y.pt"))), (std::vector<std::string>{"0.weight"}));
+  EXPECT_EQ(names(load(path("y.pt"))), (std::vector<std::string>{"0.weight"}));
 }
 
 // --- the table

@@ -1,4 +1,5 @@
 #include "errors.hpp"
+#include "names.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/random.hpp>
@@ -14,6 +15,7 @@ namespace gradus {
 namespace {
 
 using test::expect_error;
+using test::names;
 
 /// A user's module: two children, a parameter and a buffer of its own.
 struct Net : nn::Module {
@@ -45,12 +47,6 @@ void step(nn::Module& module, const Tensor& x) {
   for (Tensor parameter : module.parameters()) {
     if (parameter.grad().defined()) parameter.sub_(parameter.grad(), 0.01);
   }
-}
-
-std::vector<std::string> names(const StateDict& state) {
-  std::vector<std::string> found;
-  for (const auto& [name, value] : state) found.push_back(name);
-  return found;
 }
 
 StateDict values(const nn::Module& module) {

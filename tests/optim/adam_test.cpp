@@ -21,13 +21,6 @@ Options read(const json& args) {
   return options;
 }
 
-Tensor parameter(double value, double gradient) {
-  Tensor p = full({}, value, float64);
-  p.requires_grad_();
-  p.set_grad(full({}, gradient, float64));
-  return p;
-}
-
 TEST(Adam, StepsAsPyTorch) { expect_golden_runs<Adam>("Adam", 3, read<optim::AdamOptions>); }
 TEST(AdamW, StepsAsPyTorch) { expect_golden_runs<AdamW>("AdamW", 2, read<optim::AdamWOptions>); }
 

@@ -20,13 +20,6 @@ optim::RMSpropOptions read(const json& args) {
   return options;
 }
 
-Tensor parameter(double value, double gradient) {
-  Tensor p = full({}, value, float64);
-  p.requires_grad_();
-  p.set_grad(full({}, gradient, float64));
-  return p;
-}
-
 TEST(RMSprop, StepsAsPyTorch) { expect_golden_runs<RMSprop>("RMSprop", 4, read); }
 
 TEST(RMSprop, FollowsItsFormula) {

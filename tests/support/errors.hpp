@@ -21,4 +21,16 @@ void expect_error(const std::string& beginning, F f) {
   }
 }
 
+/// The same for a text that has `part` in it.
+template <class E, class F>
+void expect_error_with(F f, const std::string& part) {
+  try {
+    f();
+    ADD_FAILURE() << "nothing was thrown instead of: " << part;
+  } catch (const Error& error) {
+    EXPECT_EQ(typeid(error), typeid(E)) << error.kind();
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\ninstead of\n" << part;
+  }
+}
+
 }  // namespace gradus::test

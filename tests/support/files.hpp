@@ -1,8 +1,7 @@
-// Help for tests of files: a folder of their own, bytes in and out, errors by their text.
+// Help for tests of files: a folder of their own, bytes in and out.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <gradus/core/error.hpp>
+#include "errors.hpp"
 
 #include <cstdint>
 #include <cstring>
@@ -50,18 +49,6 @@ inline std::span<const std::byte> as_bytes(const std::string& text) { return std
 template <class T>
 std::string bytes_of(T number) {
   return std::string(reinterpret_cast<const char*>(&number), sizeof number);
-}
-
-/// Expects that `f()` throws exactly E and that its text has `part` in it.
-template <class E, class F>
-void expect_error_with(F f, const std::string& part) {
-  try {
-    f();
-    ADD_FAILURE() << "no error, expected: " << part;
-  } catch (const Error& error) {
-    EXPECT_NE(dynamic_cast<const E*>(&error), nullptr) << error.kind() << ": " << error.what();
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\nexpected: " << part;
-  }
 }
 
 /// Every beginning of `file` must be refused with a FileError, every changed byte read or refused with one.

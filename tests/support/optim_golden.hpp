@@ -1,4 +1,4 @@
-// The recorded runs of PyTorch's optimisers: six steps with given gradients.
+// A parameter to step, and the recorded runs of PyTorch's optimisers: six steps with given gradients.
 #pragma once
 
 #include "golden.hpp"
@@ -10,6 +10,13 @@
 #include <cstring>
 
 namespace gradus::test {
+
+/// A parameter of one number with its gradient.
+inline Tensor parameter(double value, double gradient) {
+  Tensor p = full({}, value, float64);
+  p.requires_grad_().set_grad(full({}, gradient, float64));
+  return p;
+}
 
 /// Compares every bit.
 inline void expect_same_bits(const Tensor& actual, const Tensor& expected, const std::string& what) {

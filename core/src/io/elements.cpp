@@ -6,6 +6,7 @@
 #include <gradus/core/create.hpp>
 
 #include "message.hpp"
+#include "ops/strided.hpp"
 
 namespace gradus::detail {
 namespace {
@@ -101,16 +102,6 @@ Stored stored_as(Dtype dtype) {
   return types[static_cast<int>(dtype)];
 }
 
-Shape contiguous_strides(const Shape& shape) {
-  Shape strides = shape;
-  std::int64_t stride = 1;
-  for (int i = shape.rank() - 1; i >= 0; --i) {
-    strides[i] = stride;
-    stride *= shape[i];
-  }
-  return strides;
-}
-
 std::string_view element_bytes(const Tensor& x) {
   return visit(x.dtype(), [&]<class T>(T*) {
     const auto elements = x.data<T>();
@@ -121,7 +112,7 @@ std::string_view element_bytes(const Tensor& x) {
 Tensor tensor_from_stored(Stored type, const std::byte* first, const Shape& shape, const Shape& strides) {
   Tensor result = empty(shape, widened(type));
   if (result.numel() == 0) return result;
-  const bool contiguous = strides == contiguous_strides(shape);
+  const bool contiguous = strides == strides_of(shape);
   visit_stored(type, [&]<class From, class To>(From*, To*) {
     To* to = result.data<To>().data();
     if (std::same_as<From, To> && contiguous) {

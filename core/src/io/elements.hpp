@@ -20,9 +20,6 @@ Dtype widened(Stored type);
 /// The type in which gradus writes a dtype.
 Stored stored_as(Dtype dtype);
 
-/// Strides, in elements, of a row-major array.
-Shape contiguous_strides(const Shape& shape);
-
 /// The elements of a tensor as their bytes in memory.
 std::string_view element_bytes(const Tensor& x);
 

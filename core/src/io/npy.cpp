@@ -6,6 +6,7 @@
 
 #include "io/elements.hpp"
 #include "message.hpp"
+#include "ops/strided.hpp"
 
 // Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 namespace gradus::detail {
@@ -154,7 +155,7 @@ Tensor parse_npy(Bytes file) {
                             " bytes, there are ", data.size()));
   }
   const Shape shape = header.shape;
-  Shape strides = contiguous_strides(shape);
+  Shape strides = strides_of(shape);
   if (header.fortran_order) {
     std::int64_t stride = 1;
     for (int i = 0; i < shape.rank(); ++i) {

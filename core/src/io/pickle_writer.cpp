@@ -6,6 +6,7 @@
 #include "io/elements.hpp"
 #include "io/utf8.hpp"
 #include "message.hpp"
+#include "ops/strided.hpp"
 
 // Opcodes: Lib/pickletools.py of Python.
 namespace gradus::detail {
@@ -109,7 +110,7 @@ void PickleWriter::put(const Tensor& tensor) {
   out_ += "tQ";
   put(std::int64_t{0});
   put(tensor.shape());
-  put(contiguous_strides(tensor.shape()));
+  put(strides_of(tensor.shape()));
   out_ += '\x89';
   out_ += ordered_dict;
   out_ += "tR";

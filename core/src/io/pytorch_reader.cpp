@@ -6,6 +6,7 @@
 #include "io/pytorch.hpp"
 #include "io/zip.hpp"
 #include "message.hpp"
+#include "ops/strided.hpp"
 #include "tensor_impl.hpp"
 
 // Format: torch/serialization.py and caffe2/serialize/inline_container.cc of PyTorch.
@@ -116,7 +117,7 @@ class PytorchFile {
     Storage& storage = load(described);
     const std::int64_t bytes = checked_bytes(view.shape, item_size(widened(type)));
     if (bytes == 0) return empty(view.shape, widened(type));
-    if (share_storage_ && view.strides == contiguous_strides(view.shape)) {
+    if (share_storage_ && view.strides == strides_of(view.shape)) {
       if (!storage.whole.defined()) storage.whole = whole(storage.bytes, described);
       return make_view(storage.whole, view.shape, view.offset);
     }

@@ -5,6 +5,7 @@
 #include "io/elements.hpp"
 #include "io/safetensors_header.hpp"
 #include "message.hpp"
+#include "ops/strided.hpp"
 
 // Format: github.com/safetensors/safetensors, README and safetensors/src/tensor.rs. The checks come in the order of the
 // reference.
@@ -80,7 +81,7 @@ Tensor read_tensor(const Info& info, Bytes data) {
     throw FileError(message("dtype ", info.dtype, " and shape ", Shape(extents), " need ", expected,
                             " bytes, its data_offsets hold ", actual));
   }
-  return tensor_from_stored(type, data.data() + info.begin, extents, contiguous_strides(extents));
+  return tensor_from_stored(type, data.data() + info.begin, extents, strides_of(extents));
 }
 
 }  // namespace
