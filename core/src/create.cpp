@@ -1,5 +1,5 @@
 #include "message.hpp"
-#include "tensor_impl.hpp"
+#include "ops/elementwise.hpp"
 
 #include <gradus/core/create.hpp>
 
@@ -95,6 +95,7 @@ Tensor full(const Shape& shape, Scalar value, std::optional<Dtype> dtype) {
 }
 
 Tensor eye(std::int64_t n, Dtype dtype) {
+  if (n < 0) throw RuntimeError(message("n must be greater or equal to 0, got ", n));
   Tensor x = zeros({n, n}, dtype);
   visit(dtype, [&]<class T>(T*) {
     for (std::int64_t i = 0; i < n; ++i) elements<T>(x)[i * n + i] = T{1};
@@ -111,7 +112,7 @@ Tensor arange(Scalar end) { return arange(0, end); }
 
 Tensor arange(Scalar start, Scalar end, Scalar step, std::optional<Dtype> dtype) {
   const double first = start.to<double>(), last = end.to<double>(), pace = step.to<double>();
-  if (pace == 0) throw RuntimeError("step must be nonzero");
+  if (pace == 0 || std::isnan(pace)) throw RuntimeError("step must be nonzero");
   if (!std::isfinite(first) || !std::isfinite(last)) {
     throw RuntimeError(message("unsupported range: ", std::to_string(first), " -> ", std::to_string(last)));
   }
@@ -119,7 +120,11 @@ Tensor arange(Scalar start, Scalar end, Scalar step, std::optional<Dtype> dtype)
     throw RuntimeError("upper bound and larger bound inconsistent with step sign");
   }
   const Dtype kind = promote(promote(start.kind(), end.kind()), promote(step.kind(), int64));
-  const std::int64_t count = static_cast<std::int64_t>(std::ceil((last - first) / pace));
+  const double distance =
+      is_floating(kind) ? last - first : static_cast<double>(minus(end.to<std::int64_t>(), start.to<std::int64_t>()));
+  const double size = std::ceil(distance / pace);
+  if (size < 0 || size >= 0x1p63) throw RuntimeError("invalid size, possible overflow?");
+  const auto count = static_cast<std::int64_t>(size);
   Tensor x = make_tensor(count, dtype.value_or(kind));
   visit(x.dtype(), [&]<class T>(T*) {
     for (std::int64_t i = 0; i < count; ++i) {
