@@ -90,16 +90,43 @@ TEST(AtomicFile, RefusesWhatIsNoFile) {
   expect_error_with<FileError>([&] { replace(folder / "file/x", "new"); }, "Not a directory");
 }
 
+/// Permissions do not bind root, so root steps down for a moment.
+void expect_permission_denied(const std::string& path) {
+  const bool root = ::geteuid() == 0;
+  ASSERT_EQ(root ? ::seteuid(65534) : 0, 0);
+  expect_error_with<FileError>([&] { replace(path, "new"); }, "Permission denied");
+  ASSERT_EQ(root ? ::seteuid(0) : 0, 0);
+}
+
 TEST(AtomicFile, RefusesAFolderItMayNotWriteTo) {
   const TemporaryFolder folder;
   replace(folder / "x", "old");
   ::chmod(folder.path().c_str(), 0555);
-  const bool root = ::geteuid() == 0;  // permissions do not bind root, so root steps down for a moment
-  ASSERT_EQ(root ? ::seteuid(65534) : 0, 0);
-  expect_error_with<FileError>([&] { replace(folder / "x", "new"); }, "Permission denied");
-  ASSERT_EQ(root ? ::seteuid(0) : 0, 0);
+  expect_permission_denied(folder / "x");
   ::chmod(folder.path().c_str(), 0755);
   EXPECT_EQ(read_text(folder / "x"), "old");
+}
+
+TEST(AtomicFile, RefusesAFileItMayNotWriteTo) {
+  const TemporaryFolder folder;
+  replace(folder / "x", "old");
+  ::chmod((folder / "x").c_str(), 0444);
+  ::chmod(folder.path().c_str(), 0777);  // which would allow to replace it
+  expect_permission_denied(folder / "x");
+  EXPECT_EQ(read_text(folder / "x"), "old");
+  EXPECT_EQ(files_in(folder), 1u);
+}
+
+TEST(AtomicFile, WritesNamesAsLongAsNamesMayBe) {
+  const TemporaryFolder folder;
+  const std::string longest(255, 'x');
+  for (const char* text : {"new", "newer"}) {
+    replace(folder / longest, text);
+    EXPECT_EQ(read_text(folder / longest), text);
+  }
+  EXPECT_EQ(files_in(folder), 1u);
+  expect_error_with<FileError>([&] { replace(folder / (longest + 'x'), "new"); }, "File name too long");
+  EXPECT_EQ(files_in(folder), 1u);
 }
 
 TEST(AtomicFile, LeavesTheOldFileWhenTheDiskIsFull) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <filesystem>
 #include <gradus/core/error.hpp>
 #include <system_error>
@@ -22,6 +23,14 @@ namespace {
 std::string folder_of(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path();
   return folder.empty() ? "." : folder;
+}
+
+/// The name beside `path`, cut where it would be too long. Two paths that are then written through one name wait for each
+/// other as two writers of one path do.
+std::string partial_path(const std::string& path) {
+  constexpr std::string_view suffix = ".partial";
+  const std::size_t name = path.rfind('/') + 1;  // 0 without a folder
+  return message(path.substr(0, name), path.substr(name, NAME_MAX - suffix.size()), suffix);
 }
 
 bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
@@ -55,9 +64,11 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path) {
   const bool replaces = ::stat(path.c_str(), &old) == 0;
   if (replaces) {
     if (!S_ISREG(old.st_mode)) throw FileError(message("cannot write '", path, "': it is not a regular file"));
+    // The folder alone decides on the renaming; a file that is protected against writing is meant to stay.
+    if (::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0) throw_errno("write", path);
     path_ = std::filesystem::canonical(path);
   }
-  partial_ = path_ + ".partial";
+  partial_ = partial_path(path_);
   open_and_lock();
   if (replaces) (void)::fchmod(file_.get(), old.st_mode & 0777);  // may fail on the file of another owner
 }

@@ -34,8 +34,9 @@ struct LoadOptions {
 };
 
 /// Writes the tensors to `path`. The file is complete or not there at all: it is written beside `path`, flushed, and
-/// put in place in one step, so that a crash or a full disk leaves the old file as it was. Throws FileError, and
-/// ValueError for a state that the format cannot hold.
+/// put in place in one step, so that a crash or a full disk leaves the old file as it was. A process that is killed in
+/// between also leaves `path`.partial, which may be deleted; the next save() to `path` overwrites it. Throws FileError,
+/// also for a file that is protected against writing, and ValueError for a state that the format cannot hold.
 void save(const StateDict& state, const std::string& path, const SaveOptions& options = {});
 
 /// Reads the tensors that save() wrote, or a program in Python. float16 and bfloat16 become float32, shorter integers

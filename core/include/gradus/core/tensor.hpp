@@ -57,7 +57,8 @@ class Tensor {
   std::uint32_t version() const;  ///< number of in-place writes to the storage
 
   // --- the elements
-  /// The elements in row-major order. Writing through it is not seen by autograd. Throws TypeError for another dtype.
+  /// The elements in row-major order, there as long as a handle of the tensor is: not `ones(3).data<float>()` kept for
+  /// later. Writing through it is not seen by autograd. Throws TypeError for another dtype.
   template <Element T>
   std::span<T> data() {
     return {static_cast<T*>(data_of(dtype_of<T>)), static_cast<std::size_t>(numel())};

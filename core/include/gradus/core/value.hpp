@@ -14,7 +14,8 @@ namespace gradus {
 /// checkpoint["model"] = model.state_dict();
 /// checkpoint["epoch"] = 3;
 /// ```
-/// Copying it copies the tree, but handles of tensors. The `as_…` functions throw TypeError, with the kind that was
+/// Copying it copies the tree, but handles of tensors. Files hold trees up to 100 deep; one of a hundred thousand would
+/// exhaust the stack when it is copied or destroyed. The `as_…` functions throw TypeError, with the kind that was
 /// found, for another one.
 class Value {
  public:
