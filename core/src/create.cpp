@@ -20,8 +20,9 @@ void find_shape(std::span<const Nested> list, Shape& shape) {
 }
 
 Dtype find_dtype(std::span<const Nested> list, Dtype dtype) {
-  for (const Nested& item : list)
+  for (const Nested& item : list) {
     dtype = item.is_list() ? find_dtype(item.list(), dtype) : promote(dtype, item.number().kind());
+  }
   return dtype;
 }
 

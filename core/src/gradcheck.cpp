@@ -77,8 +77,9 @@ Tensor checked_output(const TensorFunction& f, const std::vector<Tensor>& inputs
     throw RuntimeError(message(check, ": the function gives another result for the same inputs the second time"));
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!same_elements(inputs[i], before[i]))
+    if (!same_elements(inputs[i], before[i])) {
       throw RuntimeError(message(check, ": the function changes its input ", i));
+    }
   }
   return y;
 }

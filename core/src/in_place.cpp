@@ -58,8 +58,8 @@ Tensor& become(Tensor& x, const Tensor& result_) {
 template <class F>
 bool write_directly(Tensor& x, const Tensor& b, F f) {
   if (tracks(x, b) || x.dtype() != b.dtype() || x.shape() != b.shape()) return false;
-  if (x.shares_storage(b) && elements<std::byte>(x) != elements<std::byte>(b))
-    return false;  // b would change under way
+  const bool overlap = x.shares_storage(b) && elements<std::byte>(x) != elements<std::byte>(b);
+  if (overlap) return false;  // b would change under way
   visit(x.dtype(), [&]<class T>(T*) {
     T* to = elements<T>(x);
     const T* from = elements<T>(b);

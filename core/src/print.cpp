@@ -127,8 +127,9 @@ std::vector<std::string> suffixes_of(const Tensor& x) {
   const bool empty = x.numel() == 0;
   if (empty && x.dim() != 1) suffixes.push_back("size=" + tuple_text(x.shape()));
   // Elements tell int64 from float32 and bool; without any, all but the default dtype is named.
-  if (empty ? x.dtype() != float32 : x.dtype() == float64)
+  if (empty ? x.dtype() != float32 : x.dtype() == float64) {
     suffixes.push_back(detail::message("dtype=torch.", x.dtype()));
+  }
   if (!x.is_leaf()) {
     suffixes.push_back("grad_fn=<" + x.grad_fn() + ">");
   } else if (x.requires_grad()) {

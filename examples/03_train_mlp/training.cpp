@@ -11,10 +11,12 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const Settings& settings, const std::vector<Tensor>& parameters) {
-  if (settings.optimizer == "adam")
+  if (settings.optimizer == "adam") {
     return std::make_unique<optim::Adam>(parameters, optim::AdamOptions{.lr = settings.lr});
-  if (settings.optimizer == "adamw")
+  }
+  if (settings.optimizer == "adamw") {
     return std::make_unique<optim::AdamW>(parameters, optim::AdamWOptions{.lr = settings.lr});
+  }
   return std::make_unique<optim::SGD>(parameters, optim::SGDOptions{.lr = settings.lr, .momentum = 0.9});
 }
 

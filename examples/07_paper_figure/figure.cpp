@@ -74,8 +74,9 @@ void draw_percentiles(Panel panel, const std::string& title, const std::string& 
 /// "50,000"
 std::string grouped(std::int64_t count) {
   std::string text = std::to_string(count);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
+  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
     text.insert(static_cast<std::size_t>(at), ",");
+  }
   return text;
 }
 

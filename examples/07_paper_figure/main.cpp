@@ -89,8 +89,9 @@ int run(const Options& o) {
 
   csv.write(figure_csv(experiment));
   svg.write(figure_svg(experiment));
-  if (!o.quiet)
+  if (!o.quiet) {
     std::printf("%s\nwrote %s and %s\n", figure_title(experiment).c_str(), csv.path().c_str(), svg.path().c_str());
+  }
   std::printf("plain_accuracy=%.4f batch_norm_accuracy=%.4f seconds=%.2f\n", experiment.plain.back().test_accuracy,
               experiment.batch_norm.back().test_accuracy, seconds);
   return 0;

@@ -127,8 +127,9 @@ void write(const Value& content, const Metadata& metadata, const std::string& pa
     save_value(content, path, options);
   }
   std::printf("wrote %s, tensors: %zu\n", path.c_str(), content.tensors().size());
-  if (plain > 0 && numpy)
+  if (plain > 0 && numpy) {
     std::printf("left out, because NumPy's formats hold arrays alone: numbers and strings, %d\n", plain);
+  }
   if (plain > 0 && safetensors) {
     std::printf("in its metadata, where gradus finds them and other programs do not look: numbers and strings, %d\n",
                 plain);

@@ -12,7 +12,8 @@ std::string bar(std::int64_t done, std::int64_t all) {
 }
 
 std::string one_line(std::string text) {
-  for (std::size_t at; (at = text.find('\n')) != std::string::npos;)
+  for (std::size_t at; (at = text.find('\n')) != std::string::npos;) {
     text.replace(at, text[at + 1] == '\t' ? 2 : 1, "; ");
+  }
   return text;
 }

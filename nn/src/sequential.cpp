@@ -34,8 +34,9 @@ Tensor Sequential::forward(const Tensor& x) {
 }
 
 Module& Sequential::operator[](std::size_t index) const {
-  if (index >= size())
+  if (index >= size()) {
     throw IndexError(message("index ", index, " is out of range for a Sequential of ", size(), " modules"));
+  }
   return *children_[index].second;
 }
 

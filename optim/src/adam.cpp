@@ -94,14 +94,16 @@ void AdamWOptions::list(FieldList& list) {
 
 void Adam::step() {
   check_options();
-  for (std::size_t group = 0; group < group_count(); ++group)
+  for (std::size_t group = 0; group < group_count(); ++group) {
     update(states(group), param_groups()[group].options, false);
+  }
 }
 
 void AdamW::step() {
   check_options();
-  for (std::size_t group = 0; group < group_count(); ++group)
+  for (std::size_t group = 0; group < group_count(); ++group) {
     update(states(group), param_groups()[group].options, true);
+  }
 }
 
 }  // namespace gradus::optim

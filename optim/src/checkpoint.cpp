@@ -17,8 +17,9 @@ Tensor pack(const Generator& generator) {
 void unpack(const Tensor& words, Generator& generator) {
   std::vector<std::uint8_t> bytes(generator.state().size());
   const auto from = words.data<std::int64_t>();
-  if (from.size() != (bytes.size() + 7) / 8)
+  if (from.size() != (bytes.size() + 7) / 8) {
     throw RuntimeError("load_checkpoint: this is not the state of a generator");
+  }
   std::memcpy(bytes.data(), from.data(), bytes.size());
   generator.set_state(bytes);
 }

@@ -69,8 +69,9 @@ class IdxReader {
 
  private:
   Shape read_shape(int rank) {
-    if (rank > Shape::max_rank)
+    if (rank > Shape::max_rank) {
       fail(message("it has ", rank, " dimensions, at most ", Shape::max_rank, " are possible"));
+    }
     Shape shape;
     for (int i = 0; i < rank; ++i) {
       std::byte extent[4];

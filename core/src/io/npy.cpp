@@ -114,8 +114,9 @@ Stored stored_type(const std::string& descr) {
       {"<f2", Stored::f16},     {"<f4", Stored::f32}, {"<f8", Stored::f64}};
   if (const auto found = types.find(descr); found != types.end()) return found->second;
   if (descr.find('O') != descr.npos) throw FileError("it holds Python objects, which are never read");
-  if (descr.starts_with('>'))
+  if (descr.starts_with('>')) {
     throw FileError(message("its dtype '", descr, "' is big-endian, which gradus does not read"));
+  }
   throw FileError(message("its dtype '", descr, "' is none that gradus reads"));
 }
 

@@ -62,8 +62,9 @@ void PickleMachine::build() {
 void PickleMachine::load_storage() {
   // ("storage", type, key, device, numel); the elements come to the CPU whatever the device was.
   const std::vector<Id> id = get<Pickle::Tuple>(pop(), "the description of a storage").elements;
-  if (id.size() != 5 || get<std::string>(id[0], "the word 'storage'") != "storage")
+  if (id.size() != 5 || get<std::string>(id[0], "the word 'storage'") != "storage") {
     fail("describes an unknown kind of data");
+  }
   const auto& global = get<Pickle::Global>(id[1], "the type of a storage");
   if (global.role != Pickle::Global::Role::storage) fail("has something else where the type of a storage is expected");
   Pickle::Storage storage{global.stored, get<std::string>(id[2], "the key of a storage"),

@@ -30,8 +30,9 @@ PickleWriter::PickleWriter(const Value& value) : out_("\x80\x02"sv) {
 }
 
 void PickleWriter::put(const Value& value, int depth) {
-  if (depth > max_value_depth)
+  if (depth > max_value_depth) {
     throw ValueError(message("save: values are nested more than ", max_value_depth, " deep"));
+  }
   switch (value.kind()) {
     case Value::Kind::none:
       out_ += 'N';

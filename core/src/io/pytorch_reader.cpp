@@ -51,8 +51,9 @@ class PytorchFile {
     const std::string& first = archive_.names().front();
     folder_ = first.substr(0, first.find('/') + 1);
     for (const std::string& name : archive_.names()) {
-      if (folder_.empty() || !name.starts_with(folder_))
+      if (folder_.empty() || !name.starts_with(folder_)) {
         throw FileError("its archive does not have one folder with all files");
+      }
     }
   }
 

@@ -116,8 +116,9 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     for (const char* field : {"dtype", "shape", "data_offsets"}) {
       if (!fields_.contains(field)) throw FileError(message("tensor '", tensor_name(), "' has no field '", field, "'"));
     }
-    if (offsets_ != 2)
+    if (offsets_ != 2) {
       throw FileError(message("tensor '", tensor_name(), "' has ", offsets_, " data_offsets, expected 2"));
+    }
   }
 
   Place place_ = Place::start;

@@ -19,8 +19,9 @@ class Encoder {
   explicit Encoder(const StateDict& tensors) : tensors_(tensors) {}
 
   Json encode(const Value& value, int depth = 0) {
-    if (depth > max_value_depth)
+    if (depth > max_value_depth) {
       throw ValueError(message("save: values are nested more than ", max_value_depth, " deep"));
+    }
     switch (value.kind()) {
       case Value::Kind::none:
         break;

@@ -124,9 +124,10 @@ std::string ZipWriter::finish() const {
     }
   } owner;
   const auto check = [&](bool good) {
-    if (!good)
+    if (!good) {
       throw FileError(
           message("cannot make a zip archive: ", owner.archive ? zip_strerror(owner.archive) : error.text()));
+    }
   };
   owner.source = zip_source_buffer_create(nullptr, 0, 0, error.get());
   check(owner.source);

@@ -147,8 +147,9 @@ Tensor narrow(const Tensor& x, std::int64_t dim_, std::int64_t start, std::int64
 
 Tensor index_select(const Tensor& x, std::int64_t dim_, const Tensor& index) {
   const int dim = normalize_dim(dim_, x.dim());
-  if (index.dtype() != int64)
+  if (index.dtype() != int64) {
     throw RuntimeError(message("index_select(): Expected dtype int32 or int64 for index\ngot ", index.dtype()));
+  }
   if (index.dim() > 1) throw IndexError("index_select(): Index is supposed to be a vector");
   if (x.dim() == 0) return index_select(x.reshape(1), 0, index).reshape({});
   if (const auto outside = index_outside(index, x.shape()[dim])) {
@@ -170,8 +171,9 @@ Tensor index_select(const Tensor& x, std::int64_t dim_, const Tensor& index) {
 
 Tensor gather(const Tensor& x, std::int64_t dim_, const Tensor& index) {
   const int dim = normalize_dim(dim_, x.dim());
-  if (index.dtype() != int64)
+  if (index.dtype() != int64) {
     throw RuntimeError(message("gather(): Expected dtype int64 for index\ngot ", index.dtype()));
+  }
   if (index.dim() != x.dim()) {
     throw RuntimeError(message("Index tensor must have the same number of dimensions as input tensor\ngot ",
                                index.shape(), " and ", x.shape()));

@@ -117,8 +117,9 @@ std::int64_t rows_of(Shape shape) {
 }
 
 void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  if (weight.dim() != 2)
+  if (weight.dim() != 2) {
     throw RuntimeError(message("linear: expected a weight of shape (outputs, inputs), got ", weight.shape()));
+  }
   const Shape& w = weight.shape();
   if (x.dim() == 0) {
     throw RuntimeError(
@@ -162,8 +163,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   Tensor y = make_tensor(shape, x.dtype());
   if (bias.defined()) {
     visit_floating(x.dtype(), [&]<class T>(T*) {
-      for (std::int64_t row = 0; row < rows; ++row)
+      for (std::int64_t row = 0; row < rows; ++row) {
         std::copy_n(elements<T>(bias), outputs, elements<T>(y) + row * outputs);
+      }
     });
   }
   multiply({part_of(x, {rows, inputs})}, {weight, true}, y, bias.defined());

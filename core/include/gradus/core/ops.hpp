@@ -1,7 +1,7 @@
 // The operations: every function that makes tensors out of tensors, one sentence each. Those a user expects as methods
 // (`x.sum(0)`) are methods of Tensor too. Unless said otherwise an operation is differentiable, to any order, and
-// returns a new contiguous tensor; dtypes promote and shapes broadcast as in PyTorch. All throw RuntimeError for shapes
-// or dtypes that do not fit and IndexError for a dimension out of range.
+// returns a new contiguous tensor; dtypes promote, int64 wraps around and shapes broadcast as in PyTorch. All throw
+// RuntimeError for shapes or dtypes that do not fit and IndexError for a dimension out of range.
 #pragma once
 
 #include <gradus/core/dtype.hpp>
