@@ -25,8 +25,8 @@ std::string folder_of(const std::string& path) {
   return folder.empty() ? "." : folder;
 }
 
-/// The name beside `path`, cut where it would be too long. Two paths that are then written through one name wait for each
-/// other as two writers of one path do.
+/// The name beside `path`, cut where it would be too long. Two paths that are then written through one name wait for
+/// each other as two writers of one path do.
 std::string partial_path(const std::string& path) {
   constexpr std::string_view suffix = ".partial";
   const std::size_t name = path.rfind('/') + 1;  // 0 without a folder
