@@ -1,5 +1,6 @@
 // The notebook that asks what BatchNorm1d keeps in its buffers, cell by cell: each Out of the original is printed under
-// the number of its cell, character for character what PyTorch shows.
+// the number of its cell, as in [5], character for character what PyTorch shows. Numbers that are left out belong to
+// cells that show nothing.
 #include <gradus/gradus.hpp>
 
 #include <iostream>
