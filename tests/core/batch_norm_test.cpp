@@ -188,7 +188,7 @@ TEST_P(BatchNormKernels, StaysExactFarFromZero) {
 
 TEST_P(BatchNormKernels, OneChannelFarFromZeroLeavesItsNeighboursAlone) {
   const BatchShape shape{40, 33};
-  Problem centred = problem(shape), mixed = centred;
+  Problem centered = problem(shape), mixed = centered;
   for (std::int64_t i = 20; i < mixed.size(); i += shape.c) mixed.x[i] += 1e5f;
   expect_exact(mixed, run(table, mixed));
   expect_same(run(table, mixed), run(plain, mixed));

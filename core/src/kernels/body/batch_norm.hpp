@@ -12,7 +12,7 @@ namespace {
 /// deviations from the mean are summed in another pass.
 constexpr double kLargestMean2OverVar = 256;
 
-GRADUS_INLINE bool well_centred(Doubles mean, Doubles var) {
+GRADUS_INLINE bool well_centered(Doubles mean, Doubles var) {
   return all_at_most(mean * mean, Doubles(kLargestMean2OverVar) * var);
 }
 

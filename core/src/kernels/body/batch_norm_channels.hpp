@@ -58,7 +58,7 @@ bool channel_statistics(const BatchNormForward& pass, int64_t channel, const Rea
   });
   const Doubles mean = Doubles(sum_of_lanes(sum)) / count;
   Doubles var = Doubles(sum_of_lanes(squares)) / count - mean * mean;
-  if (!well_centred(mean, var)) {
+  if (!well_centered(mean, var)) {
     squares = Doubles(0);
     each_in_channel(pass.shape, [&, again = x.again()](int64_t i, int64_t k, auto lanes) {
       const Doubles d = only(read(again, i, k, lanes) - mean, lanes);
@@ -112,7 +112,7 @@ ParameterGradient parameter_gradient(const BatchNormBackward& pass, int64_t chan
   });
   const Doubles dbias(sum_of_lanes(sum));
   Doubles deviations = Doubles(sum_of_lanes(products)) - mean * dbias;
-  if (!well_centred(mean, var)) {
+  if (!well_centered(mean, var)) {
     products = Doubles(0);
     each_in_channel(pass.shape, [&, x2 = x.again(), dy2 = dy.again()](int64_t i, int64_t k, auto lanes) {
       products = products + read(dy2, i, k, lanes) * (read(x2, i, k, lanes) - mean);

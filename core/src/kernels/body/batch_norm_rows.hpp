@@ -53,7 +53,7 @@ bool finish_statistics(const BatchNormForward& pass, int64_t first, int64_t last
   each_group(first, last, [&](int64_t j, auto lanes) {
     const Doubles count(static_cast<double>(n)), mean = load(pass.mean + j, lanes) / count;
     Doubles var = load(pass.var + j, lanes) / count - mean * mean;
-    if (!well_centred(mean, var)) {
+    if (!well_centered(mean, var)) {
       var = Doubles(0);
       for (int64_t i = 0; i < n; ++i) {
         const Doubles d = load_wide(pass.x + i * c + j, lanes) - mean;
@@ -123,7 +123,7 @@ void finish_gradient(StripNumbers& numbers, const BatchNormBackward& pass, int64
     double *const a = numbers.a + j - first, *const b = numbers.b + j - first;
     const Doubles mean = load(pass.mean + j, lanes), rstd = load(pass.rstd + j, lanes), dbias = load(a, lanes);
     Doubles dweight = load(b, lanes) - mean * dbias;
-    if (!well_centred(mean, load(pass.var + j, lanes))) {
+    if (!well_centered(mean, load(pass.var + j, lanes))) {
       dweight = Doubles(0);
       for (int64_t i = 0; i < n; ++i) {
         dweight = dweight + load_wide(pass.dy + i * c + j, lanes) * (load_wide(pass.x + i * c + j, lanes) - mean);
