@@ -1,6 +1,10 @@
 // The graph as a picture: a small expression and BatchNorm node by node, before and after backward. Writes files for
 // Graphviz into the folder of its argument; examples/render turns them into SVG.
+#include "command_line.hpp"
+
 #include <gradus/gradus.hpp>
+
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <filesystem>
@@ -43,10 +47,10 @@ Tensor batch_norm_training(const nn::BatchNorm1d& bn) {
   const TraceGuard trace;
   const Tensor x = batch();
   const Tensor mean = set_name(x.mean(0), "mean");
-  const Tensor centred = set_name(x - mean, "centred");
-  const Tensor var = set_name(centred.square().mean(0), "var");
+  const Tensor centered = set_name(x - mean, "centered");
+  const Tensor var = set_name(centered.square().mean(0), "var");
   const Tensor rstd = set_name((var + bn.options().eps).rsqrt(), "rstd");
-  const Tensor xhat = set_name(centred * rstd, "xhat");
+  const Tensor xhat = set_name(centered * rstd, "xhat");
   return weighed(xhat * bn.weight + bn.bias);
 }
 
@@ -62,8 +66,13 @@ Tensor batch_norm_evaluation(const nn::BatchNorm1d& bn) {
 
 int main(int argc, char** argv) {
   try {
-    const std::filesystem::path folder = argc > 1 ? argv[1] : ".";
-    std::filesystem::create_directories(folder);
+    std::filesystem::path folder = ".";
+    CLI::App app("Write graphs of a small expression and of BatchNorm, for Graphviz.");
+    app.add_option("FOLDER", folder, "where to write them; made when it is not there")
+        ->capture_default_str()
+        ->check(not_empty);
+    if (const auto status = parse_command_line(app, argc, argv)) return *status;
+    std::filesystem::create_directory(folder);
     draw(folder / "expression", expression());
 
     nn::BatchNorm1d bn(1);
@@ -73,6 +82,7 @@ int main(int argc, char** argv) {
     bn.zero_grad();
     bn(batch());  // moves the running buffers
     draw(folder / "batch_norm_evaluation", batch_norm_evaluation(bn), bn.state_dict());
+    finish_output();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "graph: %s\n", e.what());
     return 1;

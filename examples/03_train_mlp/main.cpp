@@ -1,4 +1,5 @@
 // Trains a perceptron with BatchNorm on handwritten digits: the main job of the examples.
+#include "command_line.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
 
@@ -23,29 +24,26 @@ struct Options : Settings {
 /// The command line in `o`, checked; the exit status when there is nothing more to do.
 std::optional<int> parse(int argc, char** argv, Options& o) {
   CLI::App app("Train a multilayer perceptron with BatchNorm on images of digits.");
-  app.add_option("--epochs", o.epochs, "passes over the training images")->capture_default_str();
+  auto* epochs = app.add_option("--epochs", o.epochs, "passes over the training images")->capture_default_str();
   auto* batch_size = app.add_option("--batch-size", o.batch_size, "images a step (digits: 60, mnist: 128)");
   auto* lr = app.add_option("--lr", o.lr, "learning rate at the start of the cosine (sgd: 0.1, adam and adamw: 0.001)");
   app.add_option("--optimizer", o.optimizer)->check(CLI::IsMember({"sgd", "adam", "adamw"}))->capture_default_str();
-  app.add_option("--seed", o.seed, "of every random draw")->capture_default_str();
+  auto* seed = app.add_option("--seed", o.seed, "of every random draw")->capture_default_str();
   app.add_option("--threads", o.threads, "0: as many as the machine has")->capture_default_str();
-  app.add_flag("!--no-batchnorm", o.batch_norm, "leave BatchNorm out");
+  const auto without_batch_norm = [&o] { o.batch_norm = false; };
+  app.add_flag_callback("--no-batchnorm", without_batch_norm, "leave BatchNorm out");
   app.add_option("--dataset", o.dataset)->check(CLI::IsMember({"digits", "mnist"}))->capture_default_str();
   auto* data = app.add_option("--data", o.data, "folder of digits.csv, or of MNIST's four IDX files (plain or .gz)");
-  const auto not_empty = [](const std::string& path) { return path.empty() ? "expected the name of a file" : ""; };
   auto* save = app.add_option("--save", o.save_path, "write a checkpoint here after every epoch (.safetensors or .pt)");
-  app.add_option("--save-every", o.save_every, "and after so many steps")->needs(save);
+  auto* save_every = app.add_option("--save-every", o.save_every, "and after so many steps")->needs(save);
   auto* resume = app.add_option("--resume", o.resume_path, "go on from a checkpoint");
   auto* csv = app.add_option("--csv", o.csv_path, "write the results of every epoch here");
   auto* eval = app.add_option("--eval", o.eval_path, "train nothing: test the weights of this file");
-  for (auto* path : {save, resume, csv, eval}) path->check(not_empty);
+  for (auto* number : {epochs, batch_size, seed, save_every}) number->check(fits_64_bits);
+  for (auto* path : {data, save, resume, csv, eval}) path->check(not_empty);
   for (auto* of_training : {save, resume, csv}) eval->excludes(of_training);
   app.add_flag("--quiet", o.quiet, "print the last line only");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 1;
-  }
+  if (const auto status = parse_command_line(app, argc, argv)) return status;
   if (lr->count() == 0 && o.optimizer != "sgd") o.lr = 0.001;
   if (o.dataset == "mnist") {
     if (data->count() == 0) throw ValueError("--dataset mnist: name the folder of its files with --data");
@@ -56,7 +54,8 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
     throw ValueError("--batch-size: BatchNorm needs at least 2 images a step to have a variance");
   }
   if (!std::isfinite(o.lr) || o.lr < 0) throw ValueError("--lr: expected a number from 0 up");
-  if (o.threads < 0 || o.save_every < 0) throw ValueError("--threads, --save-every: expected a number from 0 up");
+  if (o.threads < 0) throw ValueError("--threads: expected a number from 0 up");
+  if (o.save_every < 0) throw ValueError("--save-every: expected a number from 0 up");
   if (!o.csv_path.empty() && (o.csv_path == o.save_path || o.csv_path == o.resume_path)) {
     throw ValueError("--csv: " + o.csv_path + " is the checkpoint");
   }
@@ -132,7 +131,9 @@ int main(int argc, char** argv) {
   try {
     Options options;
     if (const auto status = parse(argc, argv, options)) return *status;
-    return run(options);
+    const int status = run(options);
+    finish_output();
+    return status;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "train_mlp: %s\n", one_line(e.what()).c_str());
     return 1;

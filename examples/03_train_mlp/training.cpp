@@ -1,6 +1,7 @@
 #include "training.hpp"
 
 #include <chrono>
+#include <cmath>
 
 using namespace gradus;
 
@@ -22,10 +23,26 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const Settings& settings, const
 
 double count_correct(const Tensor& logits, const Tensor& y) { return (logits.argmax(1) == y).sum().item<double>(); }
 
-/// What the schedule, the order of the images and the images themselves depend on.
+/// What the schedule, the order of the images and their division into two parts depend on.
 Value lasting(const Settings& settings) {
   return Value::dict(
       {{"epochs", settings.epochs}, {"batch-size", settings.batch_size}, {"lr", settings.lr}, {"seed", settings.seed}});
+}
+
+/// Throws ValueError, with all that differs, unless both are equal.
+void check_lasting(const std::string& path, const Value& saved, const Value& given) {
+  std::string theirs, ours;
+  for (const auto& [name, value] : given.as_dict()) {
+    const double now = value.as_double(), then = saved.at(name).as_double();
+    if (now == then) continue;
+    theirs += " --" + name.as_string() + " " + format_number(then);
+    ours += " --" + name.as_string() + " " + format_number(now);
+  }
+  if (theirs.empty()) return;
+  throw ValueError(
+      path + ": this training began with" + theirs + ", not" + ours +
+      "; the learning rate falls in one cosine over all epochs, and the seed chooses and orders the images, so "
+      "repeat the former to go on, or leave --resume out to train anew");
 }
 
 }  // namespace
@@ -88,15 +105,29 @@ Training::Training(nn::Module& model, const ImageSet& images, const Settings& se
   }
 }
 
+void Training::throw_diverged() const {
+  throw ValueError("the training diverged at step " + std::to_string(progress_.step + 1) + " of epoch " +
+                   std::to_string(progress_.epoch + 1) + "\ntake a smaller --lr");
+}
+
+Tensor Training::forward(const Tensor& x) {
+  try {
+    return model_(x);
+  } catch (const ValueError&) {  // BatchNorm refuses what is not finite
+    throw_diverged();
+  }
+}
+
 void Training::train_step(const Tensor& rows) {
   const Tensor x = images_.train.x.index_select(0, rows), y = images_.train.y.index_select(0, rows);
   optimizer_->zero_grad();
-  const Tensor logits = model_(x);
+  const Tensor logits = forward(x);
   const Tensor loss = nn::functional::cross_entropy(logits, y);
+  last_loss_ = loss.item();
+  if (!std::isfinite(last_loss_)) throw_diverged();
   loss.backward();
   optimizer_->step();
 
-  last_loss_ = loss.item();
   progress_.loss_sum += last_loss_;
   progress_.correct += count_correct(logits, y);
   ++progress_.step;
@@ -160,13 +191,7 @@ void Training::save() {
 void Training::resume(const std::string& path) {
   const std::optional<Value> settings = settings_in(load_value(path));
   if (!settings) throw ValueError(path + ": no checkpoint of a training; --eval tests weights alone");
-  const Value own = lasting(settings_);
-  for (const auto& [name, mine] : own.as_dict()) {
-    const double theirs = settings->at(name).as_double();
-    if (theirs == mine.as_double()) continue;
-    throw ValueError(path + ": this training has --" + name.as_string() + " " + format_number(theirs) +
-                     "; it can go on with the same only");
-  }
+  check_lasting(path, *settings, lasting(settings_));
   const Value progress = optim::load_checkpoint(path, {model_, *optimizer_, &schedule_, &default_generator()});
   progress_ = {.epoch = progress.at("epoch").as_int(),
                .step = progress.at("step").as_int(),

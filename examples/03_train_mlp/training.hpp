@@ -67,6 +67,8 @@ class Training {
 
   bool run_epoch(Observer& observer, const volatile std::sig_atomic_t* interrupted);
   void train_step(const gradus::Tensor& rows);
+  gradus::Tensor forward(const gradus::Tensor& x);
+  [[noreturn]] void throw_diverged() const;
   void save();
 
   gradus::nn::Module& model_;

@@ -1,5 +1,6 @@
 // BatchNorm's backward pass, shown, checked, and broken on purpose: a lesson in fourteen sections. Every number is
 // computed while it runs, every claim is checked, and one false claim makes the program end with status 1.
+#include "command_line.hpp"
 #include "sections.hpp"
 
 #include <gradus/core/error.hpp>
@@ -53,12 +54,7 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   app.add_flag("--drop-mean-path", o.mistakes.drop_mean_path, "break the backward pass: the mean is a constant");
   app.add_flag("--drop-var-path", o.mistakes.drop_var_path, "break the backward pass: the variance is a constant");
   app.add_flag("--biased-mix", o.mistakes.biased_mix, "break their match: forward / (N - 1), backward for / N");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 1;
-  }
-  return std::nullopt;
+  return parse_command_line(app, argc, argv);
 }
 
 void introduce(Page& page) {
@@ -97,6 +93,7 @@ int main(int argc, char** argv) {
     if (const auto status = parse(argc, argv, options)) return *status;
     if (options.list) {
       for (int i = 0; i < kCount; ++i) std::printf("%2d  %s\n", i + 1, kSections[i].title);
+      finish_output();
       return 0;
     }
     Page page;
@@ -107,7 +104,9 @@ int main(int argc, char** argv) {
       page.heading(i, kSections[i - 1].title);
       kSections[i - 1].run(page, options.mistakes);
     }
-    return page.conclude();
+    const int status = page.conclude();
+    finish_output();
+    return status;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "batch_norm_by_hand: %s\n", e.what());
     return 1;

@@ -1,4 +1,5 @@
 // Draws Fig. 1 of Ioffe & Szegedy 2015: what BatchNorm does to the speed of learning and to the input of a sigmoid.
+#include "command_line.hpp"
 #include "figure.hpp"
 #include "output_file.hpp"
 #include "terminal.hpp"
@@ -27,22 +28,20 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   CLI::App app("Train a network of sigmoids without and with BatchNorm, and draw Fig. 1 of Ioffe & Szegedy 2015.");
   auto* data =
       app.add_option("--data", o.data, "folder of MNIST's four IDX files, plain or .gz; without it, 8 x 8 digits");
-  app.add_option("--steps", o.steps, "training steps; 50000 in the paper")->capture_default_str();
+  auto* steps = app.add_option("--steps", o.steps, "training steps; 50000 in the paper")->capture_default_str();
   app.add_option("--lr", o.lr, "learning rate of SGD")->capture_default_str();
   app.add_option("--init-std", o.init_std, "standard deviation of the first weights")->capture_default_str();
   app.add_option("--threshold", o.threshold, "brighter pixels, of 0 to 1, become 1, others 0")->capture_default_str();
-  app.add_option("--unit", o.unit, "the sigmoid of the last hidden layer to watch")->capture_default_str();
-  app.add_option("--seed", o.seed, "of every random draw")->capture_default_str();
-  app.add_option("--eval-every", o.eval_every, "steps from point to point of the curves (0: a 200th of all)");
-  app.add_option("--out", o.prefix, "write OUT.csv and OUT.svg")->capture_default_str();
+  auto* unit = app.add_option("--unit", o.unit, "the sigmoid of the last hidden layer to watch")->capture_default_str();
+  auto* seed = app.add_option("--seed", o.seed, "of every random draw")->capture_default_str();
+  auto* eval_every =
+      app.add_option("--eval-every", o.eval_every, "steps from point to point of the curves (0: a 200th of all)");
+  auto* out = app.add_option("--out", o.prefix, "write OUT.csv and OUT.svg")->capture_default_str();
   app.add_option("--threads", o.threads, "0: as many as the machine has")->capture_default_str();
   app.add_flag("--quiet", o.quiet, "print the last line only");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 1;
-  }
-  if (data->count() > 0 && o.data.empty()) throw ValueError("--data: expected a folder");
+  for (auto* number : {steps, unit, seed, eval_every}) number->check(fits_64_bits);
+  for (auto* name : {data, out}) name->check(not_empty);
+  if (const auto status = parse_command_line(app, argc, argv)) return status;
   if (o.steps < 1 || o.steps > 1'000'000'000) throw ValueError("--steps: expected 1 to a billion");
   if (!std::isfinite(o.lr) || o.lr < 0) throw ValueError("--lr: expected a number from 0 up");
   if (!std::isfinite(o.init_std) || o.init_std < 0) throw ValueError("--init-std: expected a number from 0 up");
@@ -71,7 +70,7 @@ std::string data_name(const std::string& folder) {
   return path.parent_path().filename().string();
 }
 
-int run(const Options& o) {
+void run(const Options& o) {
   if (o.threads > 0) set_num_threads(o.threads);
   Progress progress(2 * o.steps, o.quiet);
   OutputFile csv(o.prefix + ".csv"), svg(o.prefix + ".svg");
@@ -94,7 +93,6 @@ int run(const Options& o) {
   }
   std::printf("plain_accuracy=%.4f batch_norm_accuracy=%.4f seconds=%.2f\n", experiment.plain.back().test_accuracy,
               experiment.batch_norm.back().test_accuracy, seconds);
-  return 0;
 }
 
 }  // namespace
@@ -103,7 +101,9 @@ int main(int argc, char** argv) {
   try {
     Options options;
     if (const auto status = parse(argc, argv, options)) return *status;
-    return run(options);
+    run(options);
+    finish_output();
+    return 0;
   } catch (const Interrupted&) {
     std::fprintf(stderr, "interrupted, nothing written\n");
     return 130;

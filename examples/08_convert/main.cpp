@@ -1,5 +1,6 @@
 // Converts weights and checkpoints between the formats of PyTorch, safetensors and NumPy, lists what is in them, and
 // fuses BatchNorm away.
+#include "command_line.hpp"
 #include "fusing.hpp"
 #include "listing.hpp"
 #include "terminal.hpp"
@@ -60,23 +61,18 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   app.add_option("--format", o.format, "format of OUT, when its extension does not tell")->check(known);
   app.add_flag("--list", o.list, "write nothing; print names, types, shapes, ranges and NaNs");
   app.add_flag("--weights", o.weights, "of a checkpoint, take the weights alone, under their own names");
-  auto* prefix = app.add_option("--prefix", o.prefix, "take the tensors below this name alone");
+  app.add_option("--prefix", o.prefix, "take the tensors below this name alone")->check(not_empty);
   auto* fuse = app.add_flag("--fuse-batchnorm", o.fuse, "fold every BatchNorm1d into the Linear before it");
   app.add_option("--pair", pairs, "LINEAR=NORM: fuse these, whatever their names")
       ->needs(fuse)
       ->allow_extra_args(false);
   app.add_option("--eps", o.fusing.eps, "of the BatchNorms; files do not tell")->needs(fuse)->capture_default_str();
   app.add_flag("--renumber", o.fusing.renumber, "close the gaps in the indices of a Sequential")->needs(fuse);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 1;
-  }
+  if (const auto status = parse_command_line(app, argc, argv)) return status;
   if (o.list != o.out.empty()) {
     throw ValueError(o.list ? "--list writes nothing: leave out '" + o.out + "'"
                             : "name the file to write, or say --list");
   }
-  if (prefix->count() > 0 && o.prefix.empty()) throw ValueError("--prefix: expected a name");
   if (!std::isfinite(o.fusing.eps) || o.fusing.eps < 0) throw ValueError("--eps: expected a number from 0 up");
   for (const std::string& pair : pairs) o.fusing.pairs.push_back(parse_pair(pair));
   return std::nullopt;
@@ -164,7 +160,6 @@ void run(Options o) {
   } else {
     write(content, metadata, o.out, to);
   }
-  if (std::fflush(stdout) != 0) throw FileError("cannot write to the standard output");
 }
 
 }  // namespace
@@ -174,6 +169,7 @@ int main(int argc, char** argv) {
     Options options;
     if (const auto status = parse(argc, argv, options)) return *status;
     run(options);
+    finish_output();
     return 0;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "convert: %s\n", printable(one_line(e.what())).c_str());

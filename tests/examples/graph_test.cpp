@@ -60,5 +60,15 @@ TEST_F(Graph, SaysWhereItCannotWrite) {
   EXPECT_TRUE(has(refused.out, "/dev/null/folder")) << refused.out;
 }
 
+TEST_F(Graph, MakesTheFolderAloneThatItIsAskedFor) {
+  const std::string inside = folder_.string();
+  EXPECT_EQ(run_example("09_graph no/such/folder", inside).status, 1);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "no"));
+  const Outcome help = run_example("09_graph --help", inside);
+  EXPECT_EQ(help.status, 0);
+  EXPECT_TRUE(has(help.out, "FOLDER")) << help.out;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "--help"));
+}
+
 }  // namespace
 }  // namespace gradus::test

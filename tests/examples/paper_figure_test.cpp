@@ -173,17 +173,20 @@ TEST_F(PaperFigure, WrongInputEndsWithOneLineAndNoFile) {
   const std::string few = write_mnist("few", 59), good = write_mnist("good", 60);
   for (const std::string& arguments :
        {std::string("--steps 0"), std::string("--steps x"), std::string("--steps 9000000000000000000"),
-        std::string("--lr nan"), std::string("--lr -1"), std::string("--steps 300 --lr 1e39"),
-        std::string("--init-std 1e38"), std::string("--init-std -0.1"), std::string("--threshold 1"),
-        std::string("--unit 100"), std::string("--unit -1"), std::string("--eval-every 11 --steps 10"),
-        std::string("--threads -1"), std::string("--no-such-option"), "--data " + folder_.string() + "/nowhere",
-        "--data " + few, std::string("--data ''"), "--out " + folder_.string() + "/no/such/folder/figure"}) {
+        std::string("--seed 99999999999999999999 --steps 10"), std::string("--lr nan"), std::string("--lr -1"),
+        std::string("--steps 300 --lr 1e39"), std::string("--init-std 1e38"), std::string("--init-std -0.1"),
+        std::string("--threshold 1"), std::string("--unit 100"), std::string("--unit -1"),
+        std::string("--eval-every 11 --steps 10"), std::string("--threads -1"), std::string("--no-such-option"),
+        "--data " + folder_.string() + "/nowhere", "--data " + few, std::string("--data ''")}) {
     const Outcome run = draw("--quiet " + arguments);
     EXPECT_EQ(run.status, 1) << arguments << '\n' << run.out;
     EXPECT_FALSE(run.out.empty()) << arguments;
     EXPECT_LE(std::count(run.out.begin(), run.out.end(), '\n'), 2) << arguments << '\n' << run.out;
     EXPECT_TRUE(nothing_written()) << arguments;
   }
+  EXPECT_EQ(draw("--quiet --steps 10", "no/such/folder/figure").status, 1);
+  EXPECT_EQ(run_example("07_paper_figure --quiet --steps 10 --out ''", out("")).status, 1);
+  EXPECT_TRUE(nothing_written());
 }
 
 TEST_F(PaperFigure, InterruptedLeavesTheOldFiles) {

@@ -96,6 +96,8 @@ TEST_F(TrainMlp, WrongInputEndsWithOneLineAndStatusOne) {
         std::string("--lr nan"),
         std::string("--epochs 0"),
         std::string("--epochs x"),
+        std::string("--seed 99999999999999999999 --epochs 1"),
+        std::string("--data ''"),
         std::string("--optimizer lbfgs"),
         std::string("--no-such-option"),
         std::string("--batch-size 100000"),
@@ -125,15 +127,30 @@ TEST_F(TrainMlp, WrongInputEndsWithOneLineAndStatusOne) {
   EXPECT_EQ(read_file(path("net.safetensors")), whole);
 }
 
+TEST_F(TrainMlp, SaysThatItDiverged) {
+  for (const char* arguments : {"--lr 1e30", "--lr 1e30 --no-batchnorm"}) {
+    const Outcome run = train(std::string("--quiet --epochs 2 ") + arguments);
+    EXPECT_EQ(run.status, 1) << arguments;
+    EXPECT_NE(run.out.find("the training diverged at step "), std::string::npos) << run.out;
+    EXPECT_NE(run.out.find("take a smaller --lr"), std::string::npos) << run.out;
+  }
+}
+
+TEST_F(TrainMlp, FailsWhenItCannotPrint) { EXPECT_EQ(train("--quiet --epochs 1 >/dev/full").status, 1); }
+
 TEST_F(TrainMlp, GoesOnOnlyWithWhatTheCheckpointHoldsFor) {
   const std::string file = path("net.pt");
   ASSERT_EQ(train("--quiet --epochs 2 --seed 3 --save " + file).status, 0);
-  for (const char* other : {"--epochs 3 --seed 3", "--epochs 2 --seed 3 --lr 0.2",
-                            "--epochs 2 --seed 3 --batch-size 50", "--epochs 2 --seed 4"}) {
-    const Outcome run = train(other + (" --quiet --resume " + file));
+  const auto refused = [&](const std::string& other, const std::string& began_with) {
+    const Outcome run = train(other + " --quiet --resume " + file);
     EXPECT_EQ(run.status, 1) << other;
-    EXPECT_NE(run.out.find("it can go on with the same only"), std::string::npos) << run.out;
-  }
+    EXPECT_NE(run.out.find("this training began with " + began_with), std::string::npos) << run.out;
+    EXPECT_NE(run.out.find("repeat the former to go on"), std::string::npos) << run.out;
+  };
+  refused("--epochs 3 --seed 3", "--epochs 2, not --epochs 3;");
+  refused("--epochs 2 --seed 3 --lr 0.2", "--lr 0.1, not --lr 0.2;");
+  refused("--epochs 2 --seed 3 --batch-size 50", "--batch-size 60, not --batch-size 50;");
+  refused("--epochs 3 --lr 0.2 --seed 4", "--epochs 2 --lr 0.1 --seed 3, not --epochs 3 --lr 0.2 --seed 4;");
   EXPECT_EQ(train("--quiet --epochs 2 --seed 3 --resume " + file).status, 0);
   // With another seed other images are for testing.
   const Outcome tested = train("--quiet --eval " + file);
