@@ -13,6 +13,7 @@ namespace {
 /// Refuses what must not be written to; `sources` are what the new elements are computed from.
 template <class... Sources>
 void check_writable(const Tensor& x, const Sources&... sources) {
+  x.shape();  // throws when x is undefined
   const TensorImpl& impl = *impl_of(x);
   if (!grad_enabled()) return;
   if (impl.requires_grad) {

@@ -47,12 +47,14 @@ void release(TensorImpl* impl) noexcept {
 Tensor make_tensor(const Shape& shape, Dtype dtype) {
   const std::int64_t count = numel(shape);
   constexpr std::int64_t most_bytes = std::int64_t{1} << 46;  // beyond any machine, below any overflow
-  if (count > most_bytes / static_cast<std::int64_t>(item_size(dtype))) {
+  try {
+    if (count > most_bytes / static_cast<std::int64_t>(item_size(dtype))) throw std::bad_alloc();
+    Ref<Storage> storage(Storage::create(static_cast<std::size_t>(count) * item_size(dtype)));
+    void* elements = storage->elements();
+    return adopt(new TensorImpl(std::move(storage), elements, shape, count, dtype));
+  } catch (const std::bad_alloc&) {
     throw RuntimeError(message("a tensor of shape ", shape, " and dtype ", dtype, " does not fit in memory"));
   }
-  Ref<Storage> storage(Storage::create(static_cast<std::size_t>(count) * item_size(dtype)));
-  void* elements = storage->elements();
-  return adopt(new TensorImpl(std::move(storage), elements, shape, count, dtype));
 }
 
 Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset) {
@@ -154,6 +156,7 @@ void Tensor::set_grad(Tensor gradient) {
     throw RuntimeError(message("set_grad: expected a gradient of shape ", shape(), " and dtype ", dtype(), ", got ",
                                gradient.shape(), " and ", gradient.dtype()));
   }
+  if (gradient.is_same(*this) && defined()) throw RuntimeError("can't assign Variable as its own grad");
   (impl_->grad_fn ? impl_->shared_extra().retained_grad : impl_->grad) = std::move(gradient);
 }
 

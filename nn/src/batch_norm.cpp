@@ -53,9 +53,13 @@ void check_channels(const Tensor& x, const char* what, const Tensor& values) {
 }
 
 void check(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
+  check_options(call.eps, call.momentum);
   if (x.dim() != 2 && x.dim() != 3) throw ValueError(message("expected 2D or 3D input (got ", x.dim(), "D input)"));
   if (!is_floating(x.dtype())) {
     throw RuntimeError(message("\"batch_norm\" not implemented for '", type_name(x.dtype()), "'"));
+  }
+  if (state.running_mean.defined() != state.running_var.defined()) {
+    throw RuntimeError("batch_norm: running_mean and running_var come together, or not at all");
   }
   if (!call.training && !(state.running_mean.defined() && state.running_var.defined())) {
     throw RuntimeError("running_mean must be defined in evaluation mode");
@@ -187,6 +191,14 @@ Tensor empty_batch(const Tensor& x, const BatchNormState& state) {
 }
 
 }  // namespace
+
+void check_options(double eps, double momentum) {
+  if (!(eps >= 0 && std::isfinite(eps))) throw ValueError(message("batch_norm: eps is a number from 0 up, got ", eps));
+  if (!(momentum >= 0 && momentum <= 1)) {
+    throw ValueError(message("batch_norm: momentum is a number from 0 to 1, got ", momentum,
+                             "\nit is the weight of the new batch: what Keras calls 0.99 is 0.01 here"));
+  }
+}
 
 BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
   check(x, state, call);

@@ -4,6 +4,9 @@
 
 namespace gradus::nn::functional {
 
+/// Throws ValueError unless eps is a number from 0 up and momentum one from 0 to 1.
+void check_options(double eps, double momentum);
+
 struct BatchNormResult {
   Tensor y;
   bool counted;  // the batch entered the running buffers

@@ -14,6 +14,7 @@ using detail::message;
 
 BatchNorm1d::BatchNorm1d(std::int64_t num_features, const BatchNormOptions& options)
     : num_features_(num_features), options_(options) {
+  functional::check_options(options.eps, options.momentum.value_or(0));
   const Shape channels{num_features};
   if (options.affine) {
     weight = Parameter(ones(channels, options.dtype));
@@ -63,6 +64,11 @@ std::string BatchNorm1d::extra_repr() const {
                  frozen_ ? ", frozen=True" : "");
 }
 
+void BatchNorm1d::set_momentum(std::optional<double> momentum) {
+  functional::check_options(options_.eps, momentum.value_or(0));
+  options_.momentum = momentum;
+}
+
 BatchNorm1d& BatchNorm1d::freeze(bool frozen) {
   frozen_ = frozen;
   return *this;
@@ -102,6 +108,12 @@ Recalibration::~Recalibration() {
 void Recalibration::see(const Tensor& x) {
   const NoGradGuard no_grad;
   module_.forward(x);
+  seen_ = true;
+}
+
+void Recalibration::finish() {
+  if (!seen_) throw ValueError("recalibrate: no batch to estimate mean and variance from");
+  finished_ = true;
 }
 
 // --- fusing

@@ -23,10 +23,30 @@ Tensor own_copy(const Tensor& x) {
   return x.clone().requires_grad_(x.requires_grad());
 }
 
+/// Gives x the elements of `other`, in its own tensor if they fit.
+void assign(Tensor& x, const Tensor& other) {
+  if (x.is_same(other)) return;
+  if (!x.defined() || !other.defined() || x.shape() != other.shape() || x.dtype() != other.dtype()) {
+    x = own_copy(other);
+    return;
+  }
+  const NoGradGuard no_grad;
+  x.copy_(other).requires_grad_(other.requires_grad());
+  x.set_grad({});
+}
+
 }  // namespace
 
 Parameter::Parameter(const Parameter& other) : Tensor(own_copy(other)) {}
+Parameter& Parameter::operator=(const Parameter& other) {
+  assign(*this, other);
+  return *this;
+}
 Buffer::Buffer(const Buffer& other) : Tensor(own_copy(other)) {}
+Buffer& Buffer::operator=(const Buffer& other) {
+  assign(*this, other);
+  return *this;
+}
 
 namespace {
 

@@ -38,7 +38,7 @@ std::vector<Case> cases() {
   binary("div", &Table::div, [](float a, float b) { return a / b; });
   binary("maximum", &Table::maximum, larger);
   binary("minimum", &Table::minimum, smaller);
-  binary("relu_backward", &Table::relu_backward, [](float dy, float y) { return y > 0 ? dy : 0; });
+  binary("relu_backward", &Table::relu_backward, [](float dy, float y) { return y <= 0 ? 0 : dy; });
   scalar("add_scalar", &Table::add_scalar, [](float a, float s) { return a + s; });
   scalar("sub_scalar", &Table::sub_scalar, [](float a, float s) { return a - s; });
   scalar("mul_scalar", &Table::mul_scalar, [](float a, float s) { return a * s; });

@@ -202,6 +202,28 @@ TEST_F(Engine, AHookMayThrow) {
   EXPECT_EQ(grad({x * 7}, {x})[0].item(), 7);
 }
 
+TEST_F(Engine, AHookMayNotChangeShapeOrDtype) {
+  for (const bool computed : {false, true}) {
+    Tensor w = ones({3}).requires_grad_(), y = computed ? w * 2 : w;
+    y.register_hook([](const Tensor&) { return ones({7}); });
+    test::expect_error<RuntimeError>("hook has changed the size of value", [&] { (y * 3).sum().backward(); });
+    Tensor v = ones({3}).requires_grad_(), z = computed ? v * 2 : v;
+    z.register_hook([](const Tensor& g) { return g.to(float64); });
+    test::expect_error<RuntimeError>("hook has changed the type of value (was float32 got float64)",
+                                     [&] { (z * 3).sum().backward(); });
+    EXPECT_FALSE(v.grad().defined());
+  }
+}
+
+TEST_F(Engine, ALeafFrozenSinceTheForwardPassGetsNoGradient) {
+  Tensor w = ones({3}).requires_grad_(), v = ones({3}).requires_grad_();
+  const Tensor y = (w * v).sum();
+  w.requires_grad_(false);
+  y.backward();
+  EXPECT_FALSE(w.grad().defined());
+  EXPECT_TRUE(equal(v.grad(), ones({3})));
+}
+
 TEST_F(Engine, AHookMayRunAnotherPass) {
   const Tensor x = tensor(0.5, float64).requires_grad_();
   const Tensor a = x * 2;

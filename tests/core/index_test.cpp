@@ -114,6 +114,16 @@ TEST(Index, RepeatedIndicesAddUp) {
   expect_tensor(gradient([](const Tensor& v) { return v[0] + v[0] * v[2]; }, x), tensor({4., 0., 1.}));
 }
 
+TEST(Index, AnIndexMadeWrongUnseenIsNoticed) {
+  for (const bool gathered : {false, true}) {
+    const Tensor x = ones({4}).requires_grad_();
+    Tensor index = tensor({0, 1});
+    const Tensor y = gathered ? x.gather(0, index) : x.index_select(0, index);
+    index.data<std::int64_t>()[1] = 99'999'999;
+    expect_error<RuntimeError>("the index of index_select or gather was changed", [&] { y.sum().backward(); });
+  }
+}
+
 TEST(Index, AChangedIndexIsNoticed) {
   const Tensor x = leaf({3});
   Tensor index = tensor({2, 0});

@@ -19,12 +19,26 @@ TEST(Tensor, KnowsWhatItIs) {
   EXPECT_EQ(zeros({0, 3}).numel(), 0);
 }
 
+TEST(Tensor, TooLargeOnesAreRefusedByShape) {
+  expect_error<RuntimeError>("a tensor of shape [35184372088832] and dtype float32 does not fit in memory",
+                             [] { zeros({std::int64_t{1} << 45}); });
+}
+
+TEST(Tensor, IsNoGradientOfItself) {
+  Tensor w = ones({2}).requires_grad_();
+  expect_error<RuntimeError>("can't assign Variable as its own grad", [&] { w.set_grad(w); });
+}
+
 TEST(Tensor, RefusesDimensionsItDoesNotHave) {
   const std::string range = "Dimension out of range (expected to be in range of [-2, 1], but got ";
   expect_error<IndexError>(range + "2)", [] { ones({2, 3}).size(2); });
   expect_error<IndexError>(range + "-3)", [] { ones({2, 3}).size(-3); });
   expect_error<IndexError>("Dimension specified as 0 but tensor has no dimensions", [] { tensor(1).size(0); });
 }
+
+// x[0] = y would look like a write into x.
+static_assert(std::is_assignable_v<Tensor&, Tensor>);
+static_assert(!std::is_assignable_v<Tensor, Tensor>);
 
 TEST(Tensor, AnUndefinedOneIsNoTensor) {
   Tensor x = ones({2});
@@ -37,6 +51,11 @@ TEST(Tensor, AnUndefinedOneIsNoTensor) {
     expect_error<RuntimeError>(undefined, [&] { none.requires_grad(); });
     expect_error<RuntimeError>(undefined, [&] { none + taken; });
     expect_error<RuntimeError>(undefined, [&] { none.backward(); });
+    Tensor to = none;
+    expect_error<RuntimeError>(undefined, [&] { to.zero_(); });
+    expect_error<RuntimeError>(undefined, [&] { to.add_(1); });
+    expect_error<RuntimeError>(undefined, [&] { to.mul_(taken); });
+    expect_error<RuntimeError>(undefined, [&] { to.copy_(taken); });
   }
 }
 

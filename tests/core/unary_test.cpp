@@ -158,6 +158,20 @@ TEST(UnaryRange, ExtremeArguments) {
   expect_tensor(gradient(tanh, x), zeros({6}));
 }
 
+TEST(UnaryRange, WhatBecomesOfAnElementDoesNotDependOnHowMany) {
+  const Tensor many = linspace(-20, 20, 1001);
+  for (const auto f : {exp, tanh, sigmoid}) {
+    const Tensor all = f(many);
+    for (std::int64_t i = 0; i < many.numel(); i += 7) EXPECT_EQ(f(many[i]).item<float>(), all[i].item<float>()) << i;
+  }
+}
+
+TEST(UnaryRange, ReluHandsTheGradientOnAtNaN) {  // as PyTorch
+  const Tensor x = full({40}, nan);
+  EXPECT_TRUE(equal(gradient([](const Tensor& v) { return relu(v); }, x), ones({40})));
+  EXPECT_TRUE(equal(gradient([](const Tensor& v) { return relu(v); }, x.narrow(0, 0, 2)), ones({2})));
+}
+
 TEST(UnaryRange, ReluLetsNoGradientThroughWhereItIsFlat) {  // not even an infinite one
   const Tensor x = leaf(100, -1, 1).detach();
   for (const Tensor& input : {x, x.to(float32)}) {

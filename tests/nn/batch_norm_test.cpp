@@ -306,6 +306,20 @@ TEST(BatchNorm1d, ConstantChannelGivesExactlyBias) {
   }
 }
 
+TEST(BatchNorm1d, RefusesOptionsThatAreNoNumbersOfTheirKind) {
+  for (const double eps : {-1e-5, std::nan(""), HUGE_VAL})
+    EXPECT_THROW(BatchNorm1d(2, {.eps = eps}), ValueError) << eps;
+  for (const double momentum : {-0.1, 1.5, std::nan("")}) {
+    EXPECT_THROW(BatchNorm1d(2, {.momentum = momentum}), ValueError) << momentum;
+    BatchNorm1d bn(2);
+    EXPECT_THROW(bn.set_momentum(momentum), ValueError);
+    EXPECT_EQ(bn.options().momentum, 0.1);
+  }
+  EXPECT_THROW(nn::functional::batch_norm(ones({3, 2}), {}, {.training = true, .eps = -1}), ValueError);
+  EXPECT_THROW(nn::functional::batch_norm(randn({3, 2}), {.running_mean = zeros({2})}, {.training = true}),
+               RuntimeError);
+}
+
 TEST(BatchNorm1d, FrozenSurvivesTrain) {
   BatchNorm1d bn(3);
   bn.freeze();
@@ -318,62 +332,6 @@ TEST(BatchNorm1d, FrozenSurvivesTrain) {
   bn.freeze(false);
   bn(randn({4, 3}));
   EXPECT_EQ(bn.num_batches_tracked.item<int>(), 1);
-}
-
-// --- what can be done with a trained one
-
-TEST(Recalibrate, IsTheMeanOverTheBatchesAndRestoresModes) {
-  manual_seed(4);
-  nn::Sequential net(nn::Linear(3, 2), BatchNorm1d(2, {.momentum = 0.25}), nn::ReLU());
-  auto& bn = net.at<BatchNorm1d>(1);
-  for (int i = 0; i < 3; ++i) net(randn({7, 3}));
-  net.eval();
-  const std::vector<Tensor> batches = {randn({5, 3}), randn({5, 3}) * 2, randn({5, 3}) + 1};
-  nn::recalibrate(net, batches);
-
-  Tensor mean = zeros({2}), var = zeros({2});
-  for (const Tensor& x : batches) {
-    const Tensor h = net[0](x).detach();
-    mean += h.mean(0) / 3;
-    var += h.var(0) / 3;
-  }
-  EXPECT_LE(max_distance(bn.running_mean, mean), 1e-6);
-  EXPECT_LE(max_distance(bn.running_var, var), 1e-6);
-  EXPECT_EQ(bn.num_batches_tracked.item<int>(), 3);
-  EXPECT_FALSE(bn.training());
-  EXPECT_EQ(bn.options().momentum, 0.25);
-}
-
-TEST(Recalibrate, LeavesTheBuffersWhenABatchIsRefused) {
-  nn::Sequential net(BatchNorm1d(2), nn::ReLU());
-  auto& bn = net.at<BatchNorm1d>(0);
-  net(randn({7, 2}));
-  const Tensor mean = bn.running_mean.clone();
-  EXPECT_THROW(nn::recalibrate(net, std::vector<Tensor>{randn({5, 2}), randn({1, 2})}), ValueError);
-  EXPECT_TRUE(equal(bn.running_mean, mean));
-  EXPECT_EQ(bn.num_batches_tracked.item<int>(), 1);
-}
-
-TEST(Fuse, ComputesWhatEvalComputes) {
-  manual_seed(6);
-  for (const bool bias : {true, false}) {
-    nn::Sequential net(nn::Linear(4, 3, {.bias = bias}), BatchNorm1d(3), nn::ReLU(), nn::Linear(3, 2));
-    auto& bn = net.at<BatchNorm1d>(1);
-    uniform_(bn.weight.detach(), -2, 2);
-    normal_(bn.bias.detach());
-    for (int i = 0; i < 5; ++i) net(randn({16, 4}) * 3 + 1);
-    EXPECT_THROW(fuse(net.at<nn::Linear>(0), bn), ValueError);  // still in training mode
-    net.eval();
-    const nn::Sequential fused = fuse(net);
-    EXPECT_EQ(fused.size(), 3u);
-    const Tensor x = randn({9, 4});
-    nn::Sequential both = fused;
-    EXPECT_LE(max_distance(both(x), net(x)), 2e-6);
-    EXPECT_EQ(net.size(), 4u);
-  }
-  BatchNorm1d narrow(2);
-  narrow.eval();
-  EXPECT_THROW(fuse(nn::Linear(4, 3), narrow), ValueError);
 }
 
 }  // namespace

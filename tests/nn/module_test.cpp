@@ -156,16 +156,6 @@ TEST(Module, ACopyKeepsWhatIsFrozenAndTheMode) {
   EXPECT_FALSE(copy.training() || copy.norm.training());
 }
 
-TEST(Module, SequentialCopiesItsModules) {
-  nn::Sequential net(nn::Linear(3, 4), nn::BatchNorm1d(4), nn::ReLU());
-  nn::Sequential copy = net;
-  const StateDict before = values(net);
-  step(copy, randn({5, 3}));
-  EXPECT_TRUE(holds(net, before));
-  EXPECT_FALSE(holds(copy, before));
-  EXPECT_EQ(copy[1].name(), "BatchNorm1d");
-}
-
 TEST(Module, MovingKeepsTheTensors) {
   Net net;
   const Tensor weight = net.hidden.weight;
@@ -334,6 +324,14 @@ TEST(Module, ConvertingKeepsHandles) {
   step(net, x.to(float64));
   net.to(float32);
   EXPECT_EQ(net(x).dtype(), float32);
+}
+
+TEST(Module, ConvertingBetweenForwardAndBackwardIsNoticed) {
+  nn::Linear linear(3, 2);
+  const Tensor loss = linear(ones({4, 3})).sum();
+  linear.to(float64);
+  test::expect_error<RuntimeError>("a leaf of the graph was float32 in the forward pass and is float64 now",
+                                   [&] { loss.backward(); });
 }
 
 TEST(Module, ConvertingTiedParametersKeepsThemTied) {

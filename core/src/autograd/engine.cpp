@@ -76,7 +76,16 @@ void accumulate(Tensor& sum, Tensor&& part) {
 void run_hooks(Extra& extra, Tensor& dy) {
   for (const auto& hook : extra.hooks) {
     Tensor replaced = (*hook)(dy);
-    if (replaced.defined()) dy = std::move(replaced);
+    if (!replaced.defined()) continue;
+    if (replaced.shape() != dy.shape()) {
+      throw RuntimeError(
+          message("hook has changed the size of value\nthe gradient was ", dy.shape(), ", got ", replaced.shape()));
+    }
+    if (replaced.dtype() != dy.dtype()) {
+      throw RuntimeError(
+          message("hook has changed the type of value (was ", dy.dtype(), " got ", replaced.dtype(), ")"));
+    }
+    dy = std::move(replaced);
   }
   if (extra.retains_grad) extra.retained_grad = extra.retained_grad.defined() ? extra.retained_grad + dy : dy;
 }

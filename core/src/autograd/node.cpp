@@ -1,6 +1,7 @@
 #include "autograd/node.hpp"
 
 #include "memory.hpp"
+#include "message.hpp"
 
 #include <gradus/core/autograd.hpp>
 
@@ -50,6 +51,11 @@ AccumulateGrad::AccumulateGrad(const Tensor& leaf) : Node("AccumulateGrad"), lea
 AccumulateGrad::~AccumulateGrad() { impl_of(leaf_)->accumulator = nullptr; }
 
 void AccumulateGrad::backward(const Tensor& dy, Gradients&) {
+  if (!impl_of(leaf_)->requires_grad) return;  // frozen since the forward pass
+  if (leaf_.dtype() != dy.dtype()) {
+    throw RuntimeError(message("a leaf of the graph was ", dy.dtype(), " in the forward pass and is ", leaf_.dtype(),
+                               " now\nconvert modules before the forward pass, or run it again"));
+  }
   Tensor& grad = impl_of(leaf_)->grad;
   if (!grad.defined()) {
     // The engine holds one handle; a second owner is the user's, whose tensor must not change when the gradient grows.

@@ -42,7 +42,7 @@ void rsqrt(float* y, const float* x, int64_t n);  // 1 / sqrt(x), both rounded
 void square(float* y, const float* x, int64_t n);
 void relu(float* y, const float* x, int64_t n);
 void leaky_relu(float* y, const float* x, float slope, int64_t n);
-void relu_backward(float* dx, const float* dy, const float* y, int64_t n);  // dx = dy where y > 0, else 0
+void relu_backward(float* dx, const float* dy, const float* y, int64_t n);  // dx = 0 where y <= 0, else dy
 void leaky_relu_backward(float* dx, const float* dy, const float* x, float slope, int64_t n);
 
 // Computed in double and rounded once: within 0.51 ulp.

@@ -108,6 +108,12 @@ GRADUS_INLINE Pack<T> where_greater(Pack<T> a, Pack<T> b, Pack<T> yes, Pack<T> n
   return a;
 }
 template <class T>
+GRADUS_INLINE Pack<T> where_at_most(Pack<T> a, Pack<T> b, Pack<T> yes, Pack<T> no) {
+#pragma GCC unroll 16
+  for (int i = 0; i < a.count; ++i) a.part[i] = select(a.part[i] <= b.part[i], yes.part[i], no.part[i]);
+  return a;
+}
+template <class T>
 GRADUS_INLINE Pack<T> where_equal(Pack<T> a, Pack<T> b, Pack<T> yes, Pack<T> no) {
 #pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) a.part[i] = select(a.part[i] == b.part[i], yes.part[i], no.part[i]);

@@ -43,6 +43,14 @@ Tensor map_floating(const Tensor& x, F f, UnaryKernel kernel = nullptr) {
   return y;
 }
 
+/// The same for functions that are computed in double and rounded once, as the kernels of exp and its relatives do:
+/// what becomes of an element does not depend on how many there are.
+template <class F>
+Tensor map_wide(const Tensor& x, F f, UnaryKernel kernel) {
+  return map_floating(
+      x, [f]<class T>(T p) { return static_cast<T>(f(static_cast<double>(p))); }, kernel);
+}
+
 /// How two operands of different shapes are walked: `outer` runs of `n` elements in which each operand stands still
 /// (step 0) or advances (step 1).
 class Runs {

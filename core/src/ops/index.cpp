@@ -59,8 +59,24 @@ void pair_gathered(T* large, const Shape& shape, int dim, const Tensor& index, T
 constexpr auto read = [](auto& large, auto& small) { small = large; };
 constexpr auto add_back = []<class T>(T& large, T& small) { large = static_cast<T>(large + small); };
 
+/// The first index outside [0, extent), if any.
+std::optional<std::int64_t> index_outside(const Tensor& index, std::int64_t extent) {
+  for (std::int64_t i : index.data<std::int64_t>()) {
+    if (i < 0 || i >= extent) return i;
+  }
+  return {};
+}
+
+/// data() writes to an index unseen.
+void check_unchanged(const Tensor& index, const Shape& shape, int dim) {
+  if (index_outside(index, shape.empty() ? 1 : shape[dim])) {
+    throw RuntimeError("the index of index_select or gather was changed after the forward pass");
+  }
+}
+
 /// Zeros of `shape` with the slices of x added at `index` of `dim`: the adjoint of index_select.
 Tensor index_add(const Tensor& x, const Shape& shape, int dim, const Tensor& index) {
+  check_unchanged(index, shape, dim);
   Tensor y = zeros(shape, x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { pair_selected(elements<T>(y), shape, dim, index, elements<T>(x), add_back); });
   if (tracks(x)) {
@@ -71,17 +87,10 @@ Tensor index_add(const Tensor& x, const Shape& shape, int dim, const Tensor& ind
   return y;
 }
 
-/// The first index outside [0, extent), if any.
-std::optional<std::int64_t> index_outside(const Tensor& index, std::int64_t extent) {
-  for (std::int64_t i : index.data<std::int64_t>()) {
-    if (i < 0 || i >= extent) return i;
-  }
-  return {};
-}
-
 }  // namespace
 
 Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const Tensor& index) {
+  check_unchanged(index, shape, dim);
   Tensor y = zeros(shape, x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { pair_gathered(elements<T>(y), shape, dim, index, elements<T>(x), add_back); });
   if (tracks(x)) {

@@ -75,8 +75,8 @@ Tensor reciprocal(const Tensor& x_) {
 
 Tensor exp(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(
-      x, [](auto p) { return std::exp(p); }, kernels::exp);
+  Tensor y = map_wide(
+      x, [](double p) { return std::exp(p); }, kernels::exp);
   if (tracks(x)) {
     record(y, "ExpBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * y.get(); });
   }
@@ -85,8 +85,8 @@ Tensor exp(const Tensor& x_) {
 
 Tensor log(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(
-      x, [](auto p) { return std::log(p); }, kernels::log);
+  Tensor y = map_wide(
+      x, [](double p) { return std::log(p); }, kernels::log);
   if (tracks(x)) {
     record(y, "LogBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) { dx[0] = dy / x.get(); });
   }
@@ -124,8 +124,8 @@ Tensor erf(const Tensor& x_) {
 
 Tensor tanh(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(
-      x, [](auto p) { return std::tanh(p); }, kernels::tanh);
+  Tensor y = map_wide(
+      x, [](double p) { return std::tanh(p); }, kernels::tanh);
   if (tracks(x)) {
     record(y, "TanhBackward0", {x},
            [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * (1 - square(y.get())); });
@@ -135,8 +135,8 @@ Tensor tanh(const Tensor& x_) {
 
 Tensor sigmoid(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(
-      x, [](auto p) { return 1 / (1 + std::exp(-p)); }, kernels::sigmoid);
+  Tensor y = map_wide(
+      x, [](double p) { return 1 / (1 + std::exp(-p)); }, kernels::sigmoid);
   if (tracks(x)) {
     record(y, "SigmoidBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
       const Tensor s = y.get();
@@ -148,15 +148,19 @@ Tensor sigmoid(const Tensor& x_) {
 
 namespace {
 
-/// dy where y > 0, else slope * dy: the derivative of relu (slope 0) and leaky_relu, from the output. Linear in dy.
+/// dy where y > 0, else slope * dy: the derivative of relu (slope 0), from the output, and leaky_relu. Linear in dy. As
+/// in PyTorch, relu hands dy on where y is NaN.
 Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
   Tensor dx = visit(dy.dtype(), [&]<class T>(T*) {
     const T leak = static_cast<T>(slope);
     const BinaryKernel kernel = slope == 0 ? kernels::relu_backward : nullptr;
     return zip<T, T>(
-        dy, y, [leak](T d, T v) { return v > 0       ? d
-                                         : leak == 0 ? T{0}
-                                                     : d * leak; }, kernel);
+        dy, y,
+        [leak](T d, T v) -> T {
+          if (leak == 0) return v <= 0 ? T{0} : d;
+          return v > 0 ? d : static_cast<T>(d * leak);
+        },
+        kernel);
   });
   if (tracks(dy)) {
     record(dx, "ThresholdBackwardBackward0", {dy},

@@ -37,7 +37,9 @@ class Tensor {
   Tensor() = default;
   Tensor(const Tensor& other) noexcept : impl_(other.impl_) { detail::retain(impl_); }
   Tensor(Tensor&& other) noexcept : impl_(std::exchange(other.impl_, nullptr)) {}
-  Tensor& operator=(Tensor other) noexcept {
+  /// Another tensor for this handle. To write into a part of one: `x[0].copy_(y)`, `x[0].fill_(7)`; `x[0] = y` would
+  /// change nothing but a temporary, and does not compile.
+  Tensor& operator=(Tensor other) & noexcept {
     std::swap(impl_, other.impl_);
     return *this;
   }

@@ -80,7 +80,7 @@ void relu(float* y, const float* x, int64_t n) {
 }
 void relu_backward(float* dx, const float* dy, const float* y, int64_t n) {
   each(
-      dx, n, [zero = Floats(0)](Floats g, Floats v) { return where_greater(v, zero, g, zero); }, dy, y);
+      dx, n, [zero = Floats(0)](Floats g, Floats v) { return where_at_most(v, zero, zero, g); }, dy, y);
 }
 void leaky_relu(float* y, const float* x, float slope, int64_t n) {
   each(

@@ -51,9 +51,9 @@ struct BatchNormCall {
 ///
 /// x (N, C) or (N, C, L), floating; y as x. Sums are carried in double and each element is rounded once.
 /// Saves x, weight, and mean and 1 / sqrt(var + eps) in double.
-/// Throws ValueError for another rank, for one value per channel in training and, see NonFinite, for a batch that is
-/// not finite, and in evaluation for a running_var that is negative or NaN; RuntimeError for another dtype or number of
-/// channels. The buffers are then unchanged: they are written last.
+/// Throws ValueError for another rank, for eps below 0 or momentum outside [0, 1], for one value per channel in
+/// training and, see NonFinite, for a batch that is not finite, and in evaluation for a running_var that is negative or
+/// NaN; RuntimeError for another dtype or number of channels. The buffers are then unchanged: they are written last.
 /// Source: Ioffe & Szegedy 2015, algorithms 1 and 2; as PyTorch, but for what BatchNorm1d lists below.
 Tensor batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormCall& call);
 
@@ -93,7 +93,7 @@ class BatchNorm1d : public Module {
   std::int64_t num_features() const { return num_features_; }
   const BatchNormOptions& options() const { return options_; }
   /// nullopt: the buffers become the mean over all batches since the last reset.
-  void set_momentum(std::optional<double> momentum) { options_.momentum = momentum; }
+  void set_momentum(std::optional<double> momentum);
 
   /// Frozen, it computes as in eval() whatever train() says, until freeze(false). Not part of the state_dict.
   BatchNorm1d& freeze(bool frozen = true);
@@ -126,7 +126,7 @@ class Recalibration {
   Recalibration(const Recalibration&) = delete;
   Recalibration& operator=(const Recalibration&) = delete;
   void see(const Tensor& x);
-  void finish() { finished_ = true; }
+  void finish();
 
  private:
   struct Layer {
@@ -135,11 +135,12 @@ class Recalibration {
   };
   Module& module_;
   std::vector<Layer> layers_;
-  bool finished_ = false;
+  bool seen_ = false, finished_ = false;
 };
 
 /// Estimates the running buffers of every BatchNorm1d in `module` anew, as the mean over `batches`, a range of inputs
-/// x. Weights, other layers, frozen layers and all modes stay as they are; the buffers too when a batch is refused.
+/// x. Weights, other layers, frozen layers and all modes stay as they are; the buffers too when a batch is refused, or
+/// when there is none: ValueError.
 /// Source: Ioffe & Szegedy 2015, algorithm 2, line 10.
 template <class Batches>
 void recalibrate(Module& module, const Batches& batches) {

@@ -17,32 +17,31 @@ class Module;
 
 /// A tensor that a module learns. A Tensor made from it is another handle of it; a copy of the Parameter, and so of the
 /// module that holds it, has elements of its own and no gradient.
+///
+/// Assigned to a Parameter of the same shape and dtype, a copy writes its elements there, and optimisers and other
+/// handles go on with them: `Net best = net; … net = best;`. A temporary, `p = Parameter(x)`, puts its tensor in place.
 class Parameter : public Tensor {
  public:
   Parameter() = default;
   explicit Parameter(Tensor values) : Tensor(std::move(values)) { requires_grad_(); }
   Parameter(const Parameter& other);
   Parameter(Parameter&&) noexcept = default;
-  Parameter& operator=(Parameter other) noexcept {
-    Tensor::operator=(std::move(static_cast<Tensor&>(other)));
-    return *this;
-  }
+  Parameter& operator=(const Parameter& other);
+  Parameter& operator=(Parameter&&) noexcept = default;
   ~Parameter() = default;
   /// From here on this is a handle of `other`'s tensor: tied weights.
   void tie(const Parameter& other) { Tensor::operator=(other); }
 };
 
-/// A tensor that belongs to a module's state but is not learned. Copies as a Parameter does.
+/// A tensor that belongs to a module's state but is not learned. Copied and assigned as a Parameter is.
 class Buffer : public Tensor {
  public:
   Buffer() = default;
   explicit Buffer(Tensor values) : Tensor(std::move(values)) {}
   Buffer(const Buffer& other);
   Buffer(Buffer&&) noexcept = default;
-  Buffer& operator=(Buffer other) noexcept {
-    Tensor::operator=(std::move(static_cast<Tensor&>(other)));
-    return *this;
-  }
+  Buffer& operator=(const Buffer& other);
+  Buffer& operator=(Buffer&&) noexcept = default;
   ~Buffer() = default;
 };
 
@@ -85,7 +84,7 @@ std::ostream& operator<<(std::ostream& out, const LoadReport& report);
 ///     Tensor forward(const Tensor& x) override { return out(relu(norm(hidden(x)))); }
 ///   };
 ///
-/// Modules are values: `Net copy = net;` trains on its own.
+/// Modules are values: `Net copy = net;` trains on its own, and `net = copy;` brings its values back.
 class Module {
  public:
   virtual ~Module() = default;

@@ -8,28 +8,39 @@
 
 namespace gradus::nn {
 
-/// A module of any type, held by value: copying it copies the module.
+/// A module of any type, held by value: copying it copies the module, and so does assigning it to one of its type.
 class AnyModule {
  public:
   template <std::derived_from<Module> M>
-  AnyModule(M module)
-      : module_(std::make_unique<M>(std::move(module))),
-        copy_([](const Module& m) { return std::unique_ptr<Module>(std::make_unique<M>(static_cast<const M&>(m))); }) {}
-  AnyModule(const AnyModule& other) : module_(other.copy_(*other.module_)), copy_(other.copy_) {}
+  AnyModule(M module) : module_(std::make_unique<M>(std::move(module))), copy_(copy<M>), assign_(assign<M>) {}
+  AnyModule(const AnyModule& other)
+      : module_(other.copy_(*other.module_)), copy_(other.copy_), assign_(other.assign_) {}
   AnyModule(AnyModule&&) noexcept = default;
-  AnyModule& operator=(AnyModule other) noexcept {
-    module_ = std::move(other.module_);
-    copy_ = other.copy_;
-    return *this;
+  AnyModule& operator=(const AnyModule& other) {
+    if (module_ && assign_ == other.assign_ && assign_(*module_, *other.module_)) return *this;
+    return *this = AnyModule(other);
   }
+  AnyModule& operator=(AnyModule&&) noexcept = default;
   ~AnyModule() = default;
 
   Module& operator*() const { return *module_; }
   Module* operator->() const { return module_.get(); }
 
  private:
+  template <class M>
+  static std::unique_ptr<Module> copy(const Module& module) {
+    return std::make_unique<M>(static_cast<const M&>(module));
+  }
+  /// False, with nothing done, for a module that cannot be assigned.
+  template <class M>
+  static bool assign(Module& to, const Module& from) {
+    if constexpr (std::is_copy_assignable_v<M>) static_cast<M&>(to) = static_cast<const M&>(from);
+    return std::is_copy_assignable_v<M>;
+  }
+
   std::unique_ptr<Module> module_;
   std::unique_ptr<Module> (*copy_)(const Module&);
+  bool (*assign_)(Module& to, const Module& from);
 };
 
 /// y = last(… second(first(x))). The children are named "0", "1", … unless they are given names:

@@ -1,0 +1,47 @@
+#include <gradus/core/random.hpp>
+#include <gradus/nn/activation.hpp>
+#include <gradus/nn/batch_norm.hpp>
+#include <gradus/nn/linear.hpp>
+#include <gradus/nn/sequential.hpp>
+
+#include <gtest/gtest.h>
+
+namespace gradus {
+namespace {
+
+TEST(Sequential, CopiesItsModules) {
+  nn::Sequential net(nn::Linear(3, 4), nn::BatchNorm1d(4), nn::ReLU());
+  nn::Sequential copy = net;
+  copy.at<nn::Linear>(0).weight.detach().add_(1);
+  copy(randn({5, 3}));
+  EXPECT_FALSE(equal(copy.at<nn::Linear>(0).weight, net.at<nn::Linear>(0).weight));
+  EXPECT_EQ(net.at<nn::BatchNorm1d>(1).num_batches_tracked.item<int>(), 0);
+  EXPECT_EQ(copy[1].name(), "BatchNorm1d");
+}
+
+TEST(Sequential, AssigningACopyBringsItsValuesBackIntoTheSameTensors) {
+  nn::Sequential net{nn::Linear(3, 4), nn::BatchNorm1d(4), nn::Linear(4, 1)};
+  const std::vector<Tensor> handles = net.parameters();
+  const nn::Sequential best = net;
+  const Tensor y = net(randn({5, 3})).sum();
+  y.backward();
+  for (Tensor p : net.parameters()) p.detach().add_(1);
+  net = best;
+  for (std::size_t i = 0; i < handles.size(); ++i) {
+    EXPECT_TRUE(net.parameters()[i].is_same(handles[i]));
+    EXPECT_TRUE(equal(handles[i], best.parameters()[i]));
+    EXPECT_FALSE(handles[i].shares_storage(best.parameters()[i]));
+    EXPECT_FALSE(handles[i].grad().defined());
+  }
+  EXPECT_EQ(net.at<nn::BatchNorm1d>(1).num_batches_tracked.item<int>(), 0);
+  net = nn::Sequential{nn::Linear(3, 4), nn::ReLU()};  // another net is taken over as it is
+  EXPECT_EQ(net.size(), 2u);
+  EXPECT_EQ(net(ones({1, 3})).shape(), (Shape{1, 4}));
+  nn::Linear wide(3, 7), narrow(3, 2);
+  narrow = wide;
+  EXPECT_EQ(narrow.weight.shape(), (Shape{7, 3}));
+  EXPECT_FALSE(narrow.weight.shares_storage(wide.weight));
+}
+
+}  // namespace
+}  // namespace gradus
