@@ -68,6 +68,8 @@ class Words {
  private:
   static std::string to_html(const std::string& text) {
     constexpr const char* line_end = "<br align=\"left\"/>";
+    // Viewers drop a space where a line begins, some also one that does not break; not after a space of no width.
+    constexpr const char* first_space = "&#8203;&#160;";
     std::string html;
     bool begins = true;
     for (const char c : text) {
@@ -75,7 +77,7 @@ class Words {
                            : c == '<'           ? "&lt;"
                            : c == '>'           ? "&gt;"
                            : c == '\n'          ? line_end
-                           : begins && c == ' ' ? "&#160;"  // viewers drop an ordinary space where a line begins
+                           : begins && c == ' ' ? first_space
                                                 : nullptr;
       html += markup ? markup : std::string(1, c);
       begins = c == '\n';

@@ -194,8 +194,9 @@ TEST(TraceGuard, KeepsEveryValueAndGradient) {
   const std::string dot = drawn(y);
   EXPECT_TRUE(has(dot, "Mean\\l[1] float64\\lvalue [3.7500]\\lgrad  [-0.]\\l") ||
               has(dot, "Mean\\l[1] float64\\lvalue [3.7500]\\lgrad  [0.]\\l"));
-  EXPECT_TRUE(
-      has(dot, "Sub\\l[4, 1] float64\\lvalue [[-2.7500],\\l&#160;      [-1.7500],\\l&#160;      [ 0.2500],\\l"));
+  EXPECT_TRUE(has(
+      dot,
+      "Sub\\l[4, 1] float64\\lvalue [[-2.7500],\\l&#8203;&#160;      [-1.7500],\\l&#8203;&#160;      [ 0.2500],\\l"));
   EXPECT_FALSE(has(dot, "not kept"));
 
   const Tensor outside = (x * 3).sum();

@@ -38,7 +38,7 @@ TEST_F(Graph, GradientsAppearWithBackward) {
 
 /// The gradients of x that nn/README.md derives, for x = (1, 2, 4, 8), dy = (1, -1, 2, 0.5), weight = 2.
 TEST_F(Graph, ShowsTheGradientOfBatchNorm) {
-  const std::string line_end = "<br align=\"left\"/>&#160;      ";
+  const std::string line_end = "<br align=\"left\"/>&#8203;&#160;      ";
   const std::string training = file("batch_norm_training_after"), evaluation = file("batch_norm_evaluation_after");
   EXPECT_TRUE(
       has(training, "grad  [[ 0.3957]," + line_end + "[-1.1385]," + line_end + "[ 1.0152]," + line_end + "[-0.2725]]"));
