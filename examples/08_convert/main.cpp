@@ -61,7 +61,7 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   app.add_option("--format", o.format, "format of OUT, when its extension does not tell")->check(known);
   app.add_flag("--list", o.list, "write nothing; print names, types, shapes, ranges and NaNs");
   app.add_flag("--weights", o.weights, "of a checkpoint, take the weights alone, under their own names");
-  app.add_option("--prefix", o.prefix, "take the tensors below this name alone")->check(not_empty);
+  auto* prefix = app.add_option("--prefix", o.prefix, "take the tensors below this name alone");
   auto* fuse = app.add_flag("--fuse-batchnorm", o.fuse, "fold every BatchNorm1d into the Linear before it");
   app.add_option("--pair", pairs, "LINEAR=NORM: fuse these, whatever their names")
       ->needs(fuse)
@@ -73,6 +73,7 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
     throw ValueError(o.list ? "--list writes nothing: leave out '" + o.out + "'"
                             : "name the file to write, or say --list");
   }
+  if (prefix->count() > 0 && o.prefix.empty()) throw ValueError("--prefix: expected a name");
   if (!std::isfinite(o.fusing.eps) || o.fusing.eps < 0) throw ValueError("--eps: expected a number from 0 up");
   for (const std::string& pair : pairs) o.fusing.pairs.push_back(parse_pair(pair));
   return std::nullopt;
