@@ -2,27 +2,21 @@
 //
 //   workload <TAB> variant <TAB> median nanoseconds <TAB> calls
 //
+// and, after "#q", how undisturbed that was: the tenth percentile, the processors that others used, and the share of
+// the samples that were taken at full speed.
+//
 // Arguments choose workloads: "=NAME" one, other text every one whose name contains it; none: all. The environment sets
-// THREADS (1), VARIANT (the implementation's name) and BENCH_SECONDS (0.4) to spend on each.
+// THREADS (1), VARIANT (the implementation's name), BENCH_SECONDS (0.4) to spend on each, and BENCH_CALIB_NS (measured
+// at the start), the time of machine.hpp's loop at full speed.
 #pragma once
 
+#include "machine.hpp"
+
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 namespace bench {
-
-inline double number_from(const char* variable, double otherwise) {
-  const char* text = std::getenv(variable);
-  return text ? std::atof(text) : otherwise;
-}
-
-inline double now_ns() {
-  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 class Bench {
  public:
@@ -38,8 +32,9 @@ class Bench {
            });
   }
 
-  /// Times calls of f, each standing for `per_call` units of work. A sample is as many calls as take 50 us; the median
-  /// of the samples is what counts, so that a sample in which the machine did something else does not.
+  /// Times calls of f, each standing for `per_call` units of work. A sample is as many calls as take 50 us. Samples
+  /// come in chunks of 20 ms, and those count that lie between two moments in which the machine ran at full speed; all,
+  /// when there are none. The median of the samples is reported.
   template <class F>
   void measure(const std::string& workload, F f, double per_call = 1) const {
     if (!wants(workload)) return;
@@ -49,14 +44,35 @@ class Bench {
     while (warm < 3 || (now_ns() - start < 0.2 * budget && warm < 20000)) f(), ++warm;
     const double once = (now_ns() - start) / static_cast<double>(warm);
     const long calls = std::max(1L, static_cast<long>(50e3 / once));
-    std::vector<double> samples;
-    for (const double begin = now_ns(); now_ns() - begin < budget || samples.size() < 5;) {
-      const double before = now_ns();
-      for (long i = 0; i < calls; ++i) f();
-      samples.push_back((now_ns() - before) / static_cast<double>(calls));
+
+    std::vector<double> good, all;
+    const Load before;
+    const double begin = now_ns();
+    double spent_well = 0;
+    bool fast = machine_.at_full_speed(threads());
+    while (all.size() < 5 || (spent_well < budget && now_ns() - begin < 4 * budget)) {
+      f();  // brings back what looking at the machine has pushed out of the caches
+      const std::size_t first = all.size();
+      const double chunk = now_ns();
+      do {
+        const double sample = now_ns();
+        for (long i = 0; i < calls; ++i) f();
+        all.push_back((now_ns() - sample) / static_cast<double>(calls) / per_call);
+      } while (now_ns() - chunk < 20e6);
+      const double length = now_ns() - chunk;
+      const bool still_fast = machine_.at_full_speed(threads());
+      if (fast && still_fast) {
+        good.insert(good.end(), all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
+        spent_well += length;
+      }
+      fast = still_fast;
     }
+    std::vector<double>& samples = good.empty() ? all : good;
     std::sort(samples.begin(), samples.end());
-    report(workload, samples[samples.size() / 2] / per_call, static_cast<long>(samples.size()) * calls);
+    report(workload, samples[samples.size() / 2], static_cast<long>(samples.size()) * calls);
+    std::printf("#q\t%s\t%s\tp10=%.1f\tothers=%.3f\tgood=%.2f\n", workload.c_str(), name_.c_str(),
+                samples[samples.size() / 10], Load().others_since(before),
+                static_cast<double>(good.size()) / static_cast<double>(all.size()));
   }
 
   void report(const std::string& workload, double value, long calls) const {
@@ -67,6 +83,7 @@ class Bench {
  private:
   std::vector<std::string> filters_;
   std::string name_;
+  Machine machine_;
 };
 
 /// The nets of the training workloads: hidden layers are Linear, BatchNorm1d, ReLU; the last is Linear.
