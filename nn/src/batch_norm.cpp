@@ -5,7 +5,7 @@
 #include "autograd/record.hpp"
 #include "batch_norm_float64.hpp"
 #include "kernels/kernels.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <algorithm>
 #include <cmath>

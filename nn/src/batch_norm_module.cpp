@@ -4,7 +4,7 @@
 #include <gradus/nn/batch_norm.hpp>
 
 #include "batch_norm.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <cmath>
 

@@ -4,7 +4,7 @@
 
 #include "autograd/record.hpp"
 #include "kernels/kernels.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <limits>
 

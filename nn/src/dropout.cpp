@@ -1,7 +1,7 @@
 #include <gradus/core/print.hpp>
 #include <gradus/nn/dropout.hpp>
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::nn {
 

@@ -1,7 +1,7 @@
 #include <gradus/nn/init.hpp>
 #include <gradus/nn/linear.hpp>
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <cmath>
 

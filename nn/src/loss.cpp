@@ -3,7 +3,7 @@
 #include <gradus/nn/loss.hpp>
 
 #include "autograd/record.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <cmath>
 

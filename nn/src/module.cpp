@@ -2,8 +2,8 @@
 #include <gradus/core/print.hpp>
 #include <gradus/nn/module.hpp>
 
-#include "message.hpp"
-#include "tensor_impl.hpp"
+#include "tensor/message.hpp"
+#include "tensor/tensor_impl.hpp"
 
 #include <cxxabi.h>
 

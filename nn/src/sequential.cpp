@@ -1,6 +1,6 @@
 #include <gradus/nn/sequential.hpp>
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::nn {
 

@@ -1,6 +1,6 @@
 #include "flat_state.hpp"
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <algorithm>
 #include <charconv>

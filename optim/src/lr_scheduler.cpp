@@ -2,8 +2,8 @@
 
 #include "check.hpp"
 #include "flat_state.hpp"
-#include "message.hpp"
 #include "state_reader.hpp"
+#include "tensor/message.hpp"
 
 #include <algorithm>
 #include <numbers>

@@ -2,7 +2,7 @@
 
 #include "check.hpp"
 #include "field_list.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <algorithm>
 #include <numbers>

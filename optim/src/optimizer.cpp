@@ -1,8 +1,8 @@
 #include <gradus/optim/optimizer.hpp>
 
 #include "field_list.hpp"
-#include "message.hpp"
-#include "tensor_impl.hpp"
+#include "tensor/message.hpp"
+#include "tensor/tensor_impl.hpp"
 
 #include <gradus/core/print.hpp>
 

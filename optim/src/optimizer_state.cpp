@@ -3,8 +3,8 @@
 #include <gradus/optim/optimizer.hpp>
 
 #include "flat_state.hpp"
-#include "message.hpp"
 #include "state_reader.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::optim {
 

@@ -1,7 +1,7 @@
 #include "state_reader.hpp"
 
 #include "flat_state.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -3,7 +3,7 @@
 
 #include <gradus/optim/optimizer.hpp>
 
-#include "tensor_impl.hpp"
+#include "tensor/tensor_impl.hpp"
 
 namespace gradus::optim {
 

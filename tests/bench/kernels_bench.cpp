@@ -4,8 +4,8 @@
 
 #include <gradus/core/parallel.hpp>
 
-#include "gemm.hpp"
-#include "memory.hpp"
+#include "ops/gemm.hpp"
+#include "runtime/memory.hpp"
 
 #include <benchmark/benchmark.h>
 

@@ -1,10 +1,10 @@
-#include "gemm.hpp"
+#include "ops/gemm.hpp"
 
 #include <gradus/core/error.hpp>
 #include <gradus/core/parallel.hpp>
 
-#include "blocked_gemm.hpp"
 #include "kernel_support.hpp"
+#include "ops/blocked_gemm.hpp"
 
 namespace gradus::test {
 namespace {

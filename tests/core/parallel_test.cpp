@@ -1,7 +1,7 @@
 #include <gradus/core/error.hpp>
 #include <gradus/core/parallel.hpp>
 
-#include "parallel_for.hpp"
+#include "runtime/parallel_for.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // The backward pass. It knows no operation by name: it collects the nodes behind the outputs, orders them, and hands
 // each its gradient.
 #include "autograd/record.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 #include "autograd/node.hpp"
 
-#include "memory.hpp"
-#include "message.hpp"
+#include "runtime/memory.hpp"
+#include "tensor/message.hpp"
 
 #include <gradus/core/autograd.hpp>
 

@@ -2,7 +2,7 @@
 // forwards, so a graph lives as long as its result does.
 #pragma once
 
-#include "tensor_impl.hpp"
+#include "tensor/tensor_impl.hpp"
 
 #include <gradus/core/autograd.hpp>
 

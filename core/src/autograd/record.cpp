@@ -1,6 +1,6 @@
 #include "autograd/record.hpp"
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <gradus/core/dot.hpp>
 

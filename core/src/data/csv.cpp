@@ -1,7 +1,7 @@
 #include <gradus/core/data.hpp>
 
 #include "io/file.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <charconv>
 #include <cmath>

@@ -1,6 +1,6 @@
 #include <gradus/core/data.hpp>
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::detail {
 

@@ -1,6 +1,6 @@
 #include "data/gzip.hpp"
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <gradus/core/error.hpp>
 

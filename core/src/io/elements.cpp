@@ -5,8 +5,8 @@
 #include <cstring>
 #include <gradus/core/create.hpp>
 
-#include "message.hpp"
 #include "ops/strided.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::detail {
 namespace {

@@ -11,7 +11,7 @@
 #include <gradus/core/error.hpp>
 #include <system_error>
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::detail {
 namespace {

@@ -6,7 +6,7 @@
 #include "io/pytorch.hpp"
 #include "io/safetensors.hpp"
 #include "io/value_json.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus {
 namespace {

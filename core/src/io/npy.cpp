@@ -5,8 +5,8 @@
 #include <map>
 
 #include "io/elements.hpp"
-#include "message.hpp"
 #include "ops/strided.hpp"
+#include "tensor/message.hpp"
 
 // Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 namespace gradus::detail {

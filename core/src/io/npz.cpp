@@ -1,7 +1,7 @@
 #include "io/elements.hpp"
 #include "io/npy.hpp"
 #include "io/zip.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::detail {
 

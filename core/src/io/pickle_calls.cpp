@@ -1,6 +1,6 @@
 // What the names that a pickle may call stand for.
 #include "io/pickle_machine.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::detail {
 namespace {

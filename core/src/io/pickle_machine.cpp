@@ -4,7 +4,7 @@
 #include <cstring>
 #include <map>
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::detail {
 namespace {

@@ -5,8 +5,8 @@
 #include "io/budget.hpp"
 #include "io/elements.hpp"
 #include "io/utf8.hpp"
-#include "message.hpp"
 #include "ops/strided.hpp"
+#include "tensor/message.hpp"
 
 // Opcodes: Lib/pickletools.py of Python.
 namespace gradus::detail {

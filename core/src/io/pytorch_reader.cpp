@@ -5,9 +5,9 @@
 #include "io/pickle.hpp"
 #include "io/pytorch.hpp"
 #include "io/zip.hpp"
-#include "message.hpp"
 #include "ops/strided.hpp"
-#include "tensor_impl.hpp"
+#include "tensor/message.hpp"
+#include "tensor/tensor_impl.hpp"
 
 // Format: torch/serialization.py and caffe2/serialize/inline_container.cc of PyTorch.
 namespace gradus::detail {

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::detail {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "io/elements.hpp"
 #include "io/safetensors_header.hpp"
-#include "message.hpp"
 #include "ops/strided.hpp"
+#include "tensor/message.hpp"
 
 // Format: github.com/safetensors/safetensors, README and safetensors/src/tensor.rs. The checks come in the order of the
 // reference.

@@ -3,7 +3,7 @@
 #include "io/elements.hpp"
 #include "io/safetensors.hpp"
 #include "io/utf8.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::detail {
 namespace {

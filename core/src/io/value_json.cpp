@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/budget.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 // None, bool, int, finite float, str and list are JSON's own. The rest is an object with one key that tells what it is:
 //   {"float": "nan"}   {"tensor": "model.0.weight"}   {"tuple": [...]}   {"dict": [[key, value], ...]}

@@ -2,7 +2,7 @@
 
 #include <zip.h>
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::detail {
 namespace {

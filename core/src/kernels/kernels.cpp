@@ -2,8 +2,8 @@
 // where it could show in the result.
 #include "kernels.hpp"
 
-#include "memory.hpp"
-#include "parallel_for.hpp"
+#include "runtime/memory.hpp"
+#include "runtime/parallel_for.hpp"
 #include "table.hpp"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // Which instruction set to use.
 #include <gradus/core/error.hpp>
 
-#include "message.hpp"
 #include "table.hpp"
+#include "tensor/message.hpp"
 
 #include <cstdlib>
 #include <string_view>

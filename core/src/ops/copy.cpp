@@ -1,7 +1,7 @@
 // Copies: in another order of dimensions, repeated, joined, in another dtype.
 #include "autograd/record.hpp"
-#include "message.hpp"
 #include "ops/strided.hpp"
+#include "tensor/message.hpp"
 
 #include <limits>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "autograd/record.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::detail {
 

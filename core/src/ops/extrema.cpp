@@ -1,8 +1,8 @@
 // max, min, argmax, argmin, all, any.
 #include "autograd/record.hpp"
-#include "message.hpp"
 #include "ops/groups.hpp"
 #include "ops/index.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus {
 

@@ -1,6 +1,6 @@
 #include "ops/groups.hpp"
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus::detail {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ops/strided.hpp"
-#include "parallel_for.hpp"
+#include "runtime/parallel_for.hpp"
 
 #include <algorithm>
 

@@ -2,8 +2,8 @@
 #include "ops/index.hpp"
 
 #include "autograd/record.hpp"
-#include "message.hpp"
 #include "ops/strided.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus {
 

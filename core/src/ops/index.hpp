@@ -1,7 +1,7 @@
 // The adjoint of gather, which max and min along a dimension need too.
 #pragma once
 
-#include "tensor_impl.hpp"
+#include "tensor/tensor_impl.hpp"
 
 namespace gradus::detail {
 

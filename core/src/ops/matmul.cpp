@@ -1,8 +1,8 @@
 // Matrix products. A transposed operand is a flag of the product, never a copy, forwards and backwards.
 #include "autograd/record.hpp"
-#include "gemm.hpp"
-#include "message.hpp"
+#include "ops/gemm.hpp"
 #include "ops/strided.hpp"
+#include "tensor/message.hpp"
 
 #include <algorithm>
 

@@ -2,8 +2,8 @@
 // carried in double, sums of doubles compensated, and variances take a second pass over the deviations from the mean.
 #include "autograd/record.hpp"
 #include "kernels/kernels.hpp"
-#include "message.hpp"
 #include "ops/groups.hpp"
+#include "tensor/message.hpp"
 
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // Other shapes for the same elements: each result shares the storage of its argument.
 #include "autograd/record.hpp"
-#include "message.hpp"
 #include "ops/strided.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus {
 

@@ -1,8 +1,8 @@
 // logsumexp, softmax, log_softmax. The maximum is taken out first, so that no exponential overflows.
 #include "autograd/record.hpp"
 #include "kernels/kernels.hpp"
-#include "message.hpp"
 #include "ops/groups.hpp"
+#include "tensor/message.hpp"
 
 #include <cmath>
 

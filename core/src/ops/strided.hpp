@@ -1,7 +1,7 @@
 // Walks through the elements of a tensor in an order other than that of memory, and the copies made of them.
 #pragma once
 
-#include "tensor_impl.hpp"
+#include "tensor/tensor_impl.hpp"
 
 namespace gradus::detail {
 

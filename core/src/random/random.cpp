@@ -1,6 +1,6 @@
 #include "autograd/record.hpp"
-#include "message.hpp"
 #include "random/fill.hpp"
+#include "tensor/message.hpp"
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/gradcheck.hpp>

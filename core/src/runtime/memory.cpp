@@ -1,7 +1,7 @@
 // Blocks are sorted into size classes. Each thread keeps a few free small blocks of every class for itself and needs no
 // lock for them; the rest, and all large blocks, lie in the store that all threads share. A block belongs to nobody: it
 // is kept by whoever frees it.
-#include "memory.hpp"
+#include "runtime/memory.hpp"
 
 #include <array>
 #include <atomic>

@@ -1,6 +1,6 @@
-#include "print/format.hpp"
+#include "text/format.hpp"
 
-#include "tensor_impl.hpp"
+#include "tensor/tensor_impl.hpp"
 
 #include <algorithm>
 #include <charconv>

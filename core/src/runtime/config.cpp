@@ -1,9 +1,9 @@
 #include <gradus/core/config.hpp>
 #include <gradus/core/parallel.hpp>
 
-#include "gemm.hpp"
 #include "kernels/table.hpp"
-#include "message.hpp"
+#include "ops/gemm.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus {
 

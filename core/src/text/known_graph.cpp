@@ -1,4 +1,4 @@
-#include "dot/known_graph.hpp"
+#include "text/known_graph.hpp"
 
 #include "autograd/record.hpp"
 

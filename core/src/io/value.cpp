@@ -2,8 +2,7 @@
 
 #include <set>
 
-#include "listed.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus {
 namespace {

@@ -1,7 +1,7 @@
 #include <gradus/core/error.hpp>
 #include <gradus/core/shape.hpp>
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <algorithm>
 

@@ -1,12 +1,12 @@
 // Threads that wait for chunks of work. Whoever is free takes the next chunk, the caller too, so a thread that is slow
 // to wake delays nothing. After its work a thread looks out for more for a moment, because waking it costs several
 // microseconds, and then sleeps.
-#include "parallel_for.hpp"
+#include "runtime/parallel_for.hpp"
 
 #include <gradus/core/error.hpp>
 #include <gradus/core/parallel.hpp>
 
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 #include <algorithm>
 #include <atomic>

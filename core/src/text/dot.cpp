@@ -1,8 +1,8 @@
 #include <gradus/core/dot.hpp>
 
-#include "dot/known_graph.hpp"
-#include "message.hpp"
-#include "print/format.hpp"
+#include "tensor/message.hpp"
+#include "text/format.hpp"
+#include "text/known_graph.hpp"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
-#include "message.hpp"
 #include "ops/elementwise.hpp"
+#include "tensor/message.hpp"
 
 #include <gradus/core/create.hpp>
 

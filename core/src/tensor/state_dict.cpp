@@ -1,7 +1,6 @@
 #include <gradus/core/state_dict.hpp>
 
-#include "listed.hpp"
-#include "message.hpp"
+#include "tensor/message.hpp"
 
 namespace gradus {
 namespace {

@@ -1,11 +1,11 @@
-#include "gemm.hpp"
+#include "ops/gemm.hpp"
 
 #include <gradus/core/error.hpp>
 
-#include "blocked_gemm.hpp"
 #include "kernels/kernels.hpp"
-#include "message.hpp"
-#include "parallel_for.hpp"
+#include "ops/blocked_gemm.hpp"
+#include "runtime/parallel_for.hpp"
+#include "tensor/message.hpp"
 
 #include <limits>
 #include <string>
