@@ -3,8 +3,6 @@
 #include <gradus/gradus.hpp>
 
 #include <iostream>
-#include <xtensor/xmath.hpp>
-#include <xtensor/xview.hpp>
 
 using namespace gradus;
 

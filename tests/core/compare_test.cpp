@@ -130,7 +130,7 @@ TEST(Compare, Allclose) {
 TEST(Compare, Errors) {
   expect_error<RuntimeError>(
       "The size of tensor a (3) must match the size of tensor b (2) at non-singleton dimension 1", [] {
-        zeros({2, 3}) < zeros({2});
+        (void)(zeros({2, 3}) < zeros({2}));
       });
   expect_error<RuntimeError>("where expected condition to be a boolean tensor, but got a tensor with dtype Long",
                              [] { where(tensor({1}), tensor({1.}), tensor({2.})); });

@@ -3,6 +3,8 @@
 #include "errors.hpp"
 #include "tensors.hpp"
 
+#include <algorithm>
+
 namespace gradus::test {
 namespace {
 

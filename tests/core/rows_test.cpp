@@ -136,11 +136,12 @@ TEST_P(Rows, CrossEntropyBackwardIsSoftmaxMinusOneHot) {
 }
 
 TEST_P(Rows, RowKernelsHaveTheSameBitsAsPlain) {
-  for (const auto& [rows, cols] : kShapes) {
+  for (const auto& shape : kShapes) {
+    const auto rows = shape.first, cols = shape.second;
     const std::int64_t n = rows * cols;
     const std::vector<float> x = awkward(n, 8), dy = normal(n, 9);
     std::vector<std::int64_t> target(static_cast<std::size_t>(rows), cols - 1);
-    const auto all = [&, rows = rows, cols = cols](const Table& t) {
+    const auto all = [&](const Table& t) {
       std::vector<float> y(x.size() * 6);
       std::vector<double> lse(static_cast<std::size_t>(rows));
       t.softmax(y.data(), x.data(), rows, cols);

@@ -3,10 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <xtensor/xmath.hpp>
-#include <xtensor/xsort.hpp>
-#include <xtensor/xview.hpp>
-
 namespace gradus {
 namespace {
 

@@ -135,10 +135,11 @@ nn::functional::BatchNormState random_state(std::int64_t channels) {
 
 TEST_P(BatchNormGradient, IsTheDerivativeToSecondOrder) {
   manual_seed(11);
-  const auto [shape, training] = GetParam();
+  const Shape shape = GetParam().shape;
+  const bool training = GetParam().training;
   const std::int64_t channels = shape[1];
   const auto running = random_state(channels);
-  const auto f = [&, training = training](const std::vector<Tensor>& in) {
+  const auto f = [&](const std::vector<Tensor>& in) {
     auto state = running;
     state.running_mean = running.running_mean.clone();
     state.running_var = running.running_var.clone();

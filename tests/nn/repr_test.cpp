@@ -128,7 +128,7 @@ TEST(Repr, TextsArePyTorchs) {
     if (is_elsewhere(python)) continue;
     ++compared;
     ASSERT_TRUE(texts.contains(python)) << python;
-    EXPECT_EQ(texts.at(python), entry.at("text")) << python;
+    EXPECT_EQ(texts.at(python), entry.at("text").get<std::string>()) << python;
   }
   EXPECT_EQ(compared, texts.size());
 }

@@ -1,9 +1,9 @@
 #include <gradus/core/data.hpp>
 
+#include "data/from_chars.hpp"
 #include "io/file.hpp"
 #include "tensor/message.hpp"
 
-#include <charconv>
 #include <cmath>
 
 namespace gradus {
@@ -61,7 +61,7 @@ class CsvReader {
     if (text.empty()) fail_here("a number is missing");
     double value = 0;
     const std::size_t sign = text.size() > 1 && text[0] == '+' && text[1] != '-';
-    const auto [end, error] = std::from_chars(text.data() + sign, text.data() + text.size(), value);
+    const auto [end, error] = detail::from_chars(text.data() + sign, text.data() + text.size(), value);
     if (error == std::errc::invalid_argument || end != text.data() + text.size()) {
       fail_here(message("expected a number, got '", text.substr(0, 40), "'"));
     }

@@ -40,10 +40,5 @@ inline Lane<double> abs(Lane<double> a) { return __builtin_fabs(a.value); }
 inline Lane<float> sqrt(Lane<float> a) { return __builtin_sqrtf(a.value); }
 inline Lane<double> sqrt(Lane<double> a) { return __builtin_sqrt(a.value); }
 
-template <class To, class From>
-To bitwise_cast(Lane<From> a) {
-  return __builtin_bit_cast(decltype(To::value), a.value);
-}
-
 }  // namespace
 }  // namespace gradus::body

@@ -133,6 +133,12 @@ GRADUS_INLINE Pack<T> where_nan(Pack<T> a, Pack<T> yes, Pack<T> no) {
   return a;
 }
 
+/// The same bits as registers of another type. Not xsimd's bitwise_cast, whose template argument changed in xsimd 11.
+template <class To, class From>
+GRADUS_INLINE To reinterpret(From a) {
+  return __builtin_bit_cast(To, a);
+}
+
 // ----------------------------------------------------------------------------------------------------------- memory
 /// Which of the sixteen lanes a load or store touches: all, or the first n at the end of an array. Lanes not loaded are
 /// 0.

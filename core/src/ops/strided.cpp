@@ -35,8 +35,9 @@ Tensor strided_copy(const Tensor& x, const Shape& shape, const Shape& strides, s
   Tensor y = make_tensor(shape, x.dtype());
   if (y.numel() == 0) return y;
   Walk walk(shape, strides);
-  const auto [n, stride] = walk.pop();
-  visit(x.dtype(), [&, n = n, stride = stride]<class T>(T*) {
+  const Walk::Dimension innermost = walk.pop();
+  const std::int64_t n = innermost.extent, stride = innermost.stride;
+  visit(x.dtype(), [&]<class T>(T*) {
     const T* from = elements<T>(x) + offset;
     T* to = elements<T>(y);
     walk.for_each(0, walk.count(), [&](std::int64_t, std::int64_t at) {

@@ -7,10 +7,8 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
-#include <cstdlib>
 #include <mutex>
 #include <new>
-#include <type_traits>
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -67,7 +65,7 @@ void* from_system(std::size_t bytes) {
     return start + before;
   }
 #endif
-  return std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  return ::operator new(bytes, std::align_val_t(kAlignment), std::nothrow);
 }
 
 void to_system(void* block, std::size_t bytes) noexcept {
@@ -78,7 +76,7 @@ void to_system(void* block, std::size_t bytes) noexcept {
   }
 #endif
   static_cast<void>(bytes);
-  std::free(block);
+  ::operator delete(block, std::align_val_t(kAlignment));
 }
 
 /// What all threads share.
@@ -177,8 +175,11 @@ class Store {
   std::size_t in_use_ = 0, most_in_use_ = 0, cached_ = 0;  // bytes of large blocks
 };
 
-constinit Store store;
-static_assert(std::is_trivially_destructible_v<Store>, "it must outlive every other object");
+/// Never destroyed: it must outlive every other object.
+Store& store() {
+  static Store& shared = *new Store;
+  return shared;
+}
 
 /// The free small blocks of one thread.
 struct Drawer {
@@ -204,7 +205,7 @@ void give_back(std::size_t index, std::uint32_t count) noexcept {
   for (std::uint32_t i = 1; i < count; ++i) last = last->next;
   drawer.free = last->next;
   drawer.room += count;
-  store.put(index, first, last);
+  store().put(index, first, last);
 }
 
 /// Empties the drawers when the thread ends; what is freed after that goes to the store.
@@ -225,9 +226,9 @@ void open_drawers() { static thread_local const Closing closing; }
 
 [[gnu::noinline]] void* refill(std::size_t index) {
   if (life == Life::untouched) open_drawers();
-  if (life == Life::closed) return store.take(index, 1);
+  if (life == Life::closed) return store().take(index, 1);
   const std::uint32_t wanted = capacity_of(index) / 2;
-  Block* taken = store.take(index, wanted);
+  Block* taken = store().take(index, wanted);
   Drawer& drawer = drawers[index];
   drawer.free = taken->next;
   for (Block* block = drawer.free; block; block = block->next) --drawer.room;
@@ -236,7 +237,7 @@ void open_drawers() { static thread_local const Closing closing; }
 
 [[gnu::noinline]] void put_away(std::size_t index, Block* block) noexcept {
   if (life == Life::untouched) open_drawers();
-  if (life == Life::closed) return store.put(index, block, block);
+  if (life == Life::closed) return store().put(index, block, block);
   Drawer& drawer = drawers[index];
   if (drawer.room == 0) give_back(index, capacity_of(index) / 2);
   block->next = drawer.free;
@@ -248,12 +249,8 @@ void open_drawers() { static thread_local const Closing closing; }
 
 #ifdef __SANITIZE_ADDRESS__  // sees mistakes only when every block is given back
 
-void* allocate(std::size_t bytes) {
-  void* block = std::aligned_alloc(kAlignment, (bytes / kAlignment + 1) * kAlignment);
-  if (!block) throw std::bad_alloc();
-  return block;
-}
-void deallocate(void* block, std::size_t) noexcept { std::free(block); }
+void* allocate(std::size_t bytes) { return ::operator new(bytes, std::align_val_t(kAlignment)); }
+void deallocate(void* block, std::size_t) noexcept { ::operator delete(block, std::align_val_t(kAlignment)); }
 
 #else
 
@@ -261,7 +258,7 @@ void* allocate(std::size_t bytes) {
   const std::size_t index = class_of(bytes);
   if (index >= kSmallClasses) {
     if (index >= kClasses) throw std::bad_alloc();
-    return store.take_large(index);
+    return store().take_large(index);
   }
   Drawer& drawer = drawers[index];
   Block* block = drawer.free;
@@ -275,7 +272,7 @@ void deallocate(void* block, std::size_t bytes) noexcept {
   if (!block) return;
   const std::size_t index = class_of(bytes);
   auto* freed = static_cast<Block*>(block);
-  if (index >= kSmallClasses) return store.put_large(index, freed);
+  if (index >= kSmallClasses) return store().put_large(index, freed);
   Drawer& drawer = drawers[index];
   if (drawer.room == 0) return put_away(index, freed);
   freed->next = drawer.free;
@@ -287,6 +284,6 @@ void deallocate(void* block, std::size_t bytes) noexcept {
 
 std::size_t system_allocations() noexcept { return system_calls.load(std::memory_order_relaxed); }
 
-void empty_cache() noexcept { store.empty(); }
+void empty_cache() noexcept { store().empty(); }
 
 }  // namespace gradus::detail

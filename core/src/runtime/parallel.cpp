@@ -18,7 +18,7 @@
 #include <thread>
 #include <utility>
 
-#ifdef __unix__
+#if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
 
@@ -147,7 +147,7 @@ Pool& the_pool() {
   static std::mutex making;
   const std::lock_guard lock(making);
   if (!pool) {
-#ifdef __unix__
+#if defined(__unix__) || defined(__APPLE__)
     static const int forks = pthread_atfork(nullptr, nullptr, [] { pool = nullptr; });
     static_cast<void>(forks);
 #endif

@@ -1,13 +1,27 @@
 // Tensors in expressions of xtensor, and back. Only this header includes xtensor, so <gradus/gradus.hpp> leaves it out.
+// It brings arrays, views, functions and sorting along, wherever the installed version of xtensor has their headers.
 #pragma once
 
 #include <gradus/core/create.hpp>
 
 #include <algorithm>
+#if __has_include(<xtensor/containers/xarray.hpp>)  // since xtensor 0.26
+#include <xtensor/containers/xarray.hpp>
+#include <xtensor/containers/xbuffer_adaptor.hpp>
+#include <xtensor/core/xmath.hpp>
+#include <xtensor/core/xnoalias.hpp>
+#include <xtensor/misc/xsort.hpp>
+#include <xtensor/views/xbroadcast.hpp>
+#include <xtensor/views/xview.hpp>
+#else
 #include <xtensor/xarray.hpp>
 #include <xtensor/xbroadcast.hpp>
 #include <xtensor/xbuffer_adaptor.hpp>
+#include <xtensor/xmath.hpp>
 #include <xtensor/xnoalias.hpp>
+#include <xtensor/xsort.hpp>
+#include <xtensor/xview.hpp>
+#endif
 
 namespace gradus {
 namespace detail {

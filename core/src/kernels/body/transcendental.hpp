@@ -27,7 +27,7 @@ GRADUS_INLINE Exponential exponential(Double x) {
   const Double low = Double(1.0 / 2) + r * Double(1.0 / 6) + s * (Double(1.0 / 24) + r * Double(1.0 / 120));
   const Double high = Double(1.0 / 720) + r * Double(1.0 / 5040) +
                       s * (Double(1.0 / 40320) + r * Double(1.0 / 362880) + s * Double(1.0 / 3628800));
-  const Double power = bitwise_cast<Double>((bitwise_cast<Bits>(shifted) + Bits(1023)) << 52);
+  const Double power = reinterpret<Double>((reinterpret<Bits>(shifted) + Bits(1023)) << 52);
   return {power, r + s * (low + s * s * high)};
 }
 
@@ -47,10 +47,10 @@ GRADUS_INLINE Double exp(Double x) {
 /// log m = 2 artanh(s), s = (m - 1) / (m + 1). Below 0 NaN, of 0 minus infinity.
 GRADUS_INLINE Double log(Double x) {
   constexpr uint64_t sqrt_half = 0x3fe6a09e667f3bcd, bias = 1024;
-  const Bits biased_k = (bitwise_cast<Bits>(x) + Bits((bias << 52) - sqrt_half)) >> 52;
-  const Double m = bitwise_cast<Double>(bitwise_cast<Bits>(x) - ((biased_k - Bits(bias)) << 52));
+  const Bits biased_k = (reinterpret<Bits>(x) + Bits((bias << 52) - sqrt_half)) >> 52;
+  const Double m = reinterpret<Double>(reinterpret<Bits>(x) - ((biased_k - Bits(bias)) << 52));
   const Double shift(0x1.8p52);
-  const Double k = bitwise_cast<Double>(bitwise_cast<Bits>(shift) + biased_k) - (shift + Double(bias));
+  const Double k = reinterpret<Double>(reinterpret<Bits>(shift) + biased_k) - (shift + Double(bias));
   const Double s = (m - Double(1)) / (m + Double(1)), t = s * s, u = t * t;
   const Double low = (Double(1) + t * Double(1.0 / 3)) + u * (Double(1.0 / 5) + t * Double(1.0 / 7));
   const Double high = (Double(1.0 / 9) + t * Double(1.0 / 11)) + u * (Double(1.0 / 13) + t * Double(1.0 / 15));
@@ -65,8 +65,8 @@ GRADUS_INLINE Double tanh(Double x) {
   const Double size = abs(x);
   const Exponential e = exponential(clamp(size + size, 40));
   const Double minus_one = e.power * e.fraction + (e.power - Double(1));
-  const Bits sign = bitwise_cast<Bits>(x) & bitwise_cast<Bits>(Double(-0.0));
-  return bitwise_cast<Double>(bitwise_cast<Bits>(minus_one / (minus_one + Double(2))) | sign);
+  const Bits sign = reinterpret<Bits>(x) & reinterpret<Bits>(Double(-0.0));
+  return reinterpret<Double>(reinterpret<Bits>(minus_one / (minus_one + Double(2))) | sign);
 }
 
 GRADUS_INLINE Double sigmoid(Double x) { return Double(1) / (Double(1) + exp(Double(0) - x)); }
