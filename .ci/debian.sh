@@ -1,0 +1,71 @@
+# Sourced: a Debian 13 beside the machine's own system, as a chroot. Made once with mmdebstrap and kept, with the packages
+# that were fetched, in ~/.cache/gradus; what is done in it goes to a layer of its own and leaves it as it was.
+
+debian13=${XDG_CACHE_HOME:-$HOME/.cache}/gradus/debian13
+
+debian13_possible() { ((EUID == 0)) && command -v mmdebstrap >/dev/null && command -v unshare >/dev/null; }
+
+# The archive that this machine gets its packages from, when that is Debian's; else mmdebstrap takes its default.
+debian_mirror() {
+  apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null |
+    sort | uniq -c | sort -rn | awk 'NR == 1 {print $2}'
+}
+
+# once FOLDER COMMAND...: COMMAND makes FOLDER.new, unless FOLDER is there. Two callers wait for each other.
+once() {
+  mkdir -p "$(dirname "$1")"
+  (
+    flock 9
+    [[ ! -d $1 ]] || exit 0
+    rm -rf --one-file-system "$1.new"
+    "${@:2}"
+    mv "$1.new" "$1"
+  ) 9>"$1.lock"
+}
+
+make_debian13() {
+  mmdebstrap --quiet --variant=minbase --include=ca-certificates --aptopt='APT::Keep-Downloaded-Packages "true"' \
+    trixie "$debian13/base.new" $(debian_mirror)
+}
+
+# in_debian13 LAYER COMMAND...: runs COMMAND as root in Debian 13; what it writes is kept in the folder LAYER. A layer made
+# before can be put below it: `below=LAYER in_debian13 …`. The folders of the array `shared_folders` are those outside.
+in_debian13() {
+  once "$debian13/base" make_debian13
+  mkdir -p "$debian13/archives" "$1"/{changes,work,system}
+  env -i OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-}" PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    DEBIAN_FRONTEND=noninteractive unshare --mount --pid --fork --kill-child bash -euc '
+      system=$2/system
+      mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/changes,workdir=$2/work" "$system"
+      mount --rbind /dev "$system/dev"
+      mount -t proc proc "$system/proc"
+      mount --bind "$3" "$system/var/cache/apt/archives"
+      cp --dereference /etc/resolv.conf /etc/hosts "$system/etc/"
+      while read -r folder; do
+        [[ ! $folder ]] || { mkdir -p "$system$folder" && mount --bind "$folder" "$system$folder"; }
+      done <<<"$4"
+      exec chroot "$system" "${@:5}"
+    ' - "${below:+$below/changes:}$debian13/base" "$1" "$debian13/archives" "$(printf '%s\n' "${shared_folders[@]}")" "${@:2}"
+}
+shared_folders=()
+
+make_emscripten() {
+  in_debian13 "$debian13/emscripten.new" bash -euc '
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends emscripten cmake ninja-build nlohmann-json3-dev libxsimd-dev >/dev/null'
+}
+
+# with_emscripten COMMAND...: runs COMMAND in the current folder where emcc is 3.1.69 or newer: here, or in Debian 13, which
+# sees this repository, and the folder `scratch` where that is set, under their own paths.
+with_emscripten() {
+  if printf '3.1.69\n%s\n' "$(emcc --version 2>/dev/null | sed -nE '1s/.* ([0-9.]+) .*/\1/p')" | sort -CV; then
+    "$@"
+    return
+  fi
+  once "$debian13/emscripten" make_emscripten
+  local layer shared_folders=("$root" "${scratch:-}") status=0
+  layer=$(mktemp -d)
+  below=$debian13/emscripten in_debian13 "$layer" env -C "$PWD" "$@" || status=$?
+  rm -rf --one-file-system "$layer"
+  return $status
+}

@@ -1,0 +1,3 @@
+# Stages in other distributions.
+
+debian13() { tests/distributions; }

@@ -1,0 +1,32 @@
+# Stages on this machine's own system and processor.
+
+# build_and_test PRESET [CTEST ARGUMENT]...
+build_and_test() {
+  configure "build/$1" --preset "$1"
+  build "build/$1"
+  run_tests "build/$1" "${@:2}"
+}
+
+run_tests() { ctest --test-dir "$1" --parallel "$(nproc)" --output-on-failure --no-tests=error "${@:2}"; }
+
+release() {
+  configure "$release_dir" -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+  tests/run
+}
+
+formatting() { git ls-files -z '*.hpp' '*.cpp' | xargs -0 clang-format --dry-run -Werror; }
+
+asan() { build_and_test asan; }
+
+tsan() {
+  configure build/tsan --preset tsan
+  build build/tsan threads_tests
+  run_tests build/tsan --label-regex threads
+}
+
+without_blas() {
+  configure build/noblas -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DGRADUS_BLAS=OFF \
+    -DGRADUS_BUILD_EXAMPLES=OFF
+  build build/noblas
+  run_tests build/noblas
+}
