@@ -36,9 +36,9 @@ Tensor expression() {
 }
 
 /// A batch of one column, and a loss that weighs the results with dy, so that dy is their gradient.
-Tensor batch() { return set_name(tensor({{1.0}, {2.0}, {4.0}, {8.0}}).requires_grad_(), "x"); }
+Tensor batch() { return set_name(tensor({{1.0}, {7.0}, {9.0}, {15.0}}).requires_grad_(), "x"); }
 Tensor weighed(const Tensor& y) {
-  const Tensor dy = set_name(tensor({{1.0}, {-1.0}, {2.0}, {0.5}}), "dy");
+  const Tensor dy = set_name(tensor({{1.0}, {-1.0}, {2.0}, {0.0}}), "dy");
   return set_name((set_name(y, "y") * dy).sum(), "loss");
 }
 
@@ -48,8 +48,10 @@ Tensor batch_norm_training(const nn::BatchNorm1d& bn) {
   const Tensor x = batch();
   const Tensor mean = set_name(x.mean(0), "mean");
   const Tensor centered = set_name(x - mean, "centered");
-  const Tensor var = set_name(centered.square().mean(0), "var");
-  const Tensor rstd = set_name((var + bn.options().eps).rsqrt(), "rstd");
+  const Tensor square = set_name(centered.square(), "square");
+  const Tensor var = set_name(square.mean(0), "var");
+  const Tensor std = set_name((var + bn.options().eps).sqrt(), "std");
+  const Tensor rstd = set_name(1 / std, "rstd");
   const Tensor xhat = set_name(centered * rstd, "xhat");
   return weighed(xhat * bn.weight + bn.bias);
 }
@@ -57,7 +59,7 @@ Tensor batch_norm_training(const nn::BatchNorm1d& bn) {
 /// Evaluation: they are constants.
 Tensor batch_norm_evaluation(const nn::BatchNorm1d& bn) {
   const TraceGuard trace;
-  const Tensor std = set_name((bn.running_var + bn.options().eps).sqrt(), "sqrt(running_var + eps)");
+  const Tensor std = set_name((bn.running_var + bn.options().eps).sqrt(), "std");
   const Tensor xhat = set_name((batch() - bn.running_mean) / std, "xhat");
   return weighed(xhat * bn.weight + bn.bias);
 }
@@ -75,9 +77,9 @@ int main(int argc, char** argv) {
     std::filesystem::create_directory(folder);
     draw(folder / "expression", expression());
 
-    nn::BatchNorm1d bn(1);
+    nn::BatchNorm1d bn(1, {.eps = 0});  // as in nn/README.md and 06_batch_norm_by_hand: exact by hand
     nn::init::constant_(bn.weight, 2);
-    nn::init::constant_(bn.bias, 0.5);
+    nn::init::constant_(bn.bias, 1);
     draw(folder / "batch_norm_training", batch_norm_training(bn), bn.state_dict());
     bn.zero_grad();
     bn(batch());  // moves the running buffers

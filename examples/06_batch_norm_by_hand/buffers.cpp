@@ -1,4 +1,4 @@
-// Sections 11 and 12: the running buffers, and what the size of numbers does to a variance.
+// Sections 12 and 13: the running buffers, and what the size of numbers does to a variance.
 #include "sections.hpp"
 
 #include <gradus/core/random.hpp>
@@ -13,11 +13,52 @@ namespace lesson {
 
 namespace {
 
+const Example kDefault;
+
 struct Moments {
   double mean, biased, unbiased;
 };
 
 Moments moments(const Tensor& x) { return {x.mean().item(), x.var({0, 1}, false).item(), x.var({0, 1}, true).item()}; }
+
+double blend(double old, double batch, double weight_of_new) {
+  return (1 - weight_of_new) * old + weight_of_new * batch;
+}
+
+/// The running buffers of a layer, by hand.
+struct Buffers {
+  double mean = 0, var = 1;
+
+  void update(const Moments& batch, double weight_of_new) {
+    mean = blend(mean, batch.mean, weight_of_new);
+    var = blend(var, batch.unbiased, weight_of_new);
+  }
+  double distance(const nn::BatchNorm1d& layer) const {
+    return std::max(std::abs(layer.running_mean.item() - mean), std::abs(layer.running_var.item() - var));
+  }
+};
+
+void three_batches(Page& page) {
+  nn::BatchNorm1d layer(1, {.dtype = float64}), plain(1, {.momentum = std::nullopt, .dtype = float64});
+  Table table({"batch", "mean", "var / N", "/ (N - 1)", "running_mean, _var", "", "None: mean, var", ""}, 4);
+  Buffers moving, average;
+  double off = 0, average_off = 0;
+  int count = 0;
+  for (const Tensor& x : {column(kDefault.x), column({2, 2, 6, 6}), column({0, 1, 3, 4})}) {
+    const Moments m = moments(x);
+    moving.update(m, 0.1);
+    average.update(m, 1.0 / ++count);
+    table.row(numbers(x), m.mean, m.biased, m.unbiased, moving.mean, moving.var, average.mean, average.var);
+    layer(x);
+    plain(x);
+    off = std::max(off, moving.distance(layer));
+    average_off = std::max(average_off, average.distance(plain));
+  }
+  page.show(table);
+  page.claim("nn::BatchNorm1d has the same buffers after each of the three steps", off < 1e-14);
+  page.claim("and so it has without momentum: the mean of 8, 4 and 2 is 14 / 3",
+             average_off < 1e-14 && std::abs(average.mean - 14.0 / 3) < 1e-14);
+}
 
 /// How somebody keeps running statistics.
 struct Convention {
@@ -35,129 +76,112 @@ const Convention kConventions[] = {
     {"d2l (TensorFlow)", "0.9", 0.1, false, 1, 1e-5}, {"makemore", "0.1", 0.1, true, 1, 1e-5},
 };
 
-double blend(double old, double batch, double weight_of_new) {
-  return (1 - weight_of_new) * old + weight_of_new * batch;
-}
-
-std::string compact(const Tensor& x) {
-  std::string text;
-  for (const double v : x.data<double>()) text += (text.empty() ? "" : " ") + fixed(v, 0);
-  return text;
-}
-
-}  // namespace
-
-void running_statistics(Page& page, const Mistakes&) {
-  page.say(
-      "Evaluation needs statistics that depend on no batch: averages over the batches of training. Two conventions "
-      "meet here and both are traps. The batch is normalised by its own variance, / N (biased); what enters "
-      "running_var is the estimate for the population, / (N - 1) (unbiased). And momentum is the weight of the new "
-      "batch: new = (1 - momentum) old + momentum batch. Without a momentum (None, nullopt) the buffers are the "
-      "plain mean over all batches, which is how the paper makes its statistics for inference.");
-  nn::BatchNorm1d layer(1, {.dtype = float64}), plain(1, {.momentum = std::nullopt, .dtype = float64});
-  Table table({"batch", "mean", "var / N", "var / (N - 1)", "running_mean", "running_var", "None: mean", "var"}, 5);
-  double mean = 0, var = 1, plain_mean = 0, plain_var = 1, off = 0, plain_off = 0;
-  int count = 0;
-  for (const Tensor& x : {column({1, 2, 4, 8}), column({2, 2, 6, 6}), column({0, 1, 3, 4})}) {
-    const Moments m = moments(x);
-    mean = blend(mean, m.mean, 0.1);
-    var = blend(var, m.unbiased, 0.1);
-    ++count;
-    plain_mean = blend(plain_mean, m.mean, 1.0 / count);
-    plain_var = blend(plain_var, m.unbiased, 1.0 / count);
-    table.row(compact(x), m.mean, m.biased, m.unbiased, mean, var, plain_mean, plain_var);
-    layer(x);
-    plain(x);
-    off = std::max({off, std::abs(layer.running_mean.item() - mean), std::abs(layer.running_var.item() - var)});
-    plain_off = std::max(
-        {plain_off, std::abs(plain.running_mean.item() - plain_mean), std::abs(plain.running_var.item() - plain_var)});
-  }
-  page.show(table);
-  page.claim("nn::BatchNorm1d has the same buffers after each of the three steps", off < 1e-14);
-  page.claim("and so it has without momentum: (3.75 + 4 + 2) / 3 = 3.25", plain_off < 1e-14 && plain_mean == 3.25);
-
+void conventions(Page& page) {
   page.say(
       "Whoever puts the biased variance into the buffer gets one that is too small by 1 / N on the average: by 25 % "
-      "for batches of 4, by 1.7 % for batches of 60. The same first batch, 1 2 4 8, under six conventions; "
-      "\"that is\" names the weight of the new batch, and y is what evaluation then makes of x = 8 with weight = 2, "
-      "bias = 0.5:");
-  Table conventions({"", "momentum", "that is", "variance", "start", "running_mean", "running_var", "y"}, 4);
-  const Moments first = moments(column({1, 2, 4, 8}));
-  std::vector<double> means, vars, ys;
+      "for batches of 4, by 1.7 % for batches of 60. The same first batch, 1, 7, 9, 15, under six conventions; \"new\" "
+      "is the weight of the new batch, and y is what evaluation then makes of x = 15 with weight = 2 and bias = 1:");
+  Table table({"", "momentum", "new", "variance", "start", "mean", "var", "y"}, 4);
+  const Moments first = moments(column(kDefault.x));
+  std::vector<double> ys;
   for (const Convention& c : kConventions) {
-    means.push_back(blend(0, first.mean, c.weight_of_new));
-    vars.push_back(blend(c.first_var, c.unbiased ? first.unbiased : first.biased, c.weight_of_new));
-    ys.push_back((8 - means.back()) / std::sqrt(vars.back() + c.eps) * 2 + 0.5);
-    conventions.row(c.name, c.momentum, fixed(c.weight_of_new, 2), c.unbiased ? "/ (N - 1)" : "/ N",
-                    fixed(c.first_var, 0), means.back(), vars.back(), ys.back());
+    const double mean = blend(0, first.mean, c.weight_of_new);
+    const double var = blend(c.first_var, c.unbiased ? first.unbiased : first.biased, c.weight_of_new);
+    ys.push_back((15 - mean) / std::sqrt(var + c.eps) * kDefault.weight + kDefault.bias);
+    table.row(c.name, c.momentum, fixed(c.weight_of_new, 2), c.unbiased ? "/ (N - 1)" : "/ N", fixed(c.first_var, 0),
+              mean, var, ys.back());
   }
-  page.show(conventions);
-  page.say(
-      "makemore also normalises by / (N - 1), so its y in training is another one. Two editions of one book, d2l, "
-      "once printed the same 0.9 with opposite meanings; what Keras calls 0.99 is 0.01 here.");
-  nn::BatchNorm1d once(1, {.dtype = float64});
-  once.weight.detach().fill_(2);
-  once.bias.detach().fill_(0.5);
-  once(column({1, 2, 4, 8}));
-  page.near("the layer's buffers after one step: 0.375 and 1.858333", cat({once.running_mean, once.running_var}),
-            tensor({0.375, 1.8583333333333334}, float64));
-  page.near("they are those of the first line", cat({once.running_mean, once.running_var}),
-            tensor({means[0], vars[0]}, float64));
-  once.eval();
-  page.near("and evaluation then gives y = 1.416953, 2.884078, 5.818327, 11.686826 for x = 1, 2, 4, 8",
-            once(column({1, 2, 4, 8})),
-            column({1.416952916124555, 2.8840775819238433, 5.818326913522419, 11.686825576719572}));
+  page.show(table);
   page.claim("six conventions, five answers: from " + fixed(*std::ranges::min_element(ys), 1) + " to " +
                  fixed(*std::ranges::max_element(ys), 1),
              ys[0] == ys[5] && ys[0] != ys[1] && ys[1] != ys[2] && ys[2] != ys[3] && ys[3] != ys[4]);
+  page.say(
+      "makemore also normalises by / (N - 1), so its y in training is another one. Two editions of one book, d2l, once "
+      "printed the same 0.9 with opposite meanings; what Keras calls 0.99 is 0.01 here.");
 }
 
-void numerics(Page& page, const Mistakes&) {
+void evaluation_after_one_step(Page& page) {
+  nn::BatchNorm1d layer(1, {.dtype = float64});
+  layer.weight.detach().fill_(kDefault.weight);
+  layer.bias.detach().fill_(kDefault.bias);
+  const Tensor x = column(kDefault.x);
+  layer(x);
+  Buffers buffers;
+  buffers.update(moments(x), 0.1);
+  page.near("the layer's buffers after that batch: " + number(buffers.mean) + " and " + number(buffers.var),
+            cat({layer.running_mean, layer.running_var}), tensor({buffers.mean, buffers.var}, float64));
+  layer.eval();
+  const Tensor y = (x - buffers.mean) / std::sqrt(buffers.var + 1e-5) * kDefault.weight + kDefault.bias;
+  page.near("and evaluation then gives y = " + numbers(y), layer(x), y);
+}
+
+double one_pass(const Tensor& x) { return (x.square().mean() - x.mean().square()).item(); }
+double two_pass(const Tensor& x) { return (x - x.mean()).square().mean().item(); }
+
+void squares_far_from_zero(Page& page) {
   page.say(
       "Textbooks offer var = mean(x^2) - mean(x)^2: one pass over the batch, and in float32 a trap. Take 1, 2, 4, 8 "
-      "and add 10,000, which changes no variance. The squares are near 1e8, where neighbouring float32 numbers are "
-      "8 apart:");
+      "and add 10,000, which changes no variance. The squares are near 1e8, where neighbouring float32 numbers are 8 "
+      "apart:");
   const Tensor moved = column({1, 2, 4, 8}) + 1e4, narrow = moved.to(float32);
   Table squares({"x", "x^2", "x^2 in float32"}, 0);
   for (std::int64_t i = 0; i < 4; ++i) squares.row(moved[i], moved[i].square(), narrow[i].square());
   squares.row("mean of x^2", moved.square().mean(), narrow.square().mean());
   squares.row("square of mean", moved.mean().square(), narrow.mean().square());
   page.show(squares);
-  const auto one_pass = [](const Tensor& x) { return (x.square().mean() - x.mean().square()).item(); };
-  const auto two_pass = [](const Tensor& x) { return (x - x.mean()).square().mean().item(); };
   page.claim("one pass in float32 says 8, and only multiples of 8 could be said; 7.1875 is right",
              one_pass(narrow) == 8 && two_pass(moved) == 7.1875);
   page.claim("two passes in float32, first the mean, then the squares of x - mean, say 7.1875",
              two_pass(narrow) == 7.1875);
+}
 
+void means_of_every_size(Page& page) {
   page.say(
-      "Now 64 standard normal values, around means of different size. The last column is what nn::BatchNorm1d makes "
-      "of the float32 values, beside y in float64:");
-  Table table({"mean", "true var", "one pass", "two passes", "one pass, double", "y of the layer off by"});
+      "Now 64 standard normal values (seed 42), around means of different size. The last column is what "
+      "nn::BatchNorm1d makes of the float32 values, beside y in float64:");
+  Table table({"mean", "true var", "one pass", "two passes", "one, double", "y is off by"});
   double at_1e4 = 0, truth_at_1e4 = 0, two_off = 0, layer_off = 0;
   for (const double shift : {0.0, 1e2, 1e4, 1e6}) {
-    manual_seed(42);
-    const Tensor x = (randn({64, 1}) + shift).to(float32), wide = x.to(float64);
+    Generator seed(42);
+    const Tensor x = (randn({64, 1}, float32, seed) + shift).to(float32), wide = x.to(float64);
     const double truth = two_pass(wide), one = one_pass(x), two = two_pass(x);
     nn::BatchNorm1d layer(1);
-    const Tensor y = layer(x);
-    const Tensor exact = forward(wide, column({1}), column({0})).xhat;
-    table.row(fixed(shift, 0), truth, one, two, one_pass(wide), scientific(distance(y, exact), 0));
+    const double off = distance(layer(x), ByHand{column({1}), column({0})}.forward(wide).y);
+    table.row(fixed(shift, 0), truth, one, two, one_pass(wide), scientific(off, 0));
     if (shift == 1e4) at_1e4 = one, truth_at_1e4 = truth;
     if (shift <= 1e4) two_off = std::max(two_off, std::abs(two / truth - 1));
-    layer_off = std::max(layer_off, distance(y, exact));
+    layer_off = std::max(layer_off, off);
   }
   page.show(table);
   page.claim("around 1e4 one pass in float32 gives a negative variance, whose root is NaN; " + fixed(truth_at_1e4, 3) +
                  " is right",
-             at_1e4 < 0 && std::isnan(std::sqrt(at_1e4 + kEps)));
+             at_1e4 < 0 && std::isnan(std::sqrt(at_1e4 + 1e-5)));
   page.claim("two passes hold up to 1e4 (1 part in 1e6); beyond, the mean itself no longer fits in a float32",
              two_off < 1e-6, "off by " + scientific(two_off));
   page.claim("nn::BatchNorm1d rounds y once, around every mean", layer_off < 3e-7, "off by " + scientific(layer_off));
+}
+
+}  // namespace
+
+void running_statistics(Page& page, const Lesson&) {
   page.say(
-      "The layer carries its sums and its mean in double, takes for float32 one pass where mean^2 <= 256 var, so "
-      "that no digit that counts is lost, and two where the mean is larger. Subtracting comes before scaling, "
-      "so a value equal to the mean gives exactly bias.");
+      "Evaluation needs statistics that depend on no batch: averages over the batches of training. Two conventions "
+      "meet here and both are traps. The batch is normalised by its own variance, / N (biased); what enters "
+      "running_var is the estimate for the population, / (N - 1) (unbiased). And momentum is the weight of the new "
+      "batch: new = (1 - momentum) old + momentum batch. Without a momentum (None, nullopt) the buffers are the plain "
+      "mean over all batches, which is how the paper makes its statistics for inference.");
+  three_batches(page);
+  conventions(page);
+  evaluation_after_one_step(page);
+}
+
+void numerics(Page& page, const Lesson&) {
+  squares_far_from_zero(page);
+  means_of_every_size(page);
+  page.say(
+      "The layer carries its sums and its mean in double, takes for float32 one pass where mean^2 <= 256 var, so that "
+      "no digit that counts is lost, and two where the mean is larger. Subtracting comes before scaling, so a value "
+      "equal to the mean gives exactly bias.");
 }
 
 }  // namespace lesson

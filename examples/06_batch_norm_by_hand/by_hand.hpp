@@ -1,4 +1,4 @@
-// BatchNorm written out: ten steps forward and their ten derivatives backward, with ordinary tensors, one line each.
+// BatchNorm written out: nine steps forward and their nine derivatives backward, with ordinary tensors, one line each.
 // The names are those of nn/README.md.
 #pragma once
 
@@ -18,18 +18,44 @@ struct Mistakes {
   friend bool operator==(const Mistakes&, const Mistakes&) = default;
 };
 
-inline constexpr double kEps = 1e-5;
 inline const gradus::Dims kBatch{0};
 
-/// The ten steps from x (N, C) to y (N, C). Those that sum the batch up are (1, C), the others (N, C).
+/// The nine steps from x (N, C) to y (N, C). Those that sum the batch up are (1, C), the others (N, C).
 struct Nodes {
-  Tensor mean, centered, square, var, shifted, std, rstd, xhat, scaled, y;
+  Tensor mean, centered, square, var, std, rstd, xhat, scaled, y;
 };
 
-/// `keep` is called with the name and the value of every node, and what it returns takes the value's place: it can keep
-/// the node's gradient, or push the node a little.
+/// The derivative of the loss by each node, by the parameters, and by x: the sum of three paths.
+struct Derivatives {
+  Tensor y, scaled, xhat, rstd, std, var, square, centered, mean;
+  Tensor weight, bias;
+  Tensor direct, through_var, through_mean, x;
+};
+
+/// The layer, by hand.
+struct ByHand {
+  Tensor weight, bias;  // (1, C)
+  double eps = 1e-5;
+  Mistakes mistakes = {};
+
+  /// `keep` is called with the name and the value of every node, and what it returns takes the value's place: it can
+  /// keep the node's gradient, or push the node a little.
+  template <class F>
+  Nodes forward(const Tensor& x, F keep) const;
+  Nodes forward(const Tensor& x) const;
+
+  /// From dy (N, C), the derivative by y, in the reverse order of forward.
+  Derivatives backward(const Tensor& dy, const Nodes& node) const;
+
+  /// The same dx in one line, equation (15).
+  Tensor fused_backward(const Tensor& dy, const Nodes& node) const;
+
+  /// dx for this x and dy, step by step.
+  Tensor dx(const Tensor& x, const Tensor& dy) const { return backward(dy, forward(x)).x; }
+};
+
 template <class F>
-Nodes forward(const Tensor& x, const Tensor& weight, const Tensor& bias, const Mistakes& mistakes, F keep) {
+Nodes ByHand::forward(const Tensor& x, F keep) const {
   const auto n = static_cast<double>(x.size(0));
   const double divisor = mistakes.biased_mix ? n - 1 : n;
   Nodes node;
@@ -37,34 +63,12 @@ Nodes forward(const Tensor& x, const Tensor& weight, const Tensor& bias, const M
   node.centered = keep("centered", x - node.mean);
   node.square = keep("square", node.centered.square());
   node.var = keep("var", node.square.sum(kBatch, true) / divisor);
-  node.shifted = keep("shifted", node.var + kEps);
-  node.std = keep("std", node.shifted.sqrt());
+  node.std = keep("std", (node.var + eps).sqrt());
   node.rstd = keep("rstd", 1 / node.std);
   node.xhat = keep("xhat", node.centered * node.rstd);
   node.scaled = keep("scaled", node.xhat * weight);
   node.y = keep("y", node.scaled + bias);
   return node;
 }
-Nodes forward(const Tensor& x, const Tensor& weight, const Tensor& bias, const Mistakes& mistakes = {});
-
-/// The derivative of the loss by each node, by the parameters, and by x: the sum of three paths.
-struct Derivatives {
-  Tensor y, scaled, xhat, rstd, std, shifted, var, square, centered, mean;
-  Tensor weight, bias;
-  Tensor direct, through_var, through_mean, x;
-};
-
-/// From dy (N, C), the derivative by y, in the reverse order of forward.
-Derivatives backward(const Tensor& dy, const Nodes& node, const Tensor& weight, const Mistakes& mistakes = {});
-
-/// The same dx in one line, equation (15).
-Tensor fused_backward(const Tensor& dy, const Nodes& node, const Tensor& weight);
-
-/// Four values that can be followed with pencil and paper, float64, one channel.
-struct Example {
-  Tensor x, dy;         // (4, 1)
-  Tensor weight, bias;  // (1, 1)
-};
-Example example();
 
 }  // namespace lesson

@@ -1,4 +1,4 @@
-// Section 7: checks that pass with a wrong backward pass.
+// Section 8: checks that pass with a wrong backward pass.
 #include "sections.hpp"
 
 #include <gradus/core/create.hpp>
@@ -23,54 +23,61 @@ struct Check {
   double step = 1e-5, tolerance = 1e-6;
 };
 
+constexpr Check kChecks[] = {
+    {.name = "loss = sum(y)", .random_dy = false},
+    {.name = "no layer before it", .looks_at_dx = false},
+    {.name = "weight = 1", .weight_is_one = true},
+    {.name = "float32, 1 % allowed", .dtype = float32, .step = 1e-2, .tolerance = 1e-2},
+    {.name = "float64, random dy"},
+};
+
+/// Central differences of sum(y dy) by `input`, one of x, weight and bias.
+Tensor differences(const Check& check, const ByHand& layer, const Tensor& x, const Tensor& dy, const Tensor& input) {
+  std::vector<double> slopes;
+  for (std::int64_t i = 0; i < input.numel(); ++i) {
+    double loss[2];
+    for (const int side : {0, 1}) {
+      Tensor pushed = input.clone();
+      pushed.reshape({-1})[i].add_(side == 0 ? check.step : -check.step);
+      const auto instead = [&](const Tensor& v) { return v.is_same(input) ? pushed : v; };
+      const ByHand moved{instead(layer.weight), instead(layer.bias), layer.eps, layer.mistakes};
+      loss[side] = (moved.forward(instead(x)).y * dy).sum().item();
+    }
+    slopes.push_back((loss[0] - loss[1]) / (2 * check.step));
+  }
+  return from_span(slopes, input.shape());
+}
+
 /// Whether backward with these mistakes passes the check, on a batch (64, 2).
 bool passes(const Check& check, const Mistakes& mistakes) {
-  manual_seed(7);
+  Generator seed(7);
   const Shape shape{64, 2}, channels{1, 2};
-  const Tensor x = randn(shape, float64).to(check.dtype);
-  const Tensor dy = check.random_dy ? randn(shape, float64).to(check.dtype) : ones(shape, check.dtype);
+  const Tensor x = randn(shape, float64, seed).to(check.dtype);
+  const Tensor dy = check.random_dy ? randn(shape, float64, seed).to(check.dtype) : ones(shape, check.dtype);
   const Tensor weight = check.weight_is_one ? ones(channels, check.dtype) : tensor({{1.7, -0.6}}, check.dtype);
-  const Tensor bias = tensor({{0.3, 0.8}}, check.dtype);
-  const Derivatives d = backward(dy, forward(x, weight, bias, mistakes), weight, mistakes);
-
+  const ByHand layer{weight, tensor({{0.3, 0.8}}, check.dtype), 1e-5, mistakes};
+  const Derivatives d = layer.backward(dy, layer.forward(x));
   const auto agrees = [&](const Tensor& input, const Tensor& derivative) {
-    Tensor differences = zeros(input.shape(), float64);
-    for (std::int64_t i = 0; i < input.numel(); ++i) {
-      double loss[2];
-      for (const int side : {0, 1}) {
-        const Tensor pushed = input.clone();
-        pushed.reshape({-1})[i].add_(side == 0 ? check.step : -check.step);
-        const auto instead = [&](const Tensor& v) { return v.is_same(input) ? pushed : v; };
-        loss[side] = (forward(instead(x), instead(weight), instead(bias), mistakes).y * dy).sum().item();
-      }
-      differences.data<double>()[static_cast<std::size_t>(i)] = (loss[0] - loss[1]) / (2 * check.step);
-    }
-    return distance(derivative, differences) <= check.tolerance * std::max(1.0, differences.abs().max().item());
+    const Tensor slopes = differences(check, layer, x, dy, input);
+    return distance(derivative, slopes) <= check.tolerance * std::max(1.0, slopes.abs().max().item());
   };
-  return agrees(weight, d.weight) && agrees(bias, d.bias) && (!check.looks_at_dx || agrees(x, d.x));
+  return agrees(layer.weight, d.weight) && agrees(layer.bias, d.bias) && (!check.looks_at_dx || agrees(x, d.x));
 }
 
 }  // namespace
 
-void lying_checks(Page& page, const Mistakes& mistakes) {
+void lying_checks(Page& page, const Lesson& lesson) {
   page.say(
-      "A backward pass is checked against central differences, and both agree: is it right? Four wrong ones are put "
-      "to five checks here, beside the right one: without the path through the mean; without the path through var; "
-      "with N - 1 in the forward pass and N in the backward pass; and with weight forgotten in dx. The batch is "
-      "(64, 2).");
-  const Check checks[] = {
-      {.name = "loss = sum(y)", .random_dy = false},
-      {.name = "no layer before: dweight, dbias only", .looks_at_dx = false},
-      {.name = "weight = 1", .weight_is_one = true},
-      {.name = "float32, 1 % allowed", .dtype = float32, .step = 1e-2, .tolerance = 1e-2},
-      {.name = "float64, random dy, weight, dx"},
-  };
-  Table table({"check", "by hand", "no mean path", "no var path", "N - 1 and N", "no weight"});
+      "A backward pass is checked against central differences, and both agree: is it right? Four wrong ones are put to "
+      "five checks here, beside the right one: without the path through the mean; without the path through var; with "
+      "N - 1 in the forward pass and N in the backward pass; and with weight forgotten in dx. x and, but for the first "
+      "check, dy are randn({64, 2}), seed 7; weight = 1.7, -0.6 and bias = 0.3, 0.8.");
+  Table table({"check", "by hand", "no mean path", "no var path", "N - 1, N", "no weight"});
   using Four = std::array<bool, 4>;
   std::vector<Four> passed;
   bool by_hand_passes = true;
-  for (const Check& check : checks) {
-    const bool by_hand = passes(check, mistakes);
+  for (const Check& check : kChecks) {
+    const bool by_hand = passes(check, lesson.mistakes);
     const Four wrong = {passes(check, {.drop_mean_path = true}), passes(check, {.drop_var_path = true}),
                         passes(check, {.biased_mix = true}), passes(check, {.drop_weight = true})};
     const auto verdict = [](bool passes) { return passes ? "passes" : "found"; };
@@ -88,8 +95,8 @@ void lying_checks(Page& page, const Mistakes& mistakes) {
   page.claim("float32 needs a tolerance, behind which 1 part in N hides", passed[3] == Four{false, false, true, false});
   page.claim("the fifth check finds every one", passed[4] == Four{false, false, false, false});
   page.say(
-      "So: float64, a random dy, weight other than 1, and a look at dx. And once the check is green, break the "
-      "formula and see it turn red.");
+      "So: float64, a random dy, weight other than 1, and a look at dx. And once the check is green, break the formula "
+      "and see it turn red.");
 }
 
 }  // namespace lesson

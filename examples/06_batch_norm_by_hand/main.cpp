@@ -1,4 +1,4 @@
-// BatchNorm's backward pass, shown, checked, and broken on purpose: a lesson in fourteen sections. Every number is
+// BatchNorm's backward pass, shown, checked, and broken on purpose: a lesson in fifteen sections. Every number is
 // computed while it runs, every claim is checked, and one false claim makes the program end with status 1.
 #include "command_line.hpp"
 #include "sections.hpp"
@@ -25,8 +25,9 @@ constexpr Entry kSections[] = {
     {"Backward, node by node", backward_node_by_node},
     {"Three paths to x", three_paths},
     {"The term that vanishes", vanishing_term},
-    {"Ten steps become one line", collapse},
+    {"Nine steps become one line", collapse},
     {"What the gradient cannot contain", geometry},
+    {"Where eps matters", where_eps_matters},
     {"Why a gradient check can lie", lying_checks},
     {"Break it yourself", break_it},
     {"Batches of 1, 2, 4, 60 and all", batch_sizes},
@@ -38,51 +39,104 @@ constexpr Entry kSections[] = {
 };
 constexpr int kCount = std::size(kSections);
 
+/// A mistake that can be switched on, and the line of code that it breaks.
+struct Switch {
+  bool Mistakes::*made;
+  const char* name;
+  const char* meaning;
+  int section;  // the one that it is about
+  const char* file;
+  const char* line;
+};
+
+constexpr Switch kSwitches[] = {
+    {&Mistakes::drop_mean_path, "--drop-mean-path",
+     "the backward pass by hand leaves out the path through the mean, as if the mean were a constant", 3, "by_hand.cpp",
+     "d.through_mean = (d.mean / n).expand(dy.shape());"},
+    {&Mistakes::drop_var_path, "--drop-var-path",
+     "the backward pass by hand leaves out the path through the variance, as if var were a constant", 3, "by_hand.cpp",
+     "d.through_var = d.square * 2 * node.centered;"},
+    {&Mistakes::biased_mix, "--biased-mix",
+     "the forward pass by hand divides the variance by N - 1, while the backward pass by hand is that of a division by "
+     "N",
+     1, "by_hand.hpp", "node.var = keep(\"var\", node.square.sum(kBatch, true) / divisor);"},
+};
+
 struct Options {
   int section = 0;  // 0: all
   bool list = false;
+  Example example;
   Mistakes mistakes;
 };
 
 /// The command line in `o`; the exit status when there is nothing more to do.
 std::optional<int> parse(int argc, char** argv, Options& o) {
   CLI::App app(
-      "BatchNorm's backward pass by hand: fourteen sections, every claim checked.\n"
-      "Status 0: all claims are true. Status 1: one is false, as with each of the three switches.");
+      "BatchNorm's backward pass by hand: fifteen sections, every claim checked.\n"
+      "Status 0: all claims are true. Status 1: one is false, as with each of the three switches.\n"
+      "Your own numbers: --x 1,2,4,8 --dy=-1,0,2,0.5 --weight 3");
   app.add_option("--section", o.section, "print this one only")->check(CLI::Range(1, kCount));
   app.add_flag("--list", o.list, "print the titles");
-  app.add_flag("--drop-mean-path", o.mistakes.drop_mean_path, "break the backward pass: the mean is a constant");
-  app.add_flag("--drop-var-path", o.mistakes.drop_var_path, "break the backward pass: the variance is a constant");
-  app.add_flag("--biased-mix", o.mistakes.biased_mix, "break their match: forward / (N - 1), backward for / N");
-  return parse_command_line(app, argc, argv);
+  app.add_option("--x", o.example.x, "the batch, 2 to 8 numbers")->delimiter(',')->capture_default_str();
+  app.add_option("--dy", o.example.dy, "the derivative of the loss by y, as many")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--weight", o.example.weight, "weight of the layer")->capture_default_str();
+  app.add_option("--bias", o.example.bias, "bias of the layer")->capture_default_str();
+  app.add_option("--eps", o.example.eps, "what is added to the variance")->capture_default_str();
+  for (const Switch& s : kSwitches) app.add_flag(s.name, o.mistakes.*s.made, "break it: " + std::string(s.meaning));
+  if (const auto status = parse_command_line(app, argc, argv)) return status;
+  if (const std::string wrong = problem(o.example); !wrong.empty()) throw gradus::ValueError(wrong);
+  return std::nullopt;
 }
 
 void introduce(Page& page) {
   page.show("BatchNorm by hand\n*****************\n");
   page.say(
-      "BatchNorm's gradient on four numbers, derived, checked, and taken apart. Every number is computed while this "
+      "BatchNorm's gradient on a few numbers, derived, checked, and taken apart. Every number is computed while this "
       "page is printed, by the code in examples/06_batch_norm_by_hand, where by_hand.cpp holds the backward pass in "
-      "thirty lines. A line that begins with \"true\" is a claim that was checked in this run. Names and "
-      "equation numbers are those of nn/README.md.");
+      "thirty lines. A line that begins with \"true\" is a claim that was checked in this run. Names and equation "
+      "numbers are those of nn/README.md.");
 }
 
 void announce(Page& page, const Mistakes& mistakes) {
-  if (mistakes.drop_mean_path) {
-    page.say("--drop-mean-path: the backward pass by hand leaves out the path through the mean.");
+  for (const Switch& s : kSwitches) {
+    if (mistakes.*s.made) page.say(std::string(s.name) + ": " + s.meaning + ".");
   }
-  if (mistakes.drop_var_path) {
-    page.say("--drop-var-path: the backward pass by hand leaves out the path through the variance.");
+  page.say(
+      "What is computed by hand is now wrong, the rest is right. Only the sections that it changes follow; claims that "
+      "notice are marked FALSE and listed in the end.");
+}
+
+Page section(int number, const Lesson& lesson) {
+  Page page;
+  page.heading(number, kSections[number - 1].title);
+  for (const Switch& s : kSwitches) {
+    if (lesson.mistakes.*s.made && s.section == number) {
+      page.say(std::string(s.name) + " breaks this line of " + s.file + ":");
+      page.show("    " + std::string(s.line) + "\n");
+    }
   }
-  if (mistakes.biased_mix) {
-    page.say(
-        "--biased-mix: the forward pass by hand divides the variance by N - 1, while the backward pass by hand is "
-        "that of a division by N.");
+  kSections[number - 1].run(page, lesson);
+  return page;
+}
+
+int teach(const Options& options) {
+  const bool broken = options.mistakes != Mistakes{};
+  const Lesson lesson(options.example, options.mistakes), right(options.example);
+  Page page;
+  if (options.section == 0 && !broken) introduce(page);
+  if (broken) announce(page, options.mistakes);
+  std::fputs(page.text().c_str(), stdout);
+  for (int i = 1; i <= kCount; ++i) {
+    if (options.section != 0 && options.section != i) continue;
+    const Page next = section(i, lesson);
+    if (broken && options.section == 0 && next.text() == section(i, right).text()) continue;
+    std::fputs(next.text().c_str(), stdout);
+    page.append(next);
   }
-  if (mistakes != Mistakes{}) {
-    page.say(
-        "What is computed by hand is now wrong, the rest is right. Watch which claims notice: they are "
-        "marked FALSE and listed in the end.");
-  }
+  std::fputs(conclusion(page).c_str(), stdout);
+  return page.failures().empty() ? 0 : 1;
 }
 
 }  // namespace
@@ -91,20 +145,12 @@ int main(int argc, char** argv) {
   try {
     Options options;
     if (const auto status = parse(argc, argv, options)) return *status;
+    int status = 0;
     if (options.list) {
       for (int i = 0; i < kCount; ++i) std::printf("%2d  %s\n", i + 1, kSections[i].title);
-      finish_output();
-      return 0;
+    } else {
+      status = teach(options);
     }
-    Page page;
-    if (options.section == 0) introduce(page);
-    announce(page, options.mistakes);
-    for (int i = 1; i <= kCount; ++i) {
-      if (options.section != 0 && options.section != i) continue;
-      page.heading(i, kSections[i - 1].title);
-      kSections[i - 1].run(page, options.mistakes);
-    }
-    const int status = page.conclude();
     finish_output();
     return status;
   } catch (const std::exception& e) {

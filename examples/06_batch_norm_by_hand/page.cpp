@@ -12,14 +12,14 @@ using namespace gradus;
 
 namespace {
 
-constexpr std::size_t kWidth = 96;
+constexpr std::size_t kWidth = 80;
 const std::string kGap = "  ";
 
 std::string printed(const char* format, int digits, double value) {
-  char text[64];
+  char text[400];
   std::snprintf(text, sizeof text, format, digits, value);
   const std::string number = text;
-  const bool is_zero = number.find_first_of("123456789") == std::string::npos;
+  const bool is_zero = number.find_first_not_of("-0.") == std::string::npos;
   return is_zero && number.front() == '-' ? number.substr(1) : number;
 }
 
@@ -50,6 +50,15 @@ bool is_number(const std::string& text) {
   return end != text.c_str() && (*end == '\0' || std::string(end) == " %");
 }
 
+/// The decimals, at most `most`, after which only zeros follow.
+int decimals_of(double value, int most) {
+  const std::string text = printed("%.*f", most, value);
+  const auto point = text.find('.');
+  if (point == std::string::npos) return 0;
+  const auto last = text.find_last_not_of('0');
+  return static_cast<int>(last - point);
+}
+
 std::string padded(const std::string& text, std::size_t columns, bool right) {
   const std::string gap(columns - std::min(columns, width(text)), ' ');
   return right ? gap + text : text + gap;
@@ -58,105 +67,129 @@ std::string padded(const std::string& text, std::size_t columns, bool right) {
 /// The line with a line break instead of the blanks at its end.
 std::string without_end(const std::string& line) { return line.substr(0, line.find_last_not_of(' ') + 1) + "\n"; }
 
-std::string elements(const Tensor& x) {
-  constexpr std::int64_t most = 6;
-  const Tensor flat = x.detach().to(float64).reshape({-1});
-  std::string text;
-  for (std::int64_t i = 0; i < std::min(most, flat.numel()); ++i) {
-    text += (i > 0 ? ", " : "") + printed("%.*g", 8, flat[i].item());
-  }
-  return flat.numel() > most ? text + ", ..." : text;
-}
-
 }  // namespace
 
 std::string fixed(double value, int digits) { return printed("%.*f", digits, value); }
 std::string scientific(double value, int digits) { return printed("%.*e", digits, value); }
-std::string percent(double share, int digits) { return fixed(100 * share, digits) + " %"; }
+std::string percent(double share, int digits) { return std::isinf(share) ? "all" : fixed(100 * share, digits) + " %"; }
+std::string number(double value) { return printed("%.*g", 6, std::abs(value) < 1e-12 ? 0 : value); }
 
-Table::Table(std::vector<std::string> headings, int digits) : digits_(digits), rows_{std::move(headings)} {}
+std::string numbers(const std::vector<double>& values) {
+  std::string text;
+  for (const double v : values) text += (text.empty() ? "" : ", ") + number(v);
+  return text;
+}
+
+std::string numbers(const Tensor& x) {
+  std::string text;
+  const Tensor flat = x.detach().to(float64).reshape({-1});
+  constexpr std::int64_t most = 8;
+  for (std::int64_t i = 0; i < std::min(most, flat.numel()); ++i) {
+    text += (i > 0 ? ", " : "") + number(flat[i].item());
+  }
+  return flat.numel() > most ? text + ", ..." : text;
+}
+
+Table::Table(std::vector<std::string> headings, int digits) : digits_(digits), headings_(std::move(headings)) {}
+
+void Table::add(const std::string& text) { rows_.back().push_back({text, is_number(text), 0}); }
 
 void Table::add(const Tensor& x) {
   const Tensor flat = x.detach().to(float64).reshape({-1});
   for (std::int64_t i = 0; i < flat.numel(); ++i) add(flat[i].item());
 }
 
-std::string Table::text() const {
-  std::vector<std::size_t> widths;
-  std::vector<bool> numbers;
+std::string Table::text_of(const Cell& cell, const Column& column) const {
+  return cell.text.empty() && cell.is_number ? fixed(cell.value, column.decimals) : cell.text;
+}
+
+std::vector<Table::Column> Table::columns() const {
+  std::vector<Column> columns;
   for (const auto& row : rows_) {
+    columns.resize(std::max(columns.size(), row.size()));
     for (std::size_t c = 0; c < row.size(); ++c) {
-      if (c == widths.size()) {
-        widths.push_back(0);
-        numbers.push_back(false);
+      columns[c].numbers |= row[c].is_number;
+      if (row[c].text.empty() && row[c].is_number) {
+        columns[c].decimals = std::max(columns[c].decimals, decimals_of(row[c].value, digits_));
       }
-      if (&row != &rows_.front()) widths[c] = std::max(widths[c], width(row[c]));
-      numbers[c] = numbers[c] || is_number(row[c]);
     }
   }
+  for (const auto& row : rows_) {
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      columns[c].width = std::max(columns[c].width, width(text_of(row[c], columns[c])));
+    }
+  }
+  return columns;
+}
 
-  std::string headings, rules;
-  const std::vector<std::string>& names = rows_.front();
-  for (std::size_t first = 0, next; first < names.size(); first = next) {
-    std::size_t group = widths[first];
-    for (next = first + 1; next < names.size() && names[next].empty(); ++next) group += kGap.size() + widths[next];
-    const std::size_t missing = std::max(width(names[first]), group) - group;
-    widths[next - 1] += missing;
+std::string Table::text() const {
+  std::vector<Column> columns = this->columns();
+  std::string headings, rules, lines;
+  for (std::size_t first = 0, next; first < headings_.size(); first = next) {
+    std::size_t group = columns[first].width;
+    for (next = first + 1; next < headings_.size() && headings_[next].empty(); ++next) {
+      group += kGap.size() + columns[next].width;
+    }
+    const std::size_t missing = std::max(width(headings_[first]), group) - group;
+    columns[next - 1].width += missing;
     group += missing;
-    headings += kGap + padded(names[first], group, next == first + 1 && numbers[first]);
+    headings += kGap + padded(headings_[first], group, next == first + 1 && columns[first].numbers);
     rules += kGap + std::string(group, '-');
   }
-  std::string lines = without_end(headings) + rules + "\n";
-  for (std::size_t r = 1; r < rows_.size(); ++r) {
+  for (const auto& row : rows_) {
     std::string line;
-    for (std::size_t c = 0; c < rows_[r].size(); ++c) {
-      line += kGap + padded(rows_[r][c], widths[c], numbers[c] && is_number(rows_[r][c]));
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      line += kGap + padded(text_of(row[c], columns[c]), columns[c].width, row[c].is_number);
     }
     lines += without_end(line);
   }
-  return lines;
+  return without_end(headings) + rules + "\n" + lines;
 }
 
 void Page::heading(int number, const std::string& title) {
   section_ = number;
   const std::string text = std::to_string(number) + ". " + title;
-  std::printf("\n%s\n%s\n", text.c_str(), std::string(width(text), '=').c_str());
+  text_ += "\n" + text + "\n" + std::string(width(text), '=') + "\n";
 }
 
 void Page::say(const std::string& text) { show(wrapped(text, "", "")); }
 
 void Page::show(const std::string& lines) {
-  std::printf("\n%s", lines.c_str());
+  text_ += "\n" + lines;
   among_claims_ = false;
 }
 
 void Page::claim(const std::string& statement, bool holds, const std::string& otherwise) {
-  if (!std::exchange(among_claims_, true)) std::printf("\n");
-  std::printf("%s", wrapped(statement, holds ? "  true   " : "  FALSE  ", "         ").c_str());
+  if (!std::exchange(among_claims_, true)) text_ += "\n";
+  text_ += wrapped(statement, holds ? "  true   " : "  FALSE  ", "         ");
   ++claims_;
   if (holds) return;
-  if (!otherwise.empty()) std::printf("%s", wrapped(otherwise, "         ", "         ").c_str());
+  if (!otherwise.empty()) text_ += wrapped(otherwise, "         ", "         ");
   failures_.push_back("section " + std::to_string(section_) + ": " + statement);
 }
 
 void Page::near(const std::string& statement, const Tensor& got, const Tensor& expected, double tolerance) {
   const double scale = std::max(1.0, expected.detach().abs().max().item());
   claim(statement, distance(got, expected) <= tolerance * scale,
-        "got " + elements(got) + "; expected " + elements(expected));
+        "got " + numbers(got) + "; expected " + numbers(expected));
 }
 
 void Page::near(const std::string& statement, double got, double expected, double tolerance) {
   near(statement, full({}, got, float64), full({}, expected, float64), tolerance);
 }
 
-int Page::conclude() const {
-  if (failures_.empty()) {
-    std::printf("\n%d claims, all of them true.\n", claims_);
-    return 0;
-  }
-  std::printf("\n%d claims, %zu of them false:\n", claims_, failures_.size());
-  for (const std::string& failure : failures_) std::printf("%s", wrapped(failure, "  ", "    ").c_str());
-  return 1;
+void Page::append(const Page& page) {
+  text_ += page.text_;
+  claims_ += page.claims_;
+  failures_.insert(failures_.end(), page.failures_.begin(), page.failures_.end());
+}
+
+std::string conclusion(const Page& page) {
+  const std::string count = "\n" + std::to_string(page.claims()) + " claims, ";
+  if (page.failures().empty()) return count + "all of them true.\n";
+  std::string text = count + std::to_string(page.failures().size()) + " of them false:\n";
+  for (const std::string& failure : page.failures()) text += wrapped(failure, "  ", "    ");
+  return text;
 }
 
 Tensor column(const std::vector<double>& values) {
@@ -168,6 +201,9 @@ double distance(const Tensor& a, const Tensor& b) {
   return std::isnan(largest) ? INFINITY : largest;
 }
 
-double relative(const Tensor& a, const Tensor& b) { return distance(a, b) / b.detach().abs().max().item(); }
+double relative(const Tensor& a, const Tensor& b) {
+  const double off = distance(a, b);
+  return off == 0 ? 0 : off / b.detach().abs().max().item();
+}
 
 }  // namespace lesson

@@ -1,12 +1,12 @@
-// The fourteen sections. Each prints its part of the page and checks what it says.
+// The fifteen sections. Each writes its part of the page and checks what it says.
 #pragma once
 
-#include "by_hand.hpp"
+#include "example.hpp"
 #include "page.hpp"
 
 namespace lesson {
 
-using Section = void(Page& page, const Mistakes& mistakes);
+using Section = void(Page& page, const Lesson& lesson);
 
 Section forward_node_by_node;
 Section backward_node_by_node;
@@ -14,6 +14,7 @@ Section three_paths;
 Section vanishing_term;
 Section collapse;
 Section geometry;
+Section where_eps_matters;
 Section lying_checks;
 Section break_it;
 Section batch_sizes;

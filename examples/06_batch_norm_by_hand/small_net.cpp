@@ -14,6 +14,10 @@ SmallNet::SmallNet(const Mistakes& mistakes) : out_(32, 10, {.dtype = float64}),
   }
 }
 
+ByHand SmallNet::layer_of(const Block& block) const {
+  return {block.weight.detach(), block.bias.detach(), 1e-5, mistakes_};
+}
+
 double SmallNet::gradients(const Tensor& x, const Tensor& target) {
   struct Cut {
     Block& block;
@@ -25,7 +29,7 @@ double SmallNet::gradients(const Tensor& x, const Tensor& target) {
   Tensor h = x;
   for (Block& block : blocks_) {
     const Tensor before = linear(h, block.linear.weight, {});
-    const Nodes node = forward(before.detach(), block.weight.detach(), block.bias.detach(), mistakes_);
+    const Nodes node = layer_of(block).forward(before.detach());
     const Tensor after = node.y.detach().requires_grad_();
     cuts.push_back({block, before, node, after});
     h = relu(after);
@@ -34,7 +38,7 @@ double SmallNet::gradients(const Tensor& x, const Tensor& target) {
   loss.backward();
   for (; !cuts.empty(); cuts.pop_back()) {
     auto& [block, before, node, after] = cuts.back();
-    const Derivatives d = backward(after.grad(), node, block.weight.detach(), mistakes_);
+    const Derivatives d = layer_of(block).backward(after.grad(), node);
     block.weight.set_grad(d.weight);
     block.bias.set_grad(d.bias);
     before.backward({.gradient = d.x});
@@ -46,7 +50,7 @@ Tensor SmallNet::logits(const Tensor& x) const {
   const NoGradGuard no_grad;
   Tensor h = x;
   for (const Block& block : blocks_) {
-    h = relu(forward(linear(h, block.linear.weight, {}), block.weight, block.bias, mistakes_).y);
+    h = relu(layer_of(block).forward(linear(h, block.linear.weight, {})).y);
   }
   return linear(h, out_.weight, out_.bias);
 }

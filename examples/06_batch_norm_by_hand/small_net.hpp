@@ -25,6 +25,8 @@ class SmallNet {
     gradus::nn::Linear linear;
     Tensor weight, bias;  // (1, C), of BatchNorm
   };
+  ByHand layer_of(const Block& block) const;
+
   std::vector<Block> blocks_;
   gradus::nn::Linear out_;
   Mistakes mistakes_;

@@ -1,4 +1,4 @@
-// Section 14: two experiments after S. Santurkar, D. Tsipras, A. Ilyas, A. Madry (2018), "How Does Batch Normalization
+// Section 15: two experiments after S. Santurkar, D. Tsipras, A. Ilyas, A. Madry (2018), "How Does Batch Normalization
 // Help Optimization?"
 #include "digits.hpp"
 #include "sections.hpp"
@@ -116,28 +116,17 @@ Outcome train_net(const ImageSet& digits, Kind kind, double lr) {
   return {losses, accuracy(net(digits.test.x), digits.test.y), changes / measured, moved};
 }
 
-}  // namespace
-
-void why_it_helps(Page& page, const Mistakes&) {
-  page.say(
-      "Nets with BatchNorm learn faster: 07_paper_figure draws the curves of Ioffe and Szegedy (2015). Why they do is "
-      "less plain. The paper named internal covariate shift: the inputs of a layer change their distribution while "
-      "the layers before it learn, and BatchNorm steadies them. Santurkar et al. (2018) doubted it and put noise "
-      "behind every BatchNorm that moves and stretches each unit anew in each step. The same on a small scale: "
-      "digits, three hidden layers of 32 ReLUs, batches of 60, ten epochs of SGD, learning rate 0.1. \"Inputs move\" "
-      "is how far the mean input of a ReLU is from that of the step before, in deviations; \"gradient changes\" is "
-      "|g' - g| / |g|, where g' is the gradient of the same batch after the step along g.");
-  const ImageSet digits = load_digits();
+void noise_behind_batch_norm(Page& page, const ImageSet& digits) {
   const Outcome plain = train_net(digits, Kind::plain, 0.1), normed = train_net(digits, Kind::batch_norm, 0.1),
                 noisy = train_net(digits, Kind::noisy, 0.1);
-  Table nets({"net", "loss, epoch 1", "2", "5", "10", "test images", "inputs move", "gradient changes"});
+  Table nets({"net", "loss 1", "2", "5", "10", "test", "inputs move", "gradient changes"});
   const auto row = [&](const char* name, const Outcome& o) {
     nets.row(name, fixed(o.losses[0], 2), fixed(o.losses[1], 2), fixed(o.losses[4], 2), fixed(o.losses[9], 2),
              percent(o.test, 0), fixed(o.moved, 2), fixed(o.change, 2));
   };
   row("no BatchNorm", plain);
   row("BatchNorm", normed);
-  row("BatchNorm, then noise", noisy);
+  row("with noise", noisy);
   page.show(nets);
   page.claim("BatchNorm steadies the inputs: they move less than a tenth as far as without",
              normed.moved < 0.1 * plain.moved);
@@ -148,7 +137,9 @@ void why_it_helps(Page& page, const Mistakes&) {
       "what BatchNorm keeps with and without noise: a gradient still holds after the step along it, while without "
       "BatchNorm it turns into another one",
       normed.change < 0.4 && noisy.change < 0.4 && plain.change > 0.8);
+}
 
+void larger_steps(Page& page, const ImageSet& digits) {
   page.say("Where gradients hold for longer, larger steps are possible. The loss after ten epochs:");
   Table rates({"learning rate", "no BatchNorm", "BatchNorm"});
   double without = 0, with = 0;
@@ -163,6 +154,22 @@ void why_it_helps(Page& page, const Mistakes&) {
       "with the largest of these learning rates the net without BatchNorm has learned nothing (guessing has a loss "
       "of log 10 = 2.3), with BatchNorm it has learned the digits",
       without > 2.2 && with < 0.2);
+}
+
+}  // namespace
+
+void why_it_helps(Page& page, const Lesson&) {
+  page.say(
+      "Nets with BatchNorm learn faster: 07_paper_figure draws the curves of Ioffe and Szegedy (2015). Why they do is "
+      "less plain. The paper named internal covariate shift: the inputs of a layer change their distribution while "
+      "the layers before it learn, and BatchNorm steadies them. Santurkar et al. (2018) doubted it and put noise "
+      "behind every BatchNorm that moves and stretches each unit anew in each step. The same on a small scale: "
+      "digits, three hidden layers of 32 ReLUs, batches of 60, ten epochs of SGD, learning rate 0.1, seed 14. \"Inputs "
+      "move\" is how far the mean input of a ReLU is from that of the step before, in deviations; \"gradient changes\" "
+      "is |g' - g| / |g|, where g' is the gradient of the same batch after the step along g.");
+  const ImageSet digits = load_digits();
+  noise_behind_batch_norm(page, digits);
+  larger_steps(page, digits);
   page.say(
       "So steady inputs cannot be the whole reason: behind the noise they were less steady than without BatchNorm. "
       "What remained was a loss that changes more smoothly along a step. That is one finding, seen here on one small "

@@ -36,17 +36,17 @@ TEST_F(Graph, GradientsAppearWithBackward) {
   }
 }
 
-/// The gradients of x that nn/README.md derives, for x = (1, 2, 4, 8), dy = (1, -1, 2, 0.5), weight = 2.
+/// The gradients of x that nn/README.md derives, for x = (1, 7, 9, 15), dy = (1, -1, 2, 0), weight = 2, eps = 0.
 TEST_F(Graph, ShowsTheGradientOfBatchNorm) {
   const std::string line_end = "<br align=\"left\"/>&#8203;&#160;      ";
   const std::string training = file("batch_norm_training_after"), evaluation = file("batch_norm_evaluation_after");
   EXPECT_TRUE(
-      has(training, "grad  [[ 0.3957]," + line_end + "[-1.1385]," + line_end + "[ 1.0152]," + line_end + "[-0.2725]]"));
-  // dy weight / sqrt(running_var + eps), running_var = 0.9 + 0.1 * 9.5833
+      has(training, "grad  [[ 0.0880]," + line_end + "[-0.6160]," + line_end + "[ 0.6160]," + line_end + "[-0.0880]]"));
+  // dy weight / sqrt(running_var + eps), running_var = 0.9 + 0.1 * 100 / 3
   EXPECT_TRUE(has(evaluation,
-                  "grad  [[ 1.4671]," + line_end + "[-1.4671]," + line_end + "[ 2.9342]," + line_end + "[ 0.7336]]"));
+                  "grad  [[ 0.9721]," + line_end + "[-0.9721]," + line_end + "[ 1.9441]," + line_end + "[ 0.0000]]"));
   EXPECT_TRUE(has(evaluation, "<b>buffer running_mean<"));
-  EXPECT_TRUE(has(evaluation, "value [0.3750]"));
+  EXPECT_TRUE(has(evaluation, "value [0.8000]"));
 }
 
 TEST_F(Graph, GraphvizReadsEveryFile) {

@@ -1,0 +1,87 @@
+#include "example.hpp"
+
+#include "page.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace lesson {
+
+namespace {
+
+double sum(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+
+double largest(const std::vector<double>& values) {
+  return std::transform_reduce(
+      values.begin(), values.end(), 0.0, [](double a, double b) { return std::max(a, b); },
+      [](double v) { return std::abs(v); });
+}
+
+/// The size of what is added up to a gradient: N terms dy, and as many times 1/std where it is taken by x.
+double rounded_terms(const Example& e, const Expected& expected) {
+  return static_cast<double>(e.dy.size()) * largest(e.dy) * std::max(1.0, expected.rstd);
+}
+
+bool usable(double value) { return std::isfinite(value) && std::abs(value) <= 1e6; }
+
+}  // namespace
+
+std::string problem(const Example& e) {
+  constexpr std::size_t most = 8;
+  if (e.x.size() < 2 || e.x.size() > most) return "--x takes 2 to 8 numbers, " + std::to_string(e.x.size()) + " given";
+  if (e.dy.size() != e.x.size()) {
+    return "--dy takes as many numbers as --x: " + std::to_string(e.x.size()) + " expected, " +
+           std::to_string(e.dy.size()) + " given";
+  }
+  if (!std::ranges::all_of(e.x, usable) || !std::ranges::all_of(e.dy, usable) || !usable(e.weight) || !usable(e.bias)) {
+    return "--x, --dy, --weight and --bias take numbers between -1e6 and 1e6";
+  }
+  if (!(e.eps >= 0) || !usable(e.eps)) return "--eps takes a number that is not negative";
+  if (std::ranges::adjacent_find(e.x, std::not_equal_to<>()) == e.x.end()) {
+    return "--x: all values are equal, so that var = 0 and only eps would be normalised; section 7 does that";
+  }
+  if (std::sqrt(Expected(e).var) < 1e-6 * std::max(1.0, largest(e.x))) {
+    return "--x: the values lie too close together for their differences to be printed";
+  }
+  return "";
+}
+
+Expected::Expected(const Example& e) {
+  const std::size_t count = e.x.size();
+  const auto n = static_cast<double>(count);
+  mean = sum(e.x) / n;
+  for (const double v : e.x) var += (v - mean) * (v - mean) / n;
+  std = std::sqrt(var + e.eps);
+  rstd = 1 / std;
+  for (const double v : e.x) {
+    xhat.push_back((v - mean) / std);
+    y.push_back(xhat.back() * e.weight + e.bias);
+  }
+  dbias = sum(e.dy);
+  for (std::size_t i = 0; i < count; ++i) dweight += e.dy[i] * xhat[i];
+  dvar = -e.weight * dweight / (2 * std * std);
+  dmean = -e.weight * dbias / std;
+  for (std::size_t i = 0; i < count; ++i) {
+    direct.push_back(e.weight * e.dy[i] / std);
+    through_var.push_back(-e.weight * xhat[i] * dweight / (n * std));
+    through_mean.push_back(-e.weight * dbias / (n * std));
+    dx.push_back(0);
+    for (std::size_t j = 0; j < count; ++j) {
+      dx[i] += e.dy[j] * e.weight / std * ((i == j ? 1 : 0) - 1 / n - xhat[i] * xhat[j] / n);
+    }
+  }
+}
+
+Lesson::Lesson(const Example& numbers, const Mistakes& made)
+    : example(numbers),
+      expected(numbers),
+      mistakes(made),
+      x(column(numbers.x)),
+      dy(column(numbers.dy)),
+      by_hand{column({numbers.weight}), column({numbers.bias}), numbers.eps, made},
+      precision(
+          1e-12 * std::max(1.0, largest(numbers.x) * expected.rstd) *
+          std::max({1.0, std::abs(numbers.bias), std::abs(numbers.weight) * (1 + rounded_terms(numbers, expected))})) {}
+
+}  // namespace lesson

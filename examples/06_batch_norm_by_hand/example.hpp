@@ -1,0 +1,42 @@
+// The numbers that are followed through the lesson: four that work out exactly, or the reader's own.
+#pragma once
+
+#include "by_hand.hpp"
+
+#include <string>
+#include <vector>
+
+namespace lesson {
+
+/// One channel, x and dy of the same length.
+struct Example {
+  std::vector<double> x = {1, 7, 9, 15};
+  std::vector<double> dy = {1, -1, 2, 0};
+  double weight = 2, bias = 1, eps = 0;
+};
+
+/// Empty, or why no lesson can be given on this example.
+std::string problem(const Example& example);
+
+/// What the mathematics of nn/README.md makes of an example, in plain arithmetic, value by value: no tensor, no graph,
+/// none of the steps of ByHand. dx comes from the matrix of derivatives d y_j / d x_i.
+struct Expected {
+  explicit Expected(const Example& example);
+
+  double mean = 0, var = 0, std = 0, rstd = 0, dbias = 0, dweight = 0, dvar = 0, dmean = 0;
+  std::vector<double> xhat, y, direct, through_var, through_mean, dx;
+};
+
+/// What every section gets.
+struct Lesson {
+  explicit Lesson(const Example& numbers, const Mistakes& made = {});
+
+  Example example;
+  Expected expected;
+  Mistakes mistakes;
+  Tensor x, dy;      // (N, 1), float64
+  ByHand by_hand;    // with these mistakes
+  double precision;  ///< how far rounding alone may carry a result
+};
+
+}  // namespace lesson

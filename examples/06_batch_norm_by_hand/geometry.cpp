@@ -1,0 +1,122 @@
+// Sections 6 and 7: what dx cannot contain, and where eps matters.
+#include "sections.hpp"
+
+#include <gradus/core/autograd.hpp>
+#include <gradus/core/random.hpp>
+
+#include <cmath>
+
+using namespace gradus;
+
+namespace lesson {
+
+namespace {
+
+Tensor constant(const Lesson& lesson, double value) { return full(lesson.x.shape(), value, float64); }
+
+/// A layer before BatchNorm, y = BN(scale W u + b), with the gradients of W and b.
+struct LayerBefore {
+  Tensor u, w, b, dy;  // (6, 3), (2, 3), (2), (6, 2)
+  Tensor y = {}, dw = {}, db = {};
+};
+
+LayerBefore layer_before(double scale, const Mistakes& mistakes) {
+  Generator seed(6);
+  LayerBefore layer{randn({6, 3}, float64, seed), randn({2, 3}, float64, seed), randn({2}, float64, seed),
+                    randn({6, 2}, float64, seed)};
+  const Tensor matrix = (layer.w * scale).detach().requires_grad_(), shift = layer.b.clone().requires_grad_();
+  const Tensor x = linear(layer.u, matrix, shift);  // (6, 2)
+  const ByHand norm{full({1, 2}, 1.5, float64), zeros({1, 2}, float64), 0, mistakes};
+  const Nodes node = norm.forward(x.detach());
+  x.backward({.gradient = norm.backward(layer.dy, node).x});
+  layer.y = node.y;
+  layer.dw = matrix.grad();
+  layer.db = shift.grad();
+  return layer;
+}
+
+double norm(const Tensor& v) { return v.square().sum().sqrt().item(); }
+
+void seen_from_before(Page& page, const Lesson& lesson) {
+  const LayerBefore once = layer_before(1, lesson.mistakes), tenfold = layer_before(10, lesson.mistakes);
+  page.say(
+      "The same seen from a layer before: x = W u + b for a batch of 6, with 3 inputs and 2 units. W, b, u and dy are "
+      "random (seed 6), weight = 1.5 and eps = 0.");
+  Table layer({"unit", "W", "", "", "b", "db", "|dW|", "W dW", "|dW| for 10 W"}, 4);
+  for (std::int64_t i = 0; i < 2; ++i) {
+    layer.row(i + 1, once.w[i], once.b[i], once.db[i], norm(once.dw[i]), (once.w[i] * once.dw[i]).sum(),
+              norm(tenfold.dw[i]));
+  }
+  page.show(layer);
+  page.near("db = 0: a bias before BatchNorm learns nothing, leave it out (Linear with .bias = false)", once.db,
+            zeros({2}, float64));
+  page.near("W dW = 0 for every unit: a step of SGD is at right angles to W, so |W| can only grow",
+            (once.w * once.dw).sum({1}), zeros({2}, float64));
+  page.near("BN((10 W) u + b) = BN(W u): the scale of W does not matter", tenfold.y, once.y);
+  page.near("but dW is 10 times smaller for 10 W: large weights learn slowly", norm(once.dw) / norm(tenfold.dw), 10);
+}
+
+}  // namespace
+
+void geometry(Page& page, const Lesson& lesson) {
+  const Expected& e = lesson.expected;
+  page.say(
+      "Equation (15) reads: take dy, remove its mean, remove its part along xhat, and multiply by weight rstd. What "
+      "has been removed, dx cannot contain; two of N directions are missing. The reason is in the forward pass: y does "
+      "not change when a constant is added to x, nor (but for eps) when x is stretched around its mean. Where the loss "
+      "cannot change, its derivative is 0.");
+  const Tensor xhat = column(e.xhat), dx = lesson.by_hand.dx(lesson.x, lesson.dy);
+  const Tensor dx_of_constant = lesson.by_hand.dx(lesson.x, constant(lesson, 3));
+  const Tensor dx_of_xhat = lesson.by_hand.dx(lesson.x, xhat);
+  Table table({"dy", "dx", "dy = 3", "dx", "dy = xhat", "dx"});
+  for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
+    table.row(lesson.dy[i], dx[i], 3.0, dx_of_constant[i], xhat[i], dx_of_xhat[i]);
+  }
+  page.show(table);
+  const double left = lesson.example.weight * e.rstd * lesson.example.eps / (e.var + lesson.example.eps);
+  page.near("sum dx = 0", dx.sum().item(), 0, lesson.precision);
+  page.near("sum dx xhat = weight rstd dweight eps / (var + eps) = " + number(left * e.dweight),
+            (dx * xhat).sum().item(), left * e.dweight, lesson.precision);
+  page.near("dy constant: dx = 0, whatever weight is. So the gradient of sum(BN(x)) is 0, and that is no bug",
+            dx_of_constant, constant(lesson, 0), lesson.precision);
+  page.near("dy = xhat: dx = weight rstd eps / (var + eps) xhat = " + numbers(xhat * left), dx_of_xhat, xhat * left,
+            lesson.precision);
+  seen_from_before(page, lesson);
+}
+
+void where_eps_matters(Page& page, const Lesson& lesson) {
+  page.say(
+      "eps keeps rstd finite where a batch has no variance. Where the variance is large beside it, nothing is seen of "
+      "it; where it is not, xhat shrinks, and a little of the direction xhat comes through to dx. The same x, first "
+      "scaled to a deviation s, with eps = 1e-5, which is PyTorch's and gradus's default:");
+  constexpr double eps = 1e-5;
+  const ByHand layer{lesson.by_hand.weight, lesson.by_hand.bias, eps, lesson.mistakes};
+  const double spread = std::sqrt(lesson.expected.var), weight = lesson.example.weight;
+  Table table({"s", "variance of xhat", "rstd", "sum dx xhat"});
+  bool variance = true, residue = true;
+  for (const double s : {100.0, 1.0, 0.01, 0.001}) {
+    const Tensor x = (lesson.x - lesson.expected.mean) * (s / spread);
+    const Nodes node = layer.forward(x);
+    const double got = node.xhat.square().mean().item(), var = s * s;
+    const double along = (layer.backward(lesson.dy, node).x * node.xhat).sum().item();
+    const double dweight = lesson.expected.dweight * lesson.expected.std / spread * s / std::sqrt(var + eps);
+    const double expected = weight * dweight * eps / std::pow(var + eps, 1.5);
+    table.row(number(s), number(got), number(node.rstd.item()), number(along));
+    variance &= std::abs(got - var / (var + eps)) < 1e-12;
+    residue &= std::abs(along - expected) <= 1e-9 * std::max(1.0, std::abs(expected));
+  }
+  page.show(table);
+  page.claim("xhat has the variance var / (var + eps)", variance);
+  page.claim("sum dx xhat = weight rstd dweight eps / (var + eps)", residue);
+  page.say("And the extreme, a constant batch: x = 7, 7, 7, 7 with dy = 1, -1, 2, 0.");
+  const Tensor x = column({7, 7, 7, 7}), dy = column({1, -1, 2, 0});
+  const Nodes node = layer.forward(x);
+  const Tensor dx = layer.backward(dy, node).x;
+  page.claim("y is bias for every x, exactly", distance(node.y, layer.bias.expand({4, 1})) == 0);
+  page.near("rstd is 1 / sqrt(eps) = 316.228", node.rstd.item(), 1 / std::sqrt(eps));
+  page.near("dx = weight / sqrt(eps) (dy - mean dy) = " + numbers((dy - 0.5) * (weight / std::sqrt(eps))) +
+                ": a channel that hardly varies has a steep gradient, and eps is what bounds it",
+            dx, (dy - 0.5) * (weight / std::sqrt(eps)));
+}
+
+}  // namespace lesson
