@@ -74,6 +74,11 @@ void inference(const bench::Bench& bench) {
     const NoGradGuard no_grad;
     bench.measure(workload, [&] { net(x); });
     bench.measure(workload + "-fused", [&] { fused(x); });
+
+    const nn::Plan plan(net, {spec.sizes.front()}), half(net, {spec.sizes.front()}, {.half_weights = true});
+    std::vector<float> y(plan.outputs());
+    bench.measure(workload + "-plan", [&] { plan(x.data<float>(), y); });
+    bench.measure(workload + "-plan-half", [&] { half(x.data<float>(), y); });
   }
 }
 

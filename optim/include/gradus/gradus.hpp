@@ -31,6 +31,7 @@
 #include <gradus/nn/linear.hpp>
 #include <gradus/nn/loss.hpp>
 #include <gradus/nn/module.hpp>
+#include <gradus/nn/plan.hpp>
 #include <gradus/nn/sequential.hpp>
 
 // optim: learning

@@ -1,0 +1,168 @@
+// The products of dense.hpp for the instruction set that this file is compiled for.
+#pragma once
+
+#include "dense.hpp"
+#include "kernels/lanes.hpp"
+
+namespace gradus::body {
+namespace {
+
+// As many sums as the registers hold, beside the weights and one element of each row: a tile has kTileRows rows and a
+// panel of columns. A row alone takes two panels at once, else it would wait for each sum before the next.
+#if defined(__AVX512BW__)
+constexpr int kPanel = 4, kTileRows = 6;
+#elif defined(__AVX2__)
+constexpr int kPanel = 2, kTileRows = 3;
+#elif defined(__aarch64__)
+constexpr int kPanel = 1, kTileRows = 6;
+#else
+constexpr int kPanel = 1, kTileRows = 2;
+#endif
+
+constexpr int64_t kBlock = 32;  // inputs summed on their own, so that a long sum loses fewer digits
+
+GRADUS_INLINE Floats weights(const float* w) { return load(w); }
+
+#if defined(__AVX512BW__)
+GRADUS_INLINE Floats weights(const uint16_t* w) {
+  Floats a;
+  a.part[0] = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
+  return a;
+}
+#elif defined(__F16C__)
+GRADUS_INLINE Floats weights(const uint16_t* w) {
+  Floats a;
+#pragma GCC unroll 16
+  for (int i = 0; i < 2; ++i) {
+    a.part[i] = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w + 8 * i)));
+  }
+  return a;
+}
+#else
+/// Exponent and fraction moved to their places in a float are the number but for a factor of 2^112, denormals too.
+GRADUS_INLINE Floats weights(const uint16_t* w) {
+  float lane[kLanes];
+  for (int i = 0; i < kLanes; ++i) {
+    const uint32_t bits = w[i];
+    lane[i] = __builtin_bit_cast(float, ((bits & 0x8000u) << 16) | ((bits & 0x7fffu) << 13)) * 0x1p112f;
+  }
+  return load(lane);
+}
+#endif
+
+GRADUS_INLINE Floats finish(Floats sum, const Dense& dense) {
+  if (dense.then == Then::nothing) return sum;
+  const Floats zero(0);
+  return where_greater(zero, sum, dense.then == Then::relu ? zero : sum * Floats(dense.slope), sum);
+}
+
+/// `rows` rows from x, and the columns of `left` groups at `a` and `right` at `b`, the panel behind it.
+template <int rows, int left, int right, class W>
+GRADUS_INLINE void tile(const Dense& dense, float* y, const float* x, int64_t stride, int64_t column) {
+  constexpr int groups = left + right;
+  const W* a = static_cast<const W*>(dense.weight) + column * dense.inputs;
+  const W* b = a + left * kLanes * dense.inputs;
+  Floats total[rows][groups];
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 16
+    for (int g = 0; g < groups; ++g) total[r][g] = load(dense.bias + column + g * kLanes);
+  }
+  for (int64_t first = 0; first < dense.inputs; first += kBlock) {
+    const int64_t end = first + kBlock < dense.inputs ? first + kBlock : dense.inputs;
+    Floats sum[rows][groups];
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 16
+      for (int g = 0; g < groups; ++g) sum[r][g] = Floats(0);
+    }
+    for (int64_t i = first; i < end; ++i) {
+      Floats element[rows];
+#pragma GCC unroll 16
+      for (int r = 0; r < rows; ++r) element[r] = Floats(x[r * stride + i]);
+#pragma GCC unroll 16
+      for (int g = 0; g < groups; ++g) {
+        const Floats w = weights(g < left ? a + g * kLanes : b + (g - left) * kLanes);
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; ++r) sum[r][g] = multiply_add(element[r], w, sum[r][g]);
+      }
+      a += left * kLanes;
+      b += right * kLanes;
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 16
+      for (int g = 0; g < groups; ++g) total[r][g] = total[r][g] + sum[r][g];
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r) {
+    float* out = y + r * dense.outputs + column;
+#pragma GCC unroll 16
+    for (int g = 0; g < groups; ++g) {
+      const int64_t rest = dense.outputs - column - g * kLanes;
+      const Floats value = finish(total[r][g], dense);
+      if (rest >= kLanes) {
+        store(out + g * kLanes, value);
+      } else {
+        store(out + g * kLanes, value, First{static_cast<int>(rest)});
+      }
+    }
+  }
+}
+
+/// The tile of `left` groups, a number known only now.
+template <int rows, class W, int most = kPanel>
+void panel(const Dense& dense, float* y, const float* x, int64_t stride, int64_t column, int64_t left) {
+  if constexpr (most > 1) {
+    if (left < most) return panel<rows, W, most - 1>(dense, y, x, stride, column, left);
+  }
+  tile<rows, most, 0, W>(dense, y, x, stride, column);
+}
+/// A whole panel and the `right` groups of the next.
+template <class W, int most = kPanel>
+void two_panels(const Dense& dense, float* y, const float* x, int64_t column, int64_t right) {
+  if constexpr (most > 1) {
+    if (right < most) return two_panels<W, most - 1>(dense, y, x, column, right);
+  }
+  tile<1, kPanel, most, W>(dense, y, x, 0, column);
+}
+
+template <class W>
+void one_row(const Dense& dense, float* y, const float* x) {
+  const int64_t groups = (dense.outputs + kLanes - 1) / kLanes;
+  int64_t g = 0;
+  for (; groups - g > kPanel; g += 2 * kPanel) {
+    const int64_t right = groups - g - kPanel;
+    two_panels<W>(dense, y, x, g * kLanes, right < kPanel ? right : kPanel);
+  }
+  if (g < groups) panel<1, W>(dense, y, x, 0, g * kLanes, groups - g);
+}
+
+/// The last rows, fewer than a tile has.
+template <int rows, class W>
+void rest(const Dense& dense, const DenseRows& all, int64_t first, int64_t column, int64_t left) {
+  if constexpr (rows > 0) {
+    if (all.rows - first < rows) return rest<rows - 1, W>(dense, all, first, column, left);
+    panel<rows, W>(dense, all.y + first * dense.outputs, all.x + first * all.stride, all.stride, column, left);
+  }
+}
+
+template <class W>
+void dense(const Dense& dense, const DenseRows& all) {
+  if (all.rows == 1) return one_row<W>(dense, all.y, all.x);
+  const int64_t groups = (dense.outputs + kLanes - 1) / kLanes;
+  for (int64_t g = 0; g < groups; g += kPanel) {
+    const int64_t left = groups - g < kPanel ? groups - g : kPanel;
+    int64_t r = 0;
+    for (; r + kTileRows <= all.rows; r += kTileRows) {
+      panel<kTileRows, W>(dense, all.y + r * dense.outputs, all.x + r * all.stride, all.stride, g * kLanes, left);
+    }
+    rest<kTileRows - 1, W>(dense, all, r, g * kLanes, left);
+  }
+}
+
+constexpr DenseTable make_dense_table() { return {dense<float>, dense<uint16_t>, kPanel}; }
+
+}  // namespace
+}  // namespace gradus::body

@@ -1,0 +1,12 @@
+#ifdef __SSE2__
+
+#include "dense_body.hpp"
+
+namespace gradus::kernels {
+
+extern const DenseTable sse2_dense_table;
+constinit const DenseTable sse2_dense_table = body::make_dense_table();
+
+}  // namespace gradus::kernels
+
+#endif
