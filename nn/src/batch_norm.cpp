@@ -22,7 +22,7 @@ class Statistics {
  public:
   explicit Statistics(std::int64_t channels) : rows_(make_tensor({3, channels}, float64)) {}
   explicit Statistics(Tensor rows) : rows_(std::move(rows)) {}
-  const Tensor& rows() const { return rows_; }
+  Tensor& rows() { return rows_; }
   double* mean() const { return elements<double>(rows_); }
   double* var() const { return mean() + channels(); }
   double* rstd() const { return var() + channels(); }
@@ -143,8 +143,8 @@ void forward_evaluation(const Tensor& x, const Tensor& y, const BatchNormState& 
 }
 
 template <class T>
-void fused_backward(const Tensor& dy, Gradients& dx, const Tensor& x, const Tensor& weight, const Statistics& stats,
-                    bool training) {
+void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight,
+                    const Statistics& stats, bool training) {
   const auto vector = [&](std::size_t i) { return dx.needs(i) ? make_tensor(stats.channels(), x.dtype()) : Tensor(); };
   if (dx.needs(0)) dx[0] = owned_alone(dy) ? dy : empty_like(dy);
   dx[1] = vector(1);
@@ -162,8 +162,8 @@ void fused_backward(const Tensor& dy, Gradients& dx, const Tensor& x, const Tens
 
 /// dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) with dxhat = dy weight, the means over the batch:
 /// nn/README.md. In evaluation mean and rstd are constants and dx = rstd dxhat.
-void composed_backward(const Tensor& dy, Gradients& dx, const Tensor& x, const Tensor& weight, const Statistics& stats,
-                       bool training, double eps) {
+void composed_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight,
+                       const Statistics& stats, bool training, double eps) {
   const Dims over = x.dim() == 2 ? Dims{0} : Dims{0, 2};
   const Shape channels = x.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
   Tensor centered, rstd;
@@ -204,7 +204,7 @@ BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state,
   check(x, state, call);
   if (x.numel() == 0) return {empty_batch(x, state), call.training};
   Tensor y = empty_like(x);
-  const Statistics stats(x.shape()[1]);
+  Statistics stats(x.shape()[1]);
   bool counted = false;
   visit(x.dtype(), [&]<class T>(T*) {
     if constexpr (std::is_floating_point_v<T>) {
@@ -216,13 +216,13 @@ BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state,
     }
   });
   if (tracks(x, state.weight, state.bias)) {
-    record(y, "NativeBatchNormBackward0", {x, state.weight, state.bias},
-           [x = Saved(x), weight = Saved(state.weight), rows = Saved(stats.rows()), training = call.training,
-            eps = call.eps](const Tensor& dy, Gradients& dx) {
-             const Statistics saved(rows.get());
-             if (grad_enabled()) return composed_backward(dy, dx, x.get(), weight.get(), saved, training, eps);
+    record(y, "NativeBatchNormBackward0", {x, state.weight, state.bias}, keep(x, state.weight, std::move(stats.rows())),
+           [training = call.training, eps = call.eps](const Tensor& dy, const Tensor& x, const Tensor& weight,
+                                                      const Tensor& rows, InputGradients& dx) {
+             const Statistics saved(rows);
+             if (grad_enabled()) return composed_backward(dy, dx, x, weight, saved, training, eps);
              const auto fused = dy.dtype() == float32 ? fused_backward<float> : fused_backward<double>;
-             fused(dy, dx, x.get(), weight.get(), saved, training);
+             fused(dy, dx, x, weight, saved, training);
            });
     if (!call.training) {
       trace_operand(y, state.running_mean);

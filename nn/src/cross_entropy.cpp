@@ -126,7 +126,7 @@ const char* name_of(const Tensor& x, const CrossEntropyOptions& options) {
 
 /// The loss from log-probabilities, which may be -infinity where the factor is 0.
 Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOptions& options, double total) {
-  const bool keep = options.reduction == Reduction::none;
+  const bool each = options.reduction == Reduction::none;
   const bool empty_mean = options.reduction == Reduction::mean && total == 0;
   const Tensor k = coefficients(lp, target, options, total);
   const int dim = class_dim(lp);
@@ -134,13 +134,13 @@ Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOpti
   {
     const NoGradGuard no_grad;
     const Tensor terms = masked_fill(k * lp, k == 0, 0);
-    y = (keep ? terms.sum(dim) : terms.sum()).to(lp.dtype());
+    y = (each ? terms.sum(dim) : terms.sum()).to(lp.dtype());
     if (empty_mean) y = full_like(y, std::numeric_limits<double>::quiet_NaN());
   }
   if (tracks(lp)) {
-    record(y, name_of(lp, options), {lp},
-           [k = Saved::by_product(k.to(lp.dtype())), keep, dim](const Tensor& dy, Gradients& dx) {
-             dx[0] = k.get() * (keep ? dy.unsqueeze(dim) : dy);
+    record(y, name_of(lp, options), {lp}, keep(k.to(lp.dtype())),
+           [each, dim](const Tensor& dy, const Tensor& k, InputGradients& dx) {
+             dx[0] = k * (each ? dy.unsqueeze(dim) : dy);
            });
     trace_operand(y, target);
   }
@@ -149,27 +149,28 @@ Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOpti
 
 /// mean or sum of logsumexp(x) - x[target], in one pass over x (N, C) and one back.
 Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options, double total) {
-  const auto classes_of = [ignored = options.ignore_index](const Tensor& logits, const Tensor& classes) {
+  const Reduction reduction = options.reduction;
+  const std::int64_t ignored = options.ignore_index;
+  const auto classes_of = [ignored](const Tensor& logits, const Tensor& classes) {
     return kernels::Classes{
         .target = elements<std::int64_t>(classes), .rows = logits.size(0), .cols = logits.size(1), .ignored = ignored};
   };
-  const double share = options.reduction == Reduction::mean ? 1 / total : 1;
-  const Tensor logsumexps = make_tensor({x.size(0)}, float64);
+  const double share = reduction == Reduction::mean ? 1 / total : 1;
+  Tensor logsumexps = make_tensor({x.size(0)}, float64);
   const double sum = kernels::cross_entropy(elements<float>(x), classes_of(x, target), elements<double>(logsumexps));
   Tensor y = full({}, sum * share, float32);
   if (!tracks(x)) return y;
-  record(y, "NllLossBackward0", {x},
-         [x = Saved(x), target = Saved(target), logsumexps = Saved::by_product(logsumexps), classes_of, share, options,
-          total](const Tensor& dy, Gradients& dx) {
-           const Tensor logits = x.get(), classes = target.get();
+  record(y, "NllLossBackward0", {x}, keep(x, target, std::move(logsumexps)),
+         [=](const Tensor& dy, const Tensor& x, const Tensor& target, const Tensor& logsumexps, InputGradients& dx) {
            if (grad_enabled()) {
-             const Tensor dlp = coefficients(logits, classes, options, total).to(float32) * dy;
-             dx[0] = dlp - softmax(logits, 1) * dlp.sum(1, true);
+             const CrossEntropyOptions options{.ignore_index = ignored, .reduction = reduction};
+             const Tensor dlp = coefficients(x, target, options, total).to(float32) * dy;
+             dx[0] = dlp - softmax(x, 1) * dlp.sum(1, true);
              return;
            }
-           dx[0] = make_tensor(logits.shape(), float32);
-           kernels::cross_entropy_backward(elements<float>(dx[0]), elements<float>(logits), classes_of(logits, classes),
-                                           elements<double>(logsumexps.get()), share * dy.item());
+           dx[0] = make_tensor(x.shape(), float32);
+           kernels::cross_entropy_backward(elements<float>(dx[0]), elements<float>(x), classes_of(x, target),
+                                           elements<double>(logsumexps), share * dy.item());
          });
   trace_operand(y, target);
   return y;
@@ -198,7 +199,7 @@ Tensor probability_loss(const Tensor& x, const Tensor& target, const CrossEntrop
   const double samples = static_cast<double>(x.numel()) / static_cast<double>(class_count(x));
   const Tensor y = total.detach() / samples;
   if (tracks(total)) {
-    record(y, "DivBackward1", {total}, [samples](const Tensor& dy, Gradients& dx) { dx[0] = dy / samples; });
+    record(y, "DivBackward1", {total}, [samples](const Tensor& dy, InputGradients& dx) { dx[0] = dy / samples; });
   }
   return y;
 }

@@ -56,9 +56,9 @@ Tensor functional::mse_loss(const Tensor& x_, const Tensor& target_, Reduction r
   }
   if (tracks(x, target)) {
     const double scale = 2 * share(reduction, x.numel());
-    record(y, "MseLossBackward0", {x, target},
-           [x = Saved(x), target = Saved(target), scale](const Tensor& dy, Gradients& dx) {
-             const Tensor slope = (x.get() - target.get()) * (dy * scale);
+    record(y, "MseLossBackward0", {x, target}, keep(x, target),
+           [scale](const Tensor& dy, const Tensor& x, const Tensor& target, InputGradients& dx) {
+             const Tensor slope = (x - target) * (dy * scale);
              dx[0] = slope;
              if (dx.needs(1)) dx[1] = -slope;
            });
@@ -135,13 +135,13 @@ Tensor functional::binary_cross_entropy_with_logits(const Tensor& x_, const Tens
     y = reduced(y, options.reduction);
   }
   if (tracks(x, target)) {
-    record(y, "BinaryCrossEntropyWithLogitsBackward0", {x, target},
-           [x = Saved(x), target = Saved(target), weight = Saved(weight), p = Saved(p),
-            scale = share(options.reduction, x.numel())](const Tensor& dy, Gradients& dx) {
-             const Tensor factor = weight.get();
+    record(y, "BinaryCrossEntropyWithLogitsBackward0", {x, target}, keep(x, target, weight, p),
+           [scale = share(options.reduction, x.numel())](const Tensor& dy, const Tensor& x, const Tensor& target,
+                                                         const Tensor& weight, const Tensor& p, InputGradients& dx) {
+             const Tensor factor = weight;
              const Tensor dlosses = factor.defined() ? factor * (dy * scale) : dy * scale;
-             if (dx.needs(0)) dx[0] = slope_in_x(x.get(), target.get(), p.get()) * dlosses;
-             if (dx.needs(1)) dx[1] = slope_in_target(x.get(), p.get()) * dlosses;
+             if (dx.needs(0)) dx[0] = slope_in_x(x, target, p) * dlosses;
+             if (dx.needs(1)) dx[1] = slope_in_target(x, p) * dlosses;
            });
   }
   return y;

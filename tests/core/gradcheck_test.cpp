@@ -10,14 +10,15 @@
 namespace gradus::test {
 namespace {
 
-using detail::Gradients;
+using detail::InputGradients;
 
 /// y = factor x, whose derivative is stated as `claimed` in the first and as `claimed_again` in the second order.
 Tensor scaled(const Tensor& x, double factor, double claimed, double claimed_again) {
   Tensor y = (x.detach() * factor);
   if (detail::tracks(x)) {
-    detail::record(y, "ScaledBackward0", {x},
-                   [=](const Tensor& dy, Gradients& dx) { dx[0] = scaled(dy, claimed, claimed_again, claimed_again); });
+    detail::record(y, "ScaledBackward0", {x}, [=](const Tensor& dy, InputGradients& dx) {
+      dx[0] = scaled(dy, claimed, claimed_again, claimed_again);
+    });
   }
   return y;
 }
@@ -130,7 +131,8 @@ TEST(Gradcheck, AGradientOfTheWrongShape) {
   const auto f = [](const std::vector<Tensor>& in) {
     Tensor y = in[0].detach().clone();
     if (detail::tracks(in[0])) {
-      detail::record(y, "WrongBackward0", {in[0]}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy.unsqueeze(0); });
+      detail::record(y, "WrongBackward0", {in[0]},
+                     [](const Tensor& dy, InputGradients& dx) { dx[0] = dy.unsqueeze(0); });
     }
     return y;
   };

@@ -33,7 +33,7 @@ void enter_graph(Tensor& x, const std::string& place) {
     static std::vector<std::unique_ptr<std::string>> names;  // a node keeps only a pointer
     names.push_back(std::make_unique<std::string>(place, computed.size(), place.size() - computed.size() - 1));
     const Tensor leaf = ones({}).requires_grad_();
-    detail::record(x, names.back()->c_str(), {leaf}, [](const Tensor&, detail::Gradients&) {});
+    detail::record(x, names.back()->c_str(), {leaf}, [](const Tensor&, detail::InputGradients&) {});
   } else if (!place.empty()) {
     x.requires_grad_();
   }

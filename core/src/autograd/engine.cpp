@@ -9,8 +9,6 @@ namespace gradus {
 namespace detail {
 namespace {
 
-thread_local Node* running = nullptr;
-
 /// The nodes behind some outputs, each before those of its inputs. What a pass notes in them is cleared at the end,
 /// also when it ends in an exception; what an outer pass, one of whose hooks started this one, has noted is put back.
 class Pass {
@@ -91,7 +89,7 @@ void run_hooks(Extra& extra, Tensor& dy) {
 }
 
 void run_node(Node& node, const Tensor& dy, bool keep_graph) {
-  if (node.freed) {
+  if (node.freed()) {
     throw RuntimeError(
         "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
         "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
@@ -104,10 +102,9 @@ void run_node(Node& node, const Tensor& dy, bool keep_graph) {
   std::vector<Tensor> many(inputs.size() > usual ? inputs.size() : 0);
   const std::span<Tensor> dx = many.empty() ? std::span<Tensor>(few).first(inputs.size()) : std::span<Tensor>(many);
 
-  Gradients gradients(dx, inputs);
-  const Scoped<Node*> scope(running, &node);
+  InputGradients gradients(dx, inputs);
   node.backward(dy, gradients);
-  if (!keep_graph) node.freed = node.free_saved();
+  if (!keep_graph) node.free_saved();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (dx[i].defined() && gradients.needs(i)) accumulate(inputs[i]->notes.gradient, std::move(dx[i]));
   }
@@ -161,8 +158,6 @@ void seed_all(std::span<const Tensor> outputs, const std::vector<Tensor>& gradie
 }
 
 }  // namespace
-
-Node* current_node() noexcept { return running; }
 
 }  // namespace detail
 

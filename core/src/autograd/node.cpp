@@ -1,9 +1,10 @@
 #include "autograd/node.hpp"
 
-#include "runtime/memory.hpp"
 #include "tensor/message.hpp"
 
 #include <gradus/core/autograd.hpp>
+
+#include <memory>
 
 namespace gradus {
 namespace detail {
@@ -11,21 +12,32 @@ namespace {
 
 std::atomic<std::uint64_t> next_sequence{1};
 std::atomic<std::int64_t> alive{0};
-thread_local SavedListener* listener = nullptr;
 
 }  // namespace
 
-SavedListener::SavedListener() noexcept : scope_(listener, this) {}
-SavedListener* SavedListener::current() noexcept { return listener; }
-
-Node::Node(const char* name) : sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)), name_(name) {
+Node::Node(const char* name) noexcept : sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)), name_(name) {
   alive.fetch_add(1, std::memory_order_relaxed);
 }
 
-Node::~Node() { alive.fetch_sub(1, std::memory_order_relaxed); }
+Node::~Node() {
+  std::ranges::destroy(saved());
+  std::ranges::destroy(inputs());
+  alive.fetch_sub(1, std::memory_order_relaxed);
+}
 
-void* Node::operator new(std::size_t bytes) { return allocate(bytes); }
-void Node::operator delete(void* block, std::size_t bytes) noexcept { deallocate(block, bytes); }
+void Node::take_lists(void* block, std::size_t bytes, std::span<Ref<Node>> inputs, std::span<Saved> saved) noexcept {
+  bytes_ = bytes;
+  inputs_ = static_cast<Ref<Node>*>(block);
+  input_count_ = static_cast<std::uint32_t>(inputs.size());
+  saved_count_ = static_cast<std::uint32_t>(saved.size());
+  std::uninitialized_move(inputs.begin(), inputs.end(), inputs_);
+  std::uninitialized_move(saved.begin(), saved.end(), this->saved().data());
+}
+
+void Node::free_saved() noexcept {
+  for (Saved& x : saved()) x = Saved();
+  freed_ = saved_count_ > 0;
+}
 
 void Node::release() noexcept {
   if (!release_is_last()) return;
@@ -39,18 +51,20 @@ void Node::release() noexcept {
   while (queue) {
     Node* node = queue;
     queue = node->next_dropped_;
-    delete node;
+    const std::size_t bytes = node->bytes_;
+    node->~Node();
+    deallocate(node, bytes);
   }
   deleting = false;
 }
 
-AccumulateGrad::AccumulateGrad(const Tensor& leaf) : Node("AccumulateGrad"), leaf_(leaf) {
+AccumulateGrad::AccumulateGrad(const Tensor& leaf) noexcept : Node("AccumulateGrad"), leaf_(leaf) {
   extra = impl_of(leaf)->extra;
 }
 
 AccumulateGrad::~AccumulateGrad() { impl_of(leaf_)->accumulator = nullptr; }
 
-void AccumulateGrad::backward(const Tensor& dy, Gradients&) {
+void AccumulateGrad::backward(const Tensor& dy, InputGradients&) {
   if (!impl_of(leaf_)->requires_grad) return;  // frozen since the forward pass
   if (leaf_.dtype() != dy.dtype()) {
     throw RuntimeError(message("a leaf of the graph was ", dy.dtype(), " in the forward pass and is ", leaf_.dtype(),

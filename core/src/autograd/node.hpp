@@ -2,19 +2,21 @@
 // forwards, so a graph lives as long as its result does.
 #pragma once
 
-#include "tensor/tensor_impl.hpp"
+#include "autograd/saved.hpp"
+#include "runtime/memory.hpp"
 
 #include <gradus/core/autograd.hpp>
 
 #include <array>
+#include <new>
 #include <type_traits>
 
 namespace gradus::detail {
 
 /// The gradients that a backward function fills in, one per input. Those nobody needs may be left undefined.
-class Gradients {
+class InputGradients {
  public:
-  Gradients(std::span<Tensor> gradients, std::span<Ref<Node>> inputs) : gradients_(gradients), inputs_(inputs) {}
+  InputGradients(std::span<Tensor> gradients, std::span<Ref<Node>> inputs) : gradients_(gradients), inputs_(inputs) {}
   bool needs(std::size_t input) const;
   Tensor& operator[](std::size_t input) { return gradients_[input]; }
   std::size_t size() const { return gradients_.size(); }
@@ -24,46 +26,27 @@ class Gradients {
   std::span<Ref<Node>> inputs_;
 };
 
-/// A tensor that a node keeps for backward: one of its inputs, or what it computed.
-struct SavedTensor {
-  Tensor tensor;
-  bool is_result;
-};
-
-/// While alive, copies of `Saved` made by this thread report here.
-class SavedListener {
- public:
-  SavedListener() noexcept;
-  static SavedListener* current() noexcept;
-  std::vector<SavedTensor> heard;
-
- private:
-  Scoped<SavedListener*> scope_;
-};
-
 /// One differentiable operation that took place. It owns the nodes of its inputs and what it saved, never its output.
+/// Both lists lie behind it, in the same block of memory: see make_node.
 class Node : public Counted {
  public:
-  explicit Node(const char* name);
+  explicit Node(const char* name) noexcept;
   virtual ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
   /// dx[i] = (d y / d x_i)^T dy, written with differentiable operations.
-  virtual void backward(const Tensor& dy, Gradients& dx) = 0;
-  /// Frees what was saved for backward. False when nothing had been saved: the node may then run again.
-  virtual bool free_saved() { return false; }
-  virtual std::vector<SavedTensor> saved() const { return {}; }
+  virtual void backward(const Tensor& dy, InputGradients& dx) = 0;
   virtual TensorImpl* leaf() const { return nullptr; }
 
   const char* name() const { return name_; }
-  std::span<Ref<Node>> inputs() const { return inputs_; }
+  std::span<Ref<Node>> inputs() const { return {inputs_, input_count_}; }
+  std::span<Saved> saved() const { return {reinterpret_cast<Saved*>(inputs_ + input_count_), saved_count_}; }
+  /// Frees what was saved; the node cannot run again, unless there was nothing.
+  void free_saved() noexcept;
+  bool freed() const { return freed_; }
   void release() noexcept;  // never recursive, however long the chain behind it is
 
-  static void* operator new(std::size_t bytes);
-  static void operator delete(void* block, std::size_t bytes) noexcept;
-
-  bool freed = false;  // what free_saved() answered
   // Nodes are numbered as they are made, so an input always has a smaller number than what was computed from it.
   const std::uint64_t sequence;
   Ref<Extra> extra;  // of the output
@@ -76,16 +59,32 @@ class Node : public Counted {
   };
   PassNotes notes;
 
- protected:
-  void set_inputs(std::span<Ref<Node>> inputs) { inputs_ = inputs; }
-
  private:
+  template <class T, class... Arguments>
+  friend Ref<Node> make_node(std::span<Ref<Node>> inputs, std::span<Saved> saved, Arguments&&... arguments);
+  void take_lists(void* block, std::size_t bytes, std::span<Ref<Node>> inputs, std::span<Saved> saved) noexcept;
+
   const char* name_;
-  std::span<Ref<Node>> inputs_;
+  Ref<Node>* inputs_ = nullptr;
+  std::uint32_t input_count_ = 0, saved_count_ = 0;
+  std::size_t bytes_ = 0;  // of the block
+  bool freed_ = false;
   Node* next_dropped_ = nullptr;
 };
 
-inline bool Gradients::needs(std::size_t input) const {
+/// A node of type T, made of `arguments`. Takes over the inputs and what was saved.
+template <class T, class... Arguments>
+Ref<Node> make_node(std::span<Ref<Node>> inputs, std::span<Saved> saved, Arguments&&... arguments) {
+  static_assert(alignof(Saved) == alignof(Ref<Node>) && alignof(T) >= alignof(Saved));
+  static_assert(std::is_nothrow_constructible_v<T, Arguments...>);
+  const std::size_t bytes = sizeof(T) + inputs.size_bytes() + saved.size_bytes();
+  void* block = allocate(bytes);
+  auto* node = ::new (block) T(std::forward<Arguments>(arguments)...);
+  node->take_lists(node + 1, bytes, inputs, saved);
+  return Ref<Node>(node);
+}
+
+inline bool InputGradients::needs(std::size_t input) const {
   const Node* node = inputs_[input].get();
   return node && node->notes.needed;
 }
@@ -93,61 +92,35 @@ inline bool Gradients::needs(std::size_t input) const {
 /// Fills grad() of a leaf; the end of every path.
 class AccumulateGrad final : public Node {
  public:
-  explicit AccumulateGrad(const Tensor& leaf);
+  explicit AccumulateGrad(const Tensor& leaf) noexcept;
   ~AccumulateGrad() override;
-  void backward(const Tensor& dy, Gradients& dx) override;
+  void backward(const Tensor& dy, InputGradients& dx) override;
   TensorImpl* leaf() const override { return impl_of(leaf_); }
 
  private:
   Tensor leaf_;
 };
 
-/// The node whose backward function runs on this thread, or null.
-Node* current_node() noexcept;
-
-/// A node made of a function `void(const Tensor& dy, Gradients& dx)` whose captures are what it saves. A function that
-/// captures only plain numbers and shapes has nothing to free and may run again at any time.
-template <class F, std::size_t N>
-class FunctionNode final : public Node {
- public:
-  FunctionNode(const char* name, std::array<Ref<Node>, N> inputs, F function)
-      : Node(name), edges_(std::move(inputs)), function_(std::move(function)) {
-    set_inputs(edges_);
-  }
-  ~FunctionNode() override {
-    if (!freed) function_.~F();
-  }
-  void backward(const Tensor& dy, Gradients& dx) override { function_(dy, dx); }
-  bool free_saved() override {
-    if constexpr (!std::is_trivially_copyable_v<F>) function_.~F();
-    return !std::is_trivially_copyable_v<F>;
-  }
-  /// Nobody can look into a function, but a copy of it copies what it captured.
-  std::vector<SavedTensor> saved() const override {
-    SavedListener listener;
-    if (!freed) static_cast<void>(F(function_));
-    return std::move(listener.heard);
-  }
-
- private:
-  std::array<Ref<Node>, N> edges_;
-  union {
-    F function_;
-  };
-};
-
-/// The same with any number of inputs, for functions that save no tensors: there is nothing to free and to show.
+/// Whether a function holds no tensor, so that what its node saves is all in the node's list.
 template <class F>
-class VariadicNode final : public Node {
+inline constexpr bool captures_no_tensor = std::is_trivially_copyable_v<F>;
+
+/// A node made of a function `void(const Tensor& dy, const Tensor&... saved, InputGradients& dx)`.
+template <class F, std::size_t saved_count>
+class FunctionNode final : public Node {
+  static_assert(captures_no_tensor<F>, "tensors are saved by keep(…), not captured");
+
  public:
-  VariadicNode(const char* name, std::vector<Ref<Node>> inputs, F function)
-      : Node(name), edges_(std::move(inputs)), function_(std::move(function)) {
-    set_inputs(edges_);
+  FunctionNode(const char* name, F&& function) noexcept : Node(name), function_(std::move(function)) {}
+  void backward(const Tensor& dy, InputGradients& dx) override {
+    [&]<std::size_t... i>(std::index_sequence<i...>) {
+      [[maybe_unused]] std::array<Tensor, saved_count> placed;
+      function_(dy, saved()[i].get(*this, placed[i])..., dx);
+    }
+    (std::make_index_sequence<saved_count>());
   }
-  void backward(const Tensor& dy, Gradients& dx) override { function_(dy, dx); }
 
  private:
-  std::vector<Ref<Node>> edges_;
   F function_;
 };
 

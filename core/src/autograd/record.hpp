@@ -3,8 +3,8 @@
 //   Tensor exp(const Tensor& x) {
 //     Tensor y = …;
 //     if (tracks(x)) {
-//       record(y, "ExpBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
-//         dx[0] = dy * y.get();
+//       record(y, "ExpBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& y, InputGradients& dx) {
+//         dx[0] = dy * y;
 //       });
 //     }
 //     return y;
@@ -14,6 +14,12 @@
 #include "autograd/node.hpp"
 
 #include <gradus/core/autograd.hpp>
+
+// Backward functions name their arguments as the forward functions around them do. g++ calls that shadowing; clang,
+// which warns where a captured variable is hidden, does not.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 
 namespace gradus::detail {
 
@@ -25,28 +31,6 @@ bool tracks(const Tensors&... inputs) {
 
 /// While the result lives, operations of this thread record a graph, or record none.
 Scoped<bool> set_recording(bool on) noexcept;
-
-/// A tensor kept for backward. `get` throws RuntimeError when it was written to in the meantime.
-class Saved {
- public:
-  Saved() = default;
-  explicit Saved(const Tensor& input);
-  Saved(const Saved& other);  // reports to a SavedListener; graphs are built with moves
-  Saved(Saved&&) noexcept = default;
-  Saved& operator=(Saved&&) noexcept = default;
-  ~Saved() = default;
-  static Saved result(const Tensor& y);  // the output of the node itself: kept without its place in the graph
-  static Saved by_product(Tensor x);     // what only backward will read, no input and no output
-  Tensor get() const;
-
- private:
-  Tensor in_graph(const Ref<Node>& node) const;
-
-  Tensor tensor_;     // outside the graph, but for a leaf
-  Ref<Node> origin_;  // what computed it, if it is an input
-  std::uint32_t version_ = 0;
-  bool is_result_ = false;
-};
 
 /// The node behind a tensor: the one that computed it, or a leaf's accumulator; null when no gradient is wanted.
 Ref<Node> edge(const Tensor& x);
@@ -76,19 +60,44 @@ void set_history(const Tensor& y, Ref<Node> node, std::span<const Input> inputs)
 /// Under a TraceGuard: y was also computed from x, which is no input because it never gets a gradient.
 void trace_operand(const Tensor& y, const Tensor& x);
 
-/// Makes `backward` the derivative of y with respect to the inputs.
-template <std::size_t N, class F>
-void record(const Tensor& y, const char* name, Input (&&inputs)[N], F backward) {
+/// A tensor on its way into the list of what a node saves.
+class Kept {
+ public:
+  Kept(const Tensor& x) : tensor_(&x) {}
+  Kept(Tensor&& x) : tensor_(&x), temporary_(&x) {}
+  Saved saved_for(const Tensor& y) const;
+
+ private:
+  const Tensor* tensor_;
+  Tensor* temporary_ = nullptr;
+};
+
+/// What backward will need: inputs, the result, and by-products, which are moved in. Undefined tensors stay undefined.
+template <class... Tensors>
+std::array<Kept, sizeof...(Tensors)> keep(Tensors&&... tensors) {
+  return {Kept(std::forward<Tensors>(tensors))...};
+}
+
+/// Makes `backward` the derivative of y with respect to the inputs. It is handed dy and what is kept, each tensor in
+/// its place of the graph where the backward pass is recorded, and fills in dx; it captures numbers and shapes alone.
+template <std::size_t N, std::size_t K, class F>
+void record(const Tensor& y, const char* name, Input (&&inputs)[N], const std::array<Kept, K>& kept, F backward) {
   std::array<Ref<Node>, N> nodes;
   for (std::size_t i = 0; i < N; ++i) nodes[i] = std::move(inputs[i].node);
-  set_history(y, Ref<Node>(new FunctionNode<F, N>(name, std::move(nodes), std::move(backward))), inputs);
+  std::array<Saved, K> saved;
+  for (std::size_t i = 0; i < K; ++i) saved[i] = kept[i].saved_for(y);
+  set_history(y, make_node<FunctionNode<F, K>>(nodes, saved, name, std::move(backward)), inputs);
+}
+template <std::size_t N, class F>
+void record(const Tensor& y, const char* name, Input (&&inputs)[N], F backward) {
+  record(y, name, std::move(inputs), keep(), std::move(backward));
 }
 template <class F>
 void record(const Tensor& y, const char* name, std::span<const Tensor> inputs, F backward) {
   std::vector<Input> edges(inputs.begin(), inputs.end());
   std::vector<Ref<Node>> nodes;
   for (Input& input : edges) nodes.push_back(std::move(input.node));
-  set_history(y, Ref<Node>(new VariadicNode<F>(name, std::move(nodes), std::move(backward))), edges);
+  set_history(y, make_node<FunctionNode<F, 0>>(nodes, {}, name, std::move(backward)), edges);
 }
 
 /// Before all elements of x are replaced: refuses what must not be written to, counts the write, and makes an x of a

@@ -76,7 +76,7 @@ Tensor add(const Tensor& a_, const Tensor& b_) {
   const auto [a, b] = Operands(a_, b_);
   Tensor y = zip_promoted(a, b, plus, kernels::add);
   if (tracks(a, b)) {
-    record(y, "AddBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, Gradients& dx) {
+    record(y, "AddBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, InputGradients& dx) {
       dx[0] = dy;
       dx[1] = dy;
     });
@@ -89,7 +89,7 @@ Tensor sub(const Tensor& a_, const Tensor& b_) {
   const auto [a, b] = Operands(a_, b_);
   Tensor y = zip_promoted(a, b, minus, kernels::sub);
   if (tracks(a, b)) {
-    record(y, "SubBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, Gradients& dx) {
+    record(y, "SubBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, InputGradients& dx) {
       dx[0] = dy;
       if (dx.needs(1)) dx[1] = -dy;
     });
@@ -102,9 +102,10 @@ Tensor mul(const Tensor& a_, const Tensor& b_) {
   Tensor y = zip_promoted(a, b, times, kernels::mul);
   if (tracks(a, b)) {
     record(y, "MulBackward0", {Input(a, y.shape()), Input(b, y.shape())},
-           [a = Saved(tracks(b) ? a : Tensor()), b = Saved(tracks(a) ? b : Tensor())](const Tensor& dy, Gradients& dx) {
-             if (dx.needs(0)) dx[0] = dy * b.get();
-             if (dx.needs(1)) dx[1] = dy * a.get();
+           keep(tracks(b) ? a : Tensor(), tracks(a) ? b : Tensor()),
+           [](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
+             if (dx.needs(0)) dx[0] = dy * b;
+             if (dx.needs(1)) dx[1] = dy * a;
            });
   }
   return y;
@@ -116,10 +117,10 @@ Tensor div(const Tensor& a_, const Tensor& b_) {
   Tensor y = zip_promoted(
       a, b, [](auto p, auto q) { return p / q; }, kernels::div);
   if (tracks(a, b)) {
-    record(y, "DivBackward0", {Input(a, y.shape()), Input(b, y.shape())},
-           [a = Saved(tracks(b) ? a : Tensor()), b = Saved(b)](const Tensor& dy, Gradients& dx) {
-             if (dx.needs(0)) dx[0] = dy / b.get();
-             if (dx.needs(1)) dx[1] = -dy * ((a.get() / b.get()) / b.get());
+    record(y, "DivBackward0", {Input(a, y.shape()), Input(b, y.shape())}, keep(tracks(b) ? a : Tensor(), b),
+           [](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
+             if (dx.needs(0)) dx[0] = dy / b;
+             if (dx.needs(1)) dx[1] = -dy * ((a / b) / b);
            });
   }
   return y;
@@ -127,14 +128,14 @@ Tensor div(const Tensor& a_, const Tensor& b_) {
 
 Tensor add(const Tensor& a, Scalar b) {
   Tensor y = map_scalar(a, b, plus, kernels::add_scalar);
-  if (tracks(a)) record(y, "AddBackward0", {a}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy; });
+  if (tracks(a)) record(y, "AddBackward0", {a}, [](const Tensor& dy, InputGradients& dx) { dx[0] = dy; });
   return y;
 }
 
 Tensor sub(const Tensor& a, Scalar b) {
   refuse_subtraction(a.dtype(), b.kind());
   Tensor y = map_scalar(a, b, minus, kernels::sub_scalar);
-  if (tracks(a)) record(y, "SubBackward0", {a}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy; });
+  if (tracks(a)) record(y, "SubBackward0", {a}, [](const Tensor& dy, InputGradients& dx) { dx[0] = dy; });
   return y;
 }
 
@@ -143,20 +144,20 @@ Tensor rsub(Scalar a, const Tensor& b) {
   constexpr auto kernel = [](float* y, const float* x, float s, std::int64_t n) { kernels::scalar_sub(y, s, x, n); };
   Tensor y = map_scalar(
       b, a, [](auto p, auto s) { return minus(s, p); }, kernel);
-  if (tracks(b)) record(y, "RsubBackward1", {b}, [](const Tensor& dy, Gradients& dx) { dx[0] = -dy; });
+  if (tracks(b)) record(y, "RsubBackward1", {b}, [](const Tensor& dy, InputGradients& dx) { dx[0] = -dy; });
   return y;
 }
 
 Tensor mul(const Tensor& a, Scalar b) {
   Tensor y = map_scalar(a, b, times, kernels::mul_scalar);
-  if (tracks(a)) record(y, "MulBackward0", {a}, [b](const Tensor& dy, Gradients& dx) { dx[0] = dy * b; });
+  if (tracks(a)) record(y, "MulBackward0", {a}, [b](const Tensor& dy, InputGradients& dx) { dx[0] = dy * b; });
   return y;
 }
 
 Tensor div(const Tensor& a, Scalar b) {
   Tensor y = map_scalar(
       floating(a), b, [](auto p, auto s) { return p / s; }, kernels::div_scalar);
-  if (tracks(a)) record(y, "DivBackward0", {a}, [b](const Tensor& dy, Gradients& dx) { dx[0] = dy / b; });
+  if (tracks(a)) record(y, "DivBackward0", {a}, [b](const Tensor& dy, InputGradients& dx) { dx[0] = dy / b; });
   return y;
 }
 
@@ -171,9 +172,10 @@ Tensor pow(const Tensor& a, Scalar exponent) {
   Tensor y = map_scalar(
       a, exponent, [](auto p, auto s) { return power(p, s); }, is_square ? +squares : nullptr);
   if (tracks(a)) {
-    record(y, "PowBackward0", {a}, [a = Saved(a), p = exponent.to<double>()](const Tensor& dy, Gradients& dx) {
-      dx[0] = p == 0 ? dy * 0.0 : dy * (p == 2 ? a.get() * 2.0 : pow(a.get(), p - 1) * p);
-    });
+    record(y, "PowBackward0", {a}, keep(a),
+           [p = exponent.to<double>()](const Tensor& dy, const Tensor& a, InputGradients& dx) {
+             dx[0] = p == 0 ? dy * 0.0 : dy * (p == 2 ? a * 2.0 : pow(a, p - 1) * p);
+           });
   }
   return y;
 }
@@ -183,15 +185,14 @@ Tensor pow(const Tensor& a_, const Tensor& b_) {
   refuse_negative_integer_power(b);
   Tensor y = zip_promoted(a, b, [](auto p, auto q) { return power(p, q); });
   if (tracks(a, b)) {
-    record(y, "PowBackward1", {Input(a, y.shape()), Input(b, y.shape())},
-           [a = Saved(a), b = Saved(b), y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
-             const Tensor base = a.get(), exponent = b.get();
+    record(y, "PowBackward1", {Input(a, y.shape()), Input(b, y.shape())}, keep(a, b, y),
+           [](const Tensor& dy, const Tensor& base, const Tensor& exponent, const Tensor& y, InputGradients& dx) {
              if (dx.needs(0)) {
                const Tensor slope = exponent * pow(base, exponent - 1);
                dx[0] = dy * where(exponent == 0, zeros_like(slope), slope);
              }
              if (dx.needs(1)) {  // 0^b is 0 for every b > 0, so its slope is 0 where log would say -infinity
-               const Tensor slope = y.get() * log(base);
+               const Tensor slope = y * log(base);
                dx[1] = dy * where((base == 0) * (exponent >= 0), zeros_like(slope), slope);
              }
            });
@@ -212,9 +213,8 @@ Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, Bi
   Tensor y = zip_promoted(
       a, b, [wins](auto p, auto q) { return p != p || wins(p, q) ? p : q; }, kernel);
   if (tracks(a, b)) {
-    record(y, name, {Input(a, y.shape()), Input(b, y.shape())},
-           [a_saved = Saved(a), b_saved = Saved(b), wins](const Tensor& dy, Gradients& dx) {
-             const Tensor p = a_saved.get(), q = b_saved.get();
+    record(y, name, {Input(a, y.shape()), Input(b, y.shape())}, keep(a, b),
+           [wins](const Tensor& dy, const Tensor& p, const Tensor& q, InputGradients& dx) {
              const Tensor share = dy / (1 + (p == q).to(dy.dtype()));
              if (dx.needs(0)) dx[0] = masked_fill(share, wins(q, p), 0);
              if (dx.needs(1)) dx[1] = masked_fill(share, wins(p, q), 0);

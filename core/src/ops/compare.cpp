@@ -83,14 +83,14 @@ Tensor where(const Tensor& condition, const Tensor& a_, const Tensor& b_) {
   const Dtype dtype = result_type(a_, b_);
   const Tensor a = a_.to(dtype), b = b_.to(dtype);
   const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape()));
-  const Tensor chosen = condition.expand(shape);
+  Tensor chosen = condition.expand(shape);
   const Tensor y = choose(chosen, a, b);
   if (tracks(a, b)) {
-    record(y, "WhereBackward0", {Input(a, shape), Input(b, shape)},
-           [chosen = Saved(chosen)](const Tensor& dy, Gradients& dx) {
+    record(y, "WhereBackward0", {Input(a, shape), Input(b, shape)}, keep(std::move(chosen)),
+           [](const Tensor& dy, const Tensor& chosen, InputGradients& dx) {
              const Tensor zero = zeros({}, dy.dtype());
-             if (dx.needs(0)) dx[0] = where(chosen.get(), dy, zero);
-             if (dx.needs(1)) dx[1] = where(chosen.get(), zero, dy);
+             if (dx.needs(0)) dx[0] = where(chosen, dy, zero);
+             if (dx.needs(1)) dx[1] = where(chosen, zero, dy);
            });
   }
   return y;

@@ -23,7 +23,8 @@ Tensor permuted(const Tensor& x, const Dims& order, const char* name) {
   }
   Tensor y = strided_copy(x, shape, walked);
   if (tracks(x)) {
-    record(y, name, {x}, [inverse, name](const Tensor& dy, Gradients& dx) { dx[0] = permuted(dy, inverse, name); });
+    record(y, name, {x},
+           [inverse, name](const Tensor& dy, InputGradients& dx) { dx[0] = permuted(dy, inverse, name); });
   }
   return y;
 }
@@ -89,7 +90,7 @@ Tensor expand(const Tensor& x, Shape shape) {
   Tensor y = strided_copy(x, shape, walked);
   if (tracks(x)) {
     record(y, "ExpandBackward0", {x},
-           [from = x.shape()](const Tensor& dy, Gradients& dx) { dx[0] = sum_to(dy, from); });
+           [from = x.shape()](const Tensor& dy, InputGradients& dx) { dx[0] = sum_to(dy, from); });
   }
   return y;
 }
@@ -141,6 +142,18 @@ struct Joined {
   int dim = 0;
 };
 
+/// Each part gets its own range of dy.
+struct CatBackward {
+  std::vector<std::int64_t> lengths;
+  int dim;
+  void operator()(const Tensor& dy, InputGradients& dx) const {
+    std::int64_t at = 0;
+    for (std::size_t i = 0; i < lengths.size(); at += lengths[i++]) {
+      if (dx.needs(i)) dx[i] = narrow(dy, dim, at, lengths[i]);
+    }
+  }
+};
+
 bool any_tracked(std::span<const Tensor> tensors) {
   for (const Tensor& x : tensors) {
     if (tracks(x)) return true;
@@ -149,6 +162,9 @@ bool any_tracked(std::span<const Tensor> tensors) {
 }
 
 }  // namespace
+
+template <>
+inline constexpr bool detail::captures_no_tensor<CatBackward> = true;
 
 Tensor cat(std::span<const Tensor> tensors, std::int64_t dim_) {
   if (tensors.empty()) throw RuntimeError("torch.cat(): expected a non-empty list of Tensors");
@@ -167,12 +183,7 @@ Tensor cat(std::span<const Tensor> tensors, std::int64_t dim_) {
   if (any_tracked(parts)) {
     std::vector<std::int64_t> lengths;
     for (const Tensor& x : parts) lengths.push_back(legacy_empty(x) ? 0 : x.shape()[dim]);
-    record(y, "CatBackward0", parts, [lengths = std::move(lengths), dim](const Tensor& dy, Gradients& dx) {
-      std::int64_t at = 0;
-      for (std::size_t i = 0; i < lengths.size(); at += lengths[i++]) {
-        if (dx.needs(i)) dx[i] = narrow(dy, dim, at, lengths[i]);
-      }
-    });
+    record(y, "CatBackward0", parts, CatBackward{std::move(lengths), dim});
   }
   return y;
 }
@@ -202,7 +213,7 @@ Tensor stack(std::span<const Tensor> tensors, std::int64_t dim_) {
   }
   Tensor y = cat(slices, dim);
   if (any_tracked(parts)) {
-    record(y, "StackBackward0", parts, [dim](const Tensor& dy, Gradients& dx) {
+    record(y, "StackBackward0", parts, [dim](const Tensor& dy, InputGradients& dx) {
       for (std::size_t i = 0; i < dx.size(); ++i) {
         if (dx.needs(i)) dx[i] = select(dy, dim, static_cast<std::int64_t>(i));
       }
@@ -217,7 +228,7 @@ Tensor stack(std::initializer_list<Tensor> tensors, std::int64_t dim) {
 
 Tensor clone(const Tensor& x) {
   Tensor y = strided_copy(x, x.shape(), strides_of(x.shape()));
-  if (tracks(x)) record(y, "CloneBackward0", {x}, [](const Tensor& dy, Gradients& dx) { dx[0] = dy; });
+  if (tracks(x)) record(y, "CloneBackward0", {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = dy; });
   return y;
 }
 
@@ -248,7 +259,8 @@ Tensor to(const Tensor& x, Dtype dtype) {
     });
   });
   if (is_floating(dtype) && tracks(x)) {
-    record(y, "ToCopyBackward0", {x}, [from = x.dtype()](const Tensor& dy, Gradients& dx) { dx[0] = dy.to(from); });
+    record(y, "ToCopyBackward0", {x},
+           [from = x.dtype()](const Tensor& dy, InputGradients& dx) { dx[0] = dy.to(from); });
   }
   return y;
 }

@@ -66,9 +66,8 @@ Tensor extremum_of_all(const Tensor& x, const char* op, const char* name) {
   }
   Tensor y = extrema<largest>(x, Groups(x.shape(), {}), false).values;
   if (tracks(x)) {
-    record(y, name, {x}, [x = Saved(x), y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
-      const Tensor input = x.get(), value = y.get();
-      const Tensor chosen = isnan(value).item<bool>() ? isnan(input) : input == value;
+    record(y, name, {x}, keep(x, y), [](const Tensor& dy, const Tensor& x, const Tensor& y, InputGradients& dx) {
+      const Tensor chosen = isnan(y).item<bool>() ? isnan(x) : x == y;
       const Tensor share = dy / chosen.sum().to(dy.dtype());
       dx[0] = where(chosen, share, zeros({}, dy.dtype()));
     });
@@ -82,10 +81,10 @@ ValuesIndices extremum_along(const Tensor& x, std::int64_t dim_, bool keepdim, c
   const Groups groups = nonempty_groups(x, dim, op);
   ValuesIndices y = extrema<largest>(x, groups, keepdim);
   if (tracks(x)) {
-    record(y.values, name, {x},
-           [shape = x.shape(), kept = groups.shape(true), dim, indices = Saved(y.indices)](const Tensor& dy,
-                                                                                           Gradients& dx) {
-             dx[0] = scatter_add(dy.reshape(kept), shape, dim, indices.get().reshape(kept));
+    record(y.values, name, {x}, keep(y.indices),
+           [shape = x.shape(), kept = groups.shape(true), dim](const Tensor& dy, const Tensor& indices,
+                                                               InputGradients& dx) {
+             dx[0] = scatter_add(dy.reshape(kept), shape, dim, indices.reshape(kept));
            });
   }
   return y;

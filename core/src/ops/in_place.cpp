@@ -134,7 +134,7 @@ void detail::overwrite(const Tensor& x, const char* name) {
   check_writable(x);
   bump_version(x);
   if (!tracks(x)) return;
-  record(x, name, {x}, [](const Tensor&, Gradients&) {});
+  record(x, name, {x}, [](const Tensor&, InputGradients&) {});
   note_writer(x);
 }
 
@@ -168,7 +168,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
   bump_version(*this);
   if (recorded) {
     record(*this, "CopyBackwards", {Input(source, shape())},
-           [dtype = source.dtype()](const Tensor& dy, Gradients& dx) { dx[0] = dy.to(dtype); });
+           [dtype = source.dtype()](const Tensor& dy, InputGradients& dx) { dx[0] = dy.to(dtype); });
     note_writer(*this);
   }
   return *this;

@@ -25,7 +25,7 @@ Tensor embed(const Tensor& x, const Shape& shape, int dim, std::int64_t start, c
   Tensor y = zeros(shape, x.dtype());
   paste(y, x, dim, start);
   if (tracks(x)) {
-    record(y, name, {x}, [dim, start, length = x.shape()[dim]](const Tensor& dy, Gradients& dx) {
+    record(y, name, {x}, [dim, start, length = x.shape()[dim]](const Tensor& dy, InputGradients& dx) {
       dx[0] = narrow(dy, dim, start, length);
     });
   }
@@ -80,9 +80,8 @@ Tensor index_add(const Tensor& x, const Shape& shape, int dim, const Tensor& ind
   Tensor y = zeros(shape, x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { pair_selected(elements<T>(y), shape, dim, index, elements<T>(x), add_back); });
   if (tracks(x)) {
-    record(y, "IndexAddBackward0", {x}, [dim, index = Saved(index)](const Tensor& dy, Gradients& dx) {
-      dx[0] = index_select(dy, dim, index.get());
-    });
+    record(y, "IndexAddBackward0", {x}, keep(index),
+           [dim](const Tensor& dy, const Tensor& index, InputGradients& dx) { dx[0] = index_select(dy, dim, index); });
   }
   return y;
 }
@@ -94,8 +93,8 @@ Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const T
   Tensor y = zeros(shape, x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { pair_gathered(elements<T>(y), shape, dim, index, elements<T>(x), add_back); });
   if (tracks(x)) {
-    record(y, "ScatterAddBackward0", {x},
-           [dim, index = Saved(index)](const Tensor& dy, Gradients& dx) { dx[0] = gather(dy, dim, index.get()); });
+    record(y, "ScatterAddBackward0", {x}, keep(index),
+           [dim](const Tensor& dy, const Tensor& index, InputGradients& dx) { dx[0] = gather(dy, dim, index); });
   }
   return y;
 }
@@ -125,7 +124,7 @@ Tensor select(const Tensor& x, std::int64_t dim_, std::int64_t index) {
   Tensor y = range_of(x, dim, start, 1);
   impl_of(y)->shape.erase(dim);
   if (tracks(x)) {
-    record(y, "SelectBackward0", {x}, [shape = x.shape(), dim, start](const Tensor& dy, Gradients& dx) {
+    record(y, "SelectBackward0", {x}, [shape = x.shape(), dim, start](const Tensor& dy, InputGradients& dx) {
       dx[0] = embed(dy.unsqueeze(dim), shape, dim, start, "SelectBackwardBackward0");
     });
   }
@@ -147,7 +146,7 @@ Tensor narrow(const Tensor& x, std::int64_t dim_, std::int64_t start, std::int64
   }
   Tensor y = range_of(x, dim, start, length);
   if (tracks(x)) {
-    record(y, "SliceBackward0", {x}, [shape = x.shape(), dim, start](const Tensor& dy, Gradients& dx) {
+    record(y, "SliceBackward0", {x}, [shape = x.shape(), dim, start](const Tensor& dy, InputGradients& dx) {
       dx[0] = embed(dy, shape, dim, start, "SliceBackwardBackward0");
     });
   }
@@ -170,9 +169,9 @@ Tensor index_select(const Tensor& x, std::int64_t dim_, const Tensor& index) {
   Tensor y = make_tensor(shape, x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { pair_selected(elements<T>(x), x.shape(), dim, index, elements<T>(y), read); });
   if (tracks(x)) {
-    record(y, "IndexSelectBackward0", {x},
-           [from = x.shape(), dim, index = Saved(index)](const Tensor& dy, Gradients& dx) {
-             dx[0] = index_add(dy, from, dim, index.get());
+    record(y, "IndexSelectBackward0", {x}, keep(index),
+           [from = x.shape(), dim](const Tensor& dy, const Tensor& index, InputGradients& dx) {
+             dx[0] = index_add(dy, from, dim, index);
            });
   }
   return y;
@@ -200,9 +199,10 @@ Tensor gather(const Tensor& x, std::int64_t dim_, const Tensor& index) {
   Tensor y = make_tensor(index.shape(), x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { pair_gathered(elements<T>(x), x.shape(), dim, index, elements<T>(y), read); });
   if (tracks(x)) {
-    record(y, "GatherBackward0", {x}, [from = x.shape(), dim, index = Saved(index)](const Tensor& dy, Gradients& dx) {
-      dx[0] = scatter_add(dy, from, dim, index.get());
-    });
+    record(y, "GatherBackward0", {x}, keep(index),
+           [from = x.shape(), dim](const Tensor& dy, const Tensor& index, InputGradients& dx) {
+             dx[0] = scatter_add(dy, from, dim, index);
+           });
   }
   return y;
 }
@@ -212,7 +212,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
     throw RuntimeError(message("masked_fill only supports boolean masks, but got mask with dtype ", mask.dtype()));
   }
   const Shape shape = broadcast_shapes(mask.shape(), x.shape());
-  const Tensor filled = mask.expand(shape);
+  Tensor filled = mask.expand(shape);
   const Tensor y = expand(x.detach(), shape);
   visit(x.dtype(), [&]<class T>(T*) {
     const bool* fill = elements<bool>(filled);
@@ -220,8 +220,8 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
     for (std::int64_t i = 0, n = y.numel(); i < n; ++i) to[i] = fill[i] ? value.to<T>() : to[i];
   });
   if (tracks(x)) {
-    record(y, "MaskedFillBackward0", {Input(x, shape)},
-           [filled = Saved(filled)](const Tensor& dy, Gradients& dx) { dx[0] = masked_fill(dy, filled.get(), 0); });
+    record(y, "MaskedFillBackward0", {Input(x, shape)}, keep(std::move(filled)),
+           [](const Tensor& dy, const Tensor& filled, InputGradients& dx) { dx[0] = masked_fill(dy, filled, 0); });
   }
   return y;
 }

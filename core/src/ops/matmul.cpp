@@ -36,11 +36,12 @@ Tensor product(Operand a, Operand b) {
   multiply(a, b, y);
   if (tracks(a.stored, b.stored)) {
     record(y, "MmBackward0", {a.stored, b.stored},
-           [left = Saved(tracks(b.stored) ? a.stored : Tensor()), right = Saved(tracks(a.stored) ? b.stored : Tensor()),
-            ta = a.transposed, tb = b.transposed](const Tensor& dy, Gradients& dx) {
+           keep(tracks(b.stored) ? a.stored : Tensor(), tracks(a.stored) ? b.stored : Tensor()),
+           [ta = a.transposed, tb = b.transposed](const Tensor& dy, const Tensor& left, const Tensor& right,
+                                                  InputGradients& dx) {
              // da = dy b^T, db = a^T dy; where the operand is stored transposed, so is its gradient.
-             if (dx.needs(0)) dx[0] = ta ? product({right.get(), tb}, {dy, true}) : product({dy}, {right.get(), !tb});
-             if (dx.needs(1)) dx[1] = tb ? product({dy, true}, {left.get(), ta}) : product({left.get(), !ta}, {dy});
+             if (dx.needs(0)) dx[0] = ta ? product({right, tb}, {dy, true}) : product({dy}, {right, !tb});
+             if (dx.needs(1)) dx[1] = tb ? product({dy, true}, {left, ta}) : product({left, !ta}, {dy});
            });
   }
   return y;
@@ -97,12 +98,12 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   multiply({part_of(a, {m, k})}, {part_of(b, {k, n})}, y);
   if (tracks(a, b)) {
     const char* name = a.dim() == 2 ? "MvBackward0" : b.dim() == 2 ? "SqueezeBackward3" : "DotBackward0";
-    record(y, name, {a, b},
-           [a = Saved(tracks(b) ? a : Tensor()), b = Saved(tracks(a) ? b : Tensor()), m, k, n, a_shape = a.shape(),
-            b_shape = b.shape()](const Tensor& dy_, Gradients& dx) {
+    record(y, name, {a, b}, keep(tracks(b) ? a : Tensor(), tracks(a) ? b : Tensor()),
+           [m, k, n, a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy_, const Tensor& a, const Tensor& b,
+                                                               InputGradients& dx) {
              const Tensor dy = dy_.reshape({m, n});
-             if (dx.needs(0)) dx[0] = product({dy}, {b.get().reshape({k, n}), true}).reshape(a_shape);
-             if (dx.needs(1)) dx[1] = product({a.get().reshape({m, k}), true}, {dy}).reshape(b_shape);
+             if (dx.needs(0)) dx[0] = product({dy}, {b.reshape({k, n}), true}).reshape(a_shape);
+             if (dx.needs(1)) dx[1] = product({a.reshape({m, k}), true}, {dy}).reshape(b_shape);
            });
   }
   return y;
@@ -171,11 +172,12 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   multiply({part_of(x, {rows, inputs})}, {weight, true}, y, bias.defined());
   if (tracks(x, weight, bias)) {
     record(y, linear_name(x.dim(), bias.defined()), {x, weight, bias},
-           [x = Saved(tracks(weight) ? x : Tensor()), weight = Saved(tracks(x) ? weight : Tensor()), rows, inputs,
-            outputs, shape = x.shape()](const Tensor& dy_, Gradients& dx) {
+           keep(tracks(weight) ? x : Tensor(), tracks(x) ? weight : Tensor()),
+           [rows, inputs, outputs, shape = x.shape()](const Tensor& dy_, const Tensor& x, const Tensor& weight,
+                                                      InputGradients& dx) {
              const Tensor dy = dy_.reshape({rows, outputs});
-             if (dx.needs(0)) dx[0] = product({dy}, {weight.get()}).reshape(shape);
-             if (dx.needs(1)) dx[1] = product({dy, true}, {x.get().reshape({rows, inputs})});
+             if (dx.needs(0)) dx[0] = product({dy}, {weight}).reshape(shape);
+             if (dx.needs(1)) dx[1] = product({dy, true}, {x.reshape({rows, inputs})});
              if (dx.needs(2)) dx[2] = sum(dy, 0);
            });
   }

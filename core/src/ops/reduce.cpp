@@ -100,7 +100,7 @@ Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
     return sums<T, std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>>(x, groups, keepdim);
   });
   if (tracks(x)) {
-    record(y, name, {x}, [shape = x.shape(), kept = groups.shape(true)](const Tensor& dy, Gradients& dx) {
+    record(y, name, {x}, [shape = x.shape(), kept = groups.shape(true)](const Tensor& dy, InputGradients& dx) {
       dx[0] = dy.reshape(kept).expand(shape);
     });
   }
@@ -118,7 +118,7 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
   const auto n = static_cast<double>(groups.size);
   Tensor y = visit_floating(x.dtype(), [&]<class T>(T*) { return sums<T, T>(x, groups, keepdim, n); });
   if (tracks(x)) {
-    record(y, name, {x}, [shape = x.shape(), kept = groups.shape(true), n](const Tensor& dy, Gradients& dx) {
+    record(y, name, {x}, [shape = x.shape(), kept = groups.shape(true), n](const Tensor& dy, InputGradients& dx) {
       dx[0] = (dy / n).reshape(kept).expand(shape);
     });
   }
@@ -170,8 +170,8 @@ Tensor var(const Tensor& x) { return var(x, {}); }
 Tensor var(const Tensor& x, Dims dims, bool unbiased, bool keepdim) {
   Tensor y = variances(x, dims, unbiased, keepdim, [](double variance) { return variance; });
   if (tracks(x)) {
-    record(y, "VarBackward0", {x}, [x = Saved(x), dims, unbiased](const Tensor& dy, Gradients& dx) {
-      dx[0] = var_backward(dy, x.get(), dims, unbiased);
+    record(y, "VarBackward0", {x}, keep(x), [dims, unbiased](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+      dx[0] = var_backward(dy, x, dims, unbiased);
     });
   }
   return y;
@@ -182,11 +182,10 @@ Tensor std(const Tensor& x) { return std(x, {}); }
 Tensor std(const Tensor& x, Dims dims, bool unbiased, bool keepdim) {
   Tensor y = variances(x, dims, unbiased, keepdim, [](double variance) { return std::sqrt(variance); });
   if (tracks(x)) {
-    record(y, "StdBackward0", {x},
-           [x = Saved(x), y = Saved::result(y), dims, unbiased](const Tensor& dy, Gradients& dx) {
-             const Tensor deviation = y.get();
+    record(y, "StdBackward0", {x}, keep(x, y),
+           [dims, unbiased](const Tensor& dy, const Tensor& x, const Tensor& deviation, InputGradients& dx) {
              const Tensor dvar = masked_fill(dy / (deviation * 2), deviation == 0, 0);  // 0 where std has no slope
-             dx[0] = var_backward(dvar, x.get(), dims, unbiased);
+             dx[0] = var_backward(dvar, x, dims, unbiased);
            });
   }
   return y;

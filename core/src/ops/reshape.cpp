@@ -13,7 +13,7 @@ namespace {
 Tensor reshaped(const Tensor& x, const Shape& shape, const char* name) {
   Tensor y = part_of(x, shape);
   if (tracks(x)) {
-    record(y, name, {x}, [from = x.shape()](const Tensor& dy, Gradients& dx) { dx[0] = reshape(dy, from); });
+    record(y, name, {x}, [from = x.shape()](const Tensor& dy, InputGradients& dx) { dx[0] = reshape(dy, from); });
   }
   return y;
 }

@@ -97,9 +97,9 @@ Tensor logsumexp(const Tensor& x_, Dims dims, bool keepdim) {
     }
   });
   if (tracks(x)) {
-    record(y, "LogsumexpBackward0", {x},
-           [x = Saved(x), y = Saved::result(y), kept = groups.shape(true)](const Tensor& dy, Gradients& dx) {
-             dx[0] = dy.reshape(kept) * exp(x.get() - y.get().reshape(kept));
+    record(y, "LogsumexpBackward0", {x}, keep(x, y),
+           [kept = groups.shape(true)](const Tensor& dy, const Tensor& x, const Tensor& y, InputGradients& dx) {
+             dx[0] = dy.reshape(kept) * exp(x - y.reshape(kept));
            });
   }
   return y;
@@ -109,8 +109,7 @@ Tensor softmax(const Tensor& x, std::int64_t dim_) {
   const int dim = normalize_dim(dim_, x.dim());
   Tensor y = normalized(x, dim, "softmax", kernels::softmax, [](double d, double sum) { return std::exp(d) / sum; });
   if (tracks(x)) {
-    record(y, "SoftmaxBackward0", {x}, [y = Saved::result(y), dim](const Tensor& dy, Gradients& dx) {
-      const Tensor share = y.get();
+    record(y, "SoftmaxBackward0", {x}, keep(y), [dim](const Tensor& dy, const Tensor& share, InputGradients& dx) {
       dx[0] = fused_backward(dy, share, dim, kernels::softmax_backward);
       if (!dx[0].defined()) dx[0] = share * (dy - sum(dy * share, dim, true));
     });
@@ -123,11 +122,11 @@ Tensor log_softmax(const Tensor& x, std::int64_t dim_) {
   Tensor y =
       normalized(x, dim, "log_softmax", kernels::log_softmax, [](double d, double sum) { return d - std::log(sum); });
   if (tracks(x)) {
-    record(y, "LogSoftmaxBackward0", {x}, [y = Saved::result(y), dim](const Tensor& dy, Gradients& dx) {
-      const Tensor log_share = y.get();
-      dx[0] = fused_backward(dy, log_share, dim, kernels::log_softmax_backward);
-      if (!dx[0].defined()) dx[0] = dy - exp(log_share) * sum(dy, dim, true);
-    });
+    record(y, "LogSoftmaxBackward0", {x}, keep(y),
+           [dim](const Tensor& dy, const Tensor& log_share, InputGradients& dx) {
+             dx[0] = fused_backward(dy, log_share, dim, kernels::log_softmax_backward);
+             if (!dx[0].defined()) dx[0] = dy - exp(log_share) * sum(dy, dim, true);
+           });
   }
   return y;
 }

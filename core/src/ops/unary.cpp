@@ -20,7 +20,7 @@ Tensor neg(const Tensor& x) {
   if (x.dtype() == boolean) throw RuntimeError("Negation, the `-` operator, on a bool tensor is not supported.");
   Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, negative)
                                 : map_floating(x, std::negate<>(), kernels::neg);
-  if (tracks(x)) record(y, "NegBackward0", {x}, [](const Tensor& dy, Gradients& dx) { dx[0] = -dy; });
+  if (tracks(x)) record(y, "NegBackward0", {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = -dy; });
   return y;
 }
 
@@ -31,8 +31,8 @@ Tensor abs(const Tensor& x) {
           ? map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return p < 0 ? negative(p) : p; })
           : visit_floating(x.dtype(), [&]<class T>(T*) { return map<T, T>(x, [](T p) { return std::abs(p); }); });
   if (tracks(x)) {
-    record(y, "AbsBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) {
-      const Tensor sign = (x.get() > 0).to(dy.dtype()) - (x.get() < 0).to(dy.dtype());
+    record(y, "AbsBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+      const Tensor sign = (x > 0).to(dy.dtype()) - (x < 0).to(dy.dtype());
       dx[0] = dy * sign;
     });
   }
@@ -46,8 +46,8 @@ Tensor sqrt(const Tensor& x_) {
   Tensor y = map_floating(
       x, [](auto p) { return std::sqrt(p); }, kernels::sqrt);
   if (tracks(x)) {
-    record(y, "SqrtBackward0", {x},
-           [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy / (y.get() * 2); });
+    record(y, "SqrtBackward0", {x}, keep(y),
+           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy / (y * 2); });
   }
   return y;
 }
@@ -57,8 +57,8 @@ Tensor rsqrt(const Tensor& x_) {
   Tensor y = map_floating(
       x, [](auto p) { return 1 / std::sqrt(p); }, kernels::rsqrt);
   if (tracks(x)) {
-    record(y, "RsqrtBackward0", {x},
-           [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * pow(y.get(), 3) * -0.5; });
+    record(y, "RsqrtBackward0", {x}, keep(y),
+           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy * pow(y, 3) * -0.5; });
   }
   return y;
 }
@@ -67,8 +67,8 @@ Tensor reciprocal(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(x, [](auto p) { return 1 / p; });
   if (tracks(x)) {
-    record(y, "ReciprocalBackward0", {x},
-           [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = -dy * square(y.get()); });
+    record(y, "ReciprocalBackward0", {x}, keep(y),
+           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = -dy * square(y); });
   }
   return y;
 }
@@ -78,7 +78,8 @@ Tensor exp(const Tensor& x_) {
   Tensor y = map_wide(
       x, [](double p) { return std::exp(p); }, kernels::exp);
   if (tracks(x)) {
-    record(y, "ExpBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * y.get(); });
+    record(y, "ExpBackward0", {x}, keep(y),
+           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy * y; });
   }
   return y;
 }
@@ -88,7 +89,8 @@ Tensor log(const Tensor& x_) {
   Tensor y = map_wide(
       x, [](double p) { return std::log(p); }, kernels::log);
   if (tracks(x)) {
-    record(y, "LogBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) { dx[0] = dy / x.get(); });
+    record(y, "LogBackward0", {x}, keep(x),
+           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy / x; });
   }
   return y;
 }
@@ -97,7 +99,8 @@ Tensor sin(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(x, [](auto p) { return std::sin(p); });
   if (tracks(x)) {
-    record(y, "SinBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) { dx[0] = dy * cos(x.get()); });
+    record(y, "SinBackward0", {x}, keep(x),
+           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy * cos(x); });
   }
   return y;
 }
@@ -106,7 +109,8 @@ Tensor cos(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(x, [](auto p) { return std::cos(p); });
   if (tracks(x)) {
-    record(y, "CosBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) { dx[0] = -dy * sin(x.get()); });
+    record(y, "CosBackward0", {x}, keep(x),
+           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = -dy * sin(x); });
   }
   return y;
 }
@@ -115,8 +119,8 @@ Tensor erf(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(x, [](auto p) { return std::erf(p); });
   if (tracks(x)) {
-    record(y, "ErfBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) {
-      dx[0] = dy * exp(-square(x.get())) * (2 * std::numbers::inv_sqrtpi);
+    record(y, "ErfBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+      dx[0] = dy * exp(-square(x)) * (2 * std::numbers::inv_sqrtpi);
     });
   }
   return y;
@@ -127,8 +131,8 @@ Tensor tanh(const Tensor& x_) {
   Tensor y = map_wide(
       x, [](double p) { return std::tanh(p); }, kernels::tanh);
   if (tracks(x)) {
-    record(y, "TanhBackward0", {x},
-           [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = dy * (1 - square(y.get())); });
+    record(y, "TanhBackward0", {x}, keep(y),
+           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy * (1 - square(y)); });
   }
   return y;
 }
@@ -138,10 +142,8 @@ Tensor sigmoid(const Tensor& x_) {
   Tensor y = map_wide(
       x, [](double p) { return 1 / (1 + std::exp(-p)); }, kernels::sigmoid);
   if (tracks(x)) {
-    record(y, "SigmoidBackward0", {x}, [y = Saved::result(y)](const Tensor& dy, Gradients& dx) {
-      const Tensor s = y.get();
-      dx[0] = dy * (s * (1 - s));
-    });
+    record(y, "SigmoidBackward0", {x}, keep(y),
+           [](const Tensor& dy, const Tensor& s, InputGradients& dx) { dx[0] = dy * (s * (1 - s)); });
   }
   return y;
 }
@@ -163,8 +165,9 @@ Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
         kernel);
   });
   if (tracks(dy)) {
-    record(dx, "ThresholdBackwardBackward0", {dy},
-           [y = Saved(y), slope](const Tensor& ddx, Gradients& ddy) { ddy[0] = where_positive(ddx, y.get(), slope); });
+    record(
+        dx, "ThresholdBackwardBackward0", {dy}, keep(y),
+        [slope](const Tensor& ddx, const Tensor& y, InputGradients& ddy) { ddy[0] = where_positive(ddx, y, slope); });
   }
   return dx;
 }
@@ -177,8 +180,8 @@ Tensor relu(const Tensor& x) {
   Tensor y =
       x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, positive, kernels::relu);
   if (tracks(x)) {
-    record(y, "ReluBackward0", {x},
-           [y = Saved::result(y)](const Tensor& dy, Gradients& dx) { dx[0] = where_positive(dy, y.get(), 0); });
+    record(y, "ReluBackward0", {x}, keep(y),
+           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = where_positive(dy, y, 0); });
   }
   return y;
 }
@@ -187,9 +190,10 @@ Tensor leaky_relu(const Tensor& x_, double negative_slope) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(x, [negative_slope]<class T>(T p) { return p > 0 ? p : p * static_cast<T>(negative_slope); });
   if (tracks(x)) {
-    record(y, "LeakyReluBackward0", {x}, [x = Saved(x), negative_slope](const Tensor& dy, Gradients& dx) {
-      dx[0] = where_positive(dy, x.get(), negative_slope);
-    });
+    record(y, "LeakyReluBackward0", {x}, keep(x),
+           [negative_slope](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+             dx[0] = where_positive(dy, x, negative_slope);
+           });
   }
   return y;
 }
@@ -199,12 +203,12 @@ Tensor gelu(const Tensor& x_) {
   Tensor y = map_floating(
       x, []<class T>(T p) { return p * T(0.5) * (1 + std::erf(p * static_cast<T>(1 / std::numbers::sqrt2))); });
   if (tracks(x)) {
-    record(y, "GeluBackward0", {x}, [x = Saved(x)](const Tensor& dy, Gradients& dx) {
-      const Tensor v = x.get();  // dx = dy (Phi(x) + x phi(x))
-      const Tensor cumulative = (erf(v * (1 / std::numbers::sqrt2)) + 1) * 0.5;
-      const Tensor density = exp(square(v) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-      dx[0] = dy * (cumulative + v * density);
-    });
+    record(y, "GeluBackward0", {x}, keep(x),
+           [](const Tensor& dy, const Tensor& v, InputGradients& dx) {  // dx = dy (Phi(v) + v phi(v))
+             const Tensor cumulative = (erf(v * (1 / std::numbers::sqrt2)) + 1) * 0.5;
+             const Tensor density = exp(square(v) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+             dx[0] = dy * (cumulative + v * density);
+           });
   }
   return y;
 }
@@ -213,8 +217,8 @@ Tensor softplus(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(x, []<class T>(T p) { return p > 20 ? p : std::log1p(std::exp(p)); });
   if (tracks(x)) {
-    record(y, "SoftplusBackward0", {x},
-           [x = Saved(x)](const Tensor& dy, Gradients& dx) { dx[0] = dy * sigmoid(x.get()); });
+    record(y, "SoftplusBackward0", {x}, keep(x),
+           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy * sigmoid(x); });
   }
   return y;
 }
@@ -233,10 +237,10 @@ Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> m
     });
   });
   if (tracks(from)) {
-    record(y, "ClampBackward1", {from}, [x = Saved(from), min, max](const Tensor& dy, Gradients& dx) {
+    record(y, "ClampBackward1", {from}, keep(from), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {
       Tensor inside = ones_like(dy);
-      if (min) inside = inside * (x.get() >= *min).to(dy.dtype());
-      if (max) inside = inside * (x.get() <= *max).to(dy.dtype());
+      if (min) inside = inside * (x >= *min).to(dy.dtype());
+      if (max) inside = inside * (x <= *max).to(dy.dtype());
       dx[0] = dy * inside;
     });
   }

@@ -195,22 +195,26 @@ class Picture {
 
   void draw_backward(const Node& node) {
     Words words(node.leaf() ? titled(node.name(), graph_.tensor(node), node.leaf()->extra.get()) : node.name());
-    if (node.freed) words.line("saved tensors freed");
+    if (node.freed()) words.line("saved tensors freed");
     box(backward_id(node), words, computed_colour);
     // Declared against the way of the gradient, so that both graphs stand the same way up.
     for (const Ref<Node>& input : node.inputs()) {
       if (input) arrow(backward_id(*input), backward_id(node), " [dir=back]");
     }
-    for (const SavedTensor& saved : graph_.saved(node)) saved_id(node, saved);  // what has no box yet belongs here
+    for (const Saved& saved : node.saved()) {
+      if (saved.defined()) saved_id(node, saved);  // what has no box yet belongs here
+    }
   }
 
-  std::string saved_id(const Node& node, const SavedTensor& saved) {
+  std::string saved_id(const Node& node, const Saved& saved) {
     const Node* origin = graph_.origin(node, saved);
-    return origin ? forward_id(*origin) : constant_id(saved.tensor, by_product);
+    return origin ? forward_id(*origin) : constant_id(saved.tensor(), by_product);
   }
 
   void draw_saved(const Node& node) {
-    for (const SavedTensor& saved : graph_.saved(node)) arrow(saved_id(node, saved), backward_id(node), saved_style);
+    for (const Saved& saved : node.saved()) {
+      if (saved.defined()) arrow(saved_id(node, saved), backward_id(node), saved_style);
+    }
   }
 
   const KnownGraph graph_;

@@ -27,9 +27,8 @@ void KnownGraph::find_nodes() {
 void KnownGraph::find_tensors() {
   for (const Node* node : nodes_) {
     Known& known = known_[node];
-    known.saved = node->saved();
-    for (const SavedTensor& saved : known.saved) {
-      if (const Node* computed_by = origin(*node, saved)) known_[computed_by].tensor = saved.tensor;
+    for (const Saved& saved : node->saved()) {
+      if (const Node* computed_by = origin(*node, saved)) known_[computed_by].tensor = saved.tensor();
     }
     if (TensorImpl* leaf = node->leaf()) {
       leaf->retain();
@@ -39,10 +38,10 @@ void KnownGraph::find_tensors() {
   }
 }
 
-const Node* KnownGraph::origin(const Node& node, const SavedTensor& saved) const {
-  if (saved.is_result) return &node;
-  const TensorImpl& impl = *impl_of(saved.tensor);
-  const Node* computed_by = impl.grad_fn ? impl.grad_fn.get() : impl.accumulator;
+const Node* KnownGraph::origin(const Node& node, const Saved& saved) const {
+  if (saved.is_result()) return &node;
+  if (!saved.defined()) return nullptr;
+  const Node* computed_by = saved.origin() ? saved.origin() : impl_of(saved.tensor())->accumulator;
   return known_.contains(computed_by) ? computed_by : nullptr;
 }
 

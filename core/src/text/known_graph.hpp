@@ -17,16 +17,14 @@ class KnownGraph {
   std::size_t number(const Node& node) const { return known_.at(&node).number; }
   /// What `node` computed, or its leaf; undefined when it is not known.
   const Tensor& tensor(const Node& node) const { return known_.at(&node).tensor; }
-  const std::vector<SavedTensor>& saved(const Node& node) const { return known_.at(&node).saved; }
   /// The node that computed a tensor saved by `node`, or that belongs to it as a leaf; null when it is not in this
   /// graph.
-  const Node* origin(const Node& node, const SavedTensor& saved) const;
+  const Node* origin(const Node& node, const Saved& saved) const;
 
  private:
   struct Known {
     std::size_t number;  // in nodes_
     Tensor tensor;
-    std::vector<SavedTensor> saved;
   };
   void find_nodes();
   void find_tensors();
