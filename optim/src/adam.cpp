@@ -1,20 +1,18 @@
 #include <gradus/optim/adam.hpp>
 
 #include "check.hpp"
-#include "field_list.hpp"
 #include "kernels/kernels.hpp"
 #include "update.hpp"
 
 namespace gradus::optim {
 
+using gradus::detail::bump_version;
 using gradus::detail::elements;
 
 namespace {
 
 using kernels::adam;
 using kernels::AdamStep;
-
-enum { exp_avg, exp_avg_sq, max_exp_avg_sq };  // the buffers
 
 void check_adam(const auto& options) {
   require_non_negative("learning rate", options.lr);
@@ -46,7 +44,8 @@ void adam(double* p, const double* g, double* m, double* v, double* max_v, std::
   }
 }
 
-void update(std::span<ParameterState> states, const auto& o, bool decoupled) {
+/// Updates parameters one by one, by for_each_gradient.
+auto adam_update(const auto& o, bool decoupled) {
   AdamStep step{.lr = o.lr,
                 .beta1 = o.betas[0],
                 .beta2 = o.betas[1],
@@ -55,54 +54,53 @@ void update(std::span<ParameterState> states, const auto& o, bool decoupled) {
                 .decoupled = decoupled,
                 .maximize = o.maximize};
   std::int64_t corrected = 0;  // the step that the corrections are of: mostly that of all parameters
-  for_each_gradient(states, [&](ParameterState& state, const Tensor& gradient) {
-    const Tensor& p = state.parameter;
-    auto& buffers = state.buffers;
-    prepare(buffers[exp_avg], p);
-    prepare(buffers[exp_avg_sq], p);
-    if (o.amsgrad) prepare(buffers[max_exp_avg_sq], p);
-    if (state.steps != corrected) {
-      corrected = state.steps;
+  return [step, corrected, amsgrad = o.amsgrad](const Tensor& p, const Tensor& gradient, AdamState& state) mutable {
+    prepare(state.exp_avg, p);
+    prepare(state.exp_avg_sq, p);
+    if (amsgrad) prepare(state.max_exp_avg_sq, p);
+    if (++state.step != corrected) {
+      corrected = state.step;
       step.correction1 = 1 - std::pow(step.beta1, static_cast<double>(corrected));
       step.correction2 = 1 - std::pow(step.beta2, static_cast<double>(corrected));
     }
     visit_floating(p, [&]<class T>(T*) {
-      adam(elements<T>(p), elements<T>(gradient), elements<T>(buffers[exp_avg]), elements<T>(buffers[exp_avg_sq]),
-           elements_if<T>(o.amsgrad, buffers[max_exp_avg_sq]), p.numel(), step);
+      adam(elements<T>(p), elements<T>(gradient), elements<T>(state.exp_avg), elements<T>(state.exp_avg_sq),
+           elements_if<T>(amsgrad, state.max_exp_avg_sq), p.numel(), step);
     });
-  });
+    bump_version(p);
+  };
 }
 
 }  // namespace
-
-StateNames AdamOptions::state_names() {
-  return {.buffers = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, .always = 2, .steps = StateNames::Steps::tensor};
-}
 
 void AdamOptions::check() const { check_adam(*this); }
 void AdamWOptions::check() const { check_adam(*this); }
 
 void AdamOptions::list(FieldList& list) {
   list("lr", lr)("betas", betas)("eps", eps)("weight_decay", weight_decay)("amsgrad", amsgrad)("maximize", maximize);
-  list("foreach", Unused::None)("capturable", Unused::False)("differentiable", Unused::False)("fused", Unused::False);
+  list.unused("foreach").unused("capturable", false).unused("differentiable", false).unused("fused", false);
 }
 
 void AdamWOptions::list(FieldList& list) {
   list("lr", lr)("betas", betas)("eps", eps)("weight_decay", weight_decay)("amsgrad", amsgrad);
-  list("foreach", Unused::None)("maximize", maximize)("capturable", Unused::False);
+  list.unused("foreach")("maximize", maximize).unused("capturable", false);
+}
+
+void AdamState::list(FieldList& list) {
+  list.tensor("step", step)("exp_avg", exp_avg)("exp_avg_sq", exp_avg_sq).optional("max_exp_avg_sq", max_exp_avg_sq);
 }
 
 void Adam::step() {
-  check_options();
+  begin_step();
   for (std::size_t group = 0; group < group_count(); ++group) {
-    update(states(group), param_groups()[group].options, false);
+    for_each_gradient(group, adam_update(param_groups()[group].options, false));
   }
 }
 
 void AdamW::step() {
-  check_options();
+  begin_step();
   for (std::size_t group = 0; group < group_count(); ++group) {
-    update(states(group), param_groups()[group].options, true);
+    for_each_gradient(group, adam_update(param_groups()[group].options, true));
   }
 }
 

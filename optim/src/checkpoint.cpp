@@ -27,10 +27,10 @@ void unpack(const Tensor& words, Generator& generator) {
 Value state_of(const TrainingState& training) {
   Value state;
   state["model"] = training.model.state_dict();
-  state["optimizer"] = training.optimizer.to_pytorch();
+  state["optimizer"] = training.optimizer.state_dict();
   state["optimizer_name"] = training.optimizer.name();
   if (training.scheduler) {
-    state["scheduler"] = training.scheduler->to_pytorch();
+    state["scheduler"] = training.scheduler->state_dict();
     state["scheduler_name"] = training.scheduler->name();
   }
   if (training.generator) state["generator"] = pack(*training.generator);
@@ -47,10 +47,10 @@ void check_name(const Value& state, const char* key, const std::string& expected
 void restore(const Value& state, const TrainingState& training) {
   check_name(state, "optimizer_name", training.optimizer.name());
   training.model.load_state_dict(state.at("model").as_state_dict());
-  training.optimizer.load_pytorch(state.at("optimizer"));
+  training.optimizer.load_state_dict(state.at("optimizer"));
   if (training.scheduler) {
     check_name(state, "scheduler_name", training.scheduler->name());
-    training.scheduler->load_pytorch(state.at("scheduler"));
+    training.scheduler->load_state_dict(state.at("scheduler"));
   }
   if (training.generator) unpack(state.at("generator").as_tensor(), *training.generator);
 }

@@ -1,8 +1,6 @@
 #include <gradus/optim/lr_scheduler.hpp>
 
 #include "check.hpp"
-#include "flat_state.hpp"
-#include "state_reader.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
@@ -12,68 +10,6 @@ namespace gradus::optim {
 
 using gradus::detail::message;
 using std::numbers::pi;
-
-double LRScheduler::first_lr(std::size_t group) const {
-  const auto& notes = optimizer_.schedule(group);
-  const auto noted = notes.find("initial_lr");
-  return noted == notes.end() ? optimizer_.lr(group) : noted->second;
-}
-
-void LRScheduler::start() {
-  check();
-  for (std::size_t group = 0; group < optimizer_.group_count(); ++group) {
-    base_lrs_.push_back(first_lr(group));
-    optimizer_.schedule(group)["initial_lr"] = base_lrs_.back();
-  }
-  last_lr_.resize(base_lrs_.size());
-  apply(0);
-}
-
-void LRScheduler::step() {
-  apply(last_epoch_ + 1);
-  ++last_epoch_;
-}
-
-void LRScheduler::apply(std::int64_t epoch) {
-  for (std::size_t group = 0; group < base_lrs_.size(); ++group) {
-    last_lr_[group] = lr_at(group, epoch);
-    optimizer_.set_lr(group, last_lr_[group]);
-    if (const auto momentum = momentum_at(group, epoch)) optimizer_.set_momentum(group, *momentum);
-  }
-}
-
-void LRScheduler::list_all(FieldList& fields) {
-  list(fields);
-  fields("base_lrs", base_lrs_)("last_epoch", last_epoch_)("_last_lr", last_lr_);
-}
-
-Value LRScheduler::to_pytorch() const {
-  FieldWriter writer;
-  const_cast<LRScheduler*>(this)->list_all(writer);
-  return writer.fields;
-}
-
-StateDict LRScheduler::state_dict() const { return flatten(to_pytorch()); }
-
-void LRScheduler::load_pytorch(const Value& state) { load(state, {}); }
-void LRScheduler::load_state_dict(const StateDict& state) { load(unflatten(state), state); }
-
-void LRScheduler::load(const Value& state, const StateDict& names) {
-  const Value before = to_pytorch();
-  const auto read = [this](const Value& from, StateReader reader, const StateDict& all) {
-    FieldReader fields(reader, from, "");
-    list_all(fields);
-    reader.finish(name(), all);
-    if (last_epoch_ < 0) throw ValueError(message(name(), ": last_epoch is ", last_epoch_));
-    check();
-  };
-  try {
-    read(state, StateReader(!names.empty()), names);
-  } catch (...) {
-    read(before, StateReader(false), {});
-    throw;
-  }
-}
 
 // --- StepLR
 StepLR::StepLR(Optimizer& optimizer, std::int64_t step_size, double gamma)
@@ -101,7 +37,7 @@ MultiStepLR::MultiStepLR(Optimizer& optimizer, std::vector<std::int64_t> milesto
 
 void MultiStepLR::check() const { require_non_negative("gamma", gamma_); }
 
-void MultiStepLR::list(FieldList& fields) { fields("milestones", milestones_)("gamma", gamma_); }
+void MultiStepLR::list(FieldList& fields) { fields.counts("milestones", milestones_)("gamma", gamma_); }
 
 double MultiStepLR::lr_at(std::size_t group, std::int64_t epoch) const {
   const auto times = std::ranges::count(milestones_, epoch);

@@ -1,7 +1,6 @@
-#include <gradus/optim/lr_scheduler.hpp>
+#include <gradus/optim/one_cycle_lr.hpp>
 
 #include "check.hpp"
-#include "field_list.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
@@ -79,6 +78,13 @@ void OneCycleLR::list(FieldList& fields) {
   fields("three_phase", three_phase_)("initial_lrs", initial_lrs_)("max_lrs", max_lrs_);
   fields("min_lrs", min_lrs_)("max_momentums", max_momentums_);
   fields("base_momentums", base_momentums_);
+}
+
+double OneCycleLR::first_lr(std::size_t group) const {
+  if (group < initial_lrs_.size()) return initial_lrs_[group];
+  throw KeyError(message("OneCycleLR: no max_lr for parameter group ", group,
+                         ", which was added later\nadd all groups first, ",
+                         "and then make the schedule, with one max_lr for each."));
 }
 
 OneCycleLR::Place OneCycleLR::place_of(std::int64_t step) const {

@@ -1,6 +1,5 @@
 #include <gradus/optim/optimizer.hpp>
 
-#include "field_list.hpp"
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
 
@@ -19,12 +18,13 @@ void Optimizer::refuse_empty(std::size_t count) {
 
 void Optimizer::add_parameters(const std::vector<Tensor>& params) {
   std::set<const gradus::detail::TensorImpl*> before, now;
-  for (const ParameterState& state : states_) before.insert(impl_of(state.parameter));
+  for (const Parameter& parameter : parameters_) before.insert(impl_of(parameter.tensor));
   for (std::size_t i = 0; i < params.size(); ++i) {
     const Tensor& p = params[i];
     const std::string which = message("\nit is parameter ", i, " of group ", group_count());
     if (!p.defined()) {
-      throw TypeError("optimizer can only optimize Tensors, but one of the params is NoneType" + which);
+      throw TypeError("optimizer can only optimize Tensors, but one of the params is undefined" + which +
+                      "\na layer without a bias has none to give: leave it out");
     }
     if (!is_floating(p.dtype())) {
       throw TypeError(
@@ -40,24 +40,33 @@ void Optimizer::add_parameters(const std::vector<Tensor>& params) {
       throw ValueError("optimizer contains a parameter group with duplicate parameters" + which);
     }
   }
-  states_.reserve(states_.size() + params.size());
+  parameters_.reserve(parameters_.size() + params.size());
   group_ends_.reserve(group_ends_.size() + 1);
   schedules_.emplace_back();
-  for (const Tensor& p : params) states_.push_back({.parameter = p, .buffers = {}});
-  group_ends_.push_back(states_.size());
+  for (const Tensor& p : params) parameters_.push_back({.tensor = p});
+  group_ends_.push_back(parameters_.size());
 }
 
-std::span<ParameterState> Optimizer::states(std::size_t group) {
-  return std::span(states_).subspan(group_ends_[group] - size_of(group), size_of(group));
+std::span<Optimizer::Parameter> Optimizer::parameters(std::size_t group) {
+  return std::span(parameters_).subspan(first_of(group), size_of(group));
 }
 
-std::size_t Optimizer::size_of(std::size_t group) const {
-  return group_ends_[group] - (group == 0 ? 0 : group_ends_[group - 1]);
+void Optimizer::check_owners() const {
+  for (const Parameter& parameter : parameters_) {
+    // The group and the list above hold a handle each.
+    if (impl_of(parameter.tensor)->grad.defined() || impl_of(parameter.tensor)->owners > 2) continue;
+    const auto number = &parameter - parameters_.data();
+    throw RuntimeError(message(
+        name(), ": parameter ", number, ", of shape ", parameter.tensor.shape(),
+        ", belongs to no module any more, so no loss can reach it\nits module was destroyed or replaced, as by ",
+        "`net = std::move(best)` or `layer = nn::Linear(...)`: make the optimizer after that, or assign a copy, ",
+        "`net = best`, which keeps the tensors."));
+  }
 }
 
 void Optimizer::zero_grad(bool set_to_none) {
-  for (ParameterState& state : states_) {
-    Tensor& gradient = impl_of(state.parameter)->grad;
+  for (const Parameter& parameter : parameters_) {
+    Tensor& gradient = impl_of(parameter.tensor)->grad;
     if (set_to_none || !gradient.defined()) {
       gradient = Tensor();
     } else if (gradient.requires_grad()) {
@@ -83,36 +92,48 @@ const std::map<std::string, double>& Optimizer::schedule(std::size_t group) cons
   return schedules_[group];
 }
 
+void Optimizer::refuse_momentum() const {
+  throw ValueError(message(name(), " has neither momentum nor betas\nOneCycleLR: set cycle_momentum = false"));
+}
+
 namespace {
 
-/// The fields as text, sorted by name.
-class FieldTexts final : public FieldList {
- public:
-  std::map<std::string, std::string> texts;
-
- private:
-  void add(std::string_view name, std::string text) { texts.emplace(name, std::move(text)); }
-  void field(std::string_view name, bool& value) override { add(name, value ? "True" : "False"); }
-  void field(std::string_view name, double& value) override { add(name, format_number(value)); }
-  void field(std::string_view name, std::array<double, 2>& values) override {
-    add(name, "(" + format_number(values[0]) + ", " + format_number(values[1]) + ")");
+/// An option as PyTorch prints it.
+std::string option_text(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::truth:
+      return value.as_bool() ? "True" : "False";
+    case Value::Kind::integer:
+    case Value::Kind::real:
+      return format_number(value.as_double());
+    case Value::Kind::string:
+      return value.as_string();
+    case Value::Kind::tensor:
+      return to_string(value.as_tensor());
+    case Value::Kind::list:
+    case Value::Kind::tuple: {
+      std::string text;
+      for (const Value& element : value.as_list()) text += (text.empty() ? "(" : ", ") + option_text(element);
+      return text + ")";
+    }
+    default:
+      return std::string(to_string(value.kind()));
   }
-  void field(std::string_view name, Unused value) override { add(name, value == Unused::None ? "None" : "False"); }
-  void field(std::string_view, std::int64_t&) override {}  // no option is one of these
-  void field(std::string_view, std::vector<double>&) override {}
-  void field(std::string_view, std::vector<std::int64_t>&) override {}
-};
+}
 
 }  // namespace
 
 std::string to_string(const Optimizer& optimizer) {
   std::string text = message(optimizer.name(), " (");
   for (std::size_t group = 0; group < optimizer.group_count(); ++group) {
-    FieldTexts fields;
-    optimizer.list_options(group, fields);
-    for (const auto& [name, value] : optimizer.schedule(group)) fields.texts.emplace(name, format_number(value));
+    std::map<std::string, std::string> texts;
+    const Value options = optimizer.saved_options(group);
+    for (const auto& [name, value] : options.as_dict()) {
+      texts.emplace(name.as_string(), option_text(value));
+    }
+    for (const auto& [name, value] : optimizer.schedule(group)) texts.emplace(name, format_number(value));
     text += message("\nParameter Group ", group, "\n");
-    for (const auto& [name, value] : fields.texts) text += message("    ", name, ": ", value, "\n");
+    for (const auto& [name, value] : texts) text += message("    ", name, ": ", value, "\n");
   }
   return text + ")";
 }

@@ -1,20 +1,18 @@
 #include <gradus/optim/rmsprop.hpp>
 
 #include "check.hpp"
-#include "field_list.hpp"
 #include "kernels/kernels.hpp"
 #include "update.hpp"
 
 namespace gradus::optim {
 
+using gradus::detail::bump_version;
 using gradus::detail::elements;
 
 namespace {
 
 using kernels::rmsprop;
 using kernels::RmspropStep;
-
-enum { square_avg, momentum_buffer, grad_avg };  // the buffers
 
 // The float32 kernel in double.
 void rmsprop(double* p, const double* g, double* v, double* a, double* b, std::int64_t n, const RmspropStep& step) {
@@ -39,10 +37,6 @@ void rmsprop(double* p, const double* g, double* v, double* a, double* b, std::i
 
 }  // namespace
 
-StateNames RMSpropOptions::state_names() {
-  return {.buffers = {"square_avg", "momentum_buffer", "grad_avg"}, .always = 1, .steps = StateNames::Steps::integer};
-}
-
 void RMSpropOptions::check() const {
   require_non_negative("learning rate", lr);
   require_non_negative("epsilon value", eps);
@@ -53,11 +47,16 @@ void RMSpropOptions::check() const {
 
 void RMSpropOptions::list(FieldList& list) {
   list("lr", lr)("momentum", momentum)("alpha", alpha)("eps", eps)("centered", centered)("weight_decay", weight_decay);
-  list("foreach", Unused::None)("maximize", maximize)("differentiable", Unused::False);
+  list.unused("foreach")("maximize", maximize).unused("differentiable", false);
+}
+
+void RMSpropState::list(FieldList& list) {
+  list("step", step)("square_avg", square_avg);
+  list.optional("momentum_buffer", momentum_buffer).optional("grad_avg", grad_avg);
 }
 
 void RMSprop::step() {
-  check_options();
+  begin_step();
   for (std::size_t group = 0; group < group_count(); ++group) {
     const RMSpropOptions& o = param_groups()[group].options;
     const RmspropStep step{.lr = o.lr,
@@ -67,17 +66,17 @@ void RMSprop::step() {
                            .momentum = o.momentum,
                            .maximize = o.maximize};
     const bool has_momentum = o.momentum > 0;
-    for_each_gradient(states(group), [&](ParameterState& state, const Tensor& gradient) {
-      const Tensor& p = state.parameter;
-      auto& buffers = state.buffers;
-      prepare(buffers[square_avg], p);
-      if (has_momentum) prepare(buffers[momentum_buffer], p);
-      if (o.centered) prepare(buffers[grad_avg], p);
+    for_each_gradient(group, [&](const Tensor& p, const Tensor& gradient, RMSpropState& state) {
+      ++state.step;
+      prepare(state.square_avg, p);
+      if (has_momentum) prepare(state.momentum_buffer, p);
+      if (o.centered) prepare(state.grad_avg, p);
       visit_floating(p, [&]<class T>(T*) {
-        rmsprop(elements<T>(p), elements<T>(gradient), elements<T>(buffers[square_avg]),
-                elements_if<T>(o.centered, buffers[grad_avg]), elements_if<T>(has_momentum, buffers[momentum_buffer]),
+        rmsprop(elements<T>(p), elements<T>(gradient), elements<T>(state.square_avg),
+                elements_if<T>(o.centered, state.grad_avg), elements_if<T>(has_momentum, state.momentum_buffer),
                 p.numel(), step);
       });
+      bump_version(p);
     });
   }
 }

@@ -1,16 +1,20 @@
 #include <gradus/optim/sgd.hpp>
 
 #include "check.hpp"
-#include "field_list.hpp"
 #include "kernels/kernels.hpp"
 #include "update.hpp"
 
 namespace gradus::optim {
 
+using gradus::detail::bump_version;
 using gradus::detail::elements;
 
 void SGDOptions::check() const {
-  if (lr == required) throw ValueError("parameter group didn't specify a value of required optimization parameter lr");
+  if (lr == required) {
+    throw ValueError(
+        "parameter group didn't specify a value of required optimization parameter lr\nname it: SGD(params, {.lr = "
+        "0.1})");
+  }
   require_non_negative("learning rate", lr);
   require_non_negative("momentum value", momentum);
   require_non_negative("weight_decay value", weight_decay);
@@ -22,8 +26,10 @@ void SGDOptions::check() const {
 
 void SGDOptions::list(FieldList& list) {
   list("lr", lr)("momentum", momentum)("dampening", dampening)("weight_decay", weight_decay)("nesterov", nesterov);
-  list("maximize", maximize)("foreach", Unused::None)("differentiable", Unused::False);
+  list("maximize", maximize).unused("foreach").unused("differentiable", false);
 }
+
+void SGDState::list(FieldList& list) { list.optional("momentum_buffer", momentum_buffer); }
 
 namespace {
 
@@ -47,7 +53,7 @@ void sgd(double* p, const double* g, double* momentum_buffer, std::int64_t n, co
 }  // namespace
 
 void SGD::step() {
-  check_options();
+  begin_step();
   for (std::size_t group = 0; group < group_count(); ++group) {
     const SGDOptions& o = param_groups()[group].options;
     SgdStep step{.lr = o.lr,
@@ -57,14 +63,14 @@ void SGD::step() {
                  .nesterov = o.nesterov,
                  .maximize = o.maximize};
     const bool has_momentum = o.momentum != 0;
-    for_each_gradient(states(group), [&](ParameterState& state, const Tensor& gradient) {
-      const Tensor& p = state.parameter;
-      Tensor& buffer = state.buffers[0];
+    for_each_gradient(group, [&](const Tensor& p, const Tensor& gradient, SGDState& state) {
+      Tensor& buffer = state.momentum_buffer;
       step.first = !buffer.defined();
       if (has_momentum) prepare(buffer, p);
       visit_floating(p, [&]<class T>(T*) {
         sgd(elements<T>(p), elements<T>(gradient), elements_if<T>(has_momentum, buffer), p.numel(), step);
       });
+      bump_version(p);
     });
   }
 }

@@ -1,72 +1,157 @@
 #include "state_reader.hpp"
 
-#include "flat_state.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace gradus::optim {
 
 using gradus::detail::message;
+using gradus::detail::torch_size;
 using Kind = Value::Kind;
+using Form = FieldList::Form;
 
 namespace {
 
-bool is_dict(const Value& value) { return value.kind() == Kind::dict; }
-
 std::string describe(const Value& value) {
   if (value.kind() != Kind::tensor) return std::string(to_string(value.kind()));
-  return message(value.as_tensor().dtype(), " tensor of shape ", gradus::detail::torch_size(value.as_tensor().shape()));
+  return message(value.as_tensor().dtype(), " tensor of shape ", torch_size(value.as_tensor().shape()));
 }
 
 void append_name(std::string& names, const std::string& name) {
   names += message(names.empty() ? "" : ", ", "\"", name, "\"");
 }
 
-/// Whether `name` is a path in the set or lies below one.
-bool lies_below(const std::set<std::string>& paths, const std::string& name) {
-  std::size_t end = 0;
-  for (int length = 1; length <= max_path_length && end != std::string::npos; ++length) {
-    end = name.find('.', length == 1 ? 0 : end + 1);
-    if (paths.contains(name.substr(0, end))) return true;
-  }
-  return false;
-}
+bool is_list(const Value& value) { return value.kind() == Kind::list || value.kind() == Kind::tuple; }
 
-}  // namespace
-
+/// Numbers may be 0-d tensors, as PyTorch has them where an option may be one.
 std::optional<double> as_number(const Value& value) {
-  switch (value.kind()) {
-    case Kind::integer:
-    case Kind::real:
-      return value.as_double();
-    case Kind::tensor:
-      if (value.as_tensor().numel() == 1 && value.as_tensor().dtype() != boolean) return value.as_tensor().item();
-      return {};
-    default:
-      return {};
-  }
+  if (value.kind() == Kind::integer || value.kind() == Kind::real) return value.as_double();
+  if (value.kind() != Kind::tensor || value.as_tensor().numel() != 1 || value.as_tensor().dtype() == boolean) return {};
+  return value.as_tensor().item();
 }
 
 std::optional<std::int64_t> as_integer(const Value& value) {
   if (value.kind() == Kind::integer) return value.as_int();
-  if (value.kind() == Kind::tensor && value.as_tensor().dtype() == int64 && value.as_tensor().numel() == 1) {
-    return value.as_tensor().item<std::int64_t>();
-  }
   const auto number = as_number(value);
   if (!number || !(std::abs(*number) < 0x1p62) || *number != std::floor(*number)) return {};
   return static_cast<std::int64_t>(*number);
 }
 
-const Value* element(const Value& list, std::int64_t position) {
-  if (is_dict(list)) return list.contains(position) ? &list.at(position) : nullptr;
-  const bool is_list = list.kind() == Kind::list || list.kind() == Kind::tuple;
-  return is_list && position < static_cast<std::int64_t>(list.size()) ? &list.as_list()[position] : nullptr;
+template <class T, class As>
+std::optional<std::vector<T>> as_numbers(const Value& value, As as) {
+  if (!is_list(value)) return {};
+  std::vector<T> numbers;
+  for (const Value& element : value.as_list()) {
+    const auto number = as(element);
+    if (!number) return {};
+    numbers.push_back(*number);
+  }
+  return numbers;
 }
 
-const Value* StateReader::take(const Value& dict, const Value& key, const std::string& path, bool needed) {
-  const Value* value = is_dict(dict) && dict.contains(key) ? &dict.at(key) : nullptr;
+std::optional<std::vector<std::int64_t>> from_counts(const Value& value) {
+  if (value.kind() != Kind::dict) return {};
+  constexpr std::int64_t most = 1 << 20;
+  std::vector<std::int64_t> numbers;
+  for (const auto& [number, times] : value.as_dict()) {
+    const auto count = as_integer(times);
+    if (number.kind() != Kind::integer || !count || *count < 0 || *count > most) return {};
+    numbers.insert(numbers.end(), static_cast<std::size_t>(*count), number.as_int());
+  }
+  return numbers;
+}
+
+/// One field on its way in: what was saved for it, and where to report.
+struct Saved {
+  StateReader& reader;
+  const FieldList::Field& field;
+  const Value& value;
+  std::string path;
+  const Tensor& parameter;
+
+  template <class T>
+  void give(T* member, std::optional<T> read, const char* expected) const {
+    if (!read) return reader.error(path, expected, value);
+    reader.set(*member, std::move(*read));
+  }
+
+  void operator()(bool* member) const {
+    const bool is_tensor = value.kind() == Kind::tensor && value.as_tensor().numel() == 1;
+    std::optional<bool> read;
+    if (value.kind() == Kind::truth) read = value.as_bool();
+    if (is_tensor && value.as_tensor().dtype() == boolean) read = value.as_tensor().item<bool>();
+    give(member, read, "true or false");
+  }
+  void operator()(std::int64_t* member) const {
+    std::optional<std::int64_t> read = as_integer(value);
+    if (field.form == Form::tensor && read && *read < 0) read.reset();
+    give(member, read, field.form == Form::tensor ? "a number of steps" : "an integer");
+  }
+  void operator()(double* member) const { give(member, as_number(value), "a number"); }
+  void operator()(std::string* member) const {
+    give(member, value.kind() == Kind::string ? std::optional(value.as_string()) : std::nullopt, "a text");
+  }
+  void operator()(std::array<double, 2>* member) const {
+    const auto numbers = as_numbers<double>(value, as_number);
+    const bool good = numbers && numbers->size() == 2;
+    give(member, good ? std::optional(std::array{(*numbers)[0], (*numbers)[1]}) : std::nullopt, "2 numbers");
+  }
+  void operator()(std::vector<double>* member) const {
+    give(member, as_numbers<double>(value, as_number), "a list of numbers");
+  }
+  void operator()(std::vector<std::int64_t>* member) const {
+    if (field.form == Form::counts) return give(member, from_counts(value), "a dict of integers");
+    give(member, as_numbers<std::int64_t>(value, as_integer), "a list of integers");
+  }
+  void operator()(Tensor* member) const {
+    const bool free = field.form == Form::any_shape || !parameter.defined();
+    if (value.kind() != Kind::tensor || !(free || is_floating(value.as_tensor().dtype()))) {
+      return reader.error(path, free ? "a tensor" : "a floating tensor", value);
+    }
+    const Tensor saved = value.as_tensor().detach();
+    if (free) return reader.set(*member, saved.clone());
+    if (saved.shape() != parameter.shape()) {
+      return reader.error(message("size mismatch for ", path, ": copying a param with shape ",
+                                  torch_size(saved.shape()), " from checkpoint, the shape in current model is ",
+                                  torch_size(parameter.shape()), "."));
+    }
+    reader.set(*member, saved.to(parameter.dtype()).clone());
+  }
+  void operator()(const Value&) const {}
+};
+
+/// What a member is when a state does not name it; false when the state must.
+bool set_default(StateReader& reader, const FieldList::Field& field) {
+  if (field.form == Form::optional) {
+    reader.set(*std::get<Tensor*>(field.member), Tensor());
+    return true;
+  }
+  if (bool* const* flag = std::get_if<bool*>(&field.member)) {
+    reader.set(**flag, false);  // an option that came with a later version
+    return true;
+  }
+  return std::holds_alternative<Value>(field.member);
+}
+
+}  // namespace
+
+void StateReader::read(const FieldList& fields, const Value& dict, const std::string& path, const Tensor& parameter) {
+  for (const FieldList::Field& field : fields.fields()) {
+    const std::string name = path + field.name;
+    const Value* value = take(dict, field.name.c_str(), name, false);
+    if (value) {
+      std::visit(Saved{*this, field, *value, name, parameter}, field.member);
+    } else if (!set_default(*this, field)) {
+      append_name(missing_, name);
+    }
+  }
+}
+
+const Value* StateReader::take(const Value& dict, const char* key, const std::string& path, bool needed) {
+  const Value* value = dict.kind() == Kind::dict && dict.contains(key) ? &dict.at(key) : nullptr;
   if (value) taken_.insert(path);
   if (value && !value->is_none()) return value;
   if (needed) append_name(missing_, path);
@@ -77,94 +162,31 @@ void StateReader::error(const std::string& path, const std::string& expected, co
   error(message("mismatch for ", path, ": expected ", expected, ", got ", describe(got), "."));
 }
 
-void StateReader::finish(const std::string& reader, const StateDict& names) const {
-  std::string unexpected;
-  for (const auto& [name, tensor] : names) {
-    if (!lies_below(taken_, name)) append_name(unexpected, name);
-  }
-  if (missing_.empty() && unexpected.empty() && errors_.empty()) return;
+void StateReader::unexpected(const std::string& path) { append_name(unexpected_, path); }
+
+void StateReader::finish(const std::string& reader) const {
+  if (missing_.empty() && unexpected_.empty() && errors_.empty()) return;
   std::string text = "Error(s) in loading state_dict for " + reader + ":";
   if (!missing_.empty()) text += "\n\tMissing key(s) in state_dict: " + missing_ + ". ";
-  if (!unexpected.empty()) text += "\n\tUnexpected key(s) in state_dict: " + unexpected + ". ";
+  if (!unexpected_.empty()) text += "\n\tUnexpected key(s) in state_dict: " + unexpected_ + ". ";
   text += errors_;
-  if (!missing_.empty() || !unexpected.empty()) text += "\nThe state may be that of another class than " + reader + ".";
+  if (!missing_.empty() || !unexpected_.empty())
+    text += "\nThe state may be that of another class than " + reader + ".";
   throw RuntimeError(text);
 }
 
-const Value* FieldReader::take(std::string_view name, bool needed) {
-  return reader_.take(dict_, std::string(name), path_ + std::string(name), needed);
+void refuse_flat(const std::string& reader, const Value& state) {
+  if (state.kind() != Kind::dict) return;
+  const bool flat = std::ranges::any_of(state.as_dict(), [](const Value::Item& item) {
+    if (item.first.kind() != Kind::string) return false;
+    const std::string& key = item.first.as_string();
+    return key.starts_with("param_groups.") || (key == "base_lrs" && item.second.kind() == Kind::tensor);
+  });
+  if (!flat) return;
+  throw RuntimeError(message(
+      reader, ".load_state_dict: expected the nested dict that state_dict() makes, got a flat one, as gradus saved ",
+      "before state_dict() was nested\nTo convert it, load it with the version of gradus that wrote it, and save ",
+      "it there with save_checkpoint, or with save_value(x.to_pytorch(), path)."));
 }
-
-void FieldReader::field(std::string_view name, bool& value) {
-  const Value* saved = take(name, reader_.strict());
-  if (!saved) {
-    value = false;  // an option that came with a later version
-  } else if (saved->kind() == Kind::truth) {
-    value = saved->as_bool();
-  } else if (saved->kind() == Kind::tensor && saved->as_tensor().dtype() == boolean &&
-             saved->as_tensor().numel() == 1) {
-    value = saved->as_tensor().item<bool>();
-  } else {
-    reader_.error(path_ + std::string(name), "true or false", *saved);
-  }
-}
-
-void FieldReader::field(std::string_view name, std::int64_t& value) {
-  const Value* saved = take(name);
-  if (!saved) return;
-  const auto number = as_integer(*saved);
-  if (!number) return reader_.error(path_ + std::string(name), "an integer", *saved);
-  value = *number;
-}
-
-void FieldReader::field(std::string_view name, double& value) {
-  const Value* saved = take(name);
-  if (!saved) return;
-  const auto number = as_number(*saved);
-  if (!number) return reader_.error(path_ + std::string(name), "a number", *saved);
-  value = *number;
-}
-
-void FieldReader::field(std::string_view name, std::array<double, 2>& values) { read_numbers(name, values); }
-void FieldReader::field(std::string_view name, std::vector<double>& values) { read_numbers(name, values); }
-
-void FieldReader::read_numbers(std::string_view name, std::span<double> values) {
-  const Value* saved = take(name);
-  if (!saved) return;
-  if (saved->kind() == Kind::tensor) {
-    const Tensor& tensor = saved->as_tensor();
-    if (tensor.dtype() == float64 && tensor.numel() == static_cast<std::int64_t>(values.size())) {
-      std::ranges::copy(tensor.data<double>(), values.begin());
-      return;
-    }
-  } else if (saved->kind() == Kind::list || saved->kind() == Kind::tuple) {
-    const auto& list = saved->as_list();
-    if (list.size() == values.size() &&
-        std::ranges::all_of(list, [](const Value& v) { return as_number(v).has_value(); })) {
-      std::ranges::transform(list, values.begin(), [](const Value& v) { return *as_number(v); });
-      return;
-    }
-  }
-  reader_.error(path_ + std::string(name), message(values.size(), " numbers"), *saved);
-}
-
-void FieldReader::field(std::string_view name, std::vector<std::int64_t>& values) {
-  const Value* saved = take(name);
-  if (!saved) return;
-  constexpr std::int64_t most = 1 << 20;
-  std::vector<std::int64_t> read;
-  bool good = is_dict(*saved);
-  if (good) {
-    for (const auto& [value, times] : saved->as_dict()) {
-      const auto count = as_integer(times);
-      good = good && value.kind() == Kind::integer && count && 0 <= *count && *count <= most;
-      if (good) read.insert(read.end(), static_cast<std::size_t>(*count), value.as_int());
-    }
-  }
-  if (!good) return reader_.error(path_ + std::string(name), "a dict of integers", *saved);
-  values = std::move(read);
-}
-
-void FieldReader::field(std::string_view name, Unused value) { take(name, reader_.strict() && value == Unused::False); }
 
 }  // namespace gradus::optim

@@ -1,63 +1,45 @@
 // Reading a state back, with one error that tells all that is wrong with it.
 #pragma once
 
-#include "field_list.hpp"
+#include <gradus/core/tensor.hpp>
+#include <gradus/optim/field_list.hpp>
 
-#include <optional>
+#include <functional>
 #include <set>
-#include <string>
 
 namespace gradus::optim {
 
-/// A nested state on its way in. Numbers may be 0-d tensors, and lists 1-d ones or dicts from position to element, as
-/// `unflatten` leaves them.
+/// What a state says about members. They change in `exchange`, when all has been read and found good.
 class StateReader {
  public:
-  /// `strict`: options that gradus has no use for must be there too.
-  explicit StateReader(bool strict) : strict_(strict) {}
-  bool strict() const { return strict_; }
-
+  /// Reads every listed member from `dict`, which lies at `path` in the state. Tensors are those of `parameter`: of its
+  /// shape, and converted to its dtype.
+  void read(const FieldList& fields, const Value& dict, const std::string& path, const Tensor& parameter = {});
+  template <class T>
+  void set(T& member, T value) {
+    exchanges_.push_back([&member, other = std::move(value)]() mutable { std::swap(member, other); });
+  }
   /// The value under `key`; null when it is not there or None. A value that is `needed` is missed then.
-  const Value* take(const Value& dict, const Value& key, const std::string& path, bool needed = true);
+  const Value* take(const Value& dict, const char* key, const std::string& path, bool needed = true);
+  bool taken(const std::string& path) const { return taken_.contains(path); }
   void error(const std::string& path, const std::string& expected, const Value& got);
   void error(const std::string& sentence) { errors_ += "\n\t" + sentence; }
-  bool taken(const std::string& path) const { return taken_.contains(path); }
+  void unexpected(const std::string& path);
 
-  /// Throws RuntimeError when something was wrong or one of the `names` lies under no path that was taken. `reader` is
-  /// the class that loads, e.g. "Adam".
-  void finish(const std::string& reader, const StateDict& names = {}) const;
+  /// Throws RuntimeError when something was wrong. `reader` is the class that loads, e.g. "Adam".
+  void finish(const std::string& reader) const;
+  /// Gives every member the value read for it; a second call takes that back.
+  void exchange() {
+    for (auto& one : exchanges_) one();
+  }
 
  private:
-  bool strict_;
   std::set<std::string> taken_;
-  std::string missing_, errors_;
+  std::string missing_, unexpected_, errors_;
+  std::vector<std::function<void()>> exchanges_;
 };
 
-/// Fills members from a dict at `path`, where they are as expected.
-class FieldReader final : public FieldList {
- public:
-  FieldReader(StateReader& reader, const Value& dict, std::string path)
-      : reader_(reader), dict_(dict), path_(std::move(path)) {}
-
- private:
-  void field(std::string_view name, bool& value) override;
-  void field(std::string_view name, std::int64_t& value) override;
-  void field(std::string_view name, double& value) override;
-  void field(std::string_view name, std::array<double, 2>& values) override;
-  void field(std::string_view name, std::vector<double>& values) override;
-  void field(std::string_view name, std::vector<std::int64_t>& values) override;
-  void field(std::string_view name, Unused value) override;
-  const Value* take(std::string_view name, bool needed = true);
-  void read_numbers(std::string_view name, std::span<double> values);
-
-  StateReader& reader_;
-  const Value& dict_;
-  std::string path_;
-};
-
-std::optional<double> as_number(const Value& value);
-std::optional<std::int64_t> as_integer(const Value& value);
-/// An element of a list, or of a dict from position to element; null when there is none.
-const Value* element(const Value& list, std::int64_t position);
+/// Throws RuntimeError for a state that is flat, as earlier versions of gradus made it.
+void refuse_flat(const std::string& reader, const Value& state);
 
 }  // namespace gradus::optim

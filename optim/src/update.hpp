@@ -7,18 +7,6 @@
 
 namespace gradus::optim {
 
-/// Calls f(state, gradient) for every parameter that has a gradient.
-template <class F>
-void for_each_gradient(std::span<ParameterState> states, F f) {
-  for (ParameterState& state : states) {
-    const Tensor& gradient = impl_of(state.parameter)->grad;
-    if (!gradient.defined()) continue;
-    ++state.steps;
-    f(state, gradient);
-    gradus::detail::bump_version(state.parameter);
-  }
-}
-
 /// A running average, made of zeros at its first use; it follows a parameter that was converted to another dtype.
 inline void prepare(Tensor& buffer, const Tensor& parameter) {
   if (!buffer.defined()) {

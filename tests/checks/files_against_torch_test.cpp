@@ -82,8 +82,8 @@ class Training {
 
   void load(const Value& checkpoint) {
     net_.load_state_dict(checkpoint["model"].as_state_dict());
-    optimizer_->load_pytorch(checkpoint["optimizer"]);
-    schedule_.load_pytorch(checkpoint["scheduler"]);
+    optimizer_->load_state_dict(checkpoint["optimizer"]);
+    schedule_.load_state_dict(checkpoint["scheduler"]);
   }
 
   optim::TrainingState parts() { return {net_, *optimizer_, &schedule_}; }

@@ -49,7 +49,7 @@ void expect_same_losses(const std::string& file, const Options& options) {
   nn::Sequential model = net();
   model.load_state_dict(saved["model"].as_state_dict());
   Optimizer optimizer(model.parameters(), options);
-  optimizer.load_pytorch(saved["optimizer"]);
+  optimizer.load_state_dict(saved["optimizer"]);
   EXPECT_EQ(saved["losses"].size(), 10u);
   for (const Value& expected : saved["losses"].as_list()) {
     optimizer.zero_grad();

@@ -73,7 +73,7 @@ TEST(Adam, AmsgradRemembersTheLargestGradient) {
     second.step();
   }
   EXPECT_LT(plain.item(), amsgrad.item());
-  EXPECT_EQ(second.state_dict().at("state.0.max_exp_avg_sq").item(), 50);
+  EXPECT_EQ(second.state_dict().tensors().at("state.0.max_exp_avg_sq").item(), 50);
 }
 
 template <class Optimizer>

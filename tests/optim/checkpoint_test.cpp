@@ -64,7 +64,7 @@ TEST(Checkpoint, RefusesAnotherTrainingAndChangesNothing) {
   optim::save_checkpoint(folder / "a.pt", saved.state());
 
   Training<optim::Adam> other(2);
-  const StateDict before = other.optimizer.state_dict();
+  const Value before = other.optimizer.state_dict();
   const Tensor weight = other.net.parameters()[0].detach().clone();
   expect_error<RuntimeError>("load_checkpoint: the file is of a training with AdamW, not with Adam",
                              [&] { optim::load_checkpoint(folder / "a.pt", other.state()); });
@@ -80,7 +80,7 @@ TEST(Checkpoint, RefusesAnotherTrainingAndChangesNothing) {
   EXPECT_THROW(optim::load_checkpoint(folder / "b.pt", saved.state()), FileError);
 
   EXPECT_EQ(max_distance(other.net.parameters()[0], weight), 0);
-  EXPECT_EQ(other.optimizer.state_dict().size(), before.size());
+  EXPECT_EQ(other.optimizer.state_dict()["state"].size(), before["state"].size());
 }
 
 TEST(Checkpoint, ReadsOneWithoutProgressAndRefusesWhatIsNone) {

@@ -85,15 +85,71 @@ TEST(LRScheduler, KeepsChangesFromOutside) {
   EXPECT_EQ(optimizer.lr(), 0.125);
 }
 
-TEST(LRScheduler, TurnsEveryGroupFromItsOwnRate) {
+TEST(LRScheduler, SetsEveryGroupFromItsOwnRate) {
   SGD optimizer({{{leaf()}, {.lr = 1}}, {{leaf()}, {.lr = 0.5}}});
   CosineAnnealingLR schedule(optimizer, 2, 0.25);
-  optimizer.add_param_group({leaf()}, {.lr = 3});
   schedule.step();
   EXPECT_NEAR(optimizer.lr(0), 0.625, 1e-15);
   EXPECT_NEAR(optimizer.lr(1), 0.375, 1e-15);
-  EXPECT_EQ(optimizer.lr(2), 3);  // came later
   EXPECT_EQ(schedule.last_lr().size(), 2u);
+}
+
+/// The rates of a group that is added, with 0.5, after the first step of a schedule from 1.
+template <class Schedule, class... Args>
+std::vector<double> rates_of_late_group(std::size_t steps, const Args&... args) {
+  SGD optimizer({leaf()}, {.lr = 1});
+  Schedule schedule(optimizer, args...);
+  schedule.step();
+  optimizer.add_param_group({leaf()}, {.lr = 0.5});
+  std::vector<double> rates;
+  for (std::size_t i = 0; i < steps; ++i) {
+    rates.push_back(optimizer.lr(1));
+    schedule.step();
+    EXPECT_EQ(schedule.last_lr(), (std::vector{optimizer.lr(0), optimizer.lr(1)}));
+  }
+  return rates;
+}
+
+TEST(LRScheduler, SetsGroupsThatCameLater) {
+  EXPECT_EQ(rates_of_late_group<StepLR>(3, 1, 0.5), (std::vector{0.5, 0.25, 0.125}));
+  EXPECT_EQ(rates_of_late_group<ExponentialLR>(3, 0.5), (std::vector{0.5, 0.25, 0.125}));
+  EXPECT_EQ(rates_of_late_group<MultiStepLR>(3, std::vector<std::int64_t>{2, 3}, 0.5), (std::vector{0.5, 0.25, 0.125}));
+  EXPECT_EQ(rates_of_late_group<CosineAnnealingLR>(3, 4),  // PyTorch 1.13
+            (std::vector{0.5, 0.2928932188134525, 0.08578643762690497}));
+  const std::vector<double> rises = rates_of_late_group<CosineAnnealingLR>(8, 3);
+  EXPECT_NEAR(rises[2], 0, 1e-15);  // after T_max it rises again, towards the rate it came with
+  EXPECT_NEAR(rises[3], 0.125, 1e-15);
+}
+
+TEST(LRScheduler, ResumesWithAGroupThatCameLater) {
+  SGD whole({leaf()}, {.lr = 1}), resumed({{{leaf()}, {.lr = 1}}, {{leaf()}, {.lr = 0.5}}});
+  CosineAnnealingLR schedule(whole, 3, 0.1);
+  schedule.step();
+  whole.add_param_group({leaf()}, {.lr = 0.5});
+  for (const bool seen : {false, true}) {
+    if (seen) schedule.step();
+    CosineAnnealingLR other(resumed, 3, 0.1);
+    resumed.load_state_dict(whole.state_dict());
+    other.load_state_dict(schedule.state_dict());
+    for (int epoch = 0; epoch < 7; ++epoch) {
+      schedule.step();
+      other.step();
+      EXPECT_EQ(resumed.lr(0), whole.lr(0)) << epoch;
+      EXPECT_EQ(resumed.lr(1), whole.lr(1)) << epoch;
+    }
+  }
+}
+
+TEST(OneCycleLR, RefusesAGroupThatCameLaterAndChangesNothing) {
+  SGD optimizer({leaf()}, {.lr = 1});
+  OneCycleLR schedule(optimizer, {.max_lr = 1, .total_steps = 9});
+  optimizer.add_param_group({leaf()}, {.lr = 0.5});
+  const double lr = optimizer.lr(0);
+  expect_error<KeyError>("OneCycleLR: no max_lr for parameter group 1, which was added later",
+                         [&] { schedule.step(); });
+  EXPECT_EQ(optimizer.lr(0), lr);
+  EXPECT_EQ(optimizer.lr(1), 0.5);
+  EXPECT_EQ(schedule.last_epoch(), 0);
 }
 
 TEST(LRScheduler, ASecondScheduleStartsFromTheFirstRate) {
@@ -199,17 +255,12 @@ TEST(OneCycleLR, TakesOneValueForEachGroup) {
 
 /// Goes on from a state saved in the middle and compares with a run without interruption.
 template <class Schedule, class... Args>
-void expect_resumable(bool nested, const Args&... args) {
+void expect_resumable(const Args&... args) {
   SGD whole({leaf()}, {.lr = 0.7, .momentum = 0.5}), resumed({leaf()}, {.lr = 0.3, .momentum = 0.1});
   Schedule schedule(whole, args...), other(resumed, args...);
   for (int epoch = 0; epoch < 4; ++epoch) schedule.step();
-  if (nested) {
-    resumed.load_pytorch(whole.to_pytorch());
-    other.load_pytorch(schedule.to_pytorch());
-  } else {
-    resumed.load_state_dict(whole.state_dict());
-    other.load_state_dict(schedule.state_dict());
-  }
+  resumed.load_state_dict(whole.state_dict());
+  other.load_state_dict(schedule.state_dict());
   EXPECT_EQ(other.last_epoch(), 4);
   EXPECT_EQ(other.last_lr(), schedule.last_lr());
   for (int epoch = 4; epoch < 9; ++epoch) {
@@ -221,13 +272,11 @@ void expect_resumable(bool nested, const Args&... args) {
 }
 
 TEST(LRScheduler, ResumesExactly) {
-  for (const bool nested : {false, true}) {
-    expect_resumable<StepLR>(nested, 3, 0.3);
-    expect_resumable<MultiStepLR>(nested, std::vector<std::int64_t>{2, 5, 5, 7}, 0.3);
-    expect_resumable<ExponentialLR>(nested, 0.9);
-    expect_resumable<CosineAnnealingLR>(nested, 3, 0.01);
-    expect_resumable<OneCycleLR>(nested, OneCycleOptions{.max_lr = 0.9, .total_steps = 9, .three_phase = true});
-  }
+  expect_resumable<StepLR>(3, 0.3);
+  expect_resumable<MultiStepLR>(std::vector<std::int64_t>{2, 5, 5, 7}, 0.3);
+  expect_resumable<ExponentialLR>(0.9);
+  expect_resumable<CosineAnnealingLR>(3, 0.01);
+  expect_resumable<OneCycleLR>(OneCycleOptions{.max_lr = 0.9, .total_steps = 9, .three_phase = true});
 }
 
 TEST(LRScheduler, LoadsItsParametersToo) {
@@ -250,7 +299,7 @@ TEST(LRScheduler, ReadsWhatPyTorchSaves) {
   saved["verbose"] = false;
   saved["_get_lr_called_within_step"] = false;
   saved["_last_lr"] = Value::list({0.25});
-  schedule.load_pytorch(saved);
+  schedule.load_state_dict(saved);
   schedule.step();
   EXPECT_EQ(schedule.last_epoch(), 4);
   EXPECT_EQ(optimizer.lr(), 0.25);
@@ -260,25 +309,34 @@ TEST(LRScheduler, RefusesTheStateOfAnother) {
   SGD optimizer({leaf()}, {.lr = 1}), two({{{leaf()}, {.lr = 1}}, {{leaf()}, {.lr = 1}}});
   StepLR step(optimizer, 3), step_two(two, 3);
   CosineAnnealingLR cosine(optimizer, 3);
-  const StateDict before = step.state_dict();
+  ExponentialLR exponential(optimizer, 0.5);
+  const Value before = step.state_dict();
+  const auto with = [&](const char* key, const Value& value) {
+    Value state = before;
+    state[key] = value;
+    return state;
+  };
   expect_error<RuntimeError>(
       "Error(s) in loading state_dict for StepLR:\n\tMissing key(s) in state_dict: \"step_size\", \"gamma\". "
       "\n\tUnexpected key(s) in state_dict: \"T_max\", \"eta_min\". ",
       [&] { step.load_state_dict(cosine.state_dict()); });
   expect_error<RuntimeError>(
-      "Error(s) in loading state_dict for StepLR:\n\tmismatch for base_lrs: expected 1 numbers, got "
-      "float64 tensor of shape torch.Size([2]).",
+      "Error(s) in loading state_dict for ExponentialLR:\n\tUnexpected key(s) in state_dict: \"step_size\". ",
+      [&] { exponential.load_state_dict(before); });
+  expect_error<RuntimeError>(
+      "Error(s) in loading state_dict for StepLR:\n\tmismatch for base_lrs: expected 1 numbers, got 2.",
       [&] { step.load_state_dict(step_two.state_dict()); });
-  StateDict bad = before;
-  bad["step_size"] = zeros({}, int64);
-  expect_error<ValueError>("StepLR: expected a positive step_size, got 0", [&] { step.load_state_dict(bad); });
-  bad = before;
-  bad["last_epoch"] = full({}, 1.5);
-  EXPECT_THROW(step.load_state_dict(bad), RuntimeError);
-  bad["last_epoch"] = full({}, -1);
-  EXPECT_THROW(step.load_state_dict(bad), ValueError);
-  EXPECT_THROW(step.load_state_dict({}), RuntimeError);
-  for (const auto& [name, tensor] : before) EXPECT_EQ(step.state_dict().at(name).item(), tensor.item()) << name;
+  expect_error<RuntimeError>("StepLR.load_state_dict: expected the nested dict that state_dict() makes, got a flat one",
+                             [&] { step.load_state_dict(with("base_lrs", ones({1}, float64))); });
+  expect_error<ValueError>("StepLR: expected a positive step_size, got 0",
+                           [&] { step.load_state_dict(with("step_size", 0)); });
+  EXPECT_THROW(step.load_state_dict(with("last_epoch", 1.5)), RuntimeError);
+  EXPECT_THROW(step.load_state_dict(with("last_epoch", -1)), ValueError);
+  EXPECT_THROW(step.load_state_dict(Value::dict()), RuntimeError);
+  EXPECT_THROW(step.load_state_dict(Value(3)), RuntimeError);
+  for (const char* key : {"step_size", "gamma", "last_epoch"}) {
+    EXPECT_EQ(step.state_dict()[key].as_double(), before[key].as_double()) << key;
+  }
 }
 
 }  // namespace

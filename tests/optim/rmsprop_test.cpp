@@ -51,8 +51,8 @@ TEST(RMSprop, TakesUpMomentumAndCentringLater) {
   optimizer.param_groups()[0].options.momentum = 0.5;
   optimizer.param_groups()[0].options.centered = true;
   optimizer.step();
-  EXPECT_EQ(optimizer.state_dict().at("state.0.grad_avg").item(), 4);
-  EXPECT_TRUE(optimizer.state_dict().contains("state.0.momentum_buffer"));
+  EXPECT_EQ(optimizer.state_dict().tensors().at("state.0.grad_avg").item(), 4);
+  EXPECT_TRUE(optimizer.state_dict().tensors().contains("state.0.momentum_buffer"));
 }
 
 TEST(RMSprop, RefusesOptions) {

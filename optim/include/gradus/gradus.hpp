@@ -38,7 +38,11 @@
 #include <gradus/optim/adam.hpp>
 #include <gradus/optim/checkpoint.hpp>
 #include <gradus/optim/clip_grad.hpp>
+#include <gradus/optim/field_list.hpp>
 #include <gradus/optim/lr_scheduler.hpp>
+#include <gradus/optim/one_cycle_lr.hpp>
 #include <gradus/optim/optimizer.hpp>
+#include <gradus/optim/optimizer_with.hpp>
 #include <gradus/optim/rmsprop.hpp>
+#include <gradus/optim/schedule.hpp>
 #include <gradus/optim/sgd.hpp>

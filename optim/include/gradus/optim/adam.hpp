@@ -1,7 +1,7 @@
 // Adam and AdamW.
 #pragma once
 
-#include <gradus/optim/optimizer.hpp>
+#include <gradus/optim/optimizer_with.hpp>
 
 namespace gradus::optim {
 
@@ -13,8 +13,13 @@ struct AdamOptions {
   bool amsgrad = false;     ///< divide by the largest average of g^2 so far
   bool maximize = false;    ///< climb instead of descend
 
-  static StateNames state_names();
   void check() const;
+  void list(FieldList& list);
+};
+
+struct AdamState {
+  std::int64_t step = 0;
+  Tensor exp_avg, exp_avg_sq, max_exp_avg_sq;  ///< m, v and, for amsgrad, the maximum of v
   void list(FieldList& list);
 };
 
@@ -30,7 +35,7 @@ struct AdamOptions {
 /// outside [0, 1).
 /// Source: Kingma, Ba (2015), "Adam: a method for stochastic optimization", algorithm 1; amsgrad: Reddi, Kale, Kumar
 /// (2018), "On the convergence of Adam and beyond", algorithm 2.
-class Adam final : public OptimizerWith<AdamOptions> {
+class Adam final : public OptimizerWith<AdamOptions, AdamState> {
  public:
   using OptimizerWith::OptimizerWith;
   const char* name() const override { return "Adam"; }
@@ -45,14 +50,13 @@ struct AdamWOptions {
   bool amsgrad = false;        ///< divide by the largest average of g^2 so far
   bool maximize = false;       ///< climb instead of descend
 
-  static StateNames state_names() { return AdamOptions::state_names(); }
   void check() const;
   void list(FieldList& list);
 };
 
 /// Adam whose weight decay takes no part in the averages: p = p - lr w p comes first, then Adam's step with w = 0.
 /// Source: Loshchilov, Hutter (2019), "Decoupled weight decay regularization", algorithm 2.
-class AdamW final : public OptimizerWith<AdamWOptions> {
+class AdamW final : public OptimizerWith<AdamWOptions, AdamState> {
  public:
   using OptimizerWith::OptimizerWith;
   const char* name() const override { return "AdamW"; }

@@ -1,7 +1,7 @@
 // RMSprop.
 #pragma once
 
-#include <gradus/optim/optimizer.hpp>
+#include <gradus/optim/optimizer_with.hpp>
 
 namespace gradus::optim {
 
@@ -14,8 +14,13 @@ struct RMSpropOptions {
   bool centered = false;    ///< divide by the standard deviation instead of the root mean square
   bool maximize = false;    ///< climb instead of descend
 
-  static StateNames state_names();
   void check() const;
+  void list(FieldList& list);
+};
+
+struct RMSpropState {
+  std::int64_t step = 0;
+  Tensor square_avg, momentum_buffer, grad_avg;  ///< v, b and, when centered, a
   void list(FieldList& list);
 };
 
@@ -29,7 +34,7 @@ struct RMSpropOptions {
 /// float32 and float64, to the bit as PyTorch. Throws ValueError for a negative option.
 /// Source: Tieleman, Hinton (2012), "Neural networks for machine learning", lecture 6.5; centered: Graves (2013),
 /// "Generating sequences with recurrent neural networks".
-class RMSprop final : public OptimizerWith<RMSpropOptions> {
+class RMSprop final : public OptimizerWith<RMSpropOptions, RMSpropState> {
  public:
   using OptimizerWith::OptimizerWith;
   const char* name() const override { return "RMSprop"; }

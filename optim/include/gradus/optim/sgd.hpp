@@ -1,7 +1,7 @@
 // Stochastic gradient descent.
 #pragma once
 
-#include <gradus/optim/optimizer.hpp>
+#include <gradus/optim/optimizer_with.hpp>
 
 namespace gradus::optim {
 
@@ -13,8 +13,12 @@ struct SGDOptions {
   bool nesterov = false;
   bool maximize = false;  ///< climb instead of descend
 
-  static StateNames state_names() { return {.buffers = {"momentum_buffer"}}; }
   void check() const;
+  void list(FieldList& list);
+};
+
+struct SGDState {
+  Tensor momentum_buffer;  ///< b
   void list(FieldList& list);
 };
 
@@ -28,7 +32,7 @@ struct SGDOptions {
 /// weight_decay, and for nesterov without momentum or with dampening.
 /// Source: Sutskever, Martens, Dahl, Hinton (2013), "On the importance of initialization and momentum in deep
 /// learning"; as in PyTorch the rate scales the momentum as a whole, so that a new rate acts at once.
-class SGD final : public OptimizerWith<SGDOptions> {
+class SGD final : public OptimizerWith<SGDOptions, SGDState> {
  public:
   using OptimizerWith::OptimizerWith;
   const char* name() const override { return "SGD"; }

@@ -1,0 +1,91 @@
+#include <gradus/optim/schedule.hpp>
+
+#include "state_reader.hpp"
+#include "tensor/message.hpp"
+
+namespace gradus::optim {
+
+using gradus::detail::message;
+
+double LRScheduler::base_lr(std::size_t group) const {
+  if (group < base_lrs_.size()) return base_lrs_[group];
+  const auto& notes = optimizer_.schedule(group);
+  const auto noted = notes.find("initial_lr");
+  return noted == notes.end() ? optimizer_.lr(group) : noted->second;
+}
+
+void LRScheduler::note_groups() {
+  for (std::size_t group = base_lrs_.size(); group < optimizer_.group_count(); ++group) {
+    base_lrs_.push_back(first_lr(group));
+    optimizer_.schedule(group)["initial_lr"] = base_lrs_.back();
+  }
+}
+
+void LRScheduler::start() {
+  check();
+  list(fields_);
+  fields_("base_lrs", base_lrs_)("last_epoch", last_epoch_)("_last_lr", last_lr_);
+  apply(0);
+}
+
+void LRScheduler::step() {
+  if (fields_.fields().empty()) {
+    throw RuntimeError(message(name(), ": its constructor did not call start(), which has to be its last line"));
+  }
+  apply(last_epoch_ + 1);
+  ++last_epoch_;
+}
+
+void LRScheduler::apply(std::int64_t epoch) {
+  note_groups();
+  std::vector<double> rates, before;
+  for (std::size_t group = 0; group < optimizer_.group_count(); ++group) rates.push_back(lr_at(group, epoch));
+  try {
+    for (std::size_t group = 0; group < rates.size(); ++group) {
+      before.push_back(optimizer_.lr(group));
+      if (const auto momentum = momentum_at(group, epoch)) optimizer_.set_momentum(group, *momentum);
+      optimizer_.set_lr(group, rates[group]);
+    }
+  } catch (...) {
+    for (std::size_t group = 0; group < before.size(); ++group) optimizer_.set_lr(group, before[group]);
+    throw;
+  }
+  last_lr_ = std::move(rates);
+}
+
+Value LRScheduler::state_dict() const { return fields_.values(); }
+
+namespace {
+
+/// Refuses what is neither listed nor a name of PyTorch's own bookkeeping: the state of another kind of schedule.
+void find_unexpected(StateReader& reader, const Value& state) {
+  if (state.kind() != Value::Kind::dict) return;
+  for (const auto& [key, value] : state.as_dict()) {
+    const std::string name = key.kind() == Value::Kind::string ? key.as_string() : std::to_string(key.as_int());
+    if (!name.starts_with('_') && name != "verbose" && !reader.taken(name)) reader.unexpected(name);
+  }
+}
+
+}  // namespace
+
+void LRScheduler::load_state_dict(const Value& state) {
+  refuse_flat(name(), state);
+  StateReader reader;
+  reader.read(fields_, state, "");
+  find_unexpected(reader, state);
+  reader.finish(name());
+  reader.exchange();
+  try {
+    if (last_epoch_ < 0) throw ValueError(message(name(), ": last_epoch is ", last_epoch_));
+    if (base_lrs_.size() > optimizer_.group_count()) {
+      throw RuntimeError(message("Error(s) in loading state_dict for ", name(), ":\n\tmismatch for base_lrs: expected ",
+                                 optimizer_.group_count(), " numbers, got ", base_lrs_.size(), "."));
+    }
+    check();
+  } catch (...) {
+    reader.exchange();
+    throw;
+  }
+}
+
+}  // namespace gradus::optim
