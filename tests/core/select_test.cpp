@@ -54,8 +54,10 @@ TEST(Select, AnUnknownWishIsNamedWithTheKnownOnes) {
   expect_choice("neon", "ValueError: GRADUS_ISA expects plain, sse2, avx2 or avx512, got neon");
 }
 
-TEST(Select, ConfigNamesVersionInstructionSetBlasAndThreads) {
-  expect_choice("plain", "gradus [0-9.]+\ninstruction set: plain\nBLAS: .+\nthreads: [0-9]+");
+TEST(Select, ConfigNamesVersionInstructionSetBlasThreadsAndParts) {
+  expect_choice("plain",
+                "gradus [0-9.]+\ninstruction set: plain\nBLAS: .+\nthreads: [0-9]+\nparts: GRADUS_BLAS=O[NF]+ "
+                "GRADUS_THREADS=ON GRADUS_FILES_ZIP=ON GRADUS_FILES_GZIP=ON");
 }
 
 TEST(Select, PlainIsAlwaysThere) { EXPECT_NE(table_for(Isa::plain), nullptr); }

@@ -1,4 +1,4 @@
-// Learns the parity of two bits with the installed library, all three parts of it.
+// Learns the parity of two bits with the installed library, all three parts of it, and saves the weights for predict.cpp.
 #include <gradus/gradus.hpp>
 
 #include <cstdio>
@@ -19,6 +19,8 @@ int main() {
     optimizer.step();
   }
 
+  save(net.state_dict(), "parity.safetensors");
+  std::printf("%s\n", config().c_str());
   std::printf("loss %.2e after 200 steps\n", loss.item());
   return loss.item() < 1e-3 ? 0 : 1;
 }

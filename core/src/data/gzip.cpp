@@ -15,11 +15,6 @@ namespace {
 constexpr std::byte magic[] = {std::byte{0x1F}, std::byte{0x8B}};
 constexpr std::size_t most_expansion = 1032;  // of the deflate format; https://zlib.net/zlib_tech.html
 
-/// zlib counts in 32 bits.
-uInt portion(std::size_t size) {
-  return static_cast<uInt>(std::min<std::size_t>(size, std::numeric_limits<uInt>::max()));
-}
-
 }  // namespace
 
 GzipReader::GzipReader(Bytes file, const std::string& path)
@@ -27,12 +22,11 @@ GzipReader::GzipReader(Bytes file, const std::string& path)
       path_(path),
       file_size_(file.size()),
       compressed_(file.size() >= 2 && std::ranges::equal(file.first(2), magic)) {
-  constexpr int gzip_format = 16 + MAX_WBITS;
-  if (compressed_ && inflateInit2(&stream_, gzip_format) != Z_OK) throw std::bad_alloc();
+  if (compressed_) begin();
 }
 
 GzipReader::~GzipReader() {
-  if (compressed_) inflateEnd(&stream_);
+  if (compressed_) end();
 }
 
 std::size_t GzipReader::most_content() const { return compressed_ ? file_size_ * most_expansion : file_size_; }
@@ -45,7 +39,19 @@ std::size_t GzipReader::read(std::byte* out, std::size_t size) {
   return count;
 }
 
+#ifdef GRADUS_FILES_GZIP
+
+void GzipReader::begin() {
+  constexpr int gzip_format = 16 + MAX_WBITS;
+  if (inflateInit2(&stream_, gzip_format) != Z_OK) throw std::bad_alloc();
+}
+
+void GzipReader::end() { inflateEnd(&stream_); }
+
 std::size_t GzipReader::inflate(std::byte* out, std::size_t size) {
+  const auto portion = [](std::size_t bytes) {  // zlib counts in 32 bits
+    return static_cast<uInt>(std::min<std::size_t>(bytes, std::numeric_limits<uInt>::max()));
+  };
   std::size_t done = 0;
   while (done < size && !ended_) {
     const uInt in = portion(file_.size());
@@ -69,5 +75,16 @@ std::size_t GzipReader::inflate(std::byte* out, std::size_t size) {
   }
   return done;
 }
+
+#else
+
+void GzipReader::begin() {
+  throw FileError(message("cannot read '", path_, "': it is compressed and this gradus was built without zlib",
+                          "\nBuild it with -DGRADUS_FILES_GZIP=ON, or decompress the file with gunzip."));
+}
+void GzipReader::end() {}
+std::size_t GzipReader::inflate(std::byte*, std::size_t) { return 0; }
+
+#endif
 
 }  // namespace gradus::detail

@@ -3,8 +3,10 @@
 
 #include "io/file.hpp"
 
+#ifdef GRADUS_FILES_GZIP
 #define ZLIB_CONST  // zlib promises not to write to its input only when asked to
 #include <zlib.h>
+#endif
 
 #include <string>
 
@@ -27,14 +29,18 @@ class GzipReader {
   std::size_t most_content() const;
 
  private:
+  void begin();
+  void end();
   std::size_t inflate(std::byte* out, std::size_t size);
 
   Bytes file_;  ///< what has not been read yet
   const std::string& path_;
   std::size_t file_size_;
   bool compressed_;
+#ifdef GRADUS_FILES_GZIP
   bool ended_ = false;
   z_stream stream_{};
+#endif
 };
 
 }  // namespace gradus::detail

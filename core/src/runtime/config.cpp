@@ -9,7 +9,7 @@ namespace gradus {
 
 std::string config() {
   return detail::message("gradus " GRADUS_VERSION "\ninstruction set: ", kernels::isa_name(kernels::isa()),
-                         "\nBLAS: ", detail::blas_name(), "\nthreads: ", get_num_threads());
+                         "\nBLAS: ", detail::blas_name(), "\nthreads: ", get_num_threads(), "\nparts: " GRADUS_PARTS);
 }
 
 }  // namespace gradus

@@ -5,7 +5,8 @@
 
 namespace gradus {
 
-/// Four lines: version, instruction set of the kernels, BLAS, threads.
+/// Five lines: version, instruction set of the kernels, BLAS, threads, and which of the parts that can be left out are
+/// in it: "parts: GRADUS_BLAS=ON GRADUS_THREADS=ON GRADUS_FILES_ZIP=ON GRADUS_FILES_GZIP=ON".
 std::string config();
 
 }  // namespace gradus
