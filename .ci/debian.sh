@@ -28,26 +28,31 @@ make_debian13() {
     trixie "$debian13/base.new" $(debian_mirror)
 }
 
-# in_debian13 LAYER COMMAND...: runs COMMAND as root in Debian 13; what it writes is kept in the folder LAYER. A layer made
-# before can be put below it: `below=LAYER in_debian13 …`. The folders of the array `shared_folders` are those outside.
-in_debian13() {
-  once "$debian13/base" make_debian13
-  mkdir -p "$debian13/archives" "$1"/{changes,work,system}
+# in_system FOLDER LAYER COMMAND...: runs COMMAND as root in the system whose root is FOLDER; what it writes goes to the folder
+# LAYER instead. A layer made before can be put below it: `below=LAYER in_system …`. The folders of the array
+# `shared_folders` are those outside.
+in_system() {
+  mkdir -p "$debian13/archives" "$2"/{changes,work,system}
   env -i OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-}" PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
     DEBIAN_FRONTEND=noninteractive unshare --mount --pid --fork --kill-child bash -euc '
       system=$2/system
       mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/changes,workdir=$2/work" "$system"
       mount --rbind /dev "$system/dev"
       mount -t proc proc "$system/proc"
-      mount --bind "$3" "$system/var/cache/apt/archives"
-      cp --dereference /etc/resolv.conf /etc/hosts "$system/etc/"
+      [[ $1 == / ]] || mount --bind "$3" "$system/var/cache/apt/archives"
+      [[ $1 == / ]] || cp --dereference /etc/resolv.conf /etc/hosts "$system/etc/"
       while read -r folder; do
         [[ ! $folder ]] || { mkdir -p "$system$folder" && mount --bind "$folder" "$system$folder"; }
       done <<<"$4"
       exec chroot "$system" "${@:5}"
-    ' - "${below:+$below/changes:}$debian13/base" "$1" "$debian13/archives" "$(printf '%s\n' "${shared_folders[@]}")" "${@:2}"
+    ' - "${below:+$below/changes:}$1" "$2" "$debian13/archives" "$(printf '%s\n' "${shared_folders[@]}")" "${@:3}"
 }
 shared_folders=()
+
+in_debian13() {
+  once "$debian13/base" make_debian13
+  in_system "$debian13/base" "$@"
+}
 
 make_emscripten() {
   in_debian13 "$debian13/emscripten.new" bash -euc '

@@ -4,24 +4,62 @@
 consumer() {
   cmake -S tests/package -B "$scratch/$1" "${@:2}" >/dev/null
   build "$scratch/$1"
-  "$scratch/$1/consumer"
+  (cd "$scratch/$1" && ./consumer && ./predict parity.safetensors)
 }
 
 static_package() {
   after release
   cmake --install "$release_dir" --prefix "$scratch/static" >/dev/null
   consumer find-static -DCMAKE_PREFIX_PATH="$scratch/static"
+  with_pkg_config "$scratch/static"
 }
 
+# with_pkg_config PREFIX: the same program, built without CMake.
+with_pkg_config() {
+  local flags
+  read -ra flags < <(PKG_CONFIG_PATH=$(dirname "$(find "$1" -name gradus.pc)") pkg-config --cflags --libs gradus)
+  c++ tests/package/main.cpp -o "$scratch/by-pkg-config" "${flags[@]}" -Wl,-rpath,"$(dirname "$(find "$1" -name 'libgradus_core.*' -print -quit)")"
+  (cd "$scratch" && ./by-pkg-config)
+}
+
+# Shared libraries, and all tests with them.
 shared_package() {
-  configure "$scratch/build-shared" -DCMAKE_BUILD_TYPE=Debug -DBUILD_SHARED_LIBS=ON -DCMAKE_INSTALL_PREFIX="$scratch/shared" \
-    -DGRADUS_BUILD_TESTS=OFF -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_BUILD_BENCHMARKS=OFF
-  build "$scratch/build-shared"
-  cmake --install "$scratch/build-shared" >/dev/null
+  configure build/shared -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+  build build/shared
+  run_tests build/shared --exclude-regex ^fuzz_
+  cmake --install build/shared --prefix "$scratch/shared" >/dev/null
   consumer find-shared -DCMAKE_PREFIX_PATH="$scratch/shared"
+  with_pkg_config "$scratch/shared"
 }
 
 subdirectory() {
   consumer subdirectory -DCMAKE_BUILD_TYPE=Debug -DGRADUS_SOURCE="$root"
   cmake -S tests/package -B "$scratch/no-build-type" -DGRADUS_SOURCE="$root" >/dev/null  # checks how it would be compiled
+}
+
+# Each part left out, with FetchContent; all of them left out, in a static program of at most 1 MB.
+parts() {
+  local part
+  for part in BLAS THREADS FILES_ZIP FILES_GZIP; do
+    consumer "without-$part" -DCMAKE_BUILD_TYPE=Release -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON "-DGRADUS_$part=OFF" |
+      tee "$scratch/output"
+    grep -q "GRADUS_$part=OFF" "$scratch/output"
+  done
+  consumer least -DCMAKE_BUILD_TYPE=MinSizeRel -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON -DGRADUS_STATIC=ON \
+    -DGRADUS_BLAS=OFF -DGRADUS_THREADS=OFF -DGRADUS_FILES_ZIP=OFF -DGRADUS_FILES_GZIP=OFF
+  size=$(stat -c %s "$scratch/least/predict")
+  echo "a static program that predicts: $size bytes"
+  ((size <= 1000000))
+}
+
+# The packages for this Debian, in a copy of the system that is thrown away.
+deb() {
+  ((EUID == 0)) || missing root
+  in_system / "$scratch/deb" bash -euc 'cd "$1" && exec tests/package/deb "$2"' - "$root" "$scratch/deb-build"
+}
+
+# The reference of the public headers, without a warning.
+reference() {
+  configure build/docs -DGRADUS_BUILD_TESTS=OFF -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_BUILD_BENCHMARKS=OFF
+  build build/docs docs
 }

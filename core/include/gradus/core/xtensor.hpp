@@ -58,11 +58,14 @@ class XtensorView;
 
 }  // namespace gradus
 
+namespace xt {
+
 template <class T>
-struct xt::xcontainer_inner_types<gradus::XtensorView<T>>
-    : xt::xcontainer_inner_types<gradus::detail::XtensorAdaptor<T>> {};
+struct xcontainer_inner_types<gradus::XtensorView<T>> : xcontainer_inner_types<gradus::detail::XtensorAdaptor<T>> {};
 template <class T>
-struct xt::xiterable_inner_types<gradus::XtensorView<T>> : xt::xcontainer_iterable_types<gradus::XtensorView<T>> {};
+struct xiterable_inner_types<gradus::XtensorView<T>> : xcontainer_iterable_types<gradus::XtensorView<T>> {};
+
+}  // namespace xt
 
 namespace gradus {
 
