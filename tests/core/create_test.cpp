@@ -15,7 +15,7 @@ TEST(Create, ATensorHasTheKindOfItsNumbers) {
   EXPECT_EQ(tensor({{1, 2}, {3, 4.f}}).dtype(), float32);
   EXPECT_EQ(tensor({1, 2}, float64).dtype(), float64);
   EXPECT_EQ(tensor(3).dtype(), int64);
-  EXPECT_EQ(tensor({2.75, -2.75}, int64).data<std::int64_t>()[1], -2);
+  EXPECT_EQ(tensor({2.75, -2.75}, int64).to_vector<std::int64_t>()[1], -2);
 }
 
 TEST(Create, ATensorHasTheShapeOfItsLists) {
@@ -71,6 +71,49 @@ TEST(Create, FullHasTheKindOfItsNumber) {
   expect_tensor(full(2, 1.5, int64), tensor({1, 1}));
 }
 
+TEST(Create, RefusesNumbersThatTheDtypeCannotHold) {  // texts and exceptions from PyTorch
+  const Tensor mask = tensor({true});
+  for (const double value : {double{nan}, double{inf}, -1e30}) {
+    const std::string text = "value cannot be converted to type int64_t without overflow";
+    expect_error<RuntimeError>(text, [&] { full({1}, value, int64); });
+    expect_error<RuntimeError>(text, [&] { full_like(tensor({1}), value); });
+    expect_error<RuntimeError>(text, [&] { tensor({1}).masked_fill(mask, value); });
+    expect_error<RuntimeError>(text, [&] { arange(value, value, 1, int64); });
+    expect_error<RuntimeError>(text, [&] { linspace(0, value, 3, int64); });
+    expect_error<RuntimeError>("value cannot be converted to type int64 without overflow",
+                               [&] { tensor({value}, int64); });
+    expect_error<RuntimeError>("value cannot be converted to type int64 without overflow",
+                               [&] { tensor(value, int64); });
+    expect_tensor(full({1}, value, boolean), tensor({true}));
+  }
+  const std::string text = "value cannot be converted to type float without overflow";
+  expect_error<RuntimeError>(text, [] { full({1}, 1e300); });
+  expect_error<RuntimeError>(text, [] { full_like(ones({1}), -1e300); });
+  expect_error<RuntimeError>(text, [&] { ones({1}).masked_fill(mask, 1e300); });
+  expect_error<RuntimeError>(text, [] { ones({1}).clamp(1e300); });
+  expect_error<RuntimeError>(text, [] { tensor({1}).clamp(std::nullopt, 1e300); });
+  expect_error<RuntimeError>(text, [] { leaky_relu(ones({1}), 1e300); });
+  expect_error<RuntimeError>(text, [] { linspace(0, 1e300, 3); });
+  expect_tensor(tensor({1e300}), tensor({inf}));
+  expect_tensor(tensor(-1e300), tensor(-inf));
+  expect_tensor(ones({1}) + 1e300, tensor({inf}));
+  expect_tensor(tensor({1}) < 1e300, tensor({true}));
+  expect_tensor(full({1}, 1e300, float64), tensor({1e300}, float64));
+}
+
+TEST(Create, RefusesUnsignedIntegersThatHaveNoSignedOne) {
+  const std::uint64_t large = std::uint64_t{1} << 63;
+  const std::string text = "Overflow when unpacking long";
+  expect_error<RuntimeError>(text, [&] { tensor({large}); });
+  expect_error<RuntimeError>(text, [&] { tensor(large, int64); });
+  expect_error<RuntimeError>(text, [&] { full({1}, large); });
+  expect_error<RuntimeError>(text, [&] { tensor({1}) + large; });
+  expect_error<RuntimeError>(text, [&] { tensor({1}) == large; });
+  expect_error<RuntimeError>(text, [&] { arange(large); });
+  expect_tensor(tensor({large}, float32), tensor({0x1p63}));
+  expect_tensor(tensor({large - 1}), tensor({INT64_MAX}));
+}
+
 TEST(Create, RefusesSizesThatCannotBe) {
   expect_error<RuntimeError>("Trying to create tensor with negative dimension -1: [2, -1]", [] { zeros({2, -1}); });
   expect_error<RuntimeError>("n must be greater or equal to 0, got -1", [] { eye(-1); });
@@ -87,6 +130,9 @@ TEST(Arange, CountsAsPyTorch) {
   expect_tensor(arange(0, 3, 1, float64), tensor({0, 1, 2}, float64));
   expect_tensor(arange(true), tensor({0}));
   expect_tensor(arange(0), zeros({0}, int64));
+  expect_tensor(arange(0.5, 3, 1, int64), tensor({0, 1, 2}));
+  expect_tensor(arange(0.5, 3.9, 1.9, int64), tensor({0, 1, 2}));
+  expect_tensor(arange(-1.5, 3.9, 1, int64), tensor({-1, 0, 1, 2}));
 }
 
 TEST(Arange, IsExactWhereDoublesAreNot) {
@@ -100,6 +146,7 @@ TEST(Arange, RefusesWhatHasNoEnd) {
   expect_error<RuntimeError>("upper bound and larger bound inconsistent with step sign", [] { arange(0, 1, -1); });
   expect_error<RuntimeError>("upper bound and larger bound inconsistent with step sign", [] { arange(1, 0); });
   expect_error<RuntimeError>("unsupported range: 0", [] { arange(INFINITY); });
+  expect_error<RuntimeError>("\"arange_cpu\" not implemented for 'Bool'", [] { arange(0, 2, 1, boolean); });
   expect_error<RuntimeError>("invalid size, possible overflow?", [] { arange(0, 1e30); });
   expect_error<RuntimeError>("invalid size, possible overflow?", [] { arange(INT64_MIN, INT64_MAX); });
 }
@@ -107,7 +154,7 @@ TEST(Arange, RefusesWhatHasNoEnd) {
 TEST(Linspace, EndsWhereItShould) {
   expect_tensor(linspace(0, 1, 5), tensor({0., .25, .5, .75, 1.}));
   expect_tensor(linspace(3, -1, 3, float64), tensor({3, 1, -1}, float64));
-  EXPECT_EQ(linspace(0, 0.7, 7, float64).data<double>()[6], 0.7);
+  EXPECT_EQ(linspace(0, 0.7, 7, float64).to_vector<double>()[6], 0.7);
   expect_tensor(linspace(2, 1, 1), tensor({2.}));
   expect_tensor(linspace(0, 1, 0), zeros({0}));
   expect_error<RuntimeError>("number of steps must be non-negative", [] { linspace(0, 1, -1); });

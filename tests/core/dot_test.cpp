@@ -155,7 +155,7 @@ TEST(Dot, AfterBackwardNothingIsSaved) {
   const Tensor y = x.exp().sum();
   to_dot(y);
   y.backward();  // to_dot took nothing away
-  EXPECT_FLOAT_EQ(x.grad().data<float>()[1], 7.3890561F);
+  EXPECT_FLOAT_EQ(x.grad().to_vector<float>()[1], 7.3890561F);
   const std::string dot = drawn(y);
   EXPECT_TRUE(has(dot, "ExpBackward0\\lsaved tensors freed\\l"));
   EXPECT_FALSE(has(dot, "dashed,"));

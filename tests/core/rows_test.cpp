@@ -90,6 +90,13 @@ TEST_P(Rows, SoftmaxStandsLargeEqualAndInfiniteLogits) {
       << "infinity minus infinity is NaN, as in PyTorch";
 }
 
+TEST_P(Rows, LogSoftmaxBackwardHasNoMinusZeroWhereAFloatUnderflows) {
+  const float y[] = {0, -200, -104.5f, -INFINITY}, dy[] = {1, 0, 0, 0};
+  Guarded dx(4);
+  table.log_softmax_backward(dx.data(), dy, y, 1, 4);
+  EXPECT_TRUE(same_bits(dx.values(), {0, 0, 0, 0}));
+}
+
 TEST_P(Rows, SoftmaxBackward) {
   for (const auto& [rows, cols] : kShapes) {
     const std::int64_t n = rows * cols;

@@ -16,6 +16,21 @@ TEST(Shape, IsMadeOfExtents) {
   EXPECT_FALSE(Shape(0).empty());
 }
 
+template <class T>
+concept MakesAShape = requires(T extent) {
+  Shape{extent, 2};
+};
+
+TEST(Shape, IsMadeOfAnyIntegersButNotOfBools) {
+  const std::vector<int> v(4);
+  const short n = 2;
+  EXPECT_EQ((Shape{v.size(), n, 3, std::int64_t{5}}), (Shape{4, 2, 3, 5}));
+  static_assert(std::is_convertible_v<std::size_t, Shape> && std::is_convertible_v<short, Integer>);
+  static_assert(!std::is_constructible_v<Shape, bool> && !std::is_convertible_v<bool, Integer>);
+  static_assert(!std::is_constructible_v<Shape, double> && !std::is_convertible_v<float, Integer>);
+  static_assert(MakesAShape<int> && !MakesAShape<bool> && !MakesAShape<double>);
+}
+
 TEST(Shape, IsEqualInRankAndExtents) {
   EXPECT_EQ((Shape{2, 3}), (Shape{2, 3}));
   EXPECT_NE((Shape{2, 3}), (Shape{3, 2}));

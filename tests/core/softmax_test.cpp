@@ -55,26 +55,99 @@ TEST(Softmax, LargeNumbersDoNotOverflow) {
   }
 }
 
-TEST(Softmax, InfinitiesAndNotANumber) {  // recorded from PyTorch
+/// Logits; their softmax, log_softmax and logsumexp; and what each hands back of a gradient that is 1 for its first
+/// element and 0 for the others.
+struct Awkward {
+  std::vector<double> x, softmax, softmax_dx, log_softmax, log_softmax_dx;
+  double logsumexp;
+  std::vector<double> logsumexp_dx;
+};
+
+/// Recorded from PyTorch, which gives the same in float32 and float64 along every dimension.
+std::vector<Awkward> awkward_rows() {
+  const std::vector<double> one(1, nan), two(2, nan), three(3, nan);
+  return {
+      {{0., inf}, two, two, two, two, inf, {0., nan}},
+      {{1., inf, -2.}, three, three, three, three, inf, {0., nan, 0.}},
+      {{inf, inf, 0.}, three, three, three, three, inf, {nan, nan, 0.}},
+      {{inf, -inf, 1.}, three, three, three, three, inf, {nan, 0., 0.}},
+      {{inf, inf}, two, two, two, two, inf, two},
+      {{inf}, one, one, one, one, inf, one},
+      {{-inf}, one, one, one, one, -inf, one},
+      {{-inf, -inf}, two, two, two, two, -inf, two},
+      {{0., -inf}, {1., 0.}, {0., -0.}, {0., -inf}, {0., 0.}, 0., {1., 0.}},
+      {{-inf, 0.}, {0., 1.}, {0., 0.}, {-inf, 0.}, {1., -1.}, 0., {0., 1.}},
+      {{nan, 1.}, two, two, two, two, nan, two},
+      {{1., nan}, two, two, two, two, nan, two},
+      {{nan, inf, 0.}, three, three, three, three, nan, three},
+      {{nan, -inf}, two, two, two, two, nan, two},
+      {{0., -1000.}, {1., 0.}, {0., -0.}, {0., -1000.}, {0., 0.}, 0., {1., 0.}},
+      {{3.}, {1.}, {0.}, {0.}, {0.}, 3., {1.}},
+  };
+}
+
+/// Copies of a row along the last but one of three dimensions, or along the last of two.
+Tensor placed(const std::vector<double>& row, std::int64_t outer, std::int64_t inner, Dtype dtype) {
+  const auto n = static_cast<std::int64_t>(row.size());
+  const Tensor x = from_span(row, {1, n, 1}).expand({outer, n, inner}).to(dtype).clone();
+  return inner == 1 ? x.squeeze(2).clone() : x;
+}
+
+void expect_same_or_nan(const Tensor& got, const Tensor& expected, const std::string& what) {
+  expect_tensor(got, expected);
+  const Tensor a = got.to(float64), b = expected.to(float64);
+  for (std::int64_t i = 0; i < a.numel(); ++i) {  // 0 and -0
+    const double p = a.reshape(-1)[i].item(), q = b.reshape(-1)[i].item();
+    EXPECT_TRUE(p != 0 || std::signbit(p) == std::signbit(q)) << what << ": " << p << " instead of " << q;
+  }
+}
+
+TEST(Softmax, InfinitiesAndNotANumber) {
+  struct Function {
+    Tensor (*f)(const Tensor& x);
+    const std::vector<double> Awkward::*y;
+    const std::vector<double> Awkward::*dx;
+    const char* name;
+  };
+  const Function functions[] = {
+      {[](const Tensor& x) { return softmax(x, 1); }, &Awkward::softmax, &Awkward::softmax_dx, "softmax"},
+      {[](const Tensor& x) { return log_softmax(x, 1); }, &Awkward::log_softmax, &Awkward::log_softmax_dx,
+       "log_softmax"},
+  };
   for (const Dtype dtype : {float32, float64}) {
-    for (const bool as_columns : {false, true}) {
-      const auto along = [&](auto f, const Tensor& x) {
-        return as_columns ? f(x.unsqueeze(1), 0).squeeze(1) : f(x, 0);
-      };
-      const auto soft = [](const Tensor& x, int dim) { return softmax(x, dim); };
-      const auto log_soft = [](const Tensor& x, int dim) { return log_softmax(x, dim); };
-      const Tensor none = tensor({-inf, -inf}, dtype), some = tensor({-inf, 1.}, dtype), top = tensor({inf, 1.}, dtype),
-                   bad = tensor({nan, 1.}, dtype);
-      expect_tensor(along(soft, none), tensor({nan, nan}, dtype));
-      expect_tensor(along(log_soft, none), tensor({nan, nan}, dtype));
-      expect_tensor(along(soft, some), tensor({0., 1.}, dtype));
-      expect_tensor(along(log_soft, some), tensor({-inf, 0.}, dtype));
-      expect_tensor(along(soft, bad), tensor({nan, nan}, dtype));
-      EXPECT_TRUE(isnan(along(soft, top)[0]).item<bool>());
+    for (const auto& [outer, inner] : {std::pair{1, 1}, {20, 1}, {1, 3}, {2, 20}}) {
+      for (const Awkward& row : awkward_rows()) {
+        const auto place = [&, outer = outer, inner = inner](const std::vector<double>& v) {
+          return placed(v, outer, inner, dtype);
+        };
+        std::vector<double> first(row.x.size());
+        first[0] = 1;
+        for (const Function& function : functions) {
+          for (const bool create_graph : {false, true}) {
+            const Tensor x = place(row.x).requires_grad_(), y = function.f(x);
+            expect_same_or_nan(y.detach(), place(row.*function.y), function.name);
+            const Tensor dx = grad({y}, {x}, {.grad_outputs = {place(first)}, .create_graph = create_graph})[0];
+            expect_same_or_nan(dx.detach(), place(row.*function.dx), function.name + std::string(", gradient"));
+          }
+        }
+        const Tensor x = place(row.x).requires_grad_(), y = logsumexp(x, 1, true);
+        expect_same_or_nan(y.detach(), place({row.logsumexp}), "logsumexp");
+        expect_same_or_nan(grad({y.sum()}, {x})[0], place(row.logsumexp_dx), "logsumexp, gradient");
+      }
     }
-    expect_tensor(logsumexp(tensor({-inf, -inf}, dtype), 0), tensor(-inf, dtype));
-    expect_tensor(logsumexp(tensor({inf, 1.}, dtype), 0), tensor(inf, dtype));
-    expect_tensor(logsumexp(tensor({nan, 1.}, dtype), 0), tensor(nan, dtype));
+  }
+}
+
+TEST(Softmax, NoMinusZeroWhereAFloatUnderflows) {  // exp(-200) is not 0 in double; PyTorch prints 0.
+  for (const Shape& shape : {Shape{1, 3}, Shape{3, 1}, Shape{3, 20}}) {
+    const int dim = shape[0] == 1 ? 1 : 0;
+    const Tensor column = tensor({0., -200., -104.5}).reshape(dim == 1 ? Shape{1, 3} : Shape{3, 1});
+    for (const double sign : {1., -1.}) {
+      const Tensor x = column.expand(shape).clone().requires_grad_();
+      const Tensor y = log_softmax(x, dim), up = (arange(3).reshape(column.shape()) == 0).to(float32) * sign;
+      const Tensor dx = grad({y}, {x}, {.grad_outputs = {up.expand(shape)}})[0];
+      expect_same_or_nan(dx, zeros(shape), "log_softmax, gradient");
+    }
   }
 }
 

@@ -86,12 +86,79 @@ TEST(Tensor, SharesItsStorageWithItsParts) {
 TEST(Tensor, GivesItsElementsInTheirDtypeOnly) {
   Tensor x = ones({2}, float64);
   EXPECT_EQ(x.data<double>().size(), 2u);
-  EXPECT_TRUE(zeros({0}).data<float>().empty());
+  EXPECT_TRUE(zeros({0}).to_vector<float>().empty());
   expect_error<TypeError>("expected scalar type Float but found Double", [&] { x.data<float>(); });
-  expect_error<TypeError>("expected scalar type Long but found Bool", [] { ones({1}, boolean).data<std::int64_t>(); });
+  expect_error<TypeError>("expected scalar type Long but found Bool",
+                          [] { ones({1}, boolean).to_vector<std::int64_t>(); });
+}
+
+template <class X>
+concept GivesData = requires(X&& x) {
+  std::forward<X>(x).template data<float>();
+};
+static_assert(GivesData<Tensor&> && GivesData<const Tensor&>);
+static_assert(!GivesData<Tensor> && !GivesData<const Tensor>, "elements of a temporary would be gone");
+
+TEST(Tensor, CopiesItsElements) {
+  std::vector<float> all;
+  for (const float v : (tensor({{1., 2.}, {3., 4.}}) * 2).to_vector<float>()) all.push_back(v);
+  EXPECT_EQ(all, (std::vector<float>{2, 4, 6, 8}));
+  EXPECT_EQ(tensor({true, false}).to_vector<bool>(), (std::vector<bool>{true, false}));
+  EXPECT_EQ(tensor(3).to_vector<std::int64_t>(), std::vector<std::int64_t>{3});
+  EXPECT_TRUE(zeros({0, 2}).to_vector<float>().empty());
+  expect_error<TypeError>("expected scalar type Double but found Float", [] { ones({1}).to_vector<double>(); });
+}
+
+TEST(Tensor, ABoolIsNoDimension) {
+  const Tensor x = tensor({{1., 2.}, {3., 5.}});
+  const auto refused = [](const auto& t, auto b) {
+    static_assert(
+        !requires { t.sum(b); } && !requires { t.mean(b); } && !requires { t.logsumexp(b); });
+    static_assert(
+        !requires { t.max(b); } && !requires { t.min(b); } && !requires { t.argmax(b); });
+    static_assert(
+        !requires { t.argmin(b); } && !requires { t.all(b); } && !requires { t.any(b); });
+    static_assert(
+        !requires { t.softmax(b); } && !requires { t.log_softmax(b); } && !requires { t.size(b); });
+    static_assert(
+        !requires { t.squeeze(b); } && !requires { t.unsqueeze(b); } && !requires { t.flatten(b); });
+    static_assert(
+        !requires { t.reshape(b); } && !requires { t.permute({b}); } && !requires { t.sum({b}); });
+    static_assert(
+        !requires { t.select(b, 0); } && !requires { t.narrow(b, 0, 1); } && !requires { t[b]; });
+    static_assert(
+        !requires { sum(t, b); } && !requires { zeros(b); } && !requires { stack({t}, b); });
+    static_assert(
+        requires { t.var(b); } && requires { t.std(b); } && requires { var(t, b); } && requires { std(t, b); });
+  };
+  refused(x, true);
+  expect_tensor(x.var(false), tensor(2.1875));  // PyTorch
+  expect_tensor(x.var(true), tensor(2.9166667), 1e-6);
+  expect_tensor(x.std(false), tensor(1.4790199), 1e-6);
+  expect_tensor(std(x, true), x.std());
+  expect_tensor(x.var(0), tensor({2., 4.5}));
+  expect_tensor(x.var(1, false), tensor({0.25, 1.}));
+}
+
+TEST(Tensor, AConstOneTakesHooksAndGradients) {
+  const Tensor x = ones({2}).requires_grad_(), y = x * 3;
+  int calls = 0;
+  x.register_hook([&](const Tensor&) { ++calls; });
+  y.retain_grad().sum().backward();
+  EXPECT_EQ(calls, 1);
+  expect_tensor(y.grad(), ones({2}));
+  x.set_grad({});
+  EXPECT_FALSE(x.grad().defined());
 }
 
 TEST(Tensor, ItemConvertsTheOnlyElement) {
+  EXPECT_TRUE(tensor(0.5).item<bool>());
+  expect_error<RuntimeError>("value cannot be converted to type int64_t without overflow",
+                             [] { tensor(NAN).item<std::int64_t>(); });
+  expect_error<RuntimeError>("value cannot be converted to type int without overflow",
+                             [] { tensor(std::int64_t{1} << 40).item<int>(); });
+  expect_error<RuntimeError>("value cannot be converted to type float without overflow",
+                             [] { tensor(1e300, float64).item<float>(); });
   EXPECT_EQ(tensor(2.75).item<int>(), 2);
   EXPECT_EQ(tensor({{true}}).item<double>(), 1);
   EXPECT_EQ(tensor({INT64_MAX}).item<std::int64_t>(), INT64_MAX);

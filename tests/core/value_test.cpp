@@ -7,6 +7,11 @@
 namespace gradus::test {
 namespace {
 
+TEST(Value, RefusesAnUnsignedIntegerThatHasNoSignedOne) {
+  expect_error<RuntimeError>("Overflow when unpacking long", [] { Value(std::uint64_t{1} << 63); });
+  EXPECT_EQ(Value((std::uint64_t{1} << 63) - 1).as_int(), INT64_MAX);
+}
+
 TEST(Value, IsOfTheKindItWasMadeFrom) {
   EXPECT_TRUE(Value().is_none());
   EXPECT_TRUE(Value(true).as_bool());

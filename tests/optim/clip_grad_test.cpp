@@ -22,16 +22,16 @@ Tensor with_gradient(std::initializer_list<Nested> gradient, Dtype dtype = float
 TEST(ClipGradNorm, ScalesAllGradientsByOneFactor) {
   const Tensor a = with_gradient({3, 0, 0}), b = with_gradient({{-4}, {12}});
   EXPECT_EQ(clip_grad_norm_({a, zeros({2}), b}, 6.5), 13);
-  EXPECT_FLOAT_EQ(a.grad().data<float>()[0], 1.5f);
-  EXPECT_FLOAT_EQ(b.grad().data<float>()[0], -2);
-  EXPECT_FLOAT_EQ(b.grad().data<float>()[1], 6);
+  EXPECT_FLOAT_EQ(a.grad().to_vector<float>()[0], 1.5f);
+  EXPECT_FLOAT_EQ(b.grad().to_vector<float>()[0], -2);
+  EXPECT_FLOAT_EQ(b.grad().to_vector<float>()[1], 6);
   EXPECT_EQ(a.grad().version(), 1u);
 }
 
 TEST(ClipGradNorm, LeavesSmallGradientsAlone) {
   const Tensor a = with_gradient({0.3, -0.4}, float64);
   EXPECT_DOUBLE_EQ(clip_grad_norm_({a}, 1), 0.5);
-  EXPECT_EQ(a.grad().data<double>()[1], -0.4);
+  EXPECT_EQ(a.grad().to_vector<double>()[1], -0.4);
   EXPECT_EQ(a.grad().version(), 0u);
   EXPECT_EQ(clip_grad_norm_({zeros({3})}, 1), 0);
   EXPECT_EQ(clip_grad_norm_({}, 1), 0);
@@ -62,9 +62,9 @@ TEST(ClipGradNorm, TellsWhenTheNormIsNotFinite) {
       expect_error<RuntimeError>("The total norm of order " + std::string(type == 2 ? "2.0" : "inf") +
                                      " for gradients from `parameters` is non-finite, so it cannot be clipped.",
                                  [&] { clip_grad_norm_({a}, 1, type, true); });
-      EXPECT_EQ(a.grad().data<float>()[0], 1);
+      EXPECT_EQ(a.grad().to_vector<float>()[0], 1);
       EXPECT_FALSE(std::isfinite(clip_grad_norm_({a}, 1, type)));
-      EXPECT_TRUE(std::isnan(a.grad().data<float>()[1]));
+      EXPECT_TRUE(std::isnan(a.grad().to_vector<float>()[1]));
     }
   }
 }
@@ -74,7 +74,7 @@ TEST(ClipGradNorm, RefusesBounds) {
   expect_error<ValueError>("clip_grad_norm_: expected max_norm >= 0, got -1.0", [&] { clip_grad_norm_({a}, -1); });
   expect_error<ValueError>("clip_grad_norm_: expected max_norm >= 0, got nan", [&] { clip_grad_norm_({a}, NAN); });
   expect_error<ValueError>("clip_grad_norm_: expected norm_type > 0, got 0.0", [&] { clip_grad_norm_({a}, 1, 0); });
-  EXPECT_EQ(a.grad().data<float>()[0], 1);
+  EXPECT_EQ(a.grad().to_vector<float>()[0], 1);
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ TEST(Optimizer, ZeroGradTakesAGradientOutOfItsGraph) {
   ASSERT_TRUE(w.grad().requires_grad());
   optimizer.zero_grad(false);
   EXPECT_FALSE(w.grad().requires_grad());
-  EXPECT_EQ(w.grad().data<float>()[0], 0);
+  EXPECT_EQ(w.grad().to_vector<float>()[0], 0);
   w.set_grad({});
   EXPECT_EQ(live_nodes(), 0);
 }

@@ -34,6 +34,7 @@ class Pass {
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
+  static bool active() noexcept { return active_; }  // on this thread
   std::span<Node* const> nodes() const { return nodes_; }
   bool contains(const Node* node) const { return node && node->notes.visited_by == number_; }
 
@@ -158,6 +159,8 @@ void seed_all(std::span<const Tensor> outputs, const std::vector<Tensor>& gradie
 }
 
 }  // namespace
+
+bool in_backward() noexcept { return Pass::active(); }
 
 }  // namespace detail
 

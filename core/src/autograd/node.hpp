@@ -89,6 +89,9 @@ inline bool InputGradients::needs(std::size_t input) const {
   return node && node->notes.needed;
 }
 
+/// Whether a backward pass is under way on this thread.
+bool in_backward() noexcept;
+
 /// Fills grad() of a leaf; the end of every path.
 class AccumulateGrad final : public Node {
  public:

@@ -26,11 +26,11 @@ Tensor map_scalar(const Tensor& x, Scalar scalar, F f, ScalarKernel kernel = nul
   const Dtype dtype = promote(x.dtype(), scalar.kind());
   if (kernel && x.dtype() == float32 && x.numel() >= worth_a_kernel) {
     Tensor y = make_tensor(x.shape(), float32);
-    kernel(elements<float>(y), elements<float>(x), scalar.to<float>(), x.numel());
+    kernel(elements<float>(y), elements<float>(x), scalar.rounded<float>(), x.numel());
     return y;
   }
   return visit(dtype, [&]<class T>(T*) {
-    return map<T, T>(x.to(dtype), [f, s = scalar.to<T>()](T p) { return static_cast<T>(f(p, s)); });
+    return map<T, T>(x.to(dtype), [f, s = scalar.rounded<T>()](T p) { return static_cast<T>(f(p, s)); });
   });
 }
 

@@ -19,8 +19,8 @@ Tensor compare(const Tensor& a, const Tensor& b, F f) {
 template <class F>
 Tensor compare(const Tensor& a, Scalar b, F f) {
   const Dtype dtype = promote(a.dtype(), b.kind());
-  return visit(dtype,
-               [&]<class T>(T*) { return map<T, bool>(a.to(dtype), [f, s = b.to<T>()](T p) { return f(p, s); }); });
+  return visit(
+      dtype, [&]<class T>(T*) { return map<T, bool>(a.to(dtype), [f, s = b.rounded<T>()](T p) { return f(p, s); }); });
 }
 
 template <class F>

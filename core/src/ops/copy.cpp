@@ -12,7 +12,7 @@ using namespace detail;
 namespace {
 
 /// y[i_0, i_1, …]: dimension d of y is dimension order[d] of x.
-Tensor permuted(const Tensor& x, const Dims& order, const char* name) {
+Tensor permuted(const Tensor& x, const Dims& order, const char* name, const char* op) {
   const Shape strides = strides_of(x.shape());
   Shape shape = order, walked = order, inverse = order;
   for (int d = 0; d < order.rank(); ++d) {
@@ -22,23 +22,24 @@ Tensor permuted(const Tensor& x, const Dims& order, const char* name) {
     inverse[from] = d;
   }
   Tensor y = strided_copy(x, shape, walked);
+  mark_as_copy(y, op);
   if (tracks(x)) {
     record(y, name, {x},
-           [inverse, name](const Tensor& dy, InputGradients& dx) { dx[0] = permuted(dy, inverse, name); });
+           [inverse, name, op](const Tensor& dy, InputGradients& dx) { dx[0] = permuted(dy, inverse, name, op); });
   }
   return y;
 }
 
-Tensor transposed(const Tensor& x, int dim0, int dim1, const char* name) {
+Tensor transposed(const Tensor& x, int dim0, int dim1, const char* name, const char* op) {
   Dims order;
   for (int d = 0; d < x.dim(); ++d) order.push_back(d == dim0 ? dim1 : d == dim1 ? dim0 : d);
-  return permuted(x, order, name);
+  return permuted(x, order, name, op);
 }
 
 }  // namespace
 
-Tensor transpose(const Tensor& x, std::int64_t dim0, std::int64_t dim1) {
-  return transposed(x, normalize_dim(dim0, x.dim()), normalize_dim(dim1, x.dim()), "TransposeBackward0");
+Tensor transpose(const Tensor& x, Integer dim0, Integer dim1) {
+  return transposed(x, normalize_dim(dim0, x.dim()), normalize_dim(dim1, x.dim()), "TransposeBackward0", "transpose()");
 }
 
 Tensor t(const Tensor& x) {
@@ -46,7 +47,7 @@ Tensor t(const Tensor& x) {
     throw RuntimeError(message("t() expects a tensor with <= 2 dimensions, but self is ", x.dim(),
                                "D\nuse transpose(dim0, dim1) or permute(dims)"));
   }
-  return transposed(x, 0, x.dim() - 1, "TBackward0");
+  return transposed(x, 0, x.dim() - 1, "TBackward0", "t()");
 }
 
 Tensor permute(const Tensor& x, Dims dims) {
@@ -54,14 +55,18 @@ Tensor permute(const Tensor& x, Dims dims) {
     throw RuntimeError(
         message("permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
                 "the desired ordering of dimensions i.e. input.dim() = ",
-                x.dim(), " is not equal to len(dims) = ", dims.rank()));
+                x.dim(), " is not equal to len(dims) = ", dims.rank(), "\npermute: x ", x.shape(),
+                " needs a list of all its dimensions in their new order, got ", dims));
   }
   bool seen[Shape::max_rank] = {};
   for (int d = 0; d < dims.rank(); ++d) {
     dims[d] = normalize_dim(dims[d], x.dim());
-    if (std::exchange(seen[dims[d]], true)) throw RuntimeError("permute(): duplicate dims are not allowed.");
+    if (std::exchange(seen[dims[d]], true)) {
+      throw RuntimeError(message("permute(): duplicate dims are not allowed.\ndimension ", dims[d], " of x ", x.shape(),
+                                 " is named twice"));
+    }
   }
-  return permuted(x, dims, "PermuteBackward0");
+  return permuted(x, dims, "PermuteBackward0", "permute()");
 }
 
 Tensor expand(const Tensor& x, Shape shape) {
@@ -88,6 +93,7 @@ Tensor expand(const Tensor& x, Shape shape) {
     walked[d] = extent == 1 ? 0 : strides[d - extra];
   }
   Tensor y = strided_copy(x, shape, walked);
+  mark_as_copy(y, "expand()");
   if (tracks(x)) {
     record(y, "ExpandBackward0", {x},
            [from = x.shape()](const Tensor& dy, InputGradients& dx) { dx[0] = sum_to(dy, from); });
@@ -166,7 +172,7 @@ bool any_tracked(std::span<const Tensor> tensors) {
 template <>
 inline constexpr bool detail::captures_no_tensor<CatBackward> = true;
 
-Tensor cat(std::span<const Tensor> tensors, std::int64_t dim_) {
+Tensor cat(std::span<const Tensor> tensors, Integer dim_) {
   if (tensors.empty()) throw RuntimeError("torch.cat(): expected a non-empty list of Tensors");
   const Joined joined(tensors, dim_);
   const int dim = joined.dim;
@@ -188,11 +194,11 @@ Tensor cat(std::span<const Tensor> tensors, std::int64_t dim_) {
   return y;
 }
 
-Tensor cat(std::initializer_list<Tensor> tensors, std::int64_t dim) {
+Tensor cat(std::initializer_list<Tensor> tensors, Integer dim) {
   return cat(std::span(tensors.begin(), tensors.size()), dim);
 }
 
-Tensor stack(std::span<const Tensor> tensors, std::int64_t dim_) {
+Tensor stack(std::span<const Tensor> tensors, Integer dim_) {
   if (tensors.empty()) throw RuntimeError("stack expects a non-empty TensorList");
   const Shape& shape = tensors.front().shape();
   const int dim = normalize_dim(dim_, shape.rank() + 1);
@@ -222,7 +228,7 @@ Tensor stack(std::span<const Tensor> tensors, std::int64_t dim_) {
   return y;
 }
 
-Tensor stack(std::initializer_list<Tensor> tensors, std::int64_t dim) {
+Tensor stack(std::initializer_list<Tensor> tensors, Integer dim) {
   return stack(std::span(tensors.begin(), tensors.size()), dim);
 }
 
@@ -231,6 +237,8 @@ Tensor clone(const Tensor& x) {
   if (tracks(x)) record(y, "CloneBackward0", {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = dy; });
   return y;
 }
+
+Tensor Tensor::contiguous() const { return impl_of(*this)->storage->copied_by ? clone() : *this; }
 
 namespace {
 

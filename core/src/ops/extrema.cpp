@@ -133,26 +133,26 @@ Tensor truths(const Tensor& x, const Dims& dims, bool keepdim) {
 Tensor max(const Tensor& x) { return extremum_of_all<true>(x, "max", "MaxBackward1"); }
 Tensor min(const Tensor& x) { return extremum_of_all<false>(x, "min", "MinBackward1"); }
 
-Maxima max(const Tensor& x, std::int64_t dim, bool keepdim) {
+Maxima max(const Tensor& x, Integer dim, bool keepdim) {
   return {extremum_along<true>(x, dim, keepdim, "max", "MaxBackward0")};
 }
-Minima min(const Tensor& x, std::int64_t dim, bool keepdim) {
+Minima min(const Tensor& x, Integer dim, bool keepdim) {
   return {extremum_along<false>(x, dim, keepdim, "min", "MinBackward0")};
 }
 
 Tensor argmax(const Tensor& x) { return index_of_extremum<true>(x, "argmax"); }
 Tensor argmin(const Tensor& x) { return index_of_extremum<false>(x, "argmin"); }
 
-Tensor argmax(const Tensor& x, std::int64_t dim, bool keepdim) {
+Tensor argmax(const Tensor& x, Integer dim, bool keepdim) {
   return extrema<true>(x, nonempty_groups(x, dim, "argmax"), keepdim).indices;
 }
-Tensor argmin(const Tensor& x, std::int64_t dim, bool keepdim) {
+Tensor argmin(const Tensor& x, Integer dim, bool keepdim) {
   return extrema<false>(x, nonempty_groups(x, dim, "argmin"), keepdim).indices;
 }
 
 Tensor all(const Tensor& x) { return truths<true>(x, {}, false); }
 Tensor any(const Tensor& x) { return truths<false>(x, {}, false); }
-Tensor all(const Tensor& x, std::int64_t dim, bool keepdim) { return truths<true>(x, dim, keepdim); }
-Tensor any(const Tensor& x, std::int64_t dim, bool keepdim) { return truths<false>(x, dim, keepdim); }
+Tensor all(const Tensor& x, Integer dim, bool keepdim) { return truths<true>(x, dim, keepdim); }
+Tensor any(const Tensor& x, Integer dim, bool keepdim) { return truths<false>(x, dim, keepdim); }
 
 }  // namespace gradus

@@ -15,6 +15,13 @@ template <class... Sources>
 void check_writable(const Tensor& x, const Sources&... sources) {
   x.shape();  // throws when x is undefined
   const TensorImpl& impl = *impl_of(x);
+  if (const char* op = impl.storage->copied_by) {
+    throw RuntimeError(message(
+        "writing in place to what ", op,
+        " returned: in PyTorch a view of another tensor, here a copy, so that the write "
+        "would not reach that tensor\nwrite into a part of x with x.index_put_({Slice(), 2}, values), into rows with "
+        "x[i] or x.narrow(0, …); to change the copy, clone() it first"));
+  }
   if (!grad_enabled()) return;
   if (impl.requires_grad) {
     throw RuntimeError(
@@ -79,22 +86,31 @@ Tensor before_write(const Tensor& x, const Tensor& other) {
   return copy;
 }
 
-bool is_one(Scalar alpha) { return alpha.to<double>() == 1; }
+/// other * alpha, checked: the number must fit the dtype in which x and other meet.
+Tensor scaled(const Tensor& x, const Tensor& other, Scalar alpha) {
+  const Dtype dtype = result_type(x, other);
+  if (alpha.kind() == boolean && dtype != boolean) {
+    throw RuntimeError("Boolean alpha only supported for Boolean results.");
+  }
+  if (is_floating(alpha.kind()) && !is_floating(dtype)) {
+    throw RuntimeError("For integral input tensors, argument alpha must not be a floating point number.");
+  }
+  visit(dtype, [alpha]<class T>(T*) { static_cast<void>(alpha.to<T>()); });
+  return alpha.to<double>() == 1 ? other : mul(other, alpha);
+}
 
 }  // namespace
 
 Tensor& Tensor::add_(const Tensor& other, Scalar alpha) {
   check_writable(*this, other);
-  if (is_one(alpha)) {
-    if (write_directly(*this, other, plus)) return *this;
-    return become(*this, add(*this, other));
-  }
-  return become(*this, add(*this, mul(other, alpha)));
+  const Tensor change = scaled(*this, other, alpha);
+  if (write_directly(*this, change, plus)) return *this;
+  return become(*this, add(*this, change));
 }
 
 Tensor& Tensor::sub_(const Tensor& other, Scalar alpha) {
   check_writable(*this, other);
-  return become(*this, sub(*this, is_one(alpha) ? other : mul(other, alpha)));
+  return become(*this, sub(*this, scaled(*this, other, alpha)));
 }
 
 Tensor& Tensor::mul_(const Tensor& other) {
@@ -141,8 +157,11 @@ void detail::overwrite(const Tensor& x, const char* name) {
 namespace {
 
 Tensor& fill(Tensor& x, Scalar value, const char* name) {
-  overwrite(x, name);
-  visit(x.dtype(), [&]<class T>(T*) { std::fill_n(elements<T>(x), x.numel(), value.to<T>()); });
+  visit(x.dtype(), [&]<class T>(T*) {
+    const T filling = value.to<T>();
+    overwrite(x, name);
+    std::fill_n(elements<T>(x), x.numel(), filling);
+  });
   return x;
 }
 

@@ -12,12 +12,15 @@ using namespace detail;
 namespace {
 
 /// Elements [start, start + length) of one dimension, outside the graph; those of dimension 0 share storage.
-Tensor range_of(const Tensor& x, int dim, std::int64_t start, std::int64_t length) {
+Tensor range_of(const Tensor& x, int dim, std::int64_t start, std::int64_t length, const char* op) {
   Shape shape = x.shape();
   const Shape strides = strides_of(shape);
   shape[dim] = length;
   const std::int64_t offset = start * strides[dim];
-  return dim == 0 ? part_of(x, shape, offset) : strided_copy(x, shape, strides, offset);
+  if (dim == 0) return part_of(x, shape, offset);
+  Tensor y = strided_copy(x, shape, strides, offset);
+  mark_as_copy(y, op);
+  return y;
 }
 
 /// Zeros of `shape` with x where narrow would take it from.
@@ -99,7 +102,7 @@ Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const T
   return y;
 }
 
-Tensor Tensor::operator[](std::int64_t index) const {
+Tensor Tensor::operator[](Integer index) const {
   if (dim() == 0) {
     throw IndexError(
         "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ "
@@ -112,7 +115,7 @@ Tensor Tensor::operator[](std::int64_t index) const {
   return gradus::select(*this, 0, index);
 }
 
-Tensor select(const Tensor& x, std::int64_t dim_, std::int64_t index) {
+Tensor select(const Tensor& x, Integer dim_, Integer index) {
   if (x.dim() == 0) throw IndexError("select() cannot be applied to a 0-dim tensor.");
   const int dim = normalize_dim(dim_, x.dim());
   const std::int64_t extent = x.shape()[dim];
@@ -120,8 +123,8 @@ Tensor select(const Tensor& x, std::int64_t dim_, std::int64_t index) {
     throw IndexError(
         message("select(): index ", index, " out of range for tensor of size ", x.shape(), " at dimension ", dim));
   }
-  const std::int64_t start = index < 0 ? index + extent : index;
-  Tensor y = range_of(x, dim, start, 1);
+  const std::int64_t start = index < 0 ? index + extent : std::int64_t{index};
+  Tensor y = range_of(x, dim, start, 1, "select()");
   impl_of(y)->shape.erase(dim);
   if (tracks(x)) {
     record(y, "SelectBackward0", {x}, [shape = x.shape(), dim, start](const Tensor& dy, InputGradients& dx) {
@@ -131,7 +134,8 @@ Tensor select(const Tensor& x, std::int64_t dim_, std::int64_t index) {
   return y;
 }
 
-Tensor narrow(const Tensor& x, std::int64_t dim_, std::int64_t start, std::int64_t length) {
+Tensor narrow(const Tensor& x, Integer dim_, Integer start_, Integer length) {
+  std::int64_t start = start_;
   if (x.dim() == 0) throw RuntimeError("narrow() cannot be applied to a 0-dim tensor.");
   const int dim = normalize_dim(dim_, x.dim());
   const std::int64_t extent = x.shape()[dim];
@@ -144,7 +148,7 @@ Tensor narrow(const Tensor& x, std::int64_t dim_, std::int64_t start, std::int64
   if (length < 0 || length > extent - start) {
     throw RuntimeError(message("start (", start, ") + length (", length, ") exceeds dimension size (", extent, ")."));
   }
-  Tensor y = range_of(x, dim, start, length);
+  Tensor y = range_of(x, dim, start, length, "narrow()");
   if (tracks(x)) {
     record(y, "SliceBackward0", {x}, [shape = x.shape(), dim, start](const Tensor& dy, InputGradients& dx) {
       dx[0] = embed(dy, shape, dim, start, "SliceBackwardBackward0");
@@ -153,7 +157,7 @@ Tensor narrow(const Tensor& x, std::int64_t dim_, std::int64_t start, std::int64
   return y;
 }
 
-Tensor index_select(const Tensor& x, std::int64_t dim_, const Tensor& index) {
+Tensor index_select(const Tensor& x, Integer dim_, const Tensor& index) {
   const int dim = normalize_dim(dim_, x.dim());
   if (index.dtype() != int64) {
     throw RuntimeError(message("index_select(): Expected dtype int32 or int64 for index\ngot ", index.dtype()));
@@ -177,7 +181,7 @@ Tensor index_select(const Tensor& x, std::int64_t dim_, const Tensor& index) {
   return y;
 }
 
-Tensor gather(const Tensor& x, std::int64_t dim_, const Tensor& index) {
+Tensor gather(const Tensor& x, Integer dim_, const Tensor& index) {
   const int dim = normalize_dim(dim_, x.dim());
   if (index.dtype() != int64) {
     throw RuntimeError(message("gather(): Expected dtype int64 for index\ngot ", index.dtype()));
@@ -213,11 +217,13 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
   }
   const Shape shape = broadcast_shapes(mask.shape(), x.shape());
   Tensor filled = mask.expand(shape);
-  const Tensor y = expand(x.detach(), shape);
+  const Tensor from = expand(x.detach(), shape), y = make_tensor(shape, x.dtype());
   visit(x.dtype(), [&]<class T>(T*) {
     const bool* fill = elements<bool>(filled);
+    const T filling = value.to<T>();
+    const T* kept = elements<T>(from);
     T* to = elements<T>(y);
-    for (std::int64_t i = 0, n = y.numel(); i < n; ++i) to[i] = fill[i] ? value.to<T>() : to[i];
+    for (std::int64_t i = 0, n = y.numel(); i < n; ++i) to[i] = fill[i] ? filling : kept[i];
   });
   if (tracks(x)) {
     record(y, "MaskedFillBackward0", {Input(x, shape)}, keep(std::move(filled)),

@@ -49,7 +49,7 @@ Tensor reshape(const Tensor& x, Shape shape) { return reshaped(x, infer(shape, x
 
 Tensor view(const Tensor& x, Shape shape) { return reshaped(x, infer(shape, x.numel()), "ViewBackward0"); }
 
-Tensor flatten(const Tensor& x, std::int64_t start_dim, std::int64_t end_dim) {
+Tensor flatten(const Tensor& x, Integer start_dim, Integer end_dim) {
   const int start = normalize_dim(start_dim, x.dim()), end = normalize_dim(end_dim, x.dim());
   if (start > end) throw RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim");
   if (x.dim() == 0) return reshape(x, 1);
@@ -70,14 +70,14 @@ Tensor squeeze(const Tensor& x) {
   return reshaped(x, shape, "SqueezeBackward0");
 }
 
-Tensor squeeze(const Tensor& x, std::int64_t dim_) {
+Tensor squeeze(const Tensor& x, Integer dim_) {
   const int dim = normalize_dim(dim_, x.dim());
   Shape shape = x.shape();
   if (x.dim() > 0 && shape[dim] == 1) shape.erase(dim);
   return reshaped(x, shape, "SqueezeBackward1");
 }
 
-Tensor unsqueeze(const Tensor& x, std::int64_t dim) {
+Tensor unsqueeze(const Tensor& x, Integer dim) {
   Shape shape = x.shape();
   shape.insert(normalize_dim(dim, x.dim() + 1), 1);
   return reshaped(x, shape, "UnsqueezeBackward0");

@@ -1,4 +1,5 @@
-// logsumexp, softmax, log_softmax. The maximum is taken out first, so that no exponential overflows.
+// logsumexp, softmax, log_softmax. The maximum is taken out first, so that no exponential overflows. As in PyTorch, a
+// softmax over +infinity, or over nothing but -infinity, is NaN throughout; logsumexp is then +infinity, or -infinity.
 #include "autograd/record.hpp"
 #include "kernels/kernels.hpp"
 #include "ops/groups.hpp"
@@ -25,16 +26,19 @@ struct SumOfExp {
   double shift = 0, sum = 0;
 };
 
-/// For every group its maximum (0 where that is infinite) and the sum of exp(x - maximum): two rows of doubles.
+/// For every group its maximum and the sum of exp(x - maximum): two rows of doubles. With `finite` an infinite maximum
+/// counts as 0: then the sum is 0 or infinite where it would be NaN, because infinity - infinity is.
 struct Totals {
-  Totals(const Tensor& x, const Groups& groups) : tensor(make_tensor({2, groups.count}, float64)) {
+  Totals(const Tensor& x, const Groups& groups, bool finite) : tensor(make_tensor({2, groups.count}, float64)) {
     shift = elements<double>(tensor);
     sum = shift + groups.count;
     visit_floating(x.dtype(), [&]<class T>(T*) {
       const T* from = elements<T>(x);
       for_each_group(
           from, groups, [](std::int64_t) { return Maximum(); },
-          [this](std::int64_t i, const Maximum& maximum) { shift[i] = std::isinf(maximum.value) ? 0 : maximum.value; });
+          [this, finite](std::int64_t i, const Maximum& maximum) {
+            shift[i] = finite && std::isinf(maximum.value) ? 0 : maximum.value;
+          });
       for_each_group(
           from, groups, [this](std::int64_t i) { return SumOfExp{.shift = shift[i]}; },
           [this](std::int64_t i, const SumOfExp& total) { sum[i] = total.sum; });
@@ -60,7 +64,7 @@ Tensor normalized(const Tensor& x, int dim, const char* op, Kernel kernel, F f) 
     kernel(elements<float>(y), elements<float>(x), x.numel() / n, n);
     return y;
   }
-  const Totals totals(x, Groups(x.shape(), dim));
+  const Totals totals(x, Groups(x.shape(), dim), false);
   visit_floating(x.dtype(), [&]<class T>(T*) {
     const T* from = elements<T>(x);
     T* to = elements<T>(y);
@@ -89,7 +93,7 @@ Tensor fused_backward(const Tensor& dy, const Tensor& y, int dim, BackwardKernel
 Tensor logsumexp(const Tensor& x_, Dims dims, bool keepdim) {
   const Tensor x = is_floating(x_.dtype()) ? x_ : x_.to(float32);
   const Groups groups(x.shape(), dims);
-  const Totals totals(x, groups);
+  const Totals totals(x, groups, true);
   Tensor y = make_tensor(groups.shape(keepdim), x.dtype());
   visit_floating(x.dtype(), [&]<class T>(T*) {
     for (std::int64_t i = 0; i < groups.count; ++i) {
@@ -105,7 +109,7 @@ Tensor logsumexp(const Tensor& x_, Dims dims, bool keepdim) {
   return y;
 }
 
-Tensor softmax(const Tensor& x, std::int64_t dim_) {
+Tensor softmax(const Tensor& x, Integer dim_) {
   const int dim = normalize_dim(dim_, x.dim());
   Tensor y = normalized(x, dim, "softmax", kernels::softmax, [](double d, double sum) { return std::exp(d) / sum; });
   if (tracks(x)) {
@@ -117,7 +121,7 @@ Tensor softmax(const Tensor& x, std::int64_t dim_) {
   return y;
 }
 
-Tensor log_softmax(const Tensor& x, std::int64_t dim_) {
+Tensor log_softmax(const Tensor& x, Integer dim_) {
   const int dim = normalize_dim(dim_, x.dim());
   Tensor y =
       normalized(x, dim, "log_softmax", kernels::log_softmax, [](double d, double sum) { return d - std::log(sum); });

@@ -1,5 +1,7 @@
 #include "ops/strided.hpp"
 
+#include "autograd/node.hpp"
+
 #include <algorithm>
 
 namespace gradus::detail {
@@ -50,6 +52,10 @@ Tensor strided_copy(const Tensor& x, const Shape& shape, const Shape& strides, s
     });
   });
   return y;
+}
+
+void mark_as_copy(const Tensor& y, const char* op) {
+  if (!in_backward()) impl_of(y)->storage->copied_by = op;
 }
 
 void paste(const Tensor& y, const Tensor& x, int dim, std::int64_t start) {

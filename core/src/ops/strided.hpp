@@ -57,6 +57,10 @@ class Walk {
 /// A new tensor y of `shape` with y[i, j, …] = x[offset + i strides[0] + j strides[1] + …]. Outside the graph.
 Tensor strided_copy(const Tensor& x, const Shape& shape, const Shape& strides, std::int64_t offset = 0);
 
+/// Notes that y, a new tensor, is what `op` copied where PyTorch has a view, so that writing to it is refused.
+/// Gradients, which a backward pass computes, are free.
+void mark_as_copy(const Tensor& y, const char* op);
+
 /// Copies x over the part of y that begins at `start` of dimension `dim`.
 void paste(const Tensor& y, const Tensor& x, int dim, std::int64_t start);
 

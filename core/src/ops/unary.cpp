@@ -188,7 +188,9 @@ Tensor relu(const Tensor& x) {
 
 Tensor leaky_relu(const Tensor& x_, double negative_slope) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [negative_slope]<class T>(T p) { return p > 0 ? p : p * static_cast<T>(negative_slope); });
+  Tensor y = visit_floating(x.dtype(), [&]<class T>(T*) {
+    return map<T, T>(x, [slope = Scalar(negative_slope).to<T>()](T p) { return p > 0 ? p : p * slope; });
+  });
   if (tracks(x)) {
     record(y, "LeakyReluBackward0", {x}, keep(x),
            [negative_slope](const Tensor& dy, const Tensor& x, InputGradients& dx) {
@@ -230,9 +232,10 @@ Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> m
   if (max) dtype = promote(dtype, max->kind());
   const Tensor from = x.to(dtype);
   Tensor y = visit(dtype, [&]<class T>(T*) {
+    const T low = min ? min->to<T>() : T{}, high = max ? max->to<T>() : T{};
     return map<T, T>(from, [&](T p) {
-      if (min && p < min->to<T>()) p = min->to<T>();
-      if (max && p > max->to<T>()) p = max->to<T>();
+      if (min && p < low) p = low;
+      if (max && p > high) p = high;
       return p;
     });
   });

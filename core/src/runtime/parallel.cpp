@@ -2,6 +2,7 @@
 // to wake delays nothing. After its work a thread looks out for more for a moment, because waking it costs several
 // microseconds, and then sleeps.
 #include "runtime/parallel_for.hpp"
+#include "runtime/processors.hpp"
 
 #include <gradus/core/error.hpp>
 #include <gradus/core/parallel.hpp>
@@ -45,7 +46,7 @@ bool watch(Ready ready) {
   return ready();
 }
 
-std::atomic<int> num_threads{static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))};
+std::atomic<int> num_threads{detail::available_processors()};
 constinit thread_local bool inside = false;
 
 class Pool {

@@ -30,6 +30,16 @@ bool has_numbers(std::span<const Nested> list) {
   return std::any_of(list.begin(), list.end(), [](const Nested& i) { return !i.is_list() || has_numbers(i.list()); });
 }
 
+/// The number as an element of a new tensor: float rounds where other operations refuse, as in PyTorch.
+template <class T>
+T element_of(Scalar number) {
+  if constexpr (std::same_as<T, std::int64_t>) {
+    const double value = number.to<double>();
+    if (is_floating(number.kind()) && !(value >= -0x1p63 && value < 0x1p63)) refuse_number(value, "int64");
+  }
+  return number.rounded<T>();
+}
+
 template <class T>
 T* flatten_into(T* to, std::span<const Nested> list, const Shape& shape, int dim) {
   if (static_cast<std::int64_t>(list.size()) != shape[dim]) {
@@ -43,7 +53,7 @@ T* flatten_into(T* to, std::span<const Nested> list, const Shape& shape, int dim
     if (item.is_list()) {
       to = flatten_into(to, item.list(), shape, dim + 1);
     } else {
-      *to++ = item.number().to<T>();
+      *to++ = element_of<T>(item.number());
     }
   }
   return to;
@@ -62,7 +72,9 @@ Tensor tensor(std::initializer_list<Nested> values, std::optional<Dtype> dtype) 
 
 Tensor tensor(const Nested& values, std::optional<Dtype> dtype) {
   if (values.is_list()) throw ValueError("tensor: a list inside a variable; write the list in the call");
-  return full({}, values.number(), dtype);
+  Tensor x = make_tensor({}, dtype.value_or(values.number().kind()));
+  visit(x.dtype(), [&]<class T>(T*) { *elements<T>(x) = element_of<T>(values.number()); });
+  return x;
 }
 
 template <Element T>
@@ -111,39 +123,61 @@ Tensor full_like(const Tensor& x, Scalar value) { return full(x.shape(), value, 
 
 Tensor arange(Scalar end) { return arange(0, end); }
 
-Tensor arange(Scalar start, Scalar end, Scalar step, std::optional<Dtype> dtype) {
-  const double first = start.to<double>(), last = end.to<double>(), pace = step.to<double>();
-  if (pace == 0 || std::isnan(pace)) throw RuntimeError("step must be nonzero");
-  if (!std::isfinite(first) || !std::isfinite(last)) {
-    throw RuntimeError(message("unsupported range: ", std::to_string(first), " -> ", std::to_string(last)));
-  }
-  if ((pace > 0) == (last < first) && last != first) {
-    throw RuntimeError("upper bound and larger bound inconsistent with step sign");
-  }
-  const Dtype kind = promote(promote(start.kind(), end.kind()), promote(step.kind(), int64));
-  const double distance =
-      is_floating(kind) ? last - first : static_cast<double>(minus(end.to<std::int64_t>(), start.to<std::int64_t>()));
-  const double size = std::ceil(distance / pace);
-  if (size < 0 || size >= 0x1p63) throw RuntimeError("invalid size, possible overflow?");
-  const auto count = static_cast<std::int64_t>(size);
-  Tensor x = make_tensor(count, dtype.value_or(kind));
-  visit(x.dtype(), [&]<class T>(T*) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      if (is_floating(kind)) {
-        elements<T>(x)[i] = static_cast<T>(first + pace * static_cast<double>(i));
-      } else {
-        elements<T>(x)[i] = static_cast<T>(start.to<std::int64_t>() + step.to<std::int64_t>() * i);
+namespace {
+
+/// The limits of arange in the type that PyTorch computes with, checked.
+template <class T>
+struct Progression {
+  Progression(Scalar start_, Scalar end_, Scalar step_)
+      : start(start_.to<T>()), end(end_.to<T>()), step(step_.to<T>()) {
+    if (step == 0 || step != step) throw RuntimeError("step must be nonzero");
+    if constexpr (std::is_floating_point_v<T>) {
+      if (!std::isfinite(start) || !std::isfinite(end)) {
+        throw RuntimeError(message("unsupported range: ", std::to_string(start), " -> ", std::to_string(end)));
       }
     }
-  });
+    if (step > 0 ? end < start : end > start) {
+      throw RuntimeError("upper bound and larger bound inconsistent with step sign");
+    }
+    const double size = std::ceil(static_cast<double>(minus(end, start)) / static_cast<double>(step));
+    if (!(size >= 0 && size < 0x1p63)) throw RuntimeError("invalid size, possible overflow?");
+    count = static_cast<std::int64_t>(size);
+  }
+  T operator()(std::int64_t i) const { return plus(start, times(step, static_cast<T>(i))); }
+
+  T start, end, step;
+  std::int64_t count;
+};
+
+template <class R, class T>
+Tensor listed(const Progression<T>& numbers) {
+  Tensor x = make_tensor(numbers.count, dtype_of<R>);
+  for (std::int64_t i = 0; i < numbers.count; ++i) elements<R>(x)[i] = static_cast<R>(numbers(i));
   return x;
+}
+
+void refuse_boolean(Dtype dtype, const char* op) {
+  if (dtype == boolean) throw RuntimeError(message('"', op, "_cpu\" not implemented for 'Bool'"));
+}
+
+}  // namespace
+
+Tensor arange(Scalar start, Scalar end, Scalar step, std::optional<Dtype> wanted) {
+  const Dtype dtype = wanted.value_or(promote(promote(start.kind(), end.kind()), promote(step.kind(), int64)));
+  refuse_boolean(dtype, "arange");
+  if (dtype == int64) return listed<std::int64_t>(Progression<std::int64_t>(start, end, step));
+  const Progression<double> numbers(start, end, step);
+  return dtype == float32 ? listed<float>(numbers) : listed<double>(numbers);
 }
 
 Tensor linspace(double start, double end, std::int64_t steps, Dtype dtype) {
   if (steps < 0) throw RuntimeError("number of steps must be non-negative");
+  refuse_boolean(dtype, "linspace");
   Tensor x = make_tensor(steps, dtype);
   const double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
   visit(dtype, [&]<class T>(T*) {
+    static_cast<void>(Scalar(start).to<T>());
+    static_cast<void>(Scalar(end).to<T>());
     for (std::int64_t i = 0; i < steps; ++i) {  // from both ends, so that the last one is exact
       elements<T>(x)[i] = static_cast<T>(2 * i < steps ? start + step * static_cast<double>(i)
                                                        : end - step * static_cast<double>(steps - 1 - i));

@@ -19,6 +19,7 @@ template <std::integral T>
 void append(std::string& text, T number) {
   text += std::to_string(number);
 }
+inline void append(std::string& text, Integer number) { text += std::to_string(std::int64_t{number}); }
 inline void append(std::string& text, double number) {  // 1.5, 0.1, 1e-07: as PyTorch writes numbers in messages
   char digits[32];
   text.append(digits, static_cast<std::size_t>(std::snprintf(digits, sizeof digits, "%g", number)));

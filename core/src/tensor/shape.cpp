@@ -9,13 +9,22 @@ namespace gradus {
 
 using detail::message;
 
-Shape::Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
+namespace {
 
-Shape::Shape(std::span<const std::int64_t> extents) {
-  if (extents.size() > max_rank) {
-    throw RuntimeError(message("a shape has at most ", max_rank, " dimensions, got ", extents.size()));
+int checked_rank(std::size_t rank) {
+  if (rank > Shape::max_rank) {
+    throw RuntimeError(message("a shape has at most ", Shape::max_rank, " dimensions, got ", rank));
   }
-  rank_ = static_cast<int>(extents.size());
+  return static_cast<int>(rank);
+}
+
+}  // namespace
+
+Shape::Shape(std::initializer_list<Integer> extents) : rank_(checked_rank(extents.size())) {
+  std::copy(extents.begin(), extents.end(), extents_);
+}
+
+Shape::Shape(std::span<const std::int64_t> extents) : rank_(checked_rank(extents.size())) {
   std::copy(extents.begin(), extents.end(), extents_);
 }
 

@@ -63,7 +63,10 @@ Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset) {
   return adopt(new TensorImpl(impl.storage, first, shape, numel(shape), impl.dtype));
 }
 
-bool owned_alone(const Tensor& x) noexcept { return impl_of(x)->unique() && impl_of(x)->storage->unique(); }
+bool owned_alone(const Tensor& x) noexcept {
+  const Storage& storage = *impl_of(x)->storage;
+  return impl_of(x)->unique() && storage.unique() && !storage.copied_by;
+}
 
 void bump_version(const Tensor& x) noexcept { ++impl_of(x)->storage->version; }
 
@@ -92,7 +95,7 @@ const Shape& Tensor::shape() const { return checked(impl_).shape; }
 std::int64_t Tensor::numel() const { return checked(impl_).numel; }
 Dtype Tensor::dtype() const { return checked(impl_).dtype; }
 std::uint32_t Tensor::version() const { return checked(impl_).storage->version; }
-std::int64_t Tensor::size(std::int64_t dim) const {
+std::int64_t Tensor::size(Integer dim) const {
   if (shape().empty()) {
     throw IndexError("Dimension specified as " + std::to_string(dim) + " but tensor has no dimensions");
   }
@@ -112,21 +115,13 @@ void* Tensor::data_of(Dtype dtype) const {
   return impl_->elements;
 }
 
-namespace {
-
-template <class T>
-T only_element(const Tensor& x) {
-  if (x.numel() != 1) {
-    throw ValueError(message(
-        "only one element tensors can be converted to Python scalars\nitem() of a tensor of shape ", x.shape()));
+Scalar Tensor::item_number() const {
+  if (numel() != 1) {
+    throw ValueError(
+        message("only one element tensors can be converted to Python scalars\nitem() of a tensor of shape ", shape()));
   }
-  return visit(x.dtype(), [&]<class S>(S*) { return static_cast<T>(*detail::elements<S>(x)); });
+  return visit(dtype(), [this]<class T>(T*) { return Scalar(*detail::elements<T>(*this)); });
 }
-
-}  // namespace
-
-double Tensor::item_double() const { return only_element<double>(*this); }
-std::int64_t Tensor::item_int64() const { return only_element<std::int64_t>(*this); }
 
 bool Tensor::requires_grad() const { return checked(impl_).tracked(); }
 bool Tensor::is_leaf() const { return !checked(impl_).grad_fn; }
@@ -143,6 +138,7 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
         "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
   }
   impl_->requires_grad = requires_grad;
+  if (requires_grad) impl_->storage->copied_by = nullptr;  // a leaf is a tensor of its own
   return *this;
 }
 
@@ -151,7 +147,7 @@ Tensor Tensor::grad() const {
   return impl.grad_fn ? (impl.extra ? impl.extra->retained_grad : Tensor()) : impl.grad;
 }
 
-void Tensor::set_grad(Tensor gradient) {
+void Tensor::set_grad(Tensor gradient) const {
   if (gradient.defined() && (gradient.shape() != shape() || gradient.dtype() != dtype())) {
     throw RuntimeError(message("set_grad: expected a gradient of shape ", shape(), " and dtype ", dtype(), ", got ",
                                gradient.shape(), " and ", gradient.dtype()));
@@ -166,13 +162,13 @@ Tensor Tensor::detach() const {
   return x;
 }
 
-Tensor& Tensor::retain_grad() {
+const Tensor& Tensor::retain_grad() const {
   if (!requires_grad()) throw RuntimeError("can't retain_grad on Tensor that has requires_grad=False");
   if (impl_->grad_fn) impl_->shared_extra().retains_grad = true;
   return *this;
 }
 
-void Tensor::add_hook(std::unique_ptr<detail::Hook> hook) {
+void Tensor::add_hook(std::unique_ptr<detail::Hook> hook) const {
   if (!requires_grad()) throw RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
   impl_->shared_extra().hooks.push_back(std::move(hook));
 }

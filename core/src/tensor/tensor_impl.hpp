@@ -21,6 +21,7 @@ struct alignas(64) Storage : Counted {
   std::uint32_t version = 0;
   std::size_t bytes = 0;             // of the elements
   const char* written_by = nullptr;  // the operation of a graph that wrote in place last
+  const char* copied_by = nullptr;   // the operation that made this copy where PyTorch has a view: not to be written to
   void* elements() noexcept { return this + 1; }
 
   static Storage* create(std::size_t bytes);

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <type_traits>
 
@@ -49,6 +50,21 @@ constexpr std::string_view to_string(Dtype dtype) {
 /// The dtype that can hold both, as PyTorch promotes two tensors: the later one in the order above.
 constexpr Dtype promote(Dtype a, Dtype b) { return a < b ? b : a; }
 
+namespace detail {
+/// Throws RuntimeError: "value cannot be converted to type int64_t without overflow", or, for a C++ integer of 2^63 and
+/// more, "Overflow when unpacking long".
+[[noreturn]] void refuse_number(double value, std::string_view type);
+[[noreturn]] void refuse_unsigned(double value);
+
+template <Number T>
+inline constexpr std::string_view cpp_name = std::same_as<T, float>   ? "float"
+                                             : std::floating_point<T> ? "double"
+                                             : sizeof(T) == 8         ? (std::is_signed_v<T> ? "int64_t" : "uint64_t")
+                                             : sizeof(T) == 4         ? (std::is_signed_v<T> ? "int" : "unsigned int")
+                                             : std::is_signed_v<T>    ? "a small integer"
+                                                                      : "a small unsigned integer";
+}  // namespace detail
+
 /// A number of C++ on its way into an operation. It keeps its kind, because `int64_tensor * 2` stays int64 while
 /// `int64_tensor * 2.0` becomes float32.
 class Scalar {
@@ -64,13 +80,46 @@ class Scalar {
   /// boolean, int64 or float32 (the default floating dtype); a scalar never makes a float64 of a float32 tensor.
   constexpr Dtype kind() const { return kind_; }
 
-  template <Element T>
+  /// As a T, without its fraction where T is an integer. Throws RuntimeError where T has no such number: what is beyond
+  /// its range, and NaN or infinity as an integer. As PyTorch, where an element becomes this number.
+  template <Number T>
   constexpr T to() const {
-    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(real_);
-    return is_floating(kind_) ? static_cast<T>(real_) : static_cast<T>(integer_);
+    if constexpr (std::floating_point<T>) {
+      constexpr double most = std::numeric_limits<T>::max(), infinity = std::numeric_limits<double>::infinity();
+      const double size = real_ < 0 ? -real_ : real_;
+      if (size > most && size < infinity) detail::refuse_number(real_, detail::cpp_name<T>);
+    }
+    return rounded<T>();
+  }
+
+  /// The same, but a number beyond the range of float becomes infinite: as PyTorch, where it meets elements in
+  /// arithmetic and comparisons.
+  template <Number T>
+  constexpr T rounded() const {
+    if constexpr (std::same_as<T, bool>) {
+      return real_ != 0;
+    } else if constexpr (std::floating_point<T>) {
+      return static_cast<T>(real_);
+    } else {
+      if (!is_floating(kind_)) return integer<T>();
+      constexpr double least = static_cast<double>(std::numeric_limits<T>::min());
+      constexpr double beyond = 2 * static_cast<double>(std::numeric_limits<T>::max() / 2 + 1);
+      const bool fits = (real_ >= least || real_ > least - 1) && real_ < beyond;  // not so for NaN
+      if (!fits) detail::refuse_number(real_, detail::cpp_name<T>);
+      return static_cast<T>(real_);
+    }
   }
 
  private:
+  template <std::integral T>
+  constexpr T integer() const {
+    if (integer_ < 0 && real_ > 0) detail::refuse_unsigned(real_);
+    const T value = static_cast<T>(integer_);
+    const bool same = static_cast<std::int64_t>(value) == integer_ && (value < T{0}) == (integer_ < 0);
+    if (!same) detail::refuse_number(real_, detail::cpp_name<T>);
+    return value;
+  }
+
   Dtype kind_;
   double real_;
   std::int64_t integer_;

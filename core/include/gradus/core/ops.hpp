@@ -77,47 +77,51 @@ Tensor mean(const Tensor& x);
 Tensor mean(const Tensor& x, Dims dims, bool keepdim = false);
 /// sum((x - mean)^2) / (n - 1), or / n with `unbiased = false`; two passes with double accumulators.
 Tensor var(const Tensor& x);
+template <std::same_as<bool> Bool>  // not from an int: var(x, 0) is along dimension 0
+Tensor var(const Tensor& x, Bool unbiased);
 Tensor var(const Tensor& x, Dims dims, bool unbiased = true, bool keepdim = false);
 Tensor std(const Tensor& x);
+template <std::same_as<bool> Bool>
+Tensor std(const Tensor& x, Bool unbiased);
 Tensor std(const Tensor& x, Dims dims, bool unbiased = true, bool keepdim = false);
 Tensor max(const Tensor& x);  ///< the gradient is shared evenly among equal maxima, as PyTorch
 Tensor min(const Tensor& x);
-Maxima max(const Tensor& x, std::int64_t dim, bool keepdim = false);  ///< gradient to the index returned
-Minima min(const Tensor& x, std::int64_t dim, bool keepdim = false);
+Maxima max(const Tensor& x, Integer dim, bool keepdim = false);  ///< gradient to the index returned
+Minima min(const Tensor& x, Integer dim, bool keepdim = false);
 Tensor argmax(const Tensor& x);  ///< int64; the first of equal maxima; NaN counts as the largest
-Tensor argmax(const Tensor& x, std::int64_t dim, bool keepdim = false);
+Tensor argmax(const Tensor& x, Integer dim, bool keepdim = false);
 Tensor argmin(const Tensor& x);
-Tensor argmin(const Tensor& x, std::int64_t dim, bool keepdim = false);
+Tensor argmin(const Tensor& x, Integer dim, bool keepdim = false);
 Tensor all(const Tensor& x);
-Tensor all(const Tensor& x, std::int64_t dim, bool keepdim = false);
+Tensor all(const Tensor& x, Integer dim, bool keepdim = false);
 Tensor any(const Tensor& x);
-Tensor any(const Tensor& x, std::int64_t dim, bool keepdim = false);
+Tensor any(const Tensor& x, Integer dim, bool keepdim = false);
 Tensor logsumexp(const Tensor& x, Dims dims, bool keepdim = false);
-Tensor softmax(const Tensor& x, std::int64_t dim);
-Tensor log_softmax(const Tensor& x, std::int64_t dim);
+Tensor softmax(const Tensor& x, Integer dim);
+Tensor log_softmax(const Tensor& x, Integer dim);
 
 // --- shape
 Tensor reshape(const Tensor& x, Shape shape);  ///< one extent may be -1; shares storage
 Tensor view(const Tensor& x, Shape shape);     ///< as reshape
-Tensor flatten(const Tensor& x, std::int64_t start_dim = 0, std::int64_t end_dim = -1);
+Tensor flatten(const Tensor& x, Integer start_dim = 0, Integer end_dim = -1);
 Tensor squeeze(const Tensor& x);
-Tensor squeeze(const Tensor& x, std::int64_t dim);
-Tensor unsqueeze(const Tensor& x, std::int64_t dim);
-Tensor transpose(const Tensor& x, std::int64_t dim0, std::int64_t dim1);  ///< copies
-Tensor t(const Tensor& x);                                                ///< of a matrix; vectors stay
+Tensor squeeze(const Tensor& x, Integer dim);
+Tensor unsqueeze(const Tensor& x, Integer dim);
+Tensor transpose(const Tensor& x, Integer dim0, Integer dim1);  ///< copies
+Tensor t(const Tensor& x);                                      ///< of a matrix; vectors stay
 Tensor permute(const Tensor& x, Dims dims);
 Tensor expand(const Tensor& x, Shape shape);  ///< -1 keeps an extent; copies
-Tensor cat(std::span<const Tensor> tensors, std::int64_t dim = 0);
-Tensor cat(std::initializer_list<Tensor> tensors, std::int64_t dim = 0);
-Tensor stack(std::span<const Tensor> tensors, std::int64_t dim = 0);
-Tensor stack(std::initializer_list<Tensor> tensors, std::int64_t dim = 0);
+Tensor cat(std::span<const Tensor> tensors, Integer dim = 0);
+Tensor cat(std::initializer_list<Tensor> tensors, Integer dim = 0);
+Tensor stack(std::span<const Tensor> tensors, Integer dim = 0);
+Tensor stack(std::initializer_list<Tensor> tensors, Integer dim = 0);
 
 // --- indexing
 /// x[i] is select(x, 0, i); dim 0 shares storage.
-Tensor select(const Tensor& x, std::int64_t dim, std::int64_t index);
-Tensor narrow(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t length);  ///< dim 0 shares storage
-Tensor index_select(const Tensor& x, std::int64_t dim, const Tensor& index);
-Tensor gather(const Tensor& x, std::int64_t dim, const Tensor& index);
+Tensor select(const Tensor& x, Integer dim, Integer index);
+Tensor narrow(const Tensor& x, Integer dim, Integer start, Integer length);  ///< dim 0 shares storage
+Tensor index_select(const Tensor& x, Integer dim, const Tensor& index);
+Tensor gather(const Tensor& x, Integer dim, const Tensor& index);
 Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value);
 
 // --- products

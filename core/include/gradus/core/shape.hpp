@@ -11,6 +11,17 @@
 
 namespace gradus {
 
+/// An integer of any type that is not bool: `x.softmax(true)` and `x.sum(true)` do not compile.
+class Integer {
+ public:
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) constexpr Integer(T value) : value_(static_cast<std::int64_t>(value)) {}
+  constexpr operator std::int64_t() const { return value_; }
+
+ private:
+  std::int64_t value_;
+};
+
 /// The extents of a tensor, outermost first; `{}` is the shape of a 0-d tensor. Also used, as `Dims`, for a list of
 /// dimensions such as the axes of a reduction, where negative numbers count from the end.
 /// Throws RuntimeError for more than `max_rank` numbers.
@@ -20,8 +31,9 @@ class Shape {
 
   constexpr Shape() = default;
   template <std::integral T>
-  constexpr Shape(T extent) : rank_(1), extents_{static_cast<std::int64_t>(extent)} {}
-  Shape(std::initializer_list<std::int64_t> extents);
+  requires(!std::same_as<T, bool>) constexpr Shape(T extent) : rank_(1), extents_{static_cast<std::int64_t>(extent)} {}
+  constexpr Shape(Integer extent) : rank_(1), extents_{extent} {}
+  Shape(std::initializer_list<Integer> extents);
   Shape(std::span<const std::int64_t> extents);
   Shape(const std::vector<std::int64_t>& extents) : Shape(std::span<const std::int64_t>(extents)) {}
 

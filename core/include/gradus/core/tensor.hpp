@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace gradus {
 
@@ -51,7 +52,7 @@ class Tensor {
   bool defined() const { return impl_ != nullptr; }
   const Shape& shape() const;
   int dim() const { return shape().rank(); }
-  std::int64_t size(std::int64_t dim) const;  ///< Throws IndexError.
+  std::int64_t size(Integer dim) const;  ///< Throws IndexError.
   std::int64_t numel() const;
   Dtype dtype() const;
   bool is_same(const Tensor& other) const { return impl_ == other.impl_; }  ///< two handles of one tensor
@@ -59,24 +60,31 @@ class Tensor {
   std::uint32_t version() const;  ///< number of in-place writes to the storage
 
   // --- the elements
-  /// The elements in row-major order, there as long as a handle of the tensor is: not `ones(3).data<float>()` kept for
-  /// later. Writing through it is not seen by autograd. Throws TypeError for another dtype.
+  /// The elements in row-major order, there as long as a handle of the tensor is. Writing through it is not seen by
+  /// autograd. Throws TypeError for another dtype.
   template <Element T>
-  std::span<T> data() {
+  std::span<T> data() & {
     return {static_cast<T*>(data_of(dtype_of<T>)), static_cast<std::size_t>(numel())};
   }
   template <Element T>
-  std::span<const T> data() const {
+  std::span<const T> data() const& {
     return {static_cast<const T*>(data_of(dtype_of<T>)), static_cast<std::size_t>(numel())};
   }
-  /// The only element, converted to T. Throws ValueError unless there is exactly one.
+  template <Element T>
+  void data() && = delete;  // the elements would be gone: name the tensor, or take to_vector<T>()
+  template <Element T>
+  void data() const&& = delete;
+  /// A copy of the elements, in row-major order. Throws TypeError for another dtype.
+  template <Element T>
+  std::vector<T> to_vector() const {
+    const std::span<const T> all = data<T>();
+    return std::vector<T>(all.begin(), all.end());
+  }
+  /// The only element, converted to T. Throws ValueError unless there is exactly one, RuntimeError when T cannot hold
+  /// it.
   template <Number T = double>
   T item() const {
-    if constexpr (std::is_integral_v<T>) {
-      return static_cast<T>(item_int64());
-    } else {
-      return static_cast<T>(item_double());
-    }
+    return item_number().to<T>();
   }
 
   // --- autograd
@@ -86,28 +94,32 @@ class Tensor {
   Tensor& requires_grad_(bool requires_grad = true);
   Tensor grad() const;  ///< the accumulated gradient, undefined when there is none yet
   /// An undefined gradient clears it. Throws RuntimeError unless shape and dtype are this tensor's.
-  void set_grad(Tensor gradient);
-  std::string grad_fn() const;  ///< name of the operation that computed it, e.g. "MulBackward0"; empty for a leaf
-  Tensor detach() const;        ///< same storage, outside the graph
-  Tensor& retain_grad();        ///< keep the gradient of a computed tensor in grad()
+  void set_grad(Tensor gradient) const;
+  std::string grad_fn() const;        ///< name of the operation that computed it, e.g. "MulBackward0"; empty for a leaf
+  Tensor detach() const;              ///< same storage, outside the graph
+  const Tensor& retain_grad() const;  ///< keep the gradient of a computed tensor in grad()
   void backward() const;
   void backward(const BackwardOptions& options) const;  ///< see autograd.hpp
   /// Calls `f(gradient)` when the gradient of this tensor is known; what it returns, if defined, replaces the gradient.
   /// `f` may return nothing. Throws RuntimeError when the tensor does not require a gradient.
   template <class F>
-  void register_hook(F f) {
+  void register_hook(F f) const {
     add_hook(std::make_unique<detail::HookOf<F>>(std::move(f)));
   }
 
   // --- operations as methods; see ops.hpp
-  Tensor operator[](std::int64_t index) const;  ///< select(0, index). Throws IndexError.
+  Tensor operator[](Integer index) const;  ///< select(0, index). Throws IndexError.
   Tensor operator-() const { return gradus::neg(*this); }
   Tensor abs() const { return gradus::abs(*this); }
   Tensor square() const { return gradus::square(*this); }
   Tensor sqrt() const { return gradus::sqrt(*this); }
   Tensor rsqrt() const { return gradus::rsqrt(*this); }
+  Tensor reciprocal() const { return gradus::reciprocal(*this); }
   Tensor exp() const { return gradus::exp(*this); }
   Tensor log() const { return gradus::log(*this); }
+  Tensor sin() const { return gradus::sin(*this); }
+  Tensor cos() const { return gradus::cos(*this); }
+  Tensor erf() const { return gradus::erf(*this); }
   Tensor tanh() const { return gradus::tanh(*this); }
   Tensor sigmoid() const { return gradus::sigmoid(*this); }
   Tensor relu() const { return gradus::relu(*this); }
@@ -121,52 +133,64 @@ class Tensor {
   Tensor mean() const { return gradus::mean(*this); }
   Tensor mean(Dims dims, bool keepdim = false) const { return gradus::mean(*this, dims, keepdim); }
   Tensor var() const { return gradus::var(*this); }
+  template <std::same_as<bool> Bool>  // not from an int: var(0) is along dimension 0
+  Tensor var(Bool unbiased) const {
+    return gradus::var(*this, Dims(), unbiased);
+  }
   Tensor var(Dims dims, bool unbiased = true, bool keepdim = false) const {
     return gradus::var(*this, dims, unbiased, keepdim);
   }
   Tensor std() const { return gradus::std(*this); }
+  template <std::same_as<bool> Bool>
+  Tensor std(Bool unbiased) const {
+    return gradus::std(*this, Dims(), unbiased);
+  }
   Tensor std(Dims dims, bool unbiased = true, bool keepdim = false) const {
     return gradus::std(*this, dims, unbiased, keepdim);
   }
   Tensor max() const { return gradus::max(*this); }
   Tensor min() const { return gradus::min(*this); }
-  Maxima max(std::int64_t dim, bool keepdim = false) const;
-  Minima min(std::int64_t dim, bool keepdim = false) const;
+  Maxima max(Integer dim, bool keepdim = false) const;
+  Minima min(Integer dim, bool keepdim = false) const;
   Tensor argmax() const { return gradus::argmax(*this); }
-  Tensor argmax(std::int64_t dim, bool keepdim = false) const { return gradus::argmax(*this, dim, keepdim); }
+  Tensor argmax(Integer dim, bool keepdim = false) const { return gradus::argmax(*this, dim, keepdim); }
   Tensor argmin() const { return gradus::argmin(*this); }
-  Tensor argmin(std::int64_t dim, bool keepdim = false) const { return gradus::argmin(*this, dim, keepdim); }
+  Tensor argmin(Integer dim, bool keepdim = false) const { return gradus::argmin(*this, dim, keepdim); }
   Tensor all() const { return gradus::all(*this); }
+  Tensor all(Integer dim, bool keepdim = false) const { return gradus::all(*this, dim, keepdim); }
   Tensor any() const { return gradus::any(*this); }
-  Tensor softmax(std::int64_t dim) const { return gradus::softmax(*this, dim); }
-  Tensor log_softmax(std::int64_t dim) const { return gradus::log_softmax(*this, dim); }
+  Tensor any(Integer dim, bool keepdim = false) const { return gradus::any(*this, dim, keepdim); }
+  Tensor softmax(Integer dim) const { return gradus::softmax(*this, dim); }
+  Tensor log_softmax(Integer dim) const { return gradus::log_softmax(*this, dim); }
   Tensor logsumexp(Dims dims, bool keepdim = false) const { return gradus::logsumexp(*this, dims, keepdim); }
 
   Tensor reshape(Shape shape) const { return gradus::reshape(*this, shape); }
   Tensor view(Shape shape) const { return gradus::view(*this, shape); }
-  Tensor flatten(std::int64_t start_dim = 0, std::int64_t end_dim = -1) const {
+  Tensor flatten(Integer start_dim = 0, Integer end_dim = -1) const {
     return gradus::flatten(*this, start_dim, end_dim);
   }
   Tensor squeeze() const { return gradus::squeeze(*this); }
-  Tensor squeeze(std::int64_t dim) const { return gradus::squeeze(*this, dim); }
-  Tensor unsqueeze(std::int64_t dim) const { return gradus::unsqueeze(*this, dim); }
-  Tensor transpose(std::int64_t dim0, std::int64_t dim1) const { return gradus::transpose(*this, dim0, dim1); }
+  Tensor squeeze(Integer dim) const { return gradus::squeeze(*this, dim); }
+  Tensor unsqueeze(Integer dim) const { return gradus::unsqueeze(*this, dim); }
+  Tensor transpose(Integer dim0, Integer dim1) const { return gradus::transpose(*this, dim0, dim1); }
   Tensor t() const { return gradus::t(*this); }
   Tensor permute(Dims dims) const { return gradus::permute(*this, dims); }
   Tensor expand(Shape shape) const { return gradus::expand(*this, shape); }
-  Tensor select(std::int64_t dim, std::int64_t index) const { return gradus::select(*this, dim, index); }
-  Tensor narrow(std::int64_t dim, std::int64_t start, std::int64_t length) const {
-    return gradus::narrow(*this, dim, start, length);
-  }
-  Tensor index_select(std::int64_t dim, const Tensor& index) const { return gradus::index_select(*this, dim, index); }
-  Tensor gather(std::int64_t dim, const Tensor& index) const { return gradus::gather(*this, dim, index); }
+  Tensor select(Integer dim, Integer index) const { return gradus::select(*this, dim, index); }
+  Tensor narrow(Integer dim, Integer start, Integer length) const { return gradus::narrow(*this, dim, start, length); }
+  Tensor index_select(Integer dim, const Tensor& index) const { return gradus::index_select(*this, dim, index); }
+  Tensor gather(Integer dim, const Tensor& index) const { return gradus::gather(*this, dim, index); }
   Tensor masked_fill(const Tensor& mask, Scalar value) const { return gradus::masked_fill(*this, mask, value); }
   Tensor matmul(const Tensor& other) const { return gradus::matmul(*this, other); }
   Tensor clone() const { return gradus::clone(*this); }
+  /// This tensor, as all are contiguous; of what is a copy where PyTorch has a view a copy of its own.
+  Tensor contiguous() const;
   Tensor to(Dtype dtype) const { return gradus::to(*this, dtype); }
 
   // --- in place. Refused, with PyTorch's texts, for a leaf that requires a gradient (unless under NoGradGuard), for a
-  // result that does not fit this shape or dtype, and for a view inside a graph. Each counts as one version.
+  // result that does not fit this shape or dtype, and for a view inside a graph; and for a copy where PyTorch has a
+  // view (t, transpose, permute, expand, select and narrow but for dimension 0), as the write would not reach the
+  // tensor it was taken from. Each counts as one version.
   Tensor& add_(const Tensor& other, Scalar alpha = 1);  ///< this += alpha * other
   Tensor& sub_(const Tensor& other, Scalar alpha = 1);
   Tensor& mul_(const Tensor& other);
@@ -184,9 +208,8 @@ class Tensor {
   friend detail::TensorImpl* impl_of(const Tensor& x) noexcept;
   friend Tensor adopt(detail::TensorImpl* impl) noexcept;
   void* data_of(Dtype dtype) const;
-  double item_double() const;
-  std::int64_t item_int64() const;
-  void add_hook(std::unique_ptr<detail::Hook> hook);
+  Scalar item_number() const;
+  void add_hook(std::unique_ptr<detail::Hook> hook) const;
 
   detail::TensorImpl* impl_ = nullptr;
 };
@@ -199,8 +222,8 @@ struct ValuesIndices {
 struct Maxima : ValuesIndices {};
 struct Minima : ValuesIndices {};
 
-inline Maxima Tensor::max(std::int64_t dim, bool keepdim) const { return gradus::max(*this, dim, keepdim); }
-inline Minima Tensor::min(std::int64_t dim, bool keepdim) const { return gradus::min(*this, dim, keepdim); }
+inline Maxima Tensor::max(Integer dim, bool keepdim) const { return gradus::max(*this, dim, keepdim); }
+inline Minima Tensor::min(Integer dim, bool keepdim) const { return gradus::min(*this, dim, keepdim); }
 
 template <class F>
 struct detail::HookOf final : detail::Hook {
@@ -215,6 +238,15 @@ struct detail::HookOf final : detail::Hook {
   }
   F function;
 };
+
+template <std::same_as<bool> Bool>
+Tensor var(const Tensor& x, Bool unbiased) {
+  return var(x, Dims(), unbiased);
+}
+template <std::same_as<bool> Bool>
+Tensor std(const Tensor& x, Bool unbiased) {
+  return std(x, Dims(), unbiased);
+}
 
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
@@ -236,6 +268,15 @@ inline Tensor& operator+=(Tensor& a, Scalar b) { return a.add_(b); }
 inline Tensor& operator-=(Tensor& a, Scalar b) { return a.sub_(b); }
 inline Tensor& operator*=(Tensor& a, Scalar b) { return a.mul_(b); }
 inline Tensor& operator/=(Tensor& a, Scalar b) { return a.div_(b); }
+// `x[0] += y` writes into x.
+inline void operator+=(Tensor&& a, const Tensor& b) { a.add_(b); }
+inline void operator-=(Tensor&& a, const Tensor& b) { a.sub_(b); }
+inline void operator*=(Tensor&& a, const Tensor& b) { a.mul_(b); }
+inline void operator/=(Tensor&& a, const Tensor& b) { a.div_(b); }
+inline void operator+=(Tensor&& a, Scalar b) { a.add_(b); }
+inline void operator-=(Tensor&& a, Scalar b) { a.sub_(b); }
+inline void operator*=(Tensor&& a, Scalar b) { a.mul_(b); }
+inline void operator/=(Tensor&& a, Scalar b) { a.div_(b); }
 
 Tensor operator==(const Tensor& a, const Tensor& b);
 Tensor operator!=(const Tensor& a, const Tensor& b);

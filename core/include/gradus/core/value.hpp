@@ -32,8 +32,9 @@ class Value {
   Value& operator=(const Value&);
   Value& operator=(Value&&) noexcept;
   ~Value();
+  /// Throws RuntimeError for an integer of 2^63 and more.
   template <Number T>
-  Value(T number) : content_(std::in_place_type<NumberOf<T>>, static_cast<NumberOf<T>>(number)) {}
+  Value(T number) : content_(std::in_place_type<NumberOf<T>>, Scalar(number).to<NumberOf<T>>()) {}
   Value(std::string text) : content_(std::move(text)) {}
   Value(const char* text) : content_(std::string(text)) {}
   Value(Tensor tensor) : content_(std::move(tensor)) {}

@@ -89,13 +89,18 @@ void softmax_backward(float* dx, const float* dy, const float* y, int64_t rows, 
     for (int64_t j = 0; j < cols; ++j) out.set_column(j, (g.column(j) - dot) * p.column(j));
   });
 }
+/// x, or a zero of its sign where a float would underflow: 0 - x is then 0 and not -0.
+GRADUS_INLINE Doubles flush(Doubles x) {
+  const Doubles half_of_smallest(0x1p-150);
+  return where_at_most(magnitude(x), half_of_smallest, x * Doubles(0), x);
+}
 void log_softmax_backward(float* dx, const float* dy, const float* y, int64_t rows, int64_t cols) {
   each_row_group(rows, [=](int64_t i, First lanes) {
     const RowGroup<const float> g{dy + i * cols, cols, lanes}, log_p{y + i * cols, cols, lanes};
     const RowGroup<float> out{dx + i * cols, cols, lanes};
     Doubles total(0);
     for (int64_t j = 0; j < cols; ++j) total = total + g.column(j);
-    for (int64_t j = 0; j < cols; ++j) out.set_column(j, g.column(j) - apply<exp>(log_p.column(j)) * total);
+    for (int64_t j = 0; j < cols; ++j) out.set_column(j, g.column(j) - flush(apply<exp>(log_p.column(j)) * total));
   });
 }
 

@@ -1,0 +1,161 @@
+#include <gradus/core/autograd.hpp>
+#include <gradus/core/random.hpp>
+
+#include "errors.hpp"
+#include "tensors.hpp"
+
+#include <functional>
+
+namespace gradus::test {
+namespace {
+
+using Write = std::function<void(Tensor&)>;
+
+/// Every way to write in place.
+std::vector<Write> writes() {
+  const Tensor mask = tensor(true);
+  return {[](Tensor& x) { x.add_(ones({}, x.dtype())); },
+          [](Tensor& x) { x.sub_(ones({}, x.dtype())); },
+          [](Tensor& x) { x.mul_(full({}, 2, x.dtype())); },
+          [](Tensor& x) { x.div_(full({}, 2, x.dtype())); },
+          [](Tensor& x) { x.add_(1); },
+          [](Tensor& x) { x.sub_(1); },
+          [](Tensor& x) { x.mul_(2); },
+          [](Tensor& x) { x.div_(2); },
+          [](Tensor& x) { x += 1; },
+          [](Tensor& x) { x.zero_(); },
+          [](Tensor& x) { x.fill_(7); },
+          [](Tensor& x) { x.copy_(zeros({}, x.dtype())); },
+          [](Tensor& x) { x[0] += 1; },
+          [](Tensor& x) { x.reshape(-1).fill_(7); },
+          [](Tensor& x) { x.detach().fill_(7); },
+          [](Tensor& x) { uniform_(x); },
+          [](Tensor& x) { normal_(x); },
+          [](Tensor& x) { random_(x); },
+          [](Tensor& x) { random_(x, 0, 5); },
+          [](Tensor& x) { bernoulli_(x); }};
+}
+
+struct View {
+  const char* name;
+  Tensor (*of)(const Tensor& x);
+};
+constexpr View copies[] = {{"narrow()", [](const Tensor& x) { return x.narrow(1, 0, 2); }},
+                           {"select()", [](const Tensor& x) { return x.select(1, 2); }},
+                           {"select()", [](const Tensor& x) { return x.select(-1, 0); }},
+                           {"t()", [](const Tensor& x) { return x.t(); }},
+                           {"transpose()", [](const Tensor& x) { return x.transpose(0, 1); }},
+                           {"permute()",
+                            [](const Tensor& x) {
+                              return x.permute({1, 0});
+                            }},
+                           {"expand()", [](const Tensor& x) {
+                              return x.expand({2, 2, 3});
+                            }}};
+
+TEST(InPlace, AWriteThatWouldBeLostIsRefused) {
+  for (const View& view : copies) {
+    for (const Write& write : writes()) {
+      for (const bool graph : {false, true}) {
+        const Tensor x = full({2, 3}, 4.).requires_grad_(graph);
+        Tensor copy = view.of(graph ? x * 1 : x);
+        const Tensor before = copy.detach().clone();
+        const std::uint32_t version = copy.version();
+        expect_error<RuntimeError>(std::string("writing in place to what ") + view.name + " returned",
+                                   [&] { write(copy); });
+        expect_tensor(copy.detach(), before);
+        EXPECT_EQ(copy.version(), version);
+        const NoGradGuard no_grad;
+        expect_error<RuntimeError>("writing in place to what", [&] { write(copy); });
+      }
+    }
+  }
+}
+
+TEST(InPlace, WhatIsCopiedOnPurposeMayBeWrittenTo) {
+  for (const View& view : copies) {
+    for (const Write& write : writes()) {
+      const Tensor x = full({2, 3}, 4.);
+      Tensor a = view.of(x).clone(), b = view.of(x).contiguous(), c = view.of(x) * 1;
+      for (Tensor* copy : {&a, &b, &c}) EXPECT_NO_THROW(write(*copy)) << view.name;
+      expect_tensor(x, full({2, 3}, 4.));
+    }
+  }
+  const Tensor x = ones({2});
+  EXPECT_TRUE(x.contiguous().is_same(x));
+}
+
+TEST(InPlace, AWriteToAViewReachesItsTensor) {
+  Tensor x = zeros({3, 2, 2});
+  x[0].fill_(1);
+  x.narrow(0, 1, 1).add_(2);
+  x.reshape({6, 2})[5] += 3;
+  x.flatten().narrow(0, 10, 1) *= 4;
+  expect_tensor(x, tensor({{{1., 1.}, {1., 1.}}, {{2., 2.}, {2., 2.}}, {{0., 0.}, {12., 3.}}}));
+}
+
+TEST(InPlace, GradientsMayBeWrittenTo) {
+  const auto expect_writable = [](auto f) {
+    for (const bool create_graph : {false, true}) {
+      const Tensor x = leaf({2, 3}), w = leaf({2, 3});
+      f(x, w).backward({.create_graph = create_graph});
+      const NoGradGuard no_grad;
+      for (const Write& write : writes()) {
+        Tensor gradient = x.grad();
+        EXPECT_NO_THROW(write(gradient));
+      }
+    }
+  };
+  expect_writable([](const Tensor& x, const Tensor&) { return x.sum(); });
+  expect_writable([](const Tensor& x, const Tensor&) { return x.mean(); });
+  expect_writable([](const Tensor& x, const Tensor& w) { return (x.t() * w.t()).sum(); });
+  expect_writable([](const Tensor& x, const Tensor& w) { return (cat({x, w}, 1) * 2).sum(); });
+  expect_writable([](const Tensor& x, const Tensor& w) { return x.matmul(w.t()).sum(); });
+}
+
+TEST(InPlace, ALeafIsATensorOfItsOwn) {
+  Tensor x = ones({2, 3}).t();
+  x.requires_grad_();
+  const NoGradGuard no_grad;
+  EXPECT_NO_THROW(x.fill_(2));
+}
+
+TEST(InPlace, ResultsOfOtherOperationsAreFree) {
+  const Tensor x = ones({2, 3}), mask = tensor({true, false, true});
+  Tensor a = x.masked_fill(mask, 2), b = where(mask, x, zeros({2, 3})), c = x.index_select(1, tensor({0}));
+  for (Tensor* y : {&a, &b, &c}) EXPECT_NO_THROW(y->fill_(3));
+}
+
+TEST(InPlace, RefusesNumbersThatTheDtypeCannotHold) {
+  for (const double value : {double{nan}, double{inf}, 1e30}) {
+    Tensor x = tensor({1, 2});
+    const std::uint32_t version = x.version();
+    expect_error<RuntimeError>("value cannot be converted to type int64_t without overflow", [&] { x.fill_(value); });
+    expect_error<RuntimeError>("result type Float can't be cast to the desired output type Long",
+                               [&] { x.add_(value); });
+    expect_tensor(x, tensor({1, 2}));
+    EXPECT_EQ(x.version(), version);
+  }
+  Tensor x = ones({2});
+  expect_error<RuntimeError>("value cannot be converted to type float without overflow", [&] { x.fill_(1e300); });
+  expect_error<RuntimeError>("value cannot be converted to type float without overflow", [&] { x.add_(x, 1e300); });
+  expect_error<RuntimeError>("value cannot be converted to type float without overflow", [&] { x.sub_(x, 1e300); });
+  expect_error<RuntimeError>("Overflow when unpacking long", [] { zeros({1}, int64).fill_(std::uint64_t{1} << 63); });
+  expect_tensor(x, ones({2}));
+  expect_tensor(ones({2}).fill_(inf), tensor({inf, inf}));
+  expect_tensor(ones({2}).add_(1e300), tensor({inf, inf}));  // arithmetic overflows, as in PyTorch
+  expect_tensor(ones({1}, boolean).fill_(0.5), tensor({true}));
+}
+
+TEST(InPlace, TheFactorOfAnAdditionHasTheKindOfItsResult) {
+  const std::string integral = "For integral input tensors, argument alpha must not be a floating point number.";
+  expect_error<RuntimeError>(integral, [] { tensor({1, 2}).add_(tensor({3, 4}), 1.0); });
+  expect_error<RuntimeError>(integral, [] { tensor({1, 2}).sub_(tensor({3, 4}), 1.5); });
+  expect_error<RuntimeError>("Boolean alpha only supported for Boolean results.",
+                             [] { ones({2}).add_(ones({2}), true); });
+  expect_tensor(tensor({true, false}).add_(tensor({false, false}), true), tensor({true, false}));
+  expect_tensor(ones({2}).add_(tensor({1, 2}), 1.5), tensor({2.5, 4.}));
+}
+
+}  // namespace
+}  // namespace gradus::test
