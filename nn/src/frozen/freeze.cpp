@@ -97,4 +97,13 @@ Program freeze(const Module& net, const Shape& row, const char* caller) {
   return freezer.finish();
 }
 
+Shape row_of(const Module& net, const char* caller) {
+  for (Module* module : const_cast<Module&>(net).modules()) {
+    if (const auto* linear = exactly<Linear>(*module)) return linear->in_features();
+    if (const auto* norm = exactly<BatchNorm1d>(*module)) return norm->num_features();
+    if (!exactly<Sequential>(*module) && !exactly<Dropout>(*module) && !exactly<Identity>(*module)) break;
+  }
+  throw ValueError(message(caller, ": the first layer does not tell the shape of a row\nsay it: {.row = {C, L}}"));
+}
+
 }  // namespace gradus::nn::frozen

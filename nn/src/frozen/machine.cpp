@@ -189,6 +189,16 @@ void run(const ReadyStep& step, float* y, const float* x, std::int64_t rows) noe
   std::visit([&](const auto& work) { run(work, step, y, x, rows); }, step.work);
 }
 
+std::vector<float> evaluate(const Program& program, std::span<const float> x) {
+  std::vector<float> y(x.begin(), x.end());
+  for (const Step& step : program.steps) {
+    std::vector<float> next(static_cast<std::size_t>(step.out));
+    run(make_ready(step, false), next.data(), y.data(), 1);
+    y = std::move(next);
+  }
+  return y;
+}
+
 std::size_t weight_bytes(const ReadyStep& step) noexcept {
   const auto* product = std::get_if<ReadyProduct>(&step.work);
   return product ? product->weight.bytes() : 0;

@@ -49,6 +49,9 @@ ReadyStep make_ready(Step step, bool half_weights);
 /// y (rows, out) from x (rows, in), which do not overlap.
 void run(const ReadyStep& step, float* y, const float* x, std::int64_t rows) noexcept;
 
+/// What the program makes of one row.
+std::vector<float> evaluate(const Program& program, std::span<const float> x);
+
 std::size_t weight_bytes(const ReadyStep& step) noexcept;
 
 }  // namespace gradus::nn::frozen

@@ -67,6 +67,9 @@ struct Program {
 /// is negative or NaN and for weights that are not finite; what the layers themselves throw for shapes that do not fit.
 Program freeze(const Module& net, const Shape& row, const char* caller);
 
+/// The shape of a row that the first layer of `net` takes. Throws ValueError when it does not tell.
+Shape row_of(const Module& net, const char* caller);
+
 /// Throws ValueError that says what is wrong with the layer `name`.
 [[noreturn]] void refuse(const char* caller, const std::string& name, const Module& module, const std::string& why);
 

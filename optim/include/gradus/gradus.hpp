@@ -25,6 +25,7 @@
 #include <gradus/nn/activation.hpp>
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/dropout.hpp>
+#include <gradus/nn/export_header.hpp>
 #include <gradus/nn/flatten.hpp>
 #include <gradus/nn/functional.hpp>
 #include <gradus/nn/init.hpp>
