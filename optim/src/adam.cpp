@@ -17,12 +17,7 @@ using kernels::AdamStep;
 void check_adam(const auto& options) {
   require_non_negative("learning rate", options.lr);
   require_non_negative("epsilon value", options.eps);
-  for (std::size_t i = 0; i < 2; ++i) {
-    const double beta = options.betas[i];
-    if (!(0 <= beta && beta < 1)) {
-      throw ValueError("Invalid beta parameter at index " + std::to_string(i) + ": " + float_text(beta));
-    }
-  }
+  require_betas(options.betas);
   require_non_negative("weight_decay value", options.weight_decay);
 }
 

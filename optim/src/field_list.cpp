@@ -33,7 +33,8 @@ Value saved(const std::vector<std::int64_t>& numbers, Form form) {
 }
 
 bool left_out(const FieldList::Field& field) {
-  return field.form == Form::optional && !std::get<Tensor*>(field.member)->defined();
+  Tensor* const* tensor = std::get_if<Tensor*>(&field.member);
+  return tensor && field.form == Form::optional && !(*tensor)->defined();
 }
 
 }  // namespace

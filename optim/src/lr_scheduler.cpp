@@ -77,4 +77,120 @@ double CosineAnnealingLR::lr_at(std::size_t group, std::int64_t epoch) const {
   return (1 + std::cos(pi * e / period)) / (1 + std::cos(pi * (e - 1) / period)) * (lr - eta_min_) + eta_min_;
 }
 
+double CosineAnnealingLR::restart_lr(std::size_t group) const {
+  return eta_min_ + (base_lr(group) - eta_min_) * (1 + std::cos(0.0)) / 2;
+}
+
+// --- CosineAnnealingWarmRestarts
+CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(Optimizer& optimizer, std::int64_t T_0, std::int64_t T_mult,
+                                                         double eta_min)
+    : LRScheduler(optimizer), T_0_(T_0), T_i_(T_0), T_mult_(T_mult), eta_min_(eta_min) {
+  start();
+}
+
+void CosineAnnealingWarmRestarts::check() const {
+  if (T_0_ <= 0) throw ValueError(message("Expected positive integer T_0, but got ", T_0_));
+  if (T_mult_ < 1) throw ValueError(message("Expected integer T_mult >= 1, but got ", T_mult_));
+  if (T_i_ <= 0 || !(T_cur_ >= 0)) throw ValueError("CosineAnnealingWarmRestarts: T_i or T_cur is not positive");
+  require_non_negative("eta_min", eta_min_);
+}
+
+void CosineAnnealingWarmRestarts::list(FieldList& fields) {
+  fields("T_0", T_0_)("T_i", T_i_)("T_mult", T_mult_)("eta_min", eta_min_)("T_cur", T_cur_);
+}
+
+double CosineAnnealingWarmRestarts::lr_at(std::size_t group, std::int64_t) const {
+  return eta_min_ + (base_lr(group) - eta_min_) * (1 + std::cos(pi * T_cur_ / static_cast<double>(T_i_))) / 2;
+}
+
+void CosineAnnealingWarmRestarts::step() {
+  T_cur_ += 1;
+  if (const double period = static_cast<double>(T_i_); T_cur_ >= period) {
+    T_cur_ -= period;
+    T_i_ *= T_mult_;
+  }
+  LRScheduler::step();
+}
+
+void CosineAnnealingWarmRestarts::step(double epoch) {
+  if (!(epoch >= 0 && epoch < 0x1p53)) {
+    throw ValueError("Expected non-negative epoch, but got " + float_text(epoch));
+  }
+  const double first = static_cast<double>(T_0_), factor = static_cast<double>(T_mult_);
+  T_i_ = T_0_;
+  T_cur_ = epoch;
+  if (epoch >= first && T_mult_ == 1) T_cur_ = std::fmod(epoch, first);
+  if (epoch >= first && T_mult_ > 1) {
+    const double restarts = std::floor(std::log(epoch / first * (factor - 1) + 1) / std::log(factor));
+    T_cur_ = epoch - first * (std::pow(factor, restarts) - 1) / (factor - 1);
+    T_i_ = static_cast<std::int64_t>(first * std::pow(factor, restarts));
+  }
+  go_to(static_cast<std::int64_t>(std::floor(epoch)));
+}
+
+// --- ConstantLR
+ConstantLR::ConstantLR(Optimizer& optimizer, double factor, std::int64_t total_iters)
+    : LRScheduler(optimizer), factor_(factor), total_iters_(total_iters) {
+  start();
+}
+
+void ConstantLR::check() const {
+  if (!(0 < factor_ && factor_ <= 1)) {
+    throw ValueError("Constant multiplicative factor expected to be greater than 0 and at most 1, got " +
+                     float_text(factor_));
+  }
+}
+
+void ConstantLR::list(FieldList& fields) { fields("factor", factor_)("total_iters", total_iters_); }
+
+double ConstantLR::lr_at(std::size_t group, std::int64_t epoch) const {
+  const double lr = optimizer().lr(group);
+  if (epoch == 0) return lr * factor_;
+  return epoch == total_iters_ ? lr * (1 / factor_) : lr;
+}
+
+// --- LinearLR
+LinearLR::LinearLR(Optimizer& optimizer, double start_factor, double end_factor, std::int64_t total_iters)
+    : LRScheduler(optimizer), start_factor_(start_factor), end_factor_(end_factor), total_iters_(total_iters) {
+  start();
+}
+
+void LinearLR::check() const {
+  if (!(0 < start_factor_ && start_factor_ <= 1)) {
+    throw ValueError("Starting multiplicative factor expected to be greater than 0 and at most 1, got " +
+                     float_text(start_factor_));
+  }
+  if (!(0 <= end_factor_ && end_factor_ <= 1)) {
+    throw ValueError("Ending multiplicative factor expected to be between 0 and 1, got " + float_text(end_factor_));
+  }
+  if (total_iters_ <= 0) throw ValueError(message("LinearLR: expected a positive total_iters, got ", total_iters_));
+}
+
+void LinearLR::list(FieldList& fields) {
+  fields("start_factor", start_factor_)("end_factor", end_factor_)("total_iters", total_iters_);
+}
+
+double LinearLR::lr_at(std::size_t group, std::int64_t epoch) const {
+  const double lr = optimizer().lr(group), rise = end_factor_ - start_factor_;
+  if (epoch == 0) return lr * start_factor_;
+  if (epoch > total_iters_) return lr;
+  const double before = static_cast<double>(total_iters_) * start_factor_ + static_cast<double>(epoch - 1) * rise;
+  return lr * (1 + rise / before);
+}
+
+// --- LambdaLR
+void LambdaLR::check() const {
+  if (lambdas_.size() == 1 || lambdas_.size() == optimizer().group_count()) return;
+  throw ValueError(message("Expected ", optimizer().group_count(), " lr_lambdas, but got ", lambdas_.size()));
+}
+
+void LambdaLR::list(FieldList& fields) { fields.unused("lr_lambdas", Value::list(Value::List(lambdas_.size()))); }
+
+double LambdaLR::lr_at(std::size_t group, std::int64_t epoch) const {
+  if (lambdas_.size() > 1 && group >= lambdas_.size()) {
+    throw ValueError(message("LambdaLR: no function for parameter group ", group, ", which was added later"));
+  }
+  return base_lr(group) * lambdas_[lambdas_.size() > 1 ? group : 0]->at(epoch);
+}
+
 }  // namespace gradus::optim

@@ -10,12 +10,6 @@ namespace gradus::optim {
 
 using gradus::detail::message;
 
-std::vector<double> PerGroup::expand(std::size_t groups, const char* name) const {
-  if (for_all_) return std::vector<double>(groups, values_.front());
-  if (values_.size() == groups) return values_;
-  throw ValueError(message("expected ", groups, " values for ", name, ", got ", values_.size()));
-}
-
 namespace {
 
 std::int64_t positive(const char* name, std::int64_t value) {

@@ -21,25 +21,34 @@ void LRScheduler::note_groups() {
   }
 }
 
+void LRScheduler::list_fields(bool base_lrs) {
+  list(fields_);
+  if (base_lrs) fields_("base_lrs", base_lrs_);
+  fields_("last_epoch", last_epoch_).optional("_last_lr", last_lr_);
+}
+
 void LRScheduler::start() {
   check();
-  list(fields_);
-  fields_("base_lrs", base_lrs_)("last_epoch", last_epoch_)("_last_lr", last_lr_);
-  apply(0);
+  list_fields(true);
+  go_to(0);
 }
 
 void LRScheduler::step() {
   if (fields_.fields().empty()) {
     throw RuntimeError(message(name(), ": its constructor did not call start(), which has to be its last line"));
   }
-  apply(last_epoch_ + 1);
-  ++last_epoch_;
+  go_to(last_epoch_ + 1);
 }
 
-void LRScheduler::apply(std::int64_t epoch) {
+void LRScheduler::go_to(std::int64_t epoch) {
   note_groups();
-  std::vector<double> rates, before;
+  std::vector<double> rates;
   for (std::size_t group = 0; group < optimizer_.group_count(); ++group) rates.push_back(lr_at(group, epoch));
+  set_rates(rates, epoch);
+}
+
+void LRScheduler::set_rates(const std::vector<double>& rates, std::int64_t epoch) {
+  std::vector<double> before;
   try {
     for (std::size_t group = 0; group < rates.size(); ++group) {
       before.push_back(optimizer_.lr(group));
@@ -50,7 +59,28 @@ void LRScheduler::apply(std::int64_t epoch) {
     for (std::size_t group = 0; group < before.size(); ++group) optimizer_.set_lr(group, before[group]);
     throw;
   }
-  last_lr_ = std::move(rates);
+  went_to(epoch);
+}
+
+void LRScheduler::went_to(std::int64_t epoch) {
+  last_epoch_ = epoch;
+  last_lr_.clear();
+  for (std::size_t group = 0; group < optimizer_.group_count(); ++group) last_lr_.push_back(optimizer_.lr(group));
+}
+
+double LRScheduler::restart_lr(std::size_t group) const {
+  const double present = optimizer_.lr(group);
+  optimizer_.set_lr(group, base_lr(group));
+  const double first = lr_at(group, 0);
+  optimizer_.set_lr(group, present);
+  return first;
+}
+
+void LRScheduler::restart() {
+  note_groups();
+  std::vector<double> rates;
+  for (std::size_t group = 0; group < optimizer_.group_count(); ++group) rates.push_back(restart_lr(group));
+  set_rates(rates, 0);
 }
 
 Value LRScheduler::state_dict() const { return fields_.values(); }
@@ -76,7 +106,7 @@ void LRScheduler::load_state_dict(const Value& state) {
   reader.finish(name());
   reader.exchange();
   try {
-    if (last_epoch_ < 0) throw ValueError(message(name(), ": last_epoch is ", last_epoch_));
+    if (last_epoch_ < first_epoch_) throw ValueError(message(name(), ": last_epoch is ", last_epoch_));
     if (base_lrs_.size() > optimizer_.group_count()) {
       throw RuntimeError(message("Error(s) in loading state_dict for ", name(), ":\n\tmismatch for base_lrs: expected ",
                                  optimizer_.group_count(), " numbers, got ", base_lrs_.size(), "."));
@@ -86,6 +116,12 @@ void LRScheduler::load_state_dict(const Value& state) {
     reader.exchange();
     throw;
   }
+}
+
+std::vector<double> PerGroup::expand(std::size_t groups, const char* name) const {
+  if (for_all_) return std::vector<double>(groups, values_.front());
+  if (values_.size() == groups) return values_;
+  throw ValueError(message("expected ", groups, " values for ", name, ", got ", values_.size()));
 }
 
 }  // namespace gradus::optim

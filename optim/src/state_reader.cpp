@@ -126,7 +126,7 @@ struct Saved {
 /// What a member is when a state does not name it; false when the state must.
 bool set_default(StateReader& reader, const FieldList::Field& field) {
   if (field.form == Form::optional) {
-    reader.set(*std::get<Tensor*>(field.member), Tensor());
+    if (Tensor* const* tensor = std::get_if<Tensor*>(&field.member)) reader.set(**tensor, Tensor());
     return true;
   }
   if (bool* const* flag = std::get_if<bool*>(&field.member)) {

@@ -39,9 +39,10 @@ void read_option(const json& args, const char* name, T& option) {
 /// Repeats every recorded run of `Optimizer` and compares the parameter after every step, and the state after the last.
 /// `read` makes options of the recorded arguments.
 template <class Optimizer, class Read>
-void expect_golden_runs(const std::string& name, std::size_t expected_entries, Read read) {
+void expect_golden_runs(const std::string& name, std::size_t expected_entries, Read read,
+                        const char* file = "optim.json") {
   std::size_t entries = 0;
-  const json golden = load_golden("optim.json");
+  const json golden = load_golden(file);
   for (const json& entry : golden.at("optimizers")) {
     if (entry.at("optimizer") != name) continue;
     ++entries;

@@ -36,14 +36,18 @@
 #include <gradus/nn/sequential.hpp>
 
 // optim: learning
+#include <gradus/optim/adagrad.hpp>
 #include <gradus/optim/adam.hpp>
 #include <gradus/optim/checkpoint.hpp>
 #include <gradus/optim/clip_grad.hpp>
 #include <gradus/optim/field_list.hpp>
 #include <gradus/optim/lr_scheduler.hpp>
+#include <gradus/optim/nadam.hpp>
 #include <gradus/optim/one_cycle_lr.hpp>
 #include <gradus/optim/optimizer.hpp>
 #include <gradus/optim/optimizer_with.hpp>
+#include <gradus/optim/reduce_lr_on_plateau.hpp>
 #include <gradus/optim/rmsprop.hpp>
 #include <gradus/optim/schedule.hpp>
+#include <gradus/optim/sequential_lr.hpp>
 #include <gradus/optim/sgd.hpp>

@@ -36,6 +36,10 @@ class FieldList {
   }
   /// A tensor that is not saved while it is undefined, and need not be there.
   FieldList& optional(std::string name, Tensor& tensor) { return add({std::move(name), &tensor, Form::optional}); }
+  /// Numbers that stay as they are when they were not saved.
+  FieldList& optional(std::string name, std::vector<double>& numbers) {
+    return add({std::move(name), &numbers, Form::optional});
+  }
   /// A tensor kept for a parameter, but not of its shape and dtype.
   FieldList& any_shape(std::string name, Tensor& tensor) { return add({std::move(name), &tensor, Form::any_shape}); }
   /// A number that PyTorch keeps as a 0-d float32 tensor, e.g. the steps of Adam.

@@ -5,22 +5,6 @@
 
 namespace gradus::optim {
 
-/// One number for all parameter groups, or a list with one for each.
-class PerGroup {
- public:
-  PerGroup() = default;
-  PerGroup(double value) : values_{value}, for_all_(true) {}
-  PerGroup(std::initializer_list<double> values) : values_(values) {}
-  PerGroup(std::vector<double> values) : values_(std::move(values)) {}
-
-  /// One number for each of `groups`. Throws ValueError when there are others; `name` says of what.
-  std::vector<double> expand(std::size_t groups, const char* name) const;
-
- private:
-  std::vector<double> values_;
-  bool for_all_ = false;
-};
-
 enum class Anneal { cos, linear };
 
 struct OneCycleOptions {

@@ -59,11 +59,15 @@ class LRScheduler {
   Optimizer& optimizer() const { return optimizer_; }
   /// The rate of a group when it was first seen: before the first schedule of this optimiser changed it.
   double base_lr(std::size_t group) const;
-  /// Sets the rates, and momentums, of this epoch: of all groups, or of none when one is refused.
-  void apply(std::int64_t epoch);
+  /// Lists the members that are saved; a part of `start`, for schedules that set their rates in another way.
+  void list_fields(bool base_lrs);
+  /// Sets the rates, and momentums, of an epoch: of all groups, or of none when one is refused.
+  void go_to(std::int64_t epoch);
+  /// The same without rates: they were set elsewhere.
+  void went_to(std::int64_t epoch);
 
  private:
-  friend class SequentialLR;
+  friend class SequentialLR;  // starts and steps those that it is made of
   /// Throws ValueError for parameters that make no sense.
   virtual void check() const {}
   virtual void list(FieldList&) {}
@@ -71,13 +75,33 @@ class LRScheduler {
   virtual double first_lr(std::size_t group) const { return base_lr(group); }
   /// The rate of a group after so many epochs; `optimizer().lr(group)` is the present one.
   virtual double lr_at(std::size_t group, std::int64_t epoch) const = 0;
+  /// The rate of a group when a SequentialLR comes to this schedule.
+  virtual double restart_lr(std::size_t group) const;
   virtual std::optional<double> momentum_at(std::size_t, std::int64_t) const { return {}; }
   void note_groups();
+  void set_rates(const std::vector<double>& rates, std::int64_t epoch);
+  void restart();
 
   Optimizer& optimizer_;
-  std::int64_t last_epoch_ = 0;
+  std::int64_t last_epoch_ = 0, first_epoch_ = 0;
   std::vector<double> base_lrs_, last_lr_;
   FieldList fields_;
+};
+
+/// One number for all parameter groups, or a list with one for each.
+class PerGroup {
+ public:
+  PerGroup() = default;
+  PerGroup(double value) : values_{value}, for_all_(true) {}
+  PerGroup(std::initializer_list<double> values) : values_(values) {}
+  PerGroup(std::vector<double> values) : values_(std::move(values)) {}
+
+  /// One number for each of `groups`. Throws ValueError when there are others; `name` says of what.
+  std::vector<double> expand(std::size_t groups, const char* name) const;
+
+ private:
+  std::vector<double> values_;
+  bool for_all_ = false;
 };
 
 }  // namespace gradus::optim
