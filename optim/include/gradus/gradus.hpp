@@ -32,6 +32,7 @@
 #include <gradus/nn/linear.hpp>
 #include <gradus/nn/loss.hpp>
 #include <gradus/nn/module.hpp>
+#include <gradus/nn/onnx.hpp>
 #include <gradus/nn/plan.hpp>
 #include <gradus/nn/sequential.hpp>
 
