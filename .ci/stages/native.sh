@@ -25,8 +25,19 @@ tsan() {
 }
 
 without_blas() {
-  configure build/noblas -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DGRADUS_BLAS=OFF \
-    -DGRADUS_BUILD_EXAMPLES=OFF
+  command -v clang++-19 >/dev/null || missing clang 19
+  configure build/noblas -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
+    -DGRADUS_BLAS=OFF -DGRADUS_BUILD_EXAMPLES=OFF
   build build/noblas
-  run_tests build/noblas
+  run_tests build/noblas --exclude-regex ^fuzz_
+}
+
+libcxx() {
+  command -v clang++-19 >/dev/null || missing clang 19 with libc++
+  local compiler=(-DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_FLAGS=-stdlib=libc++)
+  googletest "$scratch/libcxx" "${compiler[@]}"
+  configure build/libcxx "${compiler[@]}" -DGTest_DIR="$scratch/libcxx/lib/cmake/GTest" -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_BUILD_BENCHMARKS=OFF
+  build build/libcxx
+  run_tests build/libcxx --exclude-regex ^fuzz_
 }

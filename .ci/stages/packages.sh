@@ -59,7 +59,7 @@ deb() {
 }
 
 # The reference of the public headers, without a warning.
-reference() {
+docs() {
   configure build/docs -DGRADUS_BUILD_TESTS=OFF -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_BUILD_BENCHMARKS=OFF
   build build/docs docs
 }

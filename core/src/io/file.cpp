@@ -33,6 +33,14 @@ std::string partial_path(const std::string& path) {
   return message(path.substr(0, name), path.substr(name, NAME_MAX - suffix.size()), suffix);
 }
 
+/// To the disk itself: on macOS fsync stops at the drive's cache.
+bool flush(int file) {
+#ifdef F_FULLFSYNC
+  if (::fcntl(file, F_FULLFSYNC) == 0) return true;  // not every file system can
+#endif
+  return ::fsync(file) == 0;
+}
+
 bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
 
 }  // namespace
@@ -108,7 +116,7 @@ void AtomicFile::commit() {
   // the old file or the new one.
   const Descriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) throw_errno("open the folder of", path_);
-  if (::fsync(file_.get()) != 0) throw_errno("write", path_);
+  if (!flush(file_.get())) throw_errno("write", path_);
   if (::rename(partial_.c_str(), path_.c_str()) != 0) throw_errno("write", path_);
   committed_ = true;
   // Some file systems cannot flush a folder and say EINVAL; there is nothing more to do for them.

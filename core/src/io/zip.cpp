@@ -45,16 +45,6 @@ void add_file(zip_t* archive, const std::string& name, const std::string& conten
 
 }  // namespace
 
-bool is_safe_file_name(std::string_view name) {
-  if (name.empty() || name.front() == '/' || name.find('\\') != name.npos || name.find('\0') != name.npos) return false;
-  for (std::size_t begin = 0; begin <= name.size();) {
-    const std::size_t end = std::min(name.find('/', begin), name.size());
-    if (name.substr(begin, end - begin) == "..") return false;
-    begin = end + 1;
-  }
-  return true;
-}
-
 ZipReader::ZipReader(Bytes file) : archive_(open_archive(file)) {
   const zip_int64_t count = zip_get_num_entries(archive_, 0);
   try {

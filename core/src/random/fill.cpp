@@ -1,5 +1,7 @@
 #include "random/fill.hpp"
 
+#include "kernels/fused_product.hpp"
+
 #include <cmath>
 #include <concepts>
 #include <numeric>
@@ -23,7 +25,7 @@ template <class T>
 void fill_uniform(T* out, std::int64_t n, double from, double to, Generator& generator) {
   const T low = static_cast<T>(from);
   const T range = static_cast<T>(to) - low;
-  for (std::int64_t i = 0; i < n; ++i) out[i] = std::fma(next_unit<T>(generator), range, low);
+  for (std::int64_t i = 0; i < n; ++i) out[i] = detail::fused_product(next_unit<T>(generator), range, low);
 }
 
 template <class T>

@@ -1,5 +1,6 @@
 // Normal values by the Box-Muller transform. In float32 the bits depend on how logarithm, sine and cosine are
 // approximated, so they are spelled out here, every fused multiply-add included.
+#include "kernels/fused_product.hpp"
 #include "random/fill.hpp"
 
 #include <bit>
@@ -26,18 +27,18 @@ constexpr int block = 2 * half_block;
 
   const float z = m * m;
   float y = 7.0376836292e-2F;
-  y = std::fma(y, m, -1.1514610310e-1F);
-  y = std::fma(y, m, 1.1676998740e-1F);
-  y = std::fma(y, m, -1.2420140846e-1F);
-  y = std::fma(y, m, 1.4249322787e-1F);
-  y = std::fma(y, m, -1.6668057665e-1F);
-  y = std::fma(y, m, 2.0000714765e-1F);
-  y = std::fma(y, m, -2.4999993993e-1F);
-  y = std::fma(y, m, 3.3333331174e-1F);
+  y = fused_product(y, m, -1.1514610310e-1F);
+  y = fused_product(y, m, 1.1676998740e-1F);
+  y = fused_product(y, m, -1.2420140846e-1F);
+  y = fused_product(y, m, 1.4249322787e-1F);
+  y = fused_product(y, m, -1.6668057665e-1F);
+  y = fused_product(y, m, 2.0000714765e-1F);
+  y = fused_product(y, m, -2.4999993993e-1F);
+  y = fused_product(y, m, 3.3333331174e-1F);
   y *= m;
-  y = std::fma(y, z, e * -2.12194440e-4F);
-  y = std::fma(z, -0.5F, y);
-  return std::fma(e, 0.693359375F, m + y);
+  y = fused_product(y, z, e * -2.12194440e-4F);
+  y = fused_product(z, -0.5F, y);
+  return fused_product(e, 0.693359375F, m + y);
 }
 
 struct SinCos {
@@ -52,15 +53,15 @@ struct SinCos {
 [[gnu::always_inline]] inline SinCos cephes_sincos(float x) {  // x >= 0
   const int octant = (static_cast<int>(x * 1.27323954473516F) + 1) & ~1;
   const float y = static_cast<float>(octant);
-  x = std::fma(y, -0.78515625F, x);  // x - y pi/4, with pi/4 in three parts
-  x = std::fma(y, -2.4187564849853515625e-4F, x);
-  x = std::fma(y, -3.77489497744594108e-8F, x);
+  x = fused_product(y, -0.78515625F, x);  // x - y pi/4, with pi/4 in three parts
+  x = fused_product(y, -2.4187564849853515625e-4F, x);
+  x = fused_product(y, -3.77489497744594108e-8F, x);
   const float z = x * x;
 
-  float k = std::fma(std::fma(2.443315711809948e-5F, z, -1.388731625493765e-3F), z, 4.166664568298827e-2F);
-  k = std::fma(k * z, z, -(z * 0.5F)) + 1;  // cos x
-  float q = std::fma(std::fma(-1.9515295891e-4F, z, 8.3321608736e-3F), z, -1.6666654611e-1F);
-  q = std::fma(q * z, x, x);  // sin x
+  float k = fused_product(fused_product(2.443315711809948e-5F, z, -1.388731625493765e-3F), z, 4.166664568298827e-2F);
+  k = fused_product(k * z, z, -(z * 0.5F)) + 1;  // cos x
+  float q = fused_product(fused_product(-1.9515295891e-4F, z, 8.3321608736e-3F), z, -1.6666654611e-1F);
+  q = fused_product(q * z, x, x);  // sin x
 
   const bool swapped = (octant & 2) != 0;
   return {with_sign(swapped ? k : q, octant & 4), with_sign(swapped ? q : k, ~(octant - 2) & 4)};
@@ -71,8 +72,8 @@ struct SinCos {
     for (int j = 0; j < half_block; ++j) {
       const float radius = std::sqrt(-2.0F * cephes_log(1 - x[j]));
       const SinCos angle = cephes_sincos(6.2831855F * x[j + half_block]);
-      x[j] = std::fma(radius * angle.cos, std, mean);
-      x[j + half_block] = std::fma(radius * angle.sin, std, mean);
+      x[j] = fused_product(radius * angle.cos, std, mean);
+      x[j + half_block] = fused_product(radius * angle.sin, std, mean);
     }
   }
 }
@@ -98,8 +99,8 @@ void box_muller(double* x, std::int64_t blocks, double mean, double std) {
     for (int j = 0; j < half_block; ++j) {
       const double radius = std::sqrt(-2.0 * std::log(1.0 - x[j]));
       const double angle = 2.0 * std::numbers::pi * x[j + half_block];
-      x[j] = std::fma(radius * std::cos(angle), std, mean);
-      x[j + half_block] = std::fma(radius * std::sin(angle), std, mean);
+      x[j] = fused_product(radius * std::cos(angle), std, mean);
+      x[j + half_block] = fused_product(radius * std::sin(angle), std, mean);
     }
   }
 }
@@ -109,7 +110,7 @@ void box_muller(double* x, std::int64_t blocks, double mean, double std) {
 template <class T>
 void fill_normal(T* out, std::int64_t n, double mean, double std, Generator& generator) {
   if (n < block) {
-    for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(std::fma(generator.next_normal(), std, mean));
+    for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(fused_product(generator.next_normal(), std, mean));
     return;
   }
   fill_uniform(out, n, 0, 1, generator);
