@@ -5,8 +5,10 @@
 
 #include "batch_norm.hpp"
 #include "tensor/message.hpp"
+#include "tensor/tensor_impl.hpp"
 
 #include <cmath>
+#include <mutex>
 
 namespace gradus::nn {
 
@@ -40,6 +42,8 @@ Tensor BatchNorm1d::forward(const Tensor& x) {
     state.running_mean = running_mean;
     state.running_var = running_var;
   }
+  std::unique_lock<detail::Lock> counting;  // threads that train one layer count their batches one after the other
+  if (tracking && learning) counting = std::unique_lock(impl_of(running_mean)->lock);
   double momentum = options_.momentum.value_or(0);
   if (!options_.momentum && tracking && learning) {
     momentum = 1 / (num_batches_tracked.item<double>() + 1);

@@ -97,6 +97,19 @@ TEST(Dot, NamesOfTensors) {
   EXPECT_THROW(name(Tensor()), RuntimeError);
 }
 
+TEST(Dot, NamesSurviveWritesInPlace) {
+  const Tensor w = tensor({1., 2.}).requires_grad_();
+  Tensor y = set_name(w * 3, "y"), x = set_name(tensor({1., 1.}), "x");
+  y.mul_(2);
+  x.add_(y);
+  EXPECT_EQ(name(y), "y");
+  EXPECT_EQ(name(x), "x");
+  const std::string dot = drawn((x * 2).sum());
+  EXPECT_EQ(count(dot, "label=<y = Mul\\l[2] float32\\lvalue [ 6., 12.]\\l"), 1);
+  EXPECT_EQ(count(dot, "label=<x = Add\\l[2] float32\\lvalue [ 7., 13.]\\l"), 1);
+  EXPECT_EQ(count(dot, "y = Mul"), 1);
+}
+
 TEST(Dot, NamesMayHoldAnything) {
   const Tensor x = set_name(ones(1).requires_grad_(), "a <b> & \"c\" \\d\ne");
   EXPECT_TRUE(has(drawn(x), R"(label=<leaf a &lt;b&gt; &amp; "c" \d\le\l[1] float32)"));

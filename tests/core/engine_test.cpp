@@ -252,6 +252,18 @@ TEST_F(Engine, RetainGrad) {
                              [] { ones({1}).register_hook([](const Tensor&) {}); });
 }
 
+TEST_F(Engine, RetainGradSurvivesWritesInPlace) {  // and then means the new elements, as in PyTorch
+  for (const auto& write :
+       {+[](Tensor& y) { y.mul_(2); }, +[](Tensor& y) { y.add_(y); }, +[](Tensor& y) { y.mul_(2).sub_(1).div_(3); },
+        +[](Tensor& y) { y.copy_(y + y); }, +[](Tensor& y) { y.fill_(3); }}) {
+    const Tensor x = tensor({1., 2.}).requires_grad_();
+    Tensor y = (x * 3).retain_grad();
+    write(y);
+    (y * tensor({1., 10.})).sum().backward();
+    expect_tensor(y.grad(), tensor({1., 10.}));
+  }
+}
+
 TEST_F(Engine, InPlaceWritesLeaveTheHooksBehind) {
   const Tensor x = tensor({1., 2.}).requires_grad_();
   Tensor y = x * 3;

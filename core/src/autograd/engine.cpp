@@ -1,66 +1,12 @@
 // The backward pass. It knows no operation by name: it collects the nodes behind the outputs, orders them, and hands
 // each its gradient.
+#include "autograd/pass.hpp"
 #include "autograd/record.hpp"
 #include "tensor/message.hpp"
-
-#include <algorithm>
 
 namespace gradus {
 namespace detail {
 namespace {
-
-/// The nodes behind some outputs, each before those of its inputs. What a pass notes in them is cleared at the end,
-/// also when it ends in an exception; what an outer pass, one of whose hooks started this one, has noted is put back.
-class Pass {
- public:
-  explicit Pass(std::span<const Ref<Node>> roots) : nested_(std::exchange(active_, true)) {
-    nodes_.swap(spare());
-    static std::atomic<std::uint64_t> passes{0};
-    number_ = passes.fetch_add(1, std::memory_order_relaxed) + 1;
-    for (const Ref<Node>& root : roots) visit(root.get());
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      for (const Ref<Node>& input : nodes_[i]->inputs()) visit(input.get());
-    }
-    // Descending numbers are a topological order: see Node::sequence.
-    std::sort(nodes_.begin(), nodes_.end(), [](const Node* a, const Node* b) { return a->sequence > b->sequence; });
-  }
-  ~Pass() {
-    active_ = nested_;
-    for (Node* node : nodes_) node->notes.gradient = Tensor();
-    for (Outer& outer : outer_) outer.node->notes = std::move(outer.notes);
-    nodes_.clear();
-    nodes_.swap(spare());
-  }
-  Pass(const Pass&) = delete;
-  Pass& operator=(const Pass&) = delete;
-
-  static bool active() noexcept { return active_; }  // on this thread
-  std::span<Node* const> nodes() const { return nodes_; }
-  bool contains(const Node* node) const { return node && node->notes.visited_by == number_; }
-
- private:
-  void visit(Node* node) {
-    if (!node || contains(node)) return;
-    if (nested_) outer_.push_back({node, std::move(node->notes)});
-    node->notes.visited_by = number_;
-    node->notes.needed = true;
-    nodes_.push_back(node);
-  }
-  static std::vector<Node*>& spare() {  // capacity for the next pass
-    thread_local std::vector<Node*> nodes;
-    return nodes;
-  }
-
-  struct Outer {
-    Node* node;
-    Node::PassNotes notes;
-  };
-  inline static thread_local bool active_ = false;
-  const bool nested_;  // a hook of another pass of this thread started this one
-  std::vector<Outer> outer_;
-  std::vector<Node*> nodes_;
-  std::uint64_t number_;
-};
 
 void accumulate(Tensor& sum, Tensor&& part) {
   if (!sum.defined()) {
@@ -72,8 +18,10 @@ void accumulate(Tensor& sum, Tensor&& part) {
   }
 }
 
+/// Hooks are given a gradient of their own each time, for they may keep it and write to it.
 void run_hooks(Extra& extra, Tensor& dy) {
   for (const auto& hook : extra.hooks) {
+    dy = own(dy);
     Tensor replaced = (*hook)(dy);
     if (!replaced.defined()) continue;
     if (replaced.shape() != dy.shape()) {
@@ -86,10 +34,11 @@ void run_hooks(Extra& extra, Tensor& dy) {
     }
     dy = std::move(replaced);
   }
-  if (extra.retains_grad) extra.retained_grad = extra.retained_grad.defined() ? extra.retained_grad + dy : dy;
+  if (!extra.hooks.empty()) dy = own(dy);
+  if (extra.retains_grad) extra.retained_grad = extra.retained_grad.defined() ? extra.retained_grad + dy : dy.clone();
 }
 
-void run_node(Node& node, const Tensor& dy, bool keep_graph) {
+void run_node(Pass& pass, Node& node, std::span<Tensor> dy, bool keep_graph) {
   if (node.freed()) {
     throw RuntimeError(
         "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -100,41 +49,71 @@ void run_node(Node& node, const Tensor& dy, bool keep_graph) {
   const std::span<Ref<Node>> inputs = node.inputs();
   constexpr std::size_t usual = 4;
   std::array<Tensor, usual> few;
+  std::array<Tensor*, usual> few_sums;
   std::vector<Tensor> many(inputs.size() > usual ? inputs.size() : 0);
-  const std::span<Tensor> dx = many.empty() ? std::span<Tensor>(few).first(inputs.size()) : std::span<Tensor>(many);
+  std::vector<Tensor*> many_sums(many.size());
+  const std::span<Tensor> dx = many.empty() ? std::span(few).first(inputs.size()) : std::span(many);
+  const std::span<Tensor*> sums = many.empty() ? std::span(few_sums).first(inputs.size()) : std::span(many_sums);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Node* input = inputs[i].get();
+    sums[i] = input && pass.notes(*input).needed ? &pass.gradient(*input, node.output) : nullptr;
+  }
 
-  InputGradients gradients(dx, inputs);
+  InputGradients gradients(dx, sums);
   node.backward(dy, gradients);
   if (!keep_graph) node.free_saved();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (dx[i].defined() && gradients.needs(i)) accumulate(inputs[i]->notes.gradient, std::move(dx[i]));
+    if (dx[i].defined() && sums[i]) accumulate(*sums[i], std::move(dx[i]));
+  }
+}
+
+/// Hands every node that is needed its gradients. `take(node, dy)` is asked first, and says whether the node is to run.
+template <class F>
+void run(Pass& pass, bool keep_graph, F take) {
+  for (Node* node : pass.nodes()) {
+    PassNotes& notes = pass.notes(*node);
+    if (!notes.needed) continue;
+    Tensor dy = std::move(notes.gradient);
+    std::vector<Tensor> of_outputs = pass.take_outputs(*node);
+    if (!dy.defined() && of_outputs.empty()) continue;
+    if (dy.defined() && node->extra) run_hooks(*node->extra, dy);
+    if (!take(*node, dy)) continue;
+    if (of_outputs.empty()) {
+      run_node(pass, *node, {&dy, 1}, keep_graph);
+    } else {
+      of_outputs[0] = std::move(dy);
+      run_node(pass, *node, of_outputs, keep_graph);
+    }
   }
 }
 
 /// Marks the nodes on a path to one of `targets`; the others need not run.
-void mark_needed(const Pass& pass, std::span<const Ref<Node>> targets) {
-  for (Node* node : pass.nodes()) node->notes.needed = false;
-  for (const Ref<Node>& target : targets) target->notes.needed = true;
+void mark_needed(Pass& pass, std::span<const Ref<Node>> targets) {
+  for (Node* node : pass.nodes()) pass.notes(*node).needed = false;
+  for (const Ref<Node>& target : targets) {
+    if (pass.contains(*target)) pass.notes(*target).needed = true;
+  }
   const auto nodes = pass.nodes();
   for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-    for (const Ref<Node>& input : (*node)->inputs()) (*node)->notes.needed |= input && input->notes.needed;
+    bool& needed = pass.notes(**node).needed;
+    for (const Ref<Node>& input : (*node)->inputs()) needed |= input && pass.notes(*input).needed;
   }
 }
 
-void seed(const Tensor& y, const Tensor& gradient, Node& root, std::size_t position) {
+void seed(const Tensor& y, const Tensor& gradient, Tensor& sum, std::size_t position) {
   if (!gradient.defined()) {
     if (y.numel() != 1) {
       throw RuntimeError(message("grad can be implicitly created only for scalar outputs\nthis output has the shape ",
                                  y.shape(), ": reduce it, or give its gradient: backward({.gradient = …})"));
     }
-    return accumulate(root.notes.gradient, ones_like(y));
+    return accumulate(sum, ones_like(y));
   }
   if (gradient.shape() != y.shape()) {
     throw RuntimeError(message("Mismatch in shape: grad_output[", position, "] has a shape of ",
                                torch_size(gradient.shape()), " and output[", position, "] has a shape of ",
                                torch_size(y.shape()), "."));
   }
-  accumulate(root.notes.gradient, gradient.to(y.dtype()));
+  accumulate(sum, gradient.to(y.dtype()));
 }
 
 std::vector<Ref<Node>> roots_of(std::span<const Tensor> outputs) {
@@ -149,12 +128,13 @@ std::vector<Ref<Node>> roots_of(std::span<const Tensor> outputs) {
   return roots;
 }
 
-void seed_all(std::span<const Tensor> outputs, const std::vector<Tensor>& gradients, std::span<const Ref<Node>> roots) {
+void seed_all(Pass& pass, std::span<const Tensor> outputs, const std::vector<Tensor>& gradients,
+              std::span<const Ref<Node>> roots) {
   if (!gradients.empty() && gradients.size() != outputs.size()) {
     throw RuntimeError(message("got ", outputs.size(), " tensors and ", gradients.size(), " gradients"));
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    seed(outputs[i], gradients.empty() ? Tensor() : gradients[i], *roots[i], i);
+    seed(outputs[i], gradients.empty() ? Tensor() : gradients[i], pass.notes(*roots[i]).gradient, i);
   }
 }
 
@@ -169,14 +149,9 @@ using namespace detail;
 void backward(const std::vector<Tensor>& outputs, const GradOptions& options) {
   const std::vector<Ref<Node>> roots = roots_of(outputs);
   const auto recording = set_recording(options.create_graph);
-  const Pass pass(roots);
-  seed_all(outputs, options.grad_outputs, roots);
-  for (Node* node : pass.nodes()) {
-    Tensor dy = std::move(node->notes.gradient);
-    if (!dy.defined()) continue;
-    if (node->extra) run_hooks(*node->extra, dy);
-    run_node(*node, dy, options.retain_graph.value_or(options.create_graph));
-  }
+  Pass pass(roots);
+  seed_all(pass, outputs, options.grad_outputs, roots);
+  run(pass, options.retain_graph.value_or(options.create_graph), [](Node&, const Tensor&) { return true; });
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
@@ -188,22 +163,21 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
     targets.push_back(edge(x));
   }
   const auto recording = set_recording(options.create_graph);
-  const Pass pass(roots);
+  Pass pass(roots);
   mark_needed(pass, targets);
-  seed_all(outputs, options.grad_outputs, roots);
+  seed_all(pass, outputs, options.grad_outputs, roots);
 
   std::vector<Tensor> results(inputs.size());
-  for (Node* node : pass.nodes()) {
-    Tensor dy = std::move(node->notes.gradient);
-    if (!dy.defined() || !node->notes.needed) continue;
-    if (node->extra) run_hooks(*node->extra, dy);
+  run(pass, options.retain_graph.value_or(options.create_graph), [&](const Node& node, const Tensor& dy) {
     for (std::size_t i = 0; i < targets.size(); ++i) {
-      if (targets[i].get() == node) results[i] = dy;
+      if (targets[i].get() == &node) results[i] = dy;
     }
-    if (!node->leaf()) run_node(*node, dy, options.retain_graph.value_or(options.create_graph));
-  }
-  for (const Tensor& gradient : results) {
-    if (!gradient.defined() && !options.allow_unused) {
+    return !node.is_leaf();
+  });
+  for (Tensor& gradient : results) {
+    if (gradient.defined()) {
+      gradient = own(gradient);
+    } else if (!options.allow_unused) {
       throw RuntimeError(
           "One of the differentiated Tensors appears to not have been used in the graph. "
           "Set allow_unused=True if this is the desired behavior.");

@@ -5,6 +5,7 @@
 #include <gradus/core/autograd.hpp>
 
 #include <memory>
+#include <mutex>
 
 namespace gradus {
 namespace detail {
@@ -15,7 +16,8 @@ std::atomic<std::int64_t> alive{0};
 
 }  // namespace
 
-Node::Node(const char* name) noexcept : sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)), name_(name) {
+Node::Node(const char* name, bool is_leaf) noexcept
+    : is_leaf_(is_leaf), name_(name), sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)) {
   alive.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -26,10 +28,10 @@ Node::~Node() {
 }
 
 void Node::take_lists(void* block, std::size_t bytes, std::span<Ref<Node>> inputs, std::span<Saved> saved) noexcept {
-  bytes_ = bytes;
+  bytes_ = static_cast<std::uint32_t>(bytes);
   inputs_ = static_cast<Ref<Node>*>(block);
   input_count_ = static_cast<std::uint32_t>(inputs.size());
-  saved_count_ = static_cast<std::uint32_t>(saved.size());
+  saved_count_ = static_cast<std::uint16_t>(saved.size());
   std::uninitialized_move(inputs.begin(), inputs.end(), inputs_);
   std::uninitialized_move(saved.begin(), saved.end(), this->saved().data());
 }
@@ -40,7 +42,8 @@ void Node::free_saved() noexcept {
 }
 
 void Node::release() noexcept {
-  if (!release_is_last()) return;
+  // A leaf finds its node without owning it, so only a count of 0 says that nobody will.
+  if (is_leaf_ ? owners.fetch_sub(1, std::memory_order_acq_rel) != 1 : !release_is_last()) return;
   // Deleting a node drops the nodes behind it, which come back here: they queue up instead of nesting.
   thread_local Node* queue = nullptr;
   thread_local bool deleting = false;
@@ -58,26 +61,50 @@ void Node::release() noexcept {
   deleting = false;
 }
 
-AccumulateGrad::AccumulateGrad(const Tensor& leaf) noexcept : Node("AccumulateGrad"), leaf_(leaf) {
+bool Node::try_retain() noexcept {
+  std::uint32_t count = owners.load(std::memory_order_relaxed);
+  while (count != 0 && !owners.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) {
+  }
+  return count != 0;
+}
+
+AccumulateGrad::AccumulateGrad(const Tensor& leaf) noexcept : Node("AccumulateGrad", true), leaf_(leaf) {
   extra = impl_of(leaf)->extra;
 }
 
-AccumulateGrad::~AccumulateGrad() { impl_of(leaf_)->accumulator = nullptr; }
+AccumulateGrad::~AccumulateGrad() {
+  TensorImpl& impl = *impl_of(leaf_);
+  const std::lock_guard lock(impl.lock);
+  if (impl.accumulator == this) impl.accumulator = nullptr;
+}
 
-void AccumulateGrad::backward(const Tensor& dy, InputGradients&) {
-  if (!impl_of(leaf_)->requires_grad) return;  // frozen since the forward pass
+void AccumulateGrad::backward(std::span<Tensor> dy_, InputGradients&) {
+  const Tensor& dy = dy_[0];
+  TensorImpl& impl = *impl_of(leaf_);
+  if (!impl.requires_grad) return;  // frozen since the forward pass
   if (leaf_.dtype() != dy.dtype()) {
     throw RuntimeError(message("a leaf of the graph was ", dy.dtype(), " in the forward pass and is ", leaf_.dtype(),
                                " now\nconvert modules before the forward pass, or run it again"));
   }
-  Tensor& grad = impl_of(leaf_)->grad;
-  if (!grad.defined()) {
-    // The engine holds one handle; a second owner is the user's, whose tensor must not change when the gradient grows.
-    grad = grad_enabled() || owned_alone(dy) ? dy : dy.clone();
-  } else if (grad_enabled()) {
-    grad = grad + dy;
+  if (grad_enabled()) return add_recorded(dy);
+  const std::lock_guard lock(impl.lock);
+  if (impl.grad.defined()) {
+    impl.grad.add_(dy);
   } else {
-    grad.add_(dy);
+    impl.grad = own(dy);
+  }
+}
+
+/// grad = grad + dy as a part of the graph. Only the exchange is locked, for operations lock leaves, too.
+void AccumulateGrad::add_recorded(const Tensor& dy) {
+  TensorImpl& impl = *impl_of(leaf_);
+  for (;;) {
+    Tensor before = leaf_.grad();
+    Tensor after = before.defined() ? before + dy : own(dy);
+    const std::lock_guard lock(impl.lock);
+    if (!impl.grad.is_same(before)) continue;  // another thread came first
+    std::swap(impl.grad, after);
+    return;
   }
 }
 

@@ -16,60 +16,72 @@ namespace gradus::detail {
 /// The gradients that a backward function fills in, one per input. Those nobody needs may be left undefined.
 class InputGradients {
  public:
-  InputGradients(std::span<Tensor> gradients, std::span<Ref<Node>> inputs) : gradients_(gradients), inputs_(inputs) {}
-  bool needs(std::size_t input) const;
+  /// `sums[i]` is where the gradient of input i goes; null when nobody needs it.
+  InputGradients(std::span<Tensor> gradients, std::span<Tensor* const> sums) : gradients_(gradients), sums_(sums) {}
+  bool needs(std::size_t input) const { return sums_[input] != nullptr; }
   Tensor& operator[](std::size_t input) { return gradients_[input]; }
   std::size_t size() const { return gradients_.size(); }
 
  private:
   std::span<Tensor> gradients_;
-  std::span<Ref<Node>> inputs_;
+  std::span<Tensor* const> sums_;
+};
+
+class Pass;
+
+/// What a backward pass notes of a node.
+struct PassNotes {
+  Tensor gradient;
+  bool needed = false;
 };
 
 /// One differentiable operation that took place. It owns the nodes of its inputs and what it saved, never its output.
 /// Both lists lie behind it, in the same block of memory: see make_node.
 class Node : public Counted {
  public:
-  explicit Node(const char* name) noexcept;
+  explicit Node(const char* name, bool is_leaf = false) noexcept;
   virtual ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  /// dx[i] = (d y / d x_i)^T dy, written with differentiable operations.
-  virtual void backward(const Tensor& dy, InputGradients& dx) = 0;
+  /// dx[i] = (d y / d x_i)^T dy, written with differentiable operations. `dy` has the gradient of each output,
+  /// undefined where nobody used it.
+  virtual void backward(std::span<Tensor> dy, InputGradients& dx) = 0;
   virtual TensorImpl* leaf() const { return nullptr; }
 
+  bool is_leaf() const { return is_leaf_; }
   const char* name() const { return name_; }
   std::span<Ref<Node>> inputs() const { return {inputs_, input_count_}; }
   std::span<Saved> saved() const { return {reinterpret_cast<Saved*>(inputs_ + input_count_), saved_count_}; }
   /// Frees what was saved; the node cannot run again, unless there was nothing.
   void free_saved() noexcept;
   bool freed() const { return freed_; }
-  void release() noexcept;  // never recursive, however long the chain behind it is
-
-  // Nodes are numbered as they are made, so an input always has a smaller number than what was computed from it.
-  const std::uint64_t sequence;
-  Ref<Extra> extra;  // of the output
-
-  /// The notes of the backward pass that is under way; a graph belongs to one thread at a time.
-  struct PassNotes {
-    std::uint64_t visited_by = 0;
-    Tensor gradient;
-    bool needed = false;
-  };
-  PassNotes notes;
+  void release() noexcept;     // never recursive, however long the chain behind it is
+  bool try_retain() noexcept;  // false for a leaf's node that is being deleted
 
  private:
   template <class T, class... Arguments>
   friend Ref<Node> make_node(std::span<Ref<Node>> inputs, std::span<Saved> saved, Arguments&&... arguments);
   void take_lists(void* block, std::size_t bytes, std::span<Ref<Node>> inputs, std::span<Saved> saved) noexcept;
 
+  std::uint32_t bytes_ = 0;  // of the block
+  std::uint32_t input_count_ = 0;
+  std::uint16_t saved_count_ = 0;
+  bool freed_ = false;
+  const bool is_leaf_;
   const char* name_;
   Ref<Node>* inputs_ = nullptr;
-  std::uint32_t input_count_ = 0, saved_count_ = 0;
-  std::size_t bytes_ = 0;  // of the block
-  bool freed_ = false;
   Node* next_dropped_ = nullptr;
+
+ public:
+  std::uint16_t outputs = 1;
+  std::uint16_t output = 0;  // of its only input, whose gradient it hands on, if it stands for an output of a function
+  // Nodes are numbered as they are made, so an input always has a smaller number than what was computed from it.
+  const std::uint64_t sequence;
+  Ref<Extra> extra;  // of the output
+
+  std::atomic<const Pass*> pass{nullptr};  // the pass that `notes` are of
+  PassNotes notes;
 };
 
 /// A node of type T, made of `arguments`. Takes over the inputs and what was saved.
@@ -84,23 +96,21 @@ Ref<Node> make_node(std::span<Ref<Node>> inputs, std::span<Saved> saved, Argumen
   return Ref<Node>(node);
 }
 
-inline bool InputGradients::needs(std::size_t input) const {
-  const Node* node = inputs_[input].get();
-  return node && node->notes.needed;
-}
-
 /// Whether a backward pass is under way on this thread.
 bool in_backward() noexcept;
 
-/// Fills grad() of a leaf; the end of every path.
+/// Fills grad() of a leaf; the end of every path. Graphs of several threads may end in one, which is why gradients are
+/// added under the lock of the leaf.
 class AccumulateGrad final : public Node {
  public:
   explicit AccumulateGrad(const Tensor& leaf) noexcept;
   ~AccumulateGrad() override;
-  void backward(const Tensor& dy, InputGradients& dx) override;
+  void backward(std::span<Tensor> dy, InputGradients& dx) override;
   TensorImpl* leaf() const override { return impl_of(leaf_); }
 
  private:
+  void add_recorded(const Tensor& dy);
+
   Tensor leaf_;
 };
 
@@ -115,10 +125,10 @@ class FunctionNode final : public Node {
 
  public:
   FunctionNode(const char* name, F&& function) noexcept : Node(name), function_(std::move(function)) {}
-  void backward(const Tensor& dy, InputGradients& dx) override {
+  void backward(std::span<Tensor> dy, InputGradients& dx) override {
     [&]<std::size_t... i>(std::index_sequence<i...>) {
       [[maybe_unused]] std::array<Tensor, saved_count> placed;
-      function_(dy, saved()[i].get(*this, placed[i])..., dx);
+      function_(dy[0], saved()[i].get(*this, placed[i])..., dx);
     }
     (std::make_index_sequence<saved_count>());
   }

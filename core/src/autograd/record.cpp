@@ -4,6 +4,8 @@
 
 #include <gradus/core/dot.hpp>
 
+#include <mutex>
+
 namespace gradus {
 namespace {
 
@@ -54,7 +56,8 @@ Ref<Node> edge(const Tensor& x) {
     return impl.grad_fn;
   }
   if (!impl.requires_grad) return {};
-  if (impl.accumulator) return Ref<Node>::share(impl.accumulator);
+  const std::lock_guard lock(impl.lock);
+  if (impl.accumulator && impl.accumulator->try_retain()) return Ref<Node>(impl.accumulator);
   Ref<Node> node = make_node<AccumulateGrad>({}, {}, x);
   impl.accumulator = node.get();
   return node;
@@ -66,6 +69,23 @@ Input::Input(const Tensor& x, const Shape& shape) : tensor(&x), node(edge_or_nul
   std::array inputs{std::move(node)};
   node = make_node<FunctionNode<decltype(backward), 0>>(inputs, {}, "ExpandBackward0", std::move(backward));
   if (tracing) trace(*node, expand(x.detach(), shape), {});
+}
+
+void set_history(const Tensor& y, Ref<Node> node) {
+  TensorImpl& impl = *impl_of(y);
+  const Ref<Extra> before = std::move(impl.extra);
+  impl.seen_version = impl.storage->version;
+  impl.grad_fn = std::move(node);
+  if (!before) return;
+  // After a write in place: hooks belong to what the tensor was before, name and kept gradient to the tensor.
+  before->value = Tensor();
+  if (before->name.empty() && !before->retains_grad) return;
+  Extra& extra = impl.shared_extra();
+  extra.name = std::move(before->name);
+  extra.retains_grad |= before->retains_grad;
+  before->retains_grad &= tracing;
+  extra.retained_grad = std::move(before->retained_grad);
+  if (!extra.name.empty()) extra.value = y.detach();
 }
 
 void set_history(const Tensor& y, Ref<Node> node, std::span<const Input> inputs) {

@@ -48,12 +48,7 @@ class Input {
 };
 
 /// Makes `node` the one that computed y.
-inline void set_history(const Tensor& y, Ref<Node> node) {
-  TensorImpl& impl = *impl_of(y);
-  impl.seen_version = impl.storage->version;
-  impl.extra = {};  // hooks belong to what the tensor was before
-  impl.grad_fn = std::move(node);
-}
+void set_history(const Tensor& y, Ref<Node> node);
 /// The same, and shows the inputs to a TraceGuard.
 void set_history(const Tensor& y, Ref<Node> node, std::span<const Input> inputs);
 

@@ -4,6 +4,7 @@
 
 #include <gradus/core/autograd.hpp>
 
+#include <mutex>
 #include <new>
 
 namespace gradus {
@@ -27,6 +28,7 @@ TensorImpl::TensorImpl(Ref<Storage> block, void* first, const Shape& extents, st
 TensorImpl::~TensorImpl() = default;
 
 Extra& TensorImpl::shared_extra() {
+  const std::lock_guard guard(lock);
   Node* node = grad_fn ? grad_fn.get() : accumulator;
   if (node && node->extra) extra = node->extra;
   if (!extra) extra = Ref<Extra>(new Extra);
@@ -67,6 +69,8 @@ bool owned_alone(const Tensor& x) noexcept {
   const Storage& storage = *impl_of(x)->storage;
   return impl_of(x)->unique() && storage.unique() && !storage.copied_by;
 }
+
+Tensor own(const Tensor& x) { return owned_alone(x) ? x : x.clone(); }
 
 void bump_version(const Tensor& x) noexcept { ++impl_of(x)->storage->version; }
 
@@ -143,8 +147,10 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
 }
 
 Tensor Tensor::grad() const {
-  const auto& impl = checked(impl_);
-  return impl.grad_fn ? (impl.extra ? impl.extra->retained_grad : Tensor()) : impl.grad;
+  checked(impl_);
+  if (impl_->grad_fn) return impl_->extra ? impl_->extra->retained_grad : Tensor();
+  const std::lock_guard lock(impl_->lock);
+  return impl_->grad;
 }
 
 void Tensor::set_grad(Tensor gradient) const {
@@ -153,7 +159,12 @@ void Tensor::set_grad(Tensor gradient) const {
                                gradient.shape(), " and ", gradient.dtype()));
   }
   if (gradient.is_same(*this) && defined()) throw RuntimeError("can't assign Variable as its own grad");
-  (impl_->grad_fn ? impl_->shared_extra().retained_grad : impl_->grad) = std::move(gradient);
+  if (impl_->grad_fn) {
+    impl_->shared_extra().retained_grad = std::move(gradient);
+  } else {
+    const std::lock_guard lock(impl_->lock);
+    std::swap(impl_->grad, gradient);  // the old one goes after the lock: a graph may hang on it
+  }
 }
 
 Tensor Tensor::detach() const {

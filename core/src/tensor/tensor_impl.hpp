@@ -11,9 +11,24 @@ namespace gradus::detail {
 /// Counts owners; `release` of a derived type deletes at zero.
 struct Counted {
   std::atomic<std::uint32_t> owners{1};
-  bool release_is_last() noexcept { return owners.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+  bool release_is_last() noexcept { return unique() || owners.fetch_sub(1, std::memory_order_acq_rel) == 1; }
   void retain() noexcept { owners.fetch_add(1, std::memory_order_relaxed); }
   bool unique() const noexcept { return owners.load(std::memory_order_acquire) == 1; }
+};
+
+/// A lock of one word, for the few lines in which threads that share a leaf change it.
+class Lock {
+ public:
+  void lock() noexcept {
+    while (taken_.exchange(1, std::memory_order_acquire)) taken_.wait(1, std::memory_order_relaxed);
+  }
+  void unlock() noexcept {
+    taken_.store(0, std::memory_order_release);
+    taken_.notify_one();
+  }
+
+ private:
+  std::atomic<int> taken_{0};
 };
 
 /// A block of memory that several tensors may share: this header, then the elements. `version` counts in-place writes.
@@ -82,7 +97,8 @@ struct TensorImpl : Counted {
   void* elements;
   Ref<Storage> storage;
   Ref<Node> grad_fn;
-  Node* accumulator = nullptr;  // of a leaf: the live graph node that fills `grad`; not owned
+  Lock lock;                    // of a leaf: for the next two, which backward passes of several threads change
+  Node* accumulator = nullptr;  // the live graph node that fills `grad`; not owned
   Tensor grad;
   Ref<Extra> extra;
   Shape shape;
@@ -117,6 +133,8 @@ Tensor make_tensor(const Shape& shape, Dtype dtype);
 Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset);
 /// True when no other tensor or graph can see a write to x.
 bool owned_alone(const Tensor& x) noexcept;
+/// x, or a copy when others can see it.
+Tensor own(const Tensor& x);
 void bump_version(const Tensor& x) noexcept;
 /// Gives x the elements and dtype of `source`, a tensor of the same shape. All handles of x see it.
 void replace_elements(const Tensor& x, const Tensor& source);

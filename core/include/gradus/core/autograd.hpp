@@ -1,4 +1,8 @@
 // Reverse-mode differentiation: guards, backward with options, gradients of chosen inputs.
+//
+// Threads may share leaves, such as the parameters of one model, and compute, record and differentiate at the same time:
+// gradients that meet in one leaf are added one after the other. A graph is one thread's at a time, so is a tensor that is
+// written to, and hooks of a shared leaf are called by whichever thread gets there. Guards count for their own thread.
 #pragma once
 
 #include <gradus/core/tensor.hpp>
@@ -62,7 +66,8 @@ struct GradOptions {
 /// output of several elements comes without a gradient, and when a tensor saved for backward was changed in place.
 void backward(const std::vector<Tensor>& outputs, const GradOptions& options = {});
 
-/// Returns the gradients of the outputs with respect to `inputs`, leaves or computed, and leaves every grad() alone.
+/// Returns the gradients of the outputs with respect to `inputs`, leaves or computed, and leaves grad() of every
+/// leaf alone; computed tensors under `retain_grad` keep theirs, as in PyTorch.
 /// Throws as `backward`, and RuntimeError for an input that does not matter (see allow_unused).
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options = {});

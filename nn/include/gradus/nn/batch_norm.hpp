@@ -78,6 +78,7 @@ Tensor batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormC
 /// Unlike PyTorch, backward in eval() uses the buffers as its forward pass saw them, whatever has entered them since.
 /// Unlike PyTorch, a float32 equal to the mean, as all are in a constant channel, gives exactly bias, without noise.
 /// Unlike PyTorch, a batch with NaN or infinity never enters the buffers, see NonFinite.
+/// Threads that train through one layer count their batches one after the other; only the order is open.
 /// Unlike PyTorch, float32 loses no digits around a large mean: at 1e4, std 1, y has seven of them, there three.
 ///
 /// Throws as functional::batch_norm, and RuntimeError for a negative number of features.
