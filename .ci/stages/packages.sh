@@ -55,7 +55,9 @@ parts() {
 # The packages for this Debian, in a copy of the system that is thrown away.
 deb() {
   ((EUID == 0)) || missing root
-  in_system / "$scratch/deb" bash -euc 'cd "$1" && exec tests/package/deb "$2"' - "$root" "$scratch/deb-build"
+  after shared_package
+  in_system / "$scratch/deb" env -C "$root" CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1 \
+    tests/package/deb "$scratch/deb-build" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
 }
 
 # The reference of the public headers, without a warning.

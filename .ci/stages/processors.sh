@@ -37,7 +37,7 @@ build_some() {
 same_text() {
   (
     flock 9
-    configure build/here -DCMAKE_BUILD_TYPE=Release -DGRADUS_BLAS=OFF
+    configure build/here -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DGRADUS_BLAS=OFF
     build build/here "$1"
   ) 9>"$logs/here.lock"
   diff <(find build/here -name "$1" -type f -exec {} \;) <("${@:2}" | tr -d '\r') && echo "$1: the same text"

@@ -93,7 +93,9 @@ TEST_F(Record, AWriteToASavedInputIsNoticed) {
   Tensor x = ones({2, 3});
   const Tensor y = (w * x).sum();
   x.add_(1);
-  expect_error<RuntimeError>(modified + "[torch.FloatTensor [2, 3]] is at version 1; expected version 0 instead. Hint: MulBackward0 needs the elements",
+  expect_error<RuntimeError>(modified +
+                                 "[torch.FloatTensor [2, 3]] is at version 1; expected version 0 instead. Hint: "
+                                 "MulBackward0 needs the elements",
                              [&] { y.backward(); });
 }
 

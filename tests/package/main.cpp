@@ -1,4 +1,5 @@
-// Learns the parity of two bits with the installed library, all three parts of it, and saves the weights for predict.cpp.
+// Learns the parity of two bits with the installed library, all three parts of it, and saves the weights for
+// predict.cpp.
 #include <gradus/gradus.hpp>
 
 #include <cstdio>

@@ -1,5 +1,5 @@
-// The least that uses a network: no training, nothing of optim. Prints the parity of two bits with the weights that main.cpp
-// saved, and exits with 0 when all four are right.
+// The least that uses a network: no training, nothing of optim. Prints the parity of two bits with the weights that
+// main.cpp saved, and exits with 0 when all four are right.
 #include <gradus/core/io.hpp>
 #include <gradus/nn/activation.hpp>
 #include <gradus/nn/batch_norm.hpp>
