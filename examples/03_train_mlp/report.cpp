@@ -20,8 +20,9 @@ std::int64_t parameter_count(const nn::Module& module) {
 void print_image(const Tensor& image) {
   constexpr std::string_view shades = " .:-=+*#%@";
   for (std::int64_t row = 0; row < image.size(0); ++row) {
+    const Tensor pixels = image[row];
     std::printf("    ");
-    for (const float pixel : image[row].data<float>()) {
+    for (const float pixel : pixels.data<float>()) {
       const char shade = shades[static_cast<std::size_t>(std::clamp(pixel, 0.0F, 1.0F) * 9.99F)];
       std::printf("%c%c", shade, shade);
     }
