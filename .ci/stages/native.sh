@@ -41,3 +41,12 @@ libcxx() {
   build build/libcxx
   run_tests build/libcxx --exclude-regex ^fuzz_
 }
+
+# Several processes with Open MPI, more than there are cores, and the example as a user starts it.
+mpi() {
+  configure build/mpi -DCMAKE_BUILD_TYPE=Release -DGRADUS_MPI=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
+    -DGRADUS_BUILD_BENCHMARKS=OFF
+  for target in optim_distributed_test distributed_ranks 16_data_parallel; do build build/mpi "$target"; done
+  run_tests build/mpi --tests-regex optim_distributed
+  mpirun --allow-run-as-root --oversubscribe -np 2 build/mpi/examples/16_data_parallel
+}

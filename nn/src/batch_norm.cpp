@@ -5,6 +5,7 @@
 #include "autograd/record.hpp"
 #include "batch_norm_float64.hpp"
 #include "kernels/kernels.hpp"
+#include "sync_batch_norm.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
@@ -64,7 +65,7 @@ void check(const Tensor& x, const BatchNormState& state, const BatchNormCall& ca
   if (!call.training && !(state.running_mean.defined() && state.running_var.defined())) {
     throw RuntimeError("running_mean must be defined in evaluation mode");
   }
-  if (call.training && x.numel() > 0 && x.numel() == x.shape()[1]) {
+  if (call.training && !call.sync && x.numel() > 0 && x.numel() == x.shape()[1]) {
     throw ValueError(message("Expected more than 1 value per channel when training, got input size ",
                              torch_size(x.shape()),
                              "\nthe variance of one value is 0: drop the last batch (drop_last), or call eval()"));
@@ -202,6 +203,7 @@ void check_options(double eps, double momentum) {
 
 BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
   check(x, state, call);
+  if (call.training && call.sync) return sync_batch_norm(x, state, call);
   if (x.numel() == 0) return {empty_batch(x, state), call.training};
   Tensor y = empty_like(x);
   Statistics stats(x.shape()[1]);

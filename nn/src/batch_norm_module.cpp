@@ -52,7 +52,8 @@ Tensor BatchNorm1d::forward(const Tensor& x) {
                                                      {.training = learning || !tracking,
                                                       .momentum = momentum,
                                                       .eps = options_.eps,
-                                                      .non_finite = options_.non_finite});
+                                                      .non_finite = options_.non_finite,
+                                                      .sync = learning ? options_.sync.get() : nullptr});
   if (tracking && result.counted) {
     const NoGradGuard no_grad;
     num_batches_tracked.add_(1);

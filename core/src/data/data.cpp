@@ -41,6 +41,10 @@ void check_loader(std::int64_t examples, const DataLoaderOptions& options) {
   if (options.batch_size < 1) {
     throw ValueError(message("batch_size should be a positive integer value, but got batch_size=", options.batch_size));
   }
+  const auto [rank, size] = options.sampler;
+  if (rank < 0 || rank >= size) {
+    throw ValueError(message("DataLoader: expected a sampler with 0 <= rank < size, got rank ", rank, " of ", size));
+  }
   if (options.shuffle && examples == 0) {
     throw ValueError(
         "num_samples should be a positive integer value, but got num_samples=0\nDataLoader: the dataset has "
@@ -69,8 +73,10 @@ Tensor Epoch::next_batch() {
     if (options_.shuffle && options_.generator) randperm(order_.numel(), *options_.generator);
   }
   if (length == 0 || (options_.drop_last && length < options_.batch_size)) return Tensor();
+  const auto [rank, size] = options_.sampler;
+  const std::int64_t begin = length * rank / size, end = length * (rank + 1) / size;
   position_ += length;
-  return order_.narrow(0, position_ - length, length);
+  return order_.narrow(0, position_ - length + begin, end - begin);
 }
 
 }  // namespace gradus::detail

@@ -23,6 +23,7 @@
 
 // nn: layers and losses
 #include <gradus/nn/activation.hpp>
+#include <gradus/nn/all_reduce.hpp>
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/dropout.hpp>
 #include <gradus/nn/export_header.hpp>

@@ -74,11 +74,19 @@ std::array<TensorDataset<N>, Parts> random_split(const TensorDataset<N>& dataset
   (std::make_index_sequence<Parts>());
 }
 
+/// Which part of every batch is this process's when several train together: of n rows, those from n rank / size to
+/// n (rank + 1) / size. Every row is in one part, so parts may differ by a row, or have none.
+struct DistributedSampler {
+  int rank = 0;
+  int size = 1;
+};
+
 struct DataLoaderOptions {
   std::int64_t batch_size = 1;
   bool shuffle = false;            ///< a new random order in every epoch
   bool drop_last = false;          ///< leave out a last batch that is smaller than the others
   Generator* generator = nullptr;  ///< of the order; must outlive the loader. Null: the default generator
+  DistributedSampler sampler = {};
 };
 
 namespace detail {

@@ -1,6 +1,7 @@
 // BatchNorm1d. The derivation of its backward pass, with the names the code uses, is in nn/README.md.
 #pragma once
 
+#include <gradus/nn/all_reduce.hpp>
 #include <gradus/nn/linear.hpp>
 #include <gradus/nn/sequential.hpp>
 
@@ -19,6 +20,7 @@ struct BatchNormOptions {
   bool track_running_stats = true;       ///< keep running_mean, running_var, num_batches_tracked
   Dtype dtype = float32;
   NonFinite non_finite = NonFinite::raise;
+  std::shared_ptr<AllReduce> sync = {};  ///< in training, the batch is that of all these processes together
 };
 
 namespace functional {
@@ -35,6 +37,7 @@ struct BatchNormCall {
   double momentum = 0.1;
   double eps = 1e-5;
   NonFinite non_finite = NonFinite::raise;
+  AllReduce* sync = nullptr;  ///< in training, M counts the values in all these processes; outlives the graph
 };
 
 /// y = (x - mean) / sqrt(var + eps) * weight + bias, per channel.
@@ -95,6 +98,10 @@ class BatchNorm1d : public Module {
   const BatchNormOptions& options() const { return options_; }
   /// nullopt: the buffers become the mean over all batches since the last reset.
   void set_momentum(std::optional<double> momentum);
+
+  /// From now on the batch is that of all `processes` together, or of this one again. Every process has its own rows, in
+  /// any number, also none, and a loss that is the mean over them.
+  void set_sync(std::shared_ptr<AllReduce> processes) { options_.sync = std::move(processes); }
 
   /// Frozen, it computes as in eval() whatever train() says, until freeze(false). Not part of the state_dict.
   BatchNorm1d& freeze(bool frozen = true);

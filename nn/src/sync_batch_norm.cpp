@@ -1,0 +1,207 @@
+// Batch norm of a batch whose rows lie in several processes. Each loss is the mean over the rows of its process, so the
+// gradients of processes add up with the shares of rows as weights: process r has M_r of all M values of a channel, and
+//
+//   dx = rstd (dxhat - sum_q w_q dxhat / M_r - xhat sum_q w_q (dxhat xhat) / M_r),  w_q = M_q / M.
+#include "sync_batch_norm.hpp"
+
+#include "autograd/record.hpp"
+#include "tensor/message.hpp"
+
+#include <gradus/nn/all_reduce.hpp>
+
+#include <cmath>
+
+namespace gradus::nn::functional {
+
+using namespace gradus::detail;
+
+namespace {
+
+struct Processes {
+  AllReduce* all;
+  double here, total;  // values of a channel: M_r and M
+  double share() const { return here / total; }
+};
+
+Tensor weighted_sum(const Tensor& z, const Processes& processes);
+
+/// The sum of z, float64, over all processes.
+Tensor plain_sum(const Tensor& z, const Processes& processes) {
+  Tensor y = z.detach().clone();
+  processes.all->sum(y.data<double>());
+  if (tracks(z)) {
+    record(y, "AllReduceSumBackward", {z},
+           [processes](const Tensor& dy, InputGradients& dx) { dx[0] = weighted_sum(dy, processes); });
+  }
+  return y;
+}
+
+/// sum_q w_q z_q / w_r: the gradient of plain_sum, whose gradient that one is in turn. Without rows here nobody reads
+/// it.
+Tensor weighted_sum(const Tensor& z, const Processes& processes) {
+  Tensor y = z.detach() * processes.share();
+  processes.all->sum(y.data<double>());
+  for (double& sum : y.data<double>()) sum *= processes.here > 0 ? 1 / processes.share() : 0;
+  if (tracks(z)) {
+    record(y, "AllReduceMeanBackward", {z},
+           [processes](const Tensor& dy, InputGradients& dx) { dx[0] = plain_sum(dy, processes); });
+  }
+  return y;
+}
+
+/// Calls f(value, channel, index) for every element of x, (N, C) or (N, C, L).
+template <class T, class F>
+void for_each_value(const Tensor& x, F f) {
+  const std::int64_t n = x.shape()[0], c = x.shape()[1], l = x.dim() == 3 ? x.shape()[2] : 1;
+  const T* values = elements<T>(x);
+  for (std::int64_t i = 0, k = 0; i < n; ++i) {
+    for (std::int64_t j = 0; j < c; ++j) {
+      for (std::int64_t m = 0; m < l; ++m, ++k) f(static_cast<double>(values[k]), j, k);
+    }
+  }
+}
+
+/// mean, biased var and rstd of all rows, (3, C), and how many values a channel has here and in all.
+template <class T>
+Processes statistics(const Tensor& x, const BatchNormCall& call, const Tensor& rows) {
+  const std::int64_t channels = x.shape()[1];
+  const double here = static_cast<double>(x.shape()[0] * (x.dim() == 3 ? x.shape()[2] : 1));
+  std::vector<double> sums(static_cast<std::size_t>(channels) + 1);
+  sums.back() = here;
+  for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t) { sums[j] += value; });
+  call.sync->sum(sums);
+  const Processes processes{call.sync, here, sums.back()};
+
+  double *mean = elements<double>(rows), *var = mean + channels, *rstd = var + channels;
+  for (std::int64_t j = 0; j < channels; ++j) mean[j] = sums[j] / processes.total, var[j] = 0;
+  for_each_value<T>(
+      x, [&](double value, std::int64_t j, std::int64_t) { var[j] += (value - mean[j]) * (value - mean[j]); });
+  call.sync->sum({var, static_cast<std::size_t>(channels)});
+  for (std::int64_t j = 0; j < channels; ++j) {
+    var[j] /= processes.total;
+    rstd[j] = 1 / std::sqrt(var[j] + call.eps);
+  }
+  return processes;
+}
+
+/// Moves the running buffers, unless something is not finite; then they stay, as in one process.
+template <class T>
+bool move_buffers(const BatchNormState& state, const BatchNormCall& call, const Tensor& rows, double total) {
+  if (!state.running_mean.defined()) return false;
+  const std::int64_t channels = rows.shape()[1];
+  const double *mean = elements<double>(rows), *var = mean + channels;
+  std::vector<T> means, vars;
+  bool finite = true;
+  for (std::int64_t j = 0; j < channels; ++j) {
+    const auto blend = [&](const Tensor& running, double batch) {
+      const double old = static_cast<double>(elements<T>(running)[j]);
+      return static_cast<T>((1 - call.momentum) * old + call.momentum * batch);
+    };
+    means.push_back(blend(state.running_mean, mean[j]));
+    vars.push_back(blend(state.running_var, total / (total - 1) * var[j]));
+    finite = finite && std::isfinite(means.back()) && std::isfinite(vars.back());
+  }
+  if (!finite && call.non_finite == NonFinite::raise) {
+    throw ValueError("batch_norm: a process has NaN or infinity in its batch; the running buffers stay unchanged");
+  }
+  if (!finite) return false;
+  std::copy(means.begin(), means.end(), elements<T>(state.running_mean));
+  std::copy(vars.begin(), vars.end(), elements<T>(state.running_var));
+  bump_version(state.running_mean);
+  bump_version(state.running_var);
+  return true;
+}
+
+template <class T>
+double factor(const Tensor& weight, std::int64_t channel) {
+  return weight.defined() ? static_cast<double>(elements<T>(weight)[channel]) : 1;
+}
+
+template <class T>
+void normalise(const Tensor& y, const Tensor& x, const BatchNormState& state, const Tensor& rows) {
+  const double *mean = elements<double>(rows), *rstd = mean + 2 * rows.shape()[1];
+  for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t k) {
+    const double bias = state.bias.defined() ? static_cast<double>(elements<T>(state.bias)[j]) : 0;
+    elements<T>(y)[k] = static_cast<T>((value - mean[j]) * rstd[j] * factor<T>(state.weight, j) + bias);
+  });
+}
+
+template <class T>
+void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Tensor& rows,
+                    const Processes& processes) {
+  const std::int64_t channels = x.shape()[1];
+  const double *mean = elements<double>(rows), *rstd = mean + 2 * channels;
+  const T* const upstream = elements<T>(dy);
+  std::vector<double> sums(2 * static_cast<std::size_t>(channels));  // of dy and of dy xhat
+  for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t k) {
+    sums[j] += static_cast<double>(upstream[k]);
+    sums[channels + j] += static_cast<double>(upstream[k]) * (value - mean[j]) * rstd[j];
+  });
+  const auto vector = [&](const double* values) {
+    const Tensor result = make_tensor({channels}, x.dtype());
+    for (std::int64_t j = 0; j < channels; ++j) elements<T>(result)[j] = static_cast<T>(values[j]);
+    return result;
+  };
+  if (dx.needs(1)) dx[1] = vector(sums.data() + channels);
+  if (dx.needs(2)) dx[2] = vector(sums.data());
+  if (!dx.needs(0)) return;
+  for (double& sum : sums) sum *= processes.share();
+  processes.all->sum(sums);
+  dx[0] = empty_like(x);
+  for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t k) {
+    const double xhat = (value - mean[j]) * rstd[j];
+    const double direct = static_cast<double>(upstream[k]) - (sums[j] + xhat * sums[channels + j]) / processes.here;
+    elements<T>(dx[0])[k] = static_cast<T>(factor<T>(weight, j) * rstd[j] * direct);
+  });
+}
+
+/// The same with differentiable operations, in double.
+void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, const Tensor& weight, double eps,
+                       const Processes& processes) {
+  const Dims over = x_.dim() == 2 ? Dims{0} : Dims{0, 2};
+  const Shape channels = x_.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
+  const Tensor x = x_.to(float64), dy = dy_.to(float64);
+  const auto mean_of = [&](const Tensor& z) { return plain_sum(z.sum(over, true), processes) / processes.total; };
+  const auto gradient_of_mean = [&](const Tensor& z) {
+    return weighted_sum(z.sum(over, true), processes) / processes.total;
+  };
+  const Tensor centered = x - mean_of(x);
+  const Tensor rstd = (mean_of(centered.square()) + eps).rsqrt();
+  const Tensor xhat = centered * rstd;
+  const Tensor dxhat = weight.defined() ? dy * weight.to(float64).reshape(channels) : dy;
+  if (dx.needs(0)) {
+    const Tensor direct = dxhat - gradient_of_mean(dxhat) - xhat * gradient_of_mean(dxhat * xhat);
+    dx[0] = (rstd * direct).to(x_.dtype());
+  }
+  if (dx.needs(1)) dx[1] = (dy * xhat).sum(over).to(x_.dtype());
+  if (dx.needs(2)) dx[2] = dy.sum(over).to(x_.dtype());
+}
+
+template <class T>
+BatchNormResult run(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
+  Tensor rows = make_tensor({3, x.shape()[1]}, float64);
+  const Processes processes = statistics<T>(x, call, rows);
+  if (processes.total == 1) {
+    throw ValueError("Expected more than 1 value per channel when training, got 1 in all processes together");
+  }
+  const bool counted = processes.total > 0 && move_buffers<T>(state, call, rows, processes.total);
+  Tensor y = empty_like(x);
+  normalise<T>(y, x, state, rows);
+  if (tracks(x, state.weight, state.bias)) {
+    record(y, "SyncBatchNormBackward", {x, state.weight, state.bias}, keep(x, state.weight, std::move(rows)),
+           [processes, eps = call.eps](const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rows,
+                                       InputGradients& dx) {
+             if (grad_enabled()) return composed_backward(dy, dx, x, weight, eps, processes);
+             fused_backward<T>(dy, dx, x, weight, rows, processes);
+           });
+  }
+  return {y, counted};
+}
+
+}  // namespace
+
+BatchNormResult sync_batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
+  return x.dtype() == float32 ? run<float>(x, state, call) : run<double>(x, state, call);
+}
+
+}  // namespace gradus::nn::functional
