@@ -1,5 +1,7 @@
 // Trains a perceptron with BatchNorm on handwritten digits: the main job of the examples.
 #include "command_line.hpp"
+#include "curves.hpp"
+#include "output_file.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
 
@@ -18,7 +20,7 @@ volatile std::sig_atomic_t interrupted = 0;
 struct Options : Settings {
   int threads = 0;
   bool batch_norm = true, quiet = false;
-  std::string dataset = "digits", data = GRADUS_DATA_DIR, resume_path, eval_path, csv_path;
+  std::string dataset = "digits", data = GRADUS_DATA_DIR, resume_path, eval_path, csv_path, plot_path, beside_path;
 };
 
 /// The command line in `o`, checked; the exit status when there is nothing more to do.
@@ -38,10 +40,12 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   auto* save_every = app.add_option("--save-every", o.save_every, "and after so many steps")->needs(save);
   auto* resume = app.add_option("--resume", o.resume_path, "go on from a checkpoint");
   auto* csv = app.add_option("--csv", o.csv_path, "write the results of every epoch here");
+  auto* plot = app.add_option("--plot", o.plot_path, "draw loss and accuracy over the epochs into this .svg");
+  auto* beside = app.add_option("--beside", o.beside_path, "and with them those of another run's --csv")->needs(plot);
   auto* eval = app.add_option("--eval", o.eval_path, "train nothing: test the weights of this file");
   for (auto* number : {epochs, batch_size, seed, save_every}) number->check(fits_64_bits);
-  for (auto* path : {data, save, resume, csv, eval}) path->check(not_empty);
-  for (auto* of_training : {save, resume, csv}) eval->excludes(of_training);
+  for (auto* path : {data, save, resume, csv, plot, beside, eval}) path->check(not_empty);
+  for (auto* of_training : {save, resume, csv, plot}) eval->excludes(of_training);
   app.add_flag("--quiet", o.quiet, "print the last line only");
   if (const auto status = parse_command_line(app, argc, argv)) return status;
   if (lr->count() == 0 && o.optimizer != "sgd") o.lr = 0.001;
@@ -112,6 +116,10 @@ int run(const Options& o) {
     return 0;
   }
 
+  std::optional<OutputFile> plot;
+  if (!o.plot_path.empty()) plot.emplace(o.plot_path);
+  std::optional<Tensor> beside;
+  if (!o.beside_path.empty()) beside = read_results(o.beside_path);
   Training training(model, images, o);
   if (!o.resume_path.empty()) training.resume(o.resume_path);
   Report report(o.quiet, o.csv_path, !o.resume_path.empty());
@@ -120,8 +128,14 @@ int run(const Options& o) {
     std::printf("\ninterrupted%s\n", o.save_path.empty() ? "" : (", saved " + o.save_path).c_str());
     return 130;
   }
+  const double seconds = report.results().empty() ? 0 : report.results().back().seconds;
+  if (plot && !report.results().empty()) {
+    std::vector<Curves> runs = {{o.batch_norm ? "with BatchNorm" : "without BatchNorm", to_table(report.results())}};
+    if (beside) runs.push_back({o.beside_path, *beside});
+    plot->write(curves_svg(runs));
+  }
   if (!o.quiet) show_predictions(model, images);
-  print_last_line(evaluate(model, images.test), report.last().seconds);
+  print_last_line(evaluate(model, images.test), seconds);
   return 0;
 }
 

@@ -87,7 +87,7 @@ void Report::on_step(std::int64_t epoch, std::int64_t step, std::int64_t steps, 
 }
 
 void Report::on_epoch(const EpochResult& r) {
-  last_ = r;
+  results_.push_back(r);
   if (!quiet_) {
     std::printf("%sepoch %3lld  loss %.4f  train %6.2f %%  test %6.2f %%  %8.0f samples/s%s\n", live_ ? "\r" : "",
                 static_cast<long long>(r.epoch), r.train.loss, 100 * r.train.accuracy, 100 * r.test.accuracy,

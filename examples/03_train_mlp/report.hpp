@@ -4,6 +4,7 @@
 #include "training.hpp"
 
 #include <fstream>
+#include <vector>
 
 /// The layers with the shapes of their outputs and their numbers of parameters.
 void print_model(gradus::nn::Sequential& model, std::int64_t inputs);
@@ -18,12 +19,13 @@ class Report : public Observer {
   Report(bool quiet, const std::string& csv_path, bool resuming);
   void on_step(std::int64_t epoch, std::int64_t step, std::int64_t steps, double loss) override;
   void on_epoch(const EpochResult& result) override;
-  const EpochResult& last() const { return last_; }
+  /// Of the epochs that were trained in this run: none when it resumed a training that was over.
+  const std::vector<EpochResult>& results() const { return results_; }
 
  private:
   bool quiet_, live_;
   std::ofstream csv_;
   std::string csv_path_;
   double next_update_ = 0;
-  EpochResult last_{};
+  std::vector<EpochResult> results_;
 };

@@ -1,75 +1,12 @@
 #include "figure.hpp"
 
-#include "panel.hpp"
+#include "gnuplot.hpp"
 
-#include <cmath>
+#include <cstdio>
+#include <sstream>
+#include <vector>
 
 namespace {
-
-constexpr const char* plain_colour = "#d55e00";  // these two differ for the colour-blind, too
-constexpr const char* batch_norm_colour = "#0072b2";
-
-/// A curve as the lines that are drawn, thinned to some hundred points.
-struct Lines {
-  Panel::Line accuracy, p15, p50, p85;
-
-  explicit Lines(const Curve& curve) {
-    constexpr std::size_t most = 400;
-    const std::size_t stride = (curve.size() + most - 1) / most;
-    for (std::size_t i = (curve.size() - 1) % stride; i < curve.size(); i += stride) add(curve[i]);
-  }
-
- private:
-  void add(const Point& point) {
-    const auto step = static_cast<double>(point.step);
-    for (Panel::Line* line : {&accuracy, &p15, &p50, &p85}) line->x.push_back(step);
-    accuracy.y.push_back(point.test_accuracy);
-    p15.y.push_back(point.sigmoid_input.p15);
-    p50.y.push_back(point.sigmoid_input.p50);
-    p85.y.push_back(point.sigmoid_input.p85);
-  }
-};
-
-Range values(std::initializer_list<const std::vector<double>*> lines) {
-  Range range{INFINITY, -INFINITY};
-  for (const std::vector<double>* line : lines) {
-    for (const double value : *line) range = {std::min(range.low, value), std::max(range.high, value)};
-  }
-  return range;
-}
-
-/// The paper's axis begins at 0.7, since what matters is the upper end. Here it begins where the slower net is after a
-/// twentieth of the training.
-Scale accuracy_scale(const Lines& plain, const Lines& batch_norm) {
-  const std::size_t early = plain.accuracy.y.size() / 20;
-  const Range all = values({&plain.accuracy.y, &batch_norm.accuracy.y});
-  return Scale::rounded({std::min(plain.accuracy.y[early], batch_norm.accuracy.y[early]), all.high});
-}
-
-void draw_legend(Svg& svg, double y) {
-  const auto entry = [&](double x, const std::string& words, const char* colour) {
-    svg.line({{x, y - 4}, {x + 28, y - 4}}, {.colour = colour, .width = 3});
-    svg.text({x + 36, y}, words, {.size = 13});
-  };
-  entry(345, "without BatchNorm", plain_colour);
-  entry(530, "with BatchNorm", batch_norm_colour);
-}
-
-void draw_accuracy(Panel panel, const Lines& plain, const Lines& batch_norm) {
-  panel.axes("(a) accuracy on test images", "training steps", "fraction correct");
-  panel.line(plain.accuracy, {.colour = plain_colour, .width = 1.6});
-  panel.line(batch_norm.accuracy, {.colour = batch_norm_colour, .width = 1.6});
-}
-
-void draw_percentiles(Panel panel, const std::string& title, const std::string& y_label, const Lines& lines,
-                      const char* colour) {
-  panel.axes(title, "training steps", y_label);
-  panel.between(lines.p85, lines.p15, colour);
-  panel.line(lines.p15, {.colour = colour});
-  panel.line(lines.p85, {.colour = colour});
-  panel.line(lines.p50, {.colour = colour, .width = 2});
-  panel.notes({{lines.p85.y.back(), "85 %"}, {lines.p50.y.back(), "50 %"}, {lines.p15.y.back(), "15 %"}}, colour);
-}
 
 /// "50,000"
 std::string grouped(std::int64_t count) {
@@ -104,6 +41,36 @@ std::vector<std::string> caption(const Experiment& e) {
           " for testing. Drawn by gradus."};
 }
 
+/// The table as a data block of gnuplot, thinned to 200 points.
+std::string data_block(const std::string& csv, std::size_t points) {
+  constexpr std::size_t most = 200;
+  const std::size_t stride = (points + most - 1) / most;
+  std::istringstream lines(csv);
+  std::string block = "$data << END\n", line;
+  std::getline(lines, line);  // the names of the columns
+  for (std::size_t i = 0; std::getline(lines, line); ++i) {
+    if ((points - 1 - i) % stride == 0) block += line + "\n";
+  }
+  return block + "END\n";
+}
+
+/// The paper's axis begins at 0.7, since what matters is the upper end. Here it begins where the slower net is after a
+/// twentieth of the training.
+double lowest_accuracy(const Experiment& e) {
+  const std::size_t early = e.plain.size() / 20;
+  return std::min(e.plain[early].test_accuracy, e.batch_norm[early].test_accuracy);
+}
+
+/// Both panels of percentiles; the columns of the table begin at `first`.
+std::string percentiles_panel(const std::string& title, int first, const char* style) {
+  const auto column = [](int c) { return std::to_string(c); };
+  const std::string lower = column(first), middle = column(first + 1), upper = column(first + 2);
+  return "set title '" + title + "'\nplot $data using 1:" + lower + ":" + upper + " with filledcurves ls " + style +
+         " fs transparent solid 0.2 noborder notitle, '' using 1:" + middle + " with lines ls " + style +
+         " lw 2 notitle, '' using 1:" + lower + " with lines ls " + style + " notitle, '' using 1:" + upper +
+         " with lines ls " + style + " notitle\n";
+}
+
 }  // namespace
 
 std::string figure_title(const Experiment& e) {
@@ -128,23 +95,34 @@ std::string figure_csv(const Experiment& e) {
 }
 
 std::string figure_svg(const Experiment& e) {
-  const Lines plain(e.plain), batch_norm(e.batch_norm);
-  const Scale steps({0, static_cast<double>(e.settings.steps)});
-  const Scale inputs = Scale::rounded(values({&plain.p15.y, &plain.p85.y, &batch_norm.p15.y, &batch_norm.p85.y}));
-
-  constexpr double top = 102, width = 240, height = 230;
-  Svg svg(1000, 466, figure_title(e));
-  svg.text({500, 30}, figure_title(e), {.size = 16, .anchor = "middle", .bold = true});
-  draw_legend(svg, 58);
-  draw_accuracy(Panel(svg, {62, top, 264, height}, steps, accuracy_scale(plain, batch_norm)), plain, batch_norm);
-  draw_percentiles(Panel(svg, {402, top, width, height}, steps, inputs), "(b) without BatchNorm",
-                   "input of one sigmoid", plain, plain_colour);
-  draw_percentiles(Panel(svg, {722, top, width, height}, steps, inputs), "(c) with BatchNorm", "", batch_norm,
-                   batch_norm_colour);
-  double y = 396;
+  std::ostringstream script;
+  script.imbue(std::locale::classic());
+  script << data_block(figure_csv(e), e.plain.size())
+         << "set terminal svg size 1000,480 noenhanced font 'Helvetica,12' background '#ffffff'\n"
+            "set datafile separator ','\n"
+            "set style line 1 lc rgb '#d55e00'\nset style line 2 lc rgb '#0072b2'\n"  // for the colour-blind, too
+            "set grid lc rgb '#e4e4e4' lt 1\nset border 3\nset tics nomirror\nset format x '%.0s%c'\n"
+            "stats $data using 4 nooutput name 'a'\nstats $data using 6 nooutput name 'b'\n"
+            "stats $data using 7 nooutput name 'c'\nstats $data using 9 nooutput name 'd'\n"
+            "low = a_min < c_min ? a_min : c_min\nhigh = b_max > d_max ? b_max : d_max\n"
+            "set multiplot\nset tmargin at screen 0.8\nset bmargin at screen 0.32\n";
+  script << "set label 1 " << gnuplot_quoted(figure_title(e)) << " at screen 0.5,0.95 center font ',15'\n";
+  double y = 0.16;
+  int label = 2;
   for (const std::string& line : caption(e)) {
-    svg.text({24, y}, line, {.colour = "#555555"});
-    y += 18;
+    script << "set label " << label++ << ' ' << gnuplot_quoted(line) << " at screen 0.024," << y << "\n";
+    y -= 0.04;
   }
-  return svg.text();
+  script << "set xlabel 'training steps'\nset xrange [0:" << e.settings.steps << "]\nset xtics autofreq\n"
+         << "set lmargin at screen 0.07\nset rmargin at screen 0.32\nset yrange [" << lowest_accuracy(e) << ":*]\n"
+         << "set title '(a) accuracy on test images'\nset ylabel 'fraction correct'\nset key bottom right\n"
+         << "plot $data using 1:2 with lines ls 1 lw 2 title 'without BatchNorm',"
+            " '' using 1:3 with lines ls 2 lw 2 title 'with BatchNorm'\n"
+         << "unset label\nunset key\nset ylabel 'input of one sigmoid, 15, 50, 85 %'\n"
+         << "set yrange [low:high]\n"
+         << "set lmargin at screen 0.42\nset rmargin at screen 0.67\n"
+         << percentiles_panel("(b) without BatchNorm", 4, "1")
+         << "set ylabel ''\nset lmargin at screen 0.74\nset rmargin at screen 0.99\n"
+         << percentiles_panel("(c) with BatchNorm", 7, "2") << "unset multiplot\n";
+  return gnuplot(script.str());
 }

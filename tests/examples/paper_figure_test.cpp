@@ -42,6 +42,7 @@ bool is_well_formed(const std::string& xml) {
     if (end == std::string::npos) return false;
     const std::string tag = xml.substr(at + 1, end - at - 1);
     at = end + 1;
+    if (tag[0] == '?') continue;
     if (std::count(tag.begin(), tag.end(), '"') % 2 != 0 || tag.find('<') != std::string::npos) return false;
     if (tag[0] == '/') {
       if (open.empty() || open.back() != tag.substr(1)) return false;
@@ -133,8 +134,9 @@ TEST_F(PaperFigure, WritesATableAndAPicture) {
         "pixels above 0.25", "sigmoid 7", "seed 3", "1,437 images", "(a) ", "(b) ", "(c) "}) {
     EXPECT_NE(svg.find(words), std::string::npos) << words;
   }
-  EXPECT_EQ(svg.find("http"), svg.find("http://www.w3.org/2000/svg"));  // it needs nothing from elsewhere
-  EXPECT_EQ(svg.find("http", svg.find("http") + 1), std::string::npos);
+  for (std::size_t at = 0; (at = svg.find("http", at)) != std::string::npos; ++at) {
+    EXPECT_EQ(svg.substr(at, 18), "http://www.w3.org/");  // it needs nothing from elsewhere
+  }
 }
 
 TEST_F(PaperFigure, TheSameSettingsGiveTheSameFiles) {

@@ -159,5 +159,28 @@ TEST_F(TrainMlp, GoesOnOnlyWithWhatTheCheckpointHoldsFor) {
   EXPECT_EQ(train("--quiet --seed 3 --eval " + file).status, 0);
 }
 
+/// Needs gnuplot, which examples/run and tests/run install.
+TEST_F(TrainMlp, DrawsTheCurvesOfTwoRuns) {
+  if (std::system("command -v gnuplot >/dev/null") != 0) GTEST_SKIP() << "gnuplot is not installed";
+  ASSERT_EQ(train("--quiet --epochs 2 --no-batchnorm --csv '" + path("plain net.csv") + "'").status, 0);
+  const Outcome run =
+      train("--quiet --epochs 3 --beside '" + path("plain net.csv") + "' --plot '" + path("curves.svg") + "'");
+  ASSERT_EQ(run.status, 0) << run.out;
+  const std::string svg = read_file(path("curves.svg"));
+  for (const char* words : {"<svg", "mean loss of the epoch", "accuracy, test images", "with BatchNorm", "plain net"}) {
+    EXPECT_NE(svg.find(words), std::string::npos) << words;
+  }
+}
+
+TEST_F(TrainMlp, RefusesAPlotBeforeItTrains) {
+  for (const std::string& arguments :
+       {"--plot " + path("no/such/folder.svg"), "--plot " + path("a.svg") + " --beside " + path("none.csv"),
+        "--beside " + path("none.csv"), std::string("--plot ''"), "--eval x --plot " + path("a.svg")}) {
+    const Outcome run = train("--quiet --epochs 100000 " + arguments);
+    EXPECT_EQ(run.status, 1) << arguments;
+    EXPECT_FALSE(std::filesystem::exists(path("a.svg"))) << arguments;
+  }
+}
+
 }  // namespace
 }  // namespace gradus::test
