@@ -57,7 +57,7 @@ deb() {
   ((EUID == 0)) || missing root
   after shared_package
   in_system / "$scratch/deb" env -C "$root" CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1 \
-    tests/package/deb "$scratch/deb-build" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+    tests/package/deb build/deb -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
 }
 
 # The reference of the public headers, without a warning.
