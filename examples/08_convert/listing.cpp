@@ -65,7 +65,8 @@ bool is_plain(const Value& value) {
   if (is_list(value)) {
     return std::ranges::all_of(value.as_list(), [](const Value& e) { return e.kind() != Kind::dict && is_plain(e); });
   }
-  return value.kind() != Kind::tensor && (value.kind() != Kind::dict || value.size() == 0);
+  return value.kind() != Kind::tensor && value.kind() != Kind::object &&
+         (value.kind() != Kind::dict || value.size() == 0);
 }
 
 std::string text_of(const Value& value) {
@@ -96,6 +97,8 @@ class Listing {
     const auto below = [&](const std::string& key) { return name.empty() ? key : name + "." + key; };
     if (value.kind() == Kind::tensor) {
       add(name, value.as_tensor());
+    } else if (value.kind() == Kind::object) {
+      add_object(name, value);
     } else if (is_plain(value)) {
       add_line(name, std::string(to_string(value.kind())), text_of(value));
     } else if (is_list(value)) {
@@ -103,6 +106,16 @@ class Listing {
     } else {
       for (const auto& [key, item] : value.as_dict()) add(below(text_of(key)), item);
     }
+  }
+
+  /// Its class, and what it holds.
+  void add_object(const std::string& name, const Value& object) {
+    const Value& content = object.content();
+    const std::string type = printable(std::string(object.type_name()));
+    if (content.is_none()) return add_line(name, type, "(passed over)");
+    if (is_plain(content)) return add_line(name, type, text_of(content));
+    add_line(name.empty() ? "(all)" : name, type, "");
+    add(name, content);
   }
 
   void add_line(const std::string& name, const std::string& type, const std::string& text) {

@@ -57,7 +57,7 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   std::vector<std::string> pairs;
   app.add_option("IN", o.in, "the file to read")->required();
   app.add_option("OUT", o.out, "the file to write; it may be IN");
-  app.add_option("--from", o.from, "format of IN, when its extension does not tell")->check(known);
+  app.add_option("--from", o.from, "format of IN, when neither its content nor its extension tells")->check(known);
   app.add_option("--format", o.format, "format of OUT, when its extension does not tell")->check(known);
   app.add_flag("--list", o.list, "write nothing; print names, types, shapes, ranges and NaNs");
   app.add_flag("--weights", o.weights, "of a checkpoint, take the weights alone, under their own names");
@@ -79,14 +79,22 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   return std::nullopt;
 }
 
-/// The format of that name, or the one that the extension tells.
-FileFormat format_for(const std::string& path, const std::string& name, const char* option) {
-  if (!name.empty()) return formats.at(name);
+[[noreturn]] void ask_for_format(const std::string& path, const char* option) {
+  throw ValueError("the extension of '" + path + "' tells no format; name it with " + option +
+                   ": safetensors, pt, npz or npy");
+}
+
+FileFormat format_to_read(const std::string& path, const std::string& name) {
+  const FileFormat format = name.empty() ? recognise_format(path) : formats.at(name);
+  if (format == FileFormat::automatic) ask_for_format(path, "--from");
+  return format;
+}
+
+FileFormat format_to_write(const std::string& path, const std::string& name) {
   try {
-    return format_of(path);
+    return name.empty() ? format_of(path) : formats.at(name);
   } catch (const FileError&) {
-    throw ValueError("the extension of '" + path + "' tells no format; name it with " + option +
-                     ": safetensors, pt, npz or npy");
+    ask_for_format(path, "--format");
   }
 }
 
@@ -111,6 +119,16 @@ int count_plain(const Value& value) {
     count = value.kind() != Kind::tensor;
   }
   return count;
+}
+
+/// The value with what its objects hold in their place; tells which are left out.
+Value without_objects(const Value& value) {
+  std::vector<std::string> left_out;
+  Value plain = plain_value(value, "", left_out);
+  for (const std::string& object : left_out) {
+    std::printf("left out, because only Python can make it: %s\n", printable(object).c_str());
+  }
+  return plain;
 }
 
 void write(const Value& content, const Metadata& metadata, const std::string& path, FileFormat format) {
@@ -146,12 +164,13 @@ Metadata metadata_of(const std::string& path, FileFormat format) {
 }
 
 void run(Options o) {
-  const FileFormat from = format_for(o.in, o.from, "--from");
-  const FileFormat to = o.list ? FileFormat::by_extension : format_for(o.out, o.format, "--format");
+  const FileFormat from = format_to_read(o.in, o.from);
+  const FileFormat to = o.list ? FileFormat::automatic : format_to_write(o.out, o.format);
   o.fusing.keeps_order = from != FileFormat::safetensors;
 
   Value content = load_value(o.in, {.format = from, .share_storage = true});
   if (content.kind() == Kind::tensor) content = StateDict{{"arr_0", content.as_tensor()}};
+  if (!o.list || o.weights || o.fuse) content = without_objects(content);
   if (!o.prefix.empty()) content = tensors_below(content, o.prefix);
   if (o.weights || o.fuse) content = weights_of(content);
   if (o.fuse) content = fused(content.as_state_dict(), o.fusing);

@@ -74,3 +74,30 @@ StateDict tensors_below(const Value& file, std::string name) {
   if (below.empty()) throw ValueError("--prefix: no name begins with '" + name + "'; there are: " + beginnings(all));
   return below;
 }
+
+Value plain_value(const Value& value, const std::string& name, std::vector<std::string>& left_out) {
+  const auto below = [&](const std::string& key) { return name.empty() ? key : name + "." + key; };
+  const auto is_lost = [](const Value& item) {
+    return item.kind() == Kind::object && (item.content().is_none() || item.type_name() == "bytes");
+  };
+  const auto tell = [&](const std::string& key, const Value& item) {
+    left_out.push_back("'" + key + "', a " + std::string(item.type_name()));
+  };
+  const Value& content = value.content();
+  if (content.kind() == Kind::dict) {
+    Value::Dict items;
+    for (const auto& [key, item] : content.as_dict()) {
+      const std::string path = below(key.kind() == Kind::integer ? std::to_string(key.as_int()) : key.as_string());
+      is_lost(item) ? tell(path, item) : void(items.emplace_back(key, plain_value(item, path, left_out)));
+    }
+    return Value::dict(std::move(items));
+  }
+  if (content.kind() != Kind::list && content.kind() != Kind::tuple) return content;
+  Value::List elements;
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    const Value& item = content.as_list()[i];
+    if (is_lost(item)) tell(below(std::to_string(i)), item);
+    elements.push_back(is_lost(item) ? Value() : plain_value(item, below(std::to_string(i)), left_out));
+  }
+  return content.kind() == Kind::list ? Value::list(std::move(elements)) : Value::tuple(std::move(elements));
+}

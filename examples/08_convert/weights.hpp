@@ -13,3 +13,7 @@ gradus::StateDict weights_of(const gradus::Value& file);
 
 /// The tensors below `name` ("model", "module.encoder"), without it. Throws ValueError when there is none.
 gradus::StateDict tensors_below(const gradus::Value& file, std::string name);
+
+/// The value with what the objects of Python in it hold in their place: a module's weights, the elements of a set. An
+/// object that holds nothing is left out, and `left_out` gets a text such as "'optimizer', a torch.optim.adam.Adam".
+gradus::Value plain_value(const gradus::Value& value, const std::string& name, std::vector<std::string>& left_out);

@@ -65,6 +65,26 @@ TEST(Npy, ReadsEveryTypeThatFits) {
   expect_elements<double>(parse(npy(header("<f8", "(1,)"), bytes_of(0.1))), {0.1});
   expect_elements<bool>(parse(npy(header("|b1", "(3,)"), std::string("\0\1\7", 3))), {false, true, true});
   EXPECT_EQ(parse(npy(header("<f8", "(3, 0)"))).shape(), Shape({3, 0}));
+  expect_elements<std::int64_t>(parse(npy(header("<u8", "(2,)"), bytes_of(1) + bytes_of(0) + bytes_of(INT64_MAX))),
+                                {1, INT64_MAX});
+  expect_error_with<detail::BeyondInt64>([] { parse(npy(header("<u8", "(1,)"), bytes_of(INT64_MIN))); },
+                                         "it holds 9223372036854775808, beyond the range of int64");
+  expect_elements<std::int64_t>(parse(npy(header(">u1", "(1,)"), "\xff")), {255});
+  expect_elements<float>(parse(npy(header("=f4", "(1,)"), bytes_of(0.5f))), {0.5f});
+}
+
+TEST(Npy, ReadsBigEndianAndWhatPython2Wrote) {
+  const std::string golden = GRADUS_GOLDEN_DIR "/files/";
+  const Tensor x = load(golden + "big_endian.npy").at("arr_0");
+  EXPECT_EQ(x.shape(), Shape({2, 3}));
+  expect_elements<std::int64_t>(x, {0, 1, 2, 3, 4, 5});
+  expect_elements<double>(parse(npy(header(">f8", "(1,)"), std::string("\x3f\xe0\0\0\0\0\0\0", 8))), {0.5});
+  expect_elements<float>(parse(npy(header(">f2", "(1,)"), std::string("\xc1\0", 2))), {-2.5f});
+  expect_elements<std::int64_t>(parse(npy(header(">i2", "(2, 2)", "True"), std::string("\0\1\0\2\0\3\0\4", 8))),
+                                {1, 3, 2, 4});
+  expect_elements<float>(parse(npy(header("<f4", "(1L,)"), bytes_of(1.5f))), {1.5f});
+  EXPECT_EQ(parse(npy(header("<f4", "(2L, 0L)"))).shape(), Shape({2, 0}));
+  expect_elements<std::int64_t>(load(golden + "uint64.npy").at("arr_0"), {0, INT64_MAX});
 }
 
 TEST(Npy, RefusesWhatIsNoArray) {
@@ -78,13 +98,16 @@ TEST(Npy, RefusesWhatIsNoArray) {
   expect_refused(npy(header("<f4", "(2,") + "'"), "where an integer of 64 bits is expected");
   expect_refused(npy(header("<f4", "(99999999999999999999,)")), "an integer of 64 bits");
   expect_refused(npy(header("<f4", "()") + "x"), "where the end is expected");
-  expect_refused(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': ()}"), "where a string is expected");
+  expect_refused(npy(header("<f4", "(2 L,)")), "has 'L,)");
+  expect_refused(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': ()}"), "it is a structured array");
+  expect_refused(npy("{'descr': [('a', '<f4'), 'shape': ()}"), "where the end of a list is expected");
+  expect_refused(npy("{'descr': 3}"), "where a string is expected");
+  expect_refused(npy("{'descr': '\x1b[2J', 'fortran_order': False, 'shape': ()}"), "its dtype '\\x1b[2J'");
   expect_refused(npy(std::string(1000, '(')), "where '{' is expected");
 }
 
 TEST(Npy, RefusesTypesAndShapesThatDoNotFit) {
   expect_refused(npy(header("|O", "(1,)")), "Python objects, which are never read");
-  expect_refused(npy(header(">f4", "(1,)"), "1234"), "big-endian");
   expect_refused(npy(header("<c8", "(1,)"), "12345678"), "'<c8' is none that gradus reads");
   expect_refused(npy(header("<f4", "(2,)"), "1234"), "need 8 bytes, there are 4");
   expect_refused(npy(header("<f4", "()"), "12345"), "need 4 bytes, there are 5");
@@ -103,7 +126,7 @@ TEST(Npz, BringsBackEveryArray) {
       {"0.weight", tensor({{1.5, -2.5}})}, {"folder/counts", tensor({1, 2, 3})}, {"empty", zeros({0, 3})}};
   const std::string file = detail::npz_bytes(arrays);
   detail::Budget budget(0, file.size());
-  const StateDict read = detail::parse_npz(as_bytes(file), budget);
+  const StateDict read = detail::parse_npz(as_bytes(file), budget).tensors();
   ASSERT_EQ(read.size(), 3u);
   expect_elements<float>(read.at("0.weight"), {1.5f, -2.5f});
   expect_elements<std::int64_t>(read.at("folder/counts"), {1, 2, 3});
@@ -131,7 +154,29 @@ TEST(Npz, RefusesUnsafeNamesAndOtherFiles) {
   };
   parse_archive("a.npy");
   expect_error_with<FileError>([&] { parse_archive("../a.npy"); }, "unsafe name '../a.npy'");
-  expect_error_with<FileError>([&] { parse_archive("a.txt"); }, "'a.txt', which is not a .npy file");
+}
+
+TEST(Npz, PassesOverWhatIsNoArrayOfNumbers) {
+  const std::string path = GRADUS_GOLDEN_DIR "/files/mixed.npz";
+  const StateDict arrays = load(path);
+  ASSERT_EQ(arrays.size(), 1u);
+  expect_elements<double>(arrays.at("x"), {1, 0, 0, 1});
+  const Value all = load_value(path);
+  EXPECT_EQ(all.size(), 3u);
+  EXPECT_EQ(all["names"].type_name(), "numpy.ndarray of <U3");
+  EXPECT_EQ(all["objects"].type_name(), "numpy.ndarray of |O");
+  expect_error<TypeError>("expected Tensor, got the Python object 'numpy.ndarray of <U3'",
+                          [&] { all["names"].as_tensor(); });
+
+  detail::ZipWriter archive;
+  archive.add("read.me", "text");
+  archive.add("big.npy", npy(header("<u8", "(1,)"), bytes_of(INT64_MIN)));
+  archive.add("x.npy", npy(header("<f4", "(1,)"), bytes_of(0.5f)));
+  detail::Budget budget(0, 1000);
+  const Value mixed = detail::parse_npz(as_bytes(archive.finish()), budget);
+  EXPECT_EQ(mixed["read.me"].type_name(), "bytes");
+  EXPECT_EQ(mixed["big"].type_name(), "numpy.ndarray of <u8");
+  EXPECT_EQ(mixed.tensors().size(), 1u);
 }
 
 TEST(Npz, SurvivesEveryTruncationAndEveryChangedByte) {

@@ -106,11 +106,78 @@ TEST(Pickle, RefusesTensorsOutsideTheirStorage) {
   expect_refused(tensor(zero, text("3"), "K\1"), "a size or stride");
 }
 
-TEST(Pickle, RefusesEveryOtherNameOfPython) {
-  expect_refused("cos\nsystem\n(" + text("ls") + "tR", "a Python object, 'os.system'");
-  expect_refused("ctorch.nn.modules.linear\nLinear\n)\x81", "'torch.nn.modules.linear.Linear'");
-  expect_refused("ctorch\nComplexFloatStorage\n", "'torch.ComplexFloatStorage'");
-  expect_refused("c\n\n", "a Python object, '.'");
+TEST(Pickle, RunsNothingThatAFileNames) {
+  const Pickle pickle = run("cos\nsystem\n" + text("touch here") + "\x85R}b");
+  const auto& object = std::get<Pickle::Object>(pickle.nodes[pickle.root]);
+  EXPECT_EQ(std::get<Pickle::Global>(pickle.nodes[object.callable]).name, "os.system");
+  EXPECT_TRUE(object.state);
+  root<Pickle::Object>("ctorch.nn.modules.linear\nLinear\n)\x81");
+  root<Pickle::Object>("cos\nsystem\n)}\x92");
+  root<Pickle::Object>("(cos\nsystem\nK\1o");
+  root<Pickle::Object>("cos\nsystem\n)R)R");            // what a call gave is called
+  root<Pickle::Object>("ccollections\ndeque\n)RK\1a");  // appended to
+  root<Pickle::Object>("cmy\nDict\n)RK\1K\2s");
+  root<Pickle::Global>("ctorch\nComplexFloatStorage\n");
+  root<Pickle::Global>("c\n\n");
+  // A tensor of a type that is not read stays an object.
+  const std::string complex =
+      "(" + text("storage") + "ctorch\nComplexFloatStorage\n" + text("0") + text("cpu") + "K\1tQ";
+  root<Pickle::Object>(rebuild + "(" + complex + std::string("K\0", 2) + "))\x89NtR");
+  root<Pickle::Object>("ctorch._utils\n_rebuild_sparse_tensor\n)R");
+}
+
+TEST(Pickle, ReadsTheOpcodesOfEveryProtocol) {
+  const auto in_protocol = [](char protocol, const std::string& body) {
+    const Pickle pickle = parse(std::string("\x80") + protocol + body + ".");
+    return pickle.nodes[pickle.root];
+  };
+  EXPECT_EQ(std::get<Pickle::Bytes>(in_protocol(3, "C\2ab")).content, "ab");
+  EXPECT_EQ(std::get<Pickle::Bytes>(in_protocol(3, "B" + bytes_of(2) + "ab")).content, "ab");
+  EXPECT_EQ(std::get<Pickle::Bytes>(in_protocol(4, "\x8e" + bytes_of(std::int64_t{2}) + "ab")).content, "ab");
+  EXPECT_EQ(std::get<Pickle::Bytes>(in_protocol(5, "\x96" + bytes_of(std::int64_t{1}) + "a")).content, "a");
+  EXPECT_EQ(std::get<std::string>(in_protocol(4, "\x95" + bytes_of(std::int64_t{4}) + "\x8c\2ab")), "ab");
+  EXPECT_EQ(std::get<std::string>(in_protocol(4, "\x8d" + bytes_of(std::int64_t{1}) + "a")), "a");
+  EXPECT_EQ(std::get<Pickle::Global>(in_protocol(4, "\x8c\2os\x8c\6system\x93")).name, "os.system");
+  EXPECT_EQ(std::get<Pickle::Tuple>(in_protocol(4, "K\1\x94K\2\x94\x86\x94h\1\x86")).elements,
+            (std::vector<Pickle::Id>{2, 1}));
+  EXPECT_EQ(std::get<Pickle::Object>(in_protocol(4, "\x8f(K\1K\2\x90")).elements.size(), 2u);
+  EXPECT_EQ(std::get<Pickle::Object>(in_protocol(4, "(K\1\x91")).elements.size(), 1u);
+  EXPECT_EQ(std::get<Pickle::Tuple>(in_protocol(2,
+                                                "K\1"
+                                                "2\x86"))
+                .elements,
+            (std::vector<Pickle::Id>{0, 0}));
+  EXPECT_EQ(std::get<std::int64_t>(in_protocol(2,
+                                               "K\1K\2"
+                                               "0")),
+            1);
+  EXPECT_EQ(std::get<std::int64_t>(in_protocol(2,
+                                               "K\1(K\2"
+                                               "1")),
+            1);
+  EXPECT_EQ(std::get<std::int64_t>(in_protocol(2, "I-5000000000\n")), -5'000'000'000);
+  EXPECT_EQ(std::get<std::int64_t>(in_protocol(2, "\x8b" + bytes_of(2) + "\xff\1")), 511);
+  EXPECT_EQ(std::get<std::string>(in_protocol(2, "T" + bytes_of(2) + "ab")), "ab");
+  EXPECT_EQ(run("\x8a\x09"
+                "123456789")
+                .nodes.size(),
+            3u);  // an integer of more than 64 bits is an object
+}
+
+TEST(Pickle, ReadsTensorsOfIntegersWithoutSign) {
+  const std::string storage =
+      "(" + text("storage") + "ctorch.storage\nUntypedStorage\n" + text("0") + text("cpu") + "K\4tQ";
+  const auto tensor_of = [&](const std::string& dtype) {
+    return run("ctorch._utils\n_rebuild_tensor_v3\n(" + storage + std::string("K\0", 2) + "K\2\x85K\1\x85\x89N" +
+               "ctorch\n" + dtype + "\ntR");
+  };
+  const Pickle pickle = tensor_of("uint16");
+  ASSERT_EQ(pickle.tensors.size(), 1u);
+  EXPECT_EQ(pickle.storages[pickle.tensors[0].storage].type, detail::Stored::u16);
+  EXPECT_EQ(pickle.storages[pickle.tensors[0].storage].numel, 2);
+  EXPECT_TRUE(tensor_of("float8_e5m2").tensors.empty());
+  expect_error_with<FileError>([&] { tensor_of("uint64"); }, "part of an element");
+  expect_error_with<FileError>([&] { tensor_of("uint32"); }, "does not fit");
 }
 
 TEST(Pickle, RefusesProgramsThatMakeNoSense) {
@@ -124,13 +191,13 @@ TEST(Pickle, RefusesProgramsThatMakeNoSense) {
   expect_refused("}(Nu", "a key without a value");
   expect_refused("h\1", "refers to something it did not remember");
   expect_refused("q\1", "takes more from its stack");
-  expect_refused(
-      "\x8a\x09"
-      "123456789",
-      "an integer of more than 64 bits");
+  expect_refused("I12x\n", "text where an integer is expected");
+  expect_refused("o", "looks for a mark");
+  expect_refused("(o", "calls nothing");
+  expect_refused("K\1K\2\x93", "a name");
   expect_refused("N)R", "the name of a function");
   expect_refused(ordered_dict + "NR", "arguments of a call");
-  expect_refused(ordered_dict + "N\x85R", "makes an OrderedDict in an unknown way");
+  expect_refused(ordered_dict + "]N\205a\x85R", "makes an OrderedDict in an unknown way");
   expect_refused("ctorch\nFloatStorage\n)R", "makes a storage outside");
   expect_refused("N}b", "an OrderedDict");
   expect_refused("NQ", "the description of a storage");
@@ -141,7 +208,8 @@ TEST(Pickle, RefusesProgramsThatMakeNoSense) {
 
 TEST(Pickle, RefusesWhatEndsTooEarlyOrIsAnotherProtocol) {
   expect_error_with<FileError>([] { parse(""); }, "ends too early");
-  expect_error_with<FileError>([] { parse("\x80\x04N."); }, "does not have protocol 2");
+  expect_error_with<FileError>([] { parse("\x80\x06N."); }, "does not have protocol 2");
+  expect_error_with<FileError>([] { parse("\x80\x01N."); }, "does not have protocol 2");
   expect_error_with<FileError>([] { parse("N."); }, "does not have protocol 2");
   expect_error_with<FileError>([] { parse("\x80\x02N"); }, "ends too early");
   expect_error_with<FileError>([] { parse("\x80\x02N.N"); }, "does not end with one value");

@@ -133,24 +133,25 @@ TEST(Pytorch, LoadGivesTheTensorsOfACheckpointAlone) {
 }
 
 TEST(Pytorch, RefusesOtherKindsOfFilesByName) {
-  const auto refuse = [](const std::string& name, const std::string& reason) {
-    expect_error_with<FileError>([&] { load(golden + name); }, reason);
-    expect_error_with<FileError>([&] { load(golden + name); }, "cannot read '" + golden + name);
-  };
-  refuse("legacy.pt", "the format of torch.save before PyTorch 1.6");
-  refuse("protocol4.pt", "does not have protocol 2");
-  refuse("module.pt", "a Python object, 'torch.nn.modules.linear.Identity'");
-  refuse("script.pt", "a TorchScript archive");
+  expect_error_with<FileError>([&] { load(golden + "script.pt"); }, "a TorchScript archive");
+  expect_error_with<FileError>([&] { load(golden + "script.pt"); }, "cannot read '" + golden + "script.pt");
+  for (const char* sign : {"model.json", "attributes.pkl"}) {
+    const std::string old =
+        zip_of({{"net/version", "1\n"}, {std::string("net/") + sign, "{}"}, {"net/tensors/0", "1234"}});
+    expect_error_with<FileError>([&] { parse(old); }, "a TorchScript archive");
+  }
   expect_error_with<FileError>([] { parse(std::string(257, 'x') + "ustar" + std::string(250, '\0')); },
-                               "before PyTorch 1.6");
+                               "a tar archive, the format of PyTorch 0.1");
+  expect_error_with<FileError>([] { parse("\x80\x04K\1."); }, "a pickle that torch.save did not write");
   expect_error_with<FileError>([] { parse("no archive"); }, "no intact zip archive");
 }
 
 // Below: archives by hand around the pickle of a tensor of two elements.
+std::string text(const std::string& content) {
+  return "X" + bytes_of(static_cast<std::uint32_t>(content.size())) + content;
+}
+
 const std::string pickle = [] {
-  const auto text = [](const std::string& content) {
-    return "X" + bytes_of(static_cast<std::uint32_t>(content.size())) + content;
-  };
   return "\x80\x02"
          "ctorch._utils\n_rebuild_tensor_v2\n((" +
          text("storage") + "ctorch\nFloatStorage\n" + text("0") + text("cpu") + "K\2tQ" + std::string("K\0", 2) +
@@ -227,12 +228,36 @@ TEST(Pytorch, BringsBackWhatItWrites) {
   EXPECT_EQ(read[-1].as_double(), 0.1);
 }
 
+TEST(Pytorch, WritesStoragesAtMultiplesOf64Bytes) {
+  Value value;
+  value["a"] = ones({3});
+  value["long name of a tensor"] = tensor({1, 2, 3});
+  value["flags"] = tensor({true});
+  value["none"] = zeros({0});
+  value["last"] = ones({5, 7}, float64);
+  const std::string file = detail::pytorch_bytes(value);
+  int storages = 0;
+  for (std::size_t at = file.find("PK\3\4"); at != file.npos; at = file.find("PK\3\4", at + 1)) {
+    const auto length = [&](std::size_t field) {
+      return std::size_t{static_cast<unsigned char>(file[at + field])} +
+             256 * std::size_t{static_cast<unsigned char>(file[at + field + 1])};
+    };
+    const std::string name = file.substr(at + 30, length(26));
+    EXPECT_EQ((at + 30 + length(26) + length(28)) % 64, 0u) << name;
+    storages += name.starts_with("archive/data/") ? 1 : 0;
+  }
+  EXPECT_EQ(storages, 5);
+  EXPECT_EQ(parse(file)["last"].as_tensor().shape(), Shape({5, 7}));
+}
+
 TEST(Pytorch, SurvivesEveryTruncationAndEveryChangedByte) {
   Value value;
   value["a"] = tensor({1.5, 2.5});
   value["b"] = Value::list({1, Value(), "text"});
   expect_robust(detail::pytorch_bytes(value), [](const std::string& changed) { parse(changed); });
-  expect_robust(read_text(golden + "state_dict.pt"), [](const std::string& changed) { parse(changed, true); });
+  for (const char* name : {"state_dict.pt", "legacy_state_dict.pt"}) {
+    expect_robust(read_text(golden + name), [](const std::string& changed) { parse(changed, true); });
+  }
 }
 
 }  // namespace

@@ -63,8 +63,10 @@ TEST_F(Convert, TakesTheFormatFromAnOption) {
   save({{"x", tensor({1.5, 2.5})}}, path("weights.bin"), {.format = FileFormat::pytorch});
   expect_success("weights.bin weights.dat --from pt --format npy");
   expect_tensor(load(path("weights.dat"), {.format = FileFormat::npy}).at("arr_0"), tensor({1.5, 2.5}));
-  expect_refusal("weights.bin x.pt",
-                 "the extension of 'weights.bin' tells no format; name it with --from: safetensors, pt, npz or npy");
+  expect_success("weights.bin x.pt");  // its content tells the format
+  write_text(path("other.bin"), "something else");
+  expect_refusal("other.bin x.pt",
+                 "the extension of 'other.bin' tells no format; name it with --from: safetensors, pt, npz or npy");
   expect_refusal("weights.bin x.onnx --from pt",
                  "the extension of 'x.onnx' tells no format; name it with --format: safetensors, pt, npz or npy");
   for (const char* format : {"safetensors", "pt", "npz", "npy"}) {
@@ -98,6 +100,24 @@ TEST_F(Convert, KeepsMetadataOrSaysThatItCannot) {
   expect_success("a.safetensors b.safetensors");
   EXPECT_EQ(load_metadata(path("b.safetensors")).at("author"), "me");
   expect_text("a.safetensors b.pt", "left out the metadata 'author'\n");
+}
+
+TEST_F(Convert, TakesWhatObjectsOfPythonHoldAndSaysWhatIsLost) {
+  expect_text(golden + "whole_module.pt module.safetensors", "wrote module.safetensors, tensors: 18\n");
+  expect_same(load(path("module.safetensors")), load(golden + "whole_module_state_dict.pt"));
+  expect_text(golden + "objects4.pt objects.pt --prefix model", "wrote objects.pt, tensors: 8\n");
+  expect_text(golden + "objects4.pt objects.pt", "left out, because only Python can make it: 'complex', a complex\n");
+  expect_text(golden + "objects4.pt objects.pt", "'optimizer', a torch.optim.adam.Adam\n");
+  EXPECT_EQ(load_value(path("objects.pt"))["device"].as_string(), "cuda:1");
+  expect_text(golden + "mixed.npz x.npz",
+              "left out, because only Python can make it: 'names', a numpy.ndarray of <U3\n");
+
+  const std::string list = run("--list " + golden + "objects4.pt").out;
+  for (const char* line : {"optimizer", "torch.optim.adam.Adam", "(passed over)", "cuda:1", "numpy.ndarray"}) {
+    EXPECT_NE(list.find(line), std::string::npos) << line << '\n' << list;
+  }
+  expect_text("--list " + golden + "whole_module.pt", "__main__.Net");
+  expect_text("--list " + golden + "whole_module.pt", "stack.0.running_mean");
 }
 
 // --- parts

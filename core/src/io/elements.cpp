@@ -34,6 +34,14 @@ struct BooleanByte {
   operator bool() const { return bits != 0; }
 };
 
+struct UInt64 {
+  std::uint64_t bits;
+  operator std::int64_t() const {
+    if (bits <= INT64_MAX) return static_cast<std::int64_t>(bits);
+    throw BeyondInt64(message("it holds ", bits, ", beyond the range of int64"));
+  }
+};
+
 /// Calls `f` with null pointers of the stored and of the widened type.
 template <class F>
 void visit_stored(Stored type, F&& f) {
@@ -54,6 +62,8 @@ void visit_stored(Stored type, F&& f) {
       return call(static_cast<std::uint32_t*>(nullptr), static_cast<Int64*>(nullptr));
     case Stored::i32:
       return call(static_cast<std::int32_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::u64:
+      return call(static_cast<UInt64*>(nullptr), static_cast<Int64*>(nullptr));
     case Stored::i64:
       return call(static_cast<Int64*>(nullptr), static_cast<Int64*>(nullptr));
     case Stored::f16:

@@ -2,14 +2,21 @@
 #pragma once
 
 #include <bit>
+#include <gradus/core/error.hpp>
 #include <gradus/core/tensor.hpp>
 
 namespace gradus::detail {
 
 static_assert(std::endian::native == std::endian::little, "files are little-endian and are copied as they are");
 
-/// Types of stored elements that a dtype of gradus can hold without loss.
-enum class Stored : std::uint8_t { boolean, u8, i8, u16, i16, u32, i32, i64, f16, bf16, f32, f64 };
+/// Types of stored elements that a dtype of gradus can hold without loss: u64 where every element is below 2^63.
+enum class Stored : std::uint8_t { boolean, u8, i8, u16, i16, u32, i32, u64, i64, f16, bf16, f32, f64 };
+
+/// An integer that no dtype of gradus can hold.
+class BeyondInt64 : public FileError {
+ public:
+  using FileError::FileError;
+};
 
 /// Bytes of one stored element.
 std::size_t stored_size(Stored type);
@@ -24,7 +31,7 @@ Stored stored_as(Dtype dtype);
 std::string_view element_bytes(const Tensor& x);
 
 /// A tensor with the elements that lie `strides` elements apart from `first` on. The caller has made sure that all of
-/// them are inside its buffer.
+/// them are inside its buffer. Throws BeyondInt64.
 Tensor tensor_from_stored(Stored type, const std::byte* first, const Shape& shape, const Shape& strides);
 
 /// Bytes of an array of a file. Throws FileError for a negative extent, for more dimensions than a tensor may have, and

@@ -13,8 +13,49 @@ namespace {
 
 constexpr const char* value_key = "gradus.value";  // of the metadata, for the part of a checkpoint that is not tensors
 
-FileFormat format_of(const std::string& path, FileFormat wanted) {
-  return wanted != FileFormat::by_extension ? wanted : gradus::format_of(path);
+/// What the extension tells; `automatic` when it tells nothing.
+FileFormat format_of_extension(std::string_view path) {
+  if (path.ends_with(".safetensors")) return FileFormat::safetensors;
+  if (path.ends_with(".pt") || path.ends_with(".pth")) return FileFormat::pytorch;
+  if (path.ends_with(".npy")) return FileFormat::npy;
+  return path.ends_with(".npz") ? FileFormat::npz : FileFormat::automatic;
+}
+
+/// What the first bytes tell; `automatic` when they tell nothing.
+FileFormat format_in(detail::Bytes file) {
+  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+  if (text.starts_with("\x93NUMPY")) return FileFormat::npy;
+  if (detail::is_pytorch_pickle(file)) return FileFormat::pytorch;
+  if (text.starts_with("PK\3\4")) {
+    return detail::is_npz(file) ? FileFormat::npz : FileFormat::pytorch;
+  }
+  constexpr std::size_t length = 8;  // of the length of the header of safetensors
+  const std::size_t first = text.find_first_not_of(" \t\n\r", length);
+  return text.size() > length && first != text.npos && text[first] == '{' ? FileFormat::safetensors
+                                                                          : FileFormat::automatic;
+}
+
+Value parse_safetensors_value(detail::Bytes file) {
+  const detail::Safetensors content = detail::parse_safetensors(file);
+  const auto tree = content.metadata.find(value_key);
+  return tree == content.metadata.end() ? content.tensors : detail::value_from_json(tree->second, content.tensors);
+}
+
+/// All that a file holds; of a safetensors file only the tensors, unless `whole`.
+Value parse(detail::Bytes file, FileFormat format, const LoadOptions& options, bool whole) {
+  detail::Budget budget(options.memory_limit, file.size());
+  switch (format) {
+    case FileFormat::safetensors:
+      return whole ? parse_safetensors_value(file) : detail::parse_safetensors(file).tensors;
+    case FileFormat::npy:
+      return StateDict{{"arr_0", detail::parse_npy(file)}};
+    case FileFormat::npz:
+      return detail::parse_npz(file, budget);
+    case FileFormat::pytorch:
+    case FileFormat::automatic:
+      break;
+  }
+  return detail::parse_pytorch(file, budget, options.share_storage);
 }
 
 /// Runs `parse` on the content of the file; what it throws gets the path in front.
@@ -28,15 +69,27 @@ auto parse_file(const std::string& path, Parse parse) {
   }
 }
 
-Value parse_pytorch(detail::Bytes file, const LoadOptions& options) {
-  detail::Budget budget(options.memory_limit, file.size());
-  return detail::parse_pytorch(file, budget, options.share_storage);
+Value load_whole(const std::string& path, const LoadOptions& options, bool whole) {
+  return parse_file(path, [&](detail::Bytes file) {
+    FileFormat format = options.format;
+    if (format == FileFormat::automatic) format = format_in(file);
+    if (format == FileFormat::automatic) format = gradus::format_of(path);
+    return parse(file, format, options, whole);
+  });
 }
 
-Value parse_safetensors_value(detail::Bytes file) {
-  const detail::Safetensors content = detail::parse_safetensors(file);
-  const auto tree = content.metadata.find(value_key);
-  return tree == content.metadata.end() ? content.tensors : detail::value_from_json(tree->second, content.tensors);
+Value load_whole(detail::Bytes file, const LoadOptions& options, bool whole) {
+  const FileFormat format = options.format == FileFormat::automatic ? format_in(file) : options.format;
+  try {
+    if (format != FileFormat::automatic) return parse(file, format, options, whole);
+  } catch (const Error& error) {
+    throw FileError(detail::message("cannot read the file in memory: ", error.what()));
+  }
+  throw FileError("cannot read the file in memory: it begins as no file of PyTorch, safetensors or NumPy does");
+}
+
+FileFormat format_to_write(const std::string& path, FileFormat wanted) {
+  return wanted != FileFormat::automatic ? wanted : gradus::format_of(path);
 }
 
 const Tensor& only_array(const StateDict& state) {
@@ -71,18 +124,21 @@ void write_bytes(const std::string& bytes, const std::string& path) {
 
 }  // namespace
 
+FileFormat recognise_format(const std::string& path) {
+  const FileFormat format = format_in(detail::read_file(path));
+  return format == FileFormat::automatic ? format_of_extension(path) : format;
+}
+
 FileFormat format_of(const std::string& path) {
-  if (path.ends_with(".safetensors")) return FileFormat::safetensors;
-  if (path.ends_with(".pt") || path.ends_with(".pth")) return FileFormat::pytorch;
-  if (path.ends_with(".npy")) return FileFormat::npy;
-  if (path.ends_with(".npz")) return FileFormat::npz;
+  const FileFormat format = format_of_extension(path);
+  if (format != FileFormat::automatic) return format;
   throw FileError(detail::message("the extension of '", path,
                                   "' tells no format\nKnown are .safetensors, .pt, .pth, .npy ",
                                   "and .npz; or choose one with the option `format`."));
 }
 
 void save(const StateDict& state, const std::string& path, const SaveOptions& options) {
-  const FileFormat format = format_of(path, options.format);
+  const FileFormat format = format_to_write(path, options.format);
   check_defined(state);
   check_metadata(options, format);
   switch (format) {
@@ -95,33 +151,21 @@ void save(const StateDict& state, const std::string& path, const SaveOptions& op
       return write_bytes(detail::npy_header(array) + std::string(detail::element_bytes(array)), path);
     }
     case FileFormat::pytorch:
-    case FileFormat::by_extension:
+    case FileFormat::automatic:
       return write_bytes(detail::pytorch_bytes(state), path);
   }
 }
 
 StateDict load(const std::string& path, const LoadOptions& options) {
-  const FileFormat format = format_of(path, options.format);
-  return parse_file(path, [&](detail::Bytes file) {
-    switch (format) {
-      case FileFormat::safetensors:
-        return detail::parse_safetensors(file).tensors;
-      case FileFormat::npy:
-        return StateDict{{"arr_0", detail::parse_npy(file)}};
-      case FileFormat::npz: {
-        detail::Budget budget(options.memory_limit, file.size());
-        return detail::parse_npz(file, budget);
-      }
-      case FileFormat::pytorch:
-      case FileFormat::by_extension:
-        break;
-    }
-    return parse_pytorch(file, options).tensors();
-  });
+  return load_whole(path, options, false).tensors();
+}
+
+StateDict load(std::span<const std::byte> file, const LoadOptions& options) {
+  return load_whole(file, options, false).tensors();
 }
 
 void save_value(const Value& value, const std::string& path, const SaveOptions& options) {
-  const FileFormat format = format_of(path, options.format);
+  const FileFormat format = format_to_write(path, options.format);
   if (format == FileFormat::npy || format == FileFormat::npz) {
     throw ValueError("save_value: NumPy's formats hold arrays alone\nUse .safetensors or .pt.");
   }
@@ -134,13 +178,9 @@ void save_value(const Value& value, const std::string& path, const SaveOptions& 
   write_safetensors(tensors, std::move(metadata), path);
 }
 
-Value load_value(const std::string& path, const LoadOptions& options) {
-  const FileFormat format = format_of(path, options.format);
-  if (format == FileFormat::pytorch) {
-    return parse_file(path, [&](detail::Bytes file) { return parse_pytorch(file, options); });
-  }
-  if (format == FileFormat::safetensors) return parse_file(path, parse_safetensors_value);
-  return load(path, options);
+Value load_value(const std::string& path, const LoadOptions& options) { return load_whole(path, options, true); }
+Value load_value(std::span<const std::byte> file, const LoadOptions& options) {
+  return load_whole(file, options, true);
 }
 
 Metadata load_metadata(const std::string& path) { return parse_file(path, detail::parse_safetensors).metadata; }

@@ -1,10 +1,11 @@
 #include "io/npy.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <map>
 
-#include "io/elements.hpp"
+#include "io/zip.hpp"
 #include "ops/strided.hpp"
 #include "tensor/message.hpp"
 
@@ -14,6 +15,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
+constexpr std::string_view extension = ".npy";
 constexpr std::string_view magic = "\x93NUMPY"sv;
 
 struct NpyHeader {
@@ -31,7 +33,7 @@ class HeaderParser {
     NpyHeader header;
     bool descr = false, order = false, shape = false;
     const auto once = [&](bool& seen, const std::string& key) {
-      if (std::exchange(seen, true)) throw FileError(message("its header has the key '", key, "' twice"));
+      if (std::exchange(seen, true)) throw FileError(message("its header has the key '", shown(key), "' twice"));
     };
     expect("{");
     while (!accept("}")) {
@@ -39,7 +41,7 @@ class HeaderParser {
       expect(":");
       if (key == "descr") {
         once(descr, key);
-        header.descr = string();
+        header.descr = dtype();
       } else if (key == "fortran_order") {
         once(order, key);
         header.fortran_order = accept("True");
@@ -48,7 +50,7 @@ class HeaderParser {
         once(shape, key);
         header.shape = tuple();
       } else {
-        throw FileError(message("its header has the unknown key '", key, "'"));
+        throw FileError(message("its header has the unknown key '", shown(key), "'"));
       }
       if (!accept(",")) {
         expect("}");
@@ -63,7 +65,7 @@ class HeaderParser {
 
  private:
   [[noreturn]] void fail(std::string_view expected) const {
-    throw FileError(message("its header has '", text_.substr(0, 20), "' where ", expected, " is expected"));
+    throw FileError(message("its header has '", shown(text_.substr(0, 20)), "' where ", expected, " is expected"));
   }
   void skip_space() { text_.remove_prefix(std::min(text_.find_first_not_of(" \n\t"), text_.size())); }
   bool accept(std::string_view token) {
@@ -83,12 +85,27 @@ class HeaderParser {
     text_.remove_prefix(end + 1);
     return result;
   }
+  /// A string, or the list of fields of a structured array as it stands there.
+  std::string dtype() {
+    skip_space();
+    if (!text_.starts_with('[')) return string();
+    int depth = 0;
+    std::size_t end = 0;
+    do {
+      if (end == text_.size()) fail("the end of a list");
+      depth += text_[end] == '[' ? 1 : text_[end] == ']' ? -1 : 0;
+    } while (end++, depth > 0);
+    const std::string result(text_.substr(0, end));
+    text_.remove_prefix(end);
+    return result;
+  }
   std::int64_t integer() {
     skip_space();
     std::int64_t number;
     const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), number);
     if (error != std::errc()) fail("an integer of 64 bits");
     text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
+    if (text_.starts_with('L')) text_.remove_prefix(1);  // a long integer of Python 2
     return number;
   }
   std::vector<std::int64_t> tuple() {
@@ -107,17 +124,12 @@ class HeaderParser {
   std::string_view text_;
 };
 
-Stored stored_type(const std::string& descr) {
-  static const std::map<std::string_view, Stored> types = {
-      {"|b1", Stored::boolean}, {"|u1", Stored::u8},  {"|i1", Stored::i8},  {"<u2", Stored::u16},
-      {"<i2", Stored::i16},     {"<u4", Stored::u32}, {"<i4", Stored::i32}, {"<i8", Stored::i64},
-      {"<f2", Stored::f16},     {"<f4", Stored::f32}, {"<f8", Stored::f64}};
-  if (const auto found = types.find(descr); found != types.end()) return found->second;
-  if (descr.find('O') != descr.npos) throw FileError("it holds Python objects, which are never read");
-  if (descr.starts_with('>')) {
-    throw FileError(message("its dtype '", descr, "' is big-endian, which gradus does not read"));
+[[noreturn]] void refuse_type(const std::string& descr) {
+  if (descr.starts_with('[')) {
+    throw FileError(message("it is a structured array, with the fields ", shown(descr), "\nSave each as an array."));
   }
-  throw FileError(message("its dtype '", descr, "' is none that gradus reads"));
+  if (descr.find('O') != descr.npos) throw FileError("it holds Python objects, which are never read");
+  throw FileError(message("its dtype '", shown(descr), "' is none that gradus reads"));
 }
 
 std::string_view descr_of(Dtype dtype) {
@@ -144,28 +156,72 @@ std::string_view take_header(Bytes& file) {
   return text.substr(start, length);
 }
 
+struct NpyFile {
+  NpyHeader header;
+  Bytes data;
+};
+
+NpyFile parse_header(Bytes file) {
+  const std::string_view text = take_header(file);
+  return {HeaderParser(text).parse(), file};
+}
+
+Tensor array_of(const NpyFile& file) {
+  const auto type = numpy_type(file.header.descr);
+  if (!type) refuse_type(file.header.descr);
+  return numpy_array(*type, file.data, file.header.shape, file.header.fortran_order);
+}
+
+/// An array of an archive; an object where it is none of numbers.
+Value array_or_object(Bytes content) {
+  const NpyFile file = parse_header(content);
+  try {
+    if (numpy_type(file.header.descr)) return array_of(file);
+  } catch (const BeyondInt64&) {
+  }
+  return Value::object("numpy.ndarray of " + file.header.descr);
+}
+
 }  // namespace
 
-Tensor parse_npy(Bytes file) {
-  Bytes data = file;
-  const NpyHeader header = HeaderParser(take_header(data)).parse();
-  const Stored type = stored_type(header.descr);
-  const std::int64_t bytes = checked_bytes(header.shape, stored_size(type));
+std::optional<NumpyType> numpy_type(std::string_view name) {
+  static const std::map<std::string_view, Stored> types = {
+      {"b1", Stored::boolean}, {"u1", Stored::u8},  {"i1", Stored::i8},  {"u2", Stored::u16},
+      {"i2", Stored::i16},     {"u4", Stored::u32}, {"i4", Stored::i32}, {"u8", Stored::u64},
+      {"i8", Stored::i64},     {"f2", Stored::f16}, {"f4", Stored::f32}, {"f8", Stored::f64}};
+  const auto found = name.empty() ? types.end() : types.find(name.substr(1));
+  if (found == types.end() || "<>=|"sv.find(name[0]) == std::string_view::npos) return std::nullopt;
+  return NumpyType{found->second, name[0] == '>'};
+}
+
+Tensor numpy_array(NumpyType type, Bytes data, std::span<const std::int64_t> extents, bool fortran_order) {
+  const std::size_t size = stored_size(type.stored);
+  const std::int64_t bytes = checked_bytes(extents, size);
+  const Shape shape = extents;
   if (static_cast<std::uint64_t>(bytes) != data.size()) {
-    throw FileError(message("dtype ", header.descr, " and shape ", Shape(header.shape), " need ", bytes,
-                            " bytes, there are ", data.size()));
+    throw FileError(
+        message("elements of ", size, " bytes in shape ", shape, " need ", bytes, " bytes, there are ", data.size()));
   }
-  const Shape shape = header.shape;
+  std::vector<std::byte> swapped;
+  if (type.big_endian) {
+    swapped.assign(data.begin(), data.end());
+    for (auto at = swapped.begin(); at != swapped.end(); at += static_cast<std::ptrdiff_t>(size)) {
+      std::reverse(at, at + static_cast<std::ptrdiff_t>(size));
+    }
+    data = swapped;
+  }
   Shape strides = strides_of(shape);
-  if (header.fortran_order) {
+  if (fortran_order) {
     std::int64_t stride = 1;
     for (int i = 0; i < shape.rank(); ++i) {
       strides[i] = stride;
       stride *= shape[i];
     }
   }
-  return tensor_from_stored(type, data.data(), shape, strides);
+  return tensor_from_stored(type.stored, data.data(), shape, strides);
 }
+
+Tensor parse_npy(Bytes file) { return array_of(parse_header(file)); }
 
 std::string npy_header(const Tensor& x) {
   std::string shape;
@@ -182,6 +238,45 @@ std::string npy_header(const Tensor& x) {
   header += "\x01\x00"sv;
   header.append(reinterpret_cast<const char*>(&length), sizeof length);
   return header + dict + "\n";
+}
+
+bool is_npz(Bytes file) {
+  try {
+    const ZipReader archive(file);
+    const auto is_array = [](const std::string& name) { return name.ends_with(extension); };
+    return std::ranges::any_of(archive.names(), is_array);
+  } catch (const FileError&) {
+    return false;
+  }
+}
+
+Value parse_npz(Bytes file, Budget& budget) {
+  const ZipReader archive(file);
+  Value::Dict arrays;
+  for (const std::string& name : archive.names()) {
+    if (!name.ends_with(extension)) {
+      arrays.emplace_back(name, Value::object("bytes"));
+      continue;
+    }
+    try {
+      const Buffer content = archive.read(name, budget);
+      arrays.emplace_back(name.substr(0, name.size() - extension.size()), array_or_object(content));
+    } catch (const FileError& error) {
+      throw FileError(message("array '", shown(name), "': ", error.what()));
+    }
+  }
+  return Value::dict(std::move(arrays));
+}
+
+std::string npz_bytes(const StateDict& arrays) {
+  ZipWriter archive;
+  for (const auto& [name, array] : arrays) {
+    if (!is_safe_file_name(name)) {
+      throw ValueError(message("save: '", name, "' cannot be the name of an array in .npz"));
+    }
+    archive.add(name + ".npy", npy_header(array) + std::string(element_bytes(array)));
+  }
+  return archive.finish();
 }
 
 }  // namespace gradus::detail

@@ -1,8 +1,9 @@
-// The part of Python's pickle format that torch.save writes for tensors, numbers, strings and their containers.
+// The part of Python's pickle format that torch.save and NumPy write. Protocols 2 to 5.
 #pragma once
 
-#include <gradus/core/shape.hpp>
+#include <gradus/core/value.hpp>
 
+#include <optional>
 #include <variant>
 
 #include "io/budget.hpp"
@@ -24,16 +25,34 @@ struct Pickle {
   struct Dict {
     std::vector<Id> elements;  // key, value, key, value, …
   };
-  /// A name of Python that may be called, or that stands for a type of storage.
-  struct Global {
-    enum class Role : std::uint8_t { ordered_dict, size, rebuild_tensor, rebuild_parameter, storage } role;
-    Stored stored = {};
+  struct Bytes {
+    std::string content;
   };
-  /// Elements in a file of the archive.
+  /// A name of Python. Those that make tensors have a role.
+  struct Global {
+    enum class Role : std::uint8_t {
+      other,
+      ordered_dict,
+      size,
+      rebuild_tensor,
+      rebuild_parameter,
+      rebuild_from_type,
+      storage
+    } role;
+    Stored stored = {};
+    std::string name = {};
+  };
+  /// What a call made that is none of the above: which name was called, with what, and what was added afterwards.
+  struct Object {
+    Id callable, arguments;
+    std::optional<Id> state = {};
+    std::vector<Id> elements = {};  // of a list or set, or keys and values of a dict
+  };
+  /// Elements in a file of the archive: `numel` of them, of which a view takes those from `begin` on.
   struct Storage {
     Stored type;
     std::string key;
-    std::int64_t numel;
+    std::int64_t numel, begin = 0, view_numel = numel;
   };
   /// A view of a storage: where it begins and how far apart, in elements, its elements lie.
   struct TensorView {
@@ -48,8 +67,13 @@ struct Pickle {
   struct TensorId {
     Id id;
   };
-  using Node = std::variant<std::monostate, bool, std::int64_t, double, std::string, List, Tuple, Dict, Global,
-                            StorageId, TensorId>;
+  using Node = std::variant<std::monostate, bool, std::int64_t, double, std::string, List, Tuple, Dict, Bytes, Global,
+                            Object, StorageId, TensorId>;
+
+  template <class T>
+  const T* find(Id id) const {
+    return std::get_if<T>(&nodes[id]);
+  }
 
   std::vector<Node> nodes;
   std::vector<Storage> storages;
@@ -57,8 +81,22 @@ struct Pickle {
   Id root = 0;
 };
 
-/// Throws FileError for a pickle that is damaged, that uses another opcode than torch.save does, or that names anything
-/// of Python but the types above. Tensors are inside their storage.
+/// The pickle at the beginning of `file`, which loses it. Throws FileError for one that is damaged or uses an opcode
+/// beyond those of the protocols 2 to 5. Tensors are inside their storage.
+Pickle take_pickle(Bytes& file, Budget& budget);
+
+/// The pickle that `file` is.
 Pickle parse_pickle(Bytes file, Budget& budget);
+
+/// The tensor of a view.
+class TensorSource {
+ public:
+  virtual ~TensorSource() = default;
+  virtual Tensor tensor(const Pickle::Storage& storage, const Pickle::TensorView& view) = 0;
+};
+
+/// The root as a value. Numbers and arrays of NumPy become numbers and tensors; of an object of a class that is not
+/// known only the name is kept. Throws FileError where it is nested too deep or spends more than the budget.
+Value value_of(const Pickle& pickle, TensorSource& tensors, Budget& budget);
 
 }  // namespace gradus::detail

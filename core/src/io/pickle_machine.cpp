@@ -1,8 +1,8 @@
 #include "io/pickle_machine.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
-#include <map>
 
 #include "tensor/message.hpp"
 
@@ -12,37 +12,57 @@ namespace {
 enum Opcode : std::uint8_t {
   MARK = '(',
   STOP = '.',
+  POP = '0',
+  POP_MARK = '1',
+  DUP = '2',
+  INT = 'I',
   BININT = 'J',
   BININT1 = 'K',
   BININT2 = 'M',
   LONG1 = 0x8a,
+  LONG4 = 0x8b,
   BINFLOAT = 'G',
   NONE = 'N',
   NEWTRUE = 0x88,
   NEWFALSE = 0x89,
   BINUNICODE = 'X',
+  SHORT_BINUNICODE = 0x8c,
+  BINUNICODE8 = 0x8d,
+  BINSTRING = 'T',
   SHORT_BINSTRING = 'U',
+  BINBYTES = 'B',
+  SHORT_BINBYTES = 'C',
+  BINBYTES8 = 0x8e,
+  BYTEARRAY8 = 0x96,
   EMPTY_LIST = ']',
   EMPTY_DICT = '}',
   EMPTY_TUPLE = ')',
+  EMPTY_SET = 0x8f,
   TUPLE = 't',
   TUPLE1 = 0x85,
   TUPLE2 = 0x86,
   TUPLE3 = 0x87,
+  FROZENSET = 0x91,
   APPEND = 'a',
   APPENDS = 'e',
+  ADDITEMS = 0x90,
   SETITEM = 's',
   SETITEMS = 'u',
   BINPUT = 'q',
   LONG_BINPUT = 'r',
+  MEMOIZE = 0x94,
   BINGET = 'h',
   LONG_BINGET = 'j',
   GLOBAL = 'c',
+  STACK_GLOBAL = 0x93,
   REDUCE = 'R',
+  OBJ = 'o',
   NEWOBJ = 0x81,
+  NEWOBJ_EX = 0x92,
   BUILD = 'b',
   BINPERSID = 'Q',
   PROTO = 0x80,
+  FRAME = 0x95,
 };
 
 }  // namespace
@@ -50,8 +70,10 @@ enum Opcode : std::uint8_t {
 void PickleMachine::fail(std::string_view what) { throw FileError(message("its pickle ", what)); }
 
 Pickle PickleMachine::run() {
-  if (read<std::uint8_t>() != PROTO || read<std::uint8_t>() != 2) {
-    fail("does not have protocol 2\nSave it again with torch.save, without `pickle_protocol`.");
+  const bool has_protocol = read<std::uint8_t>() == PROTO;
+  const auto protocol = read<std::uint8_t>();
+  if (!has_protocol || protocol < 2 || protocol > 5) {
+    fail("does not have protocol 2 to 5\nSave it again with torch.save, without `pickle_protocol`.");
   }
   for (;;) {
     const auto opcode = read<std::uint8_t>();
@@ -59,15 +81,25 @@ Pickle PickleMachine::run() {
     step(opcode);
   }
   pickle_.root = pop();
-  if (!stack_.empty() || !marks_.empty() || !program_.empty()) fail("does not end with one value");
+  if (!stack_.empty() || !marks_.empty()) fail("does not end with one value");
   return std::move(pickle_);
 }
 
 void PickleMachine::step(std::uint8_t opcode) {
-  if (push_plain(opcode)) return;
+  if (push_plain(opcode) || push_text(opcode)) return;
   switch (opcode) {
     case MARK:
       return marks_.push_back(stack_.size());
+    case POP:
+      return static_cast<void>(pop());
+    case POP_MARK:
+      return static_cast<void>(pop_to_mark());
+    case DUP:
+      return stack_.push_back(top());
+    case FROZENSET:
+      return push_set("frozenset", pop_to_mark());
+    case EMPTY_SET:
+      return push_set("set", {});
     case TUPLE:
       return push(Pickle::Tuple{pop_to_mark()});
     case TUPLE1:
@@ -79,6 +111,7 @@ void PickleMachine::step(std::uint8_t opcode) {
     case APPEND:
       return append({pop()});
     case APPENDS:
+    case ADDITEMS:
       return append(pop_to_mark());
     case SETITEM: {
       const Id value = pop(), key = pop();
@@ -90,21 +123,34 @@ void PickleMachine::step(std::uint8_t opcode) {
       return memorize(read<std::uint8_t>());
     case LONG_BINPUT:
       return memorize(read<std::uint32_t>());
+    case MEMOIZE:
+      return memorize(static_cast<std::uint32_t>(memo_.size()));
     case BINGET:
       return recall(read<std::uint8_t>());
     case LONG_BINGET:
       return recall(read<std::uint32_t>());
-    case GLOBAL:
-      return push_global();
+    case GLOBAL: {
+      const std::string module = read_line();
+      return push_global(module, read_line());
+    }
+    case STACK_GLOBAL:
+      return push_global_of_stack();
+    case NEWOBJ_EX:
+      pop();  // the arguments with names
+      [[fallthrough]];
     case REDUCE:
     case NEWOBJ:
       return call();
+    case OBJ:
+      return call_class_before_arguments();
     case BUILD:
       return build();
     case BINPERSID:
-      return load_storage();
+      return load_persistent();
+    case FRAME:
+      return static_cast<void>(read<std::uint64_t>());
     default:
-      fail(message("has the opcode ", static_cast<int>(opcode), ", which torch.save does not write for tensors"));
+      fail(message("has the opcode ", static_cast<int>(opcode), ", which torch.save does not write"));
   }
 }
 
@@ -119,6 +165,9 @@ bool PickleMachine::push_plain(std::uint8_t opcode) {
     case NEWFALSE:
       push(false);
       return true;
+    case INT:
+      push(read_decimal());
+      return true;
     case BININT:
       push(std::int64_t{read<std::int32_t>()});
       return true;
@@ -129,16 +178,13 @@ bool PickleMachine::push_plain(std::uint8_t opcode) {
       push(std::int64_t{read<std::uint16_t>()});
       return true;
     case LONG1:
-      push(read_long());
+      push_long(read<std::uint8_t>());
+      return true;
+    case LONG4:
+      push_long(read<std::uint32_t>());
       return true;
     case BINFLOAT:
       push(read_big_endian_double());
-      return true;
-    case BINUNICODE:
-      push(read_text(read<std::uint32_t>()));
-      return true;
-    case SHORT_BINSTRING:
-      push(read_text(read<std::uint8_t>()));
       return true;
     case EMPTY_LIST:
       push(Pickle::List());
@@ -154,30 +200,47 @@ bool PickleMachine::push_plain(std::uint8_t opcode) {
   }
 }
 
-void PickleMachine::push_global() {
-  using Role = Pickle::Global::Role;
-  static const std::map<std::string, Pickle::Global> known = {
-      {"collections.OrderedDict", {Role::ordered_dict}},
-      {"torch.Size", {Role::size}},
-      {"torch._utils._rebuild_tensor_v2", {Role::rebuild_tensor}},
-      {"torch._utils._rebuild_parameter", {Role::rebuild_parameter}},
-      {"torch.BoolStorage", {Role::storage, Stored::boolean}},
-      {"torch.ByteStorage", {Role::storage, Stored::u8}},
-      {"torch.CharStorage", {Role::storage, Stored::i8}},
-      {"torch.ShortStorage", {Role::storage, Stored::i16}},
-      {"torch.IntStorage", {Role::storage, Stored::i32}},
-      {"torch.LongStorage", {Role::storage, Stored::i64}},
-      {"torch.HalfStorage", {Role::storage, Stored::f16}},
-      {"torch.BFloat16Storage", {Role::storage, Stored::bf16}},
-      {"torch.FloatStorage", {Role::storage, Stored::f32}},
-      {"torch.DoubleStorage", {Role::storage, Stored::f64}}};
-  const std::string module = read_line(), name = module + "." + read_line();
-  const auto found = known.find(name);
-  if (found != known.end()) return push(found->second);
-  throw FileError(
-      message("it holds a Python object, '", name,
-              "', and only tensors, numbers, strings, lists, tuples and dicts are read\nSave what is needed as "
-              "those, e.g. torch.save(model.state_dict(), path)."));
+bool PickleMachine::push_text(std::uint8_t opcode) {
+  switch (opcode) {
+    case BINUNICODE:
+    case BINSTRING:
+      push(read_text(read<std::uint32_t>()));
+      return true;
+    case SHORT_BINUNICODE:
+    case SHORT_BINSTRING:
+      push(read_text(read<std::uint8_t>()));
+      return true;
+    case BINUNICODE8:
+      push(read_text(read<std::uint64_t>()));
+      return true;
+    case BINBYTES:
+      push(Pickle::Bytes{read_text(read<std::uint32_t>())});
+      return true;
+    case SHORT_BINBYTES:
+      push(Pickle::Bytes{read_text(read<std::uint8_t>())});
+      return true;
+    case BINBYTES8:
+    case BYTEARRAY8:
+      push(Pickle::Bytes{read_text(read<std::uint64_t>())});
+      return true;
+    default:
+      return false;
+  }
+}
+
+void PickleMachine::push_global_of_stack() {
+  const Id name = pop(), module = pop();
+  const std::string text = get<std::string>(name, "a name");
+  push_global(get<std::string>(module, "the name of a module"), text);
+}
+
+void PickleMachine::push_long(std::size_t size) {
+  const std::string digits = read_text(size);
+  if (digits.size() > sizeof(std::int64_t)) return push_set("int", {});
+  if (digits.empty()) return push(std::int64_t{0});
+  std::int64_t number = static_cast<signed char>(digits.back()) < 0 ? -1 : 0;  // the sign fills what is left out
+  std::memcpy(&number, digits.data(), digits.size());
+  push(number);
 }
 
 template <class T>
@@ -189,11 +252,11 @@ T PickleMachine::read() {
   return number;
 }
 
-std::string PickleMachine::read_text(std::size_t size) {
+std::string PickleMachine::read_text(std::uint64_t size) {
   if (program_.size() < size) fail("ends too early");
   budget_.spend(size);
-  std::string text(reinterpret_cast<const char*>(program_.data()), size);
-  program_ = program_.subspan(size);
+  std::string text(reinterpret_cast<const char*>(program_.data()), static_cast<std::size_t>(size));
+  program_ = program_.subspan(text.size());
   return text;
 }
 
@@ -205,12 +268,11 @@ std::string PickleMachine::read_line() {
   return line;
 }
 
-std::int64_t PickleMachine::read_long() {
-  const std::string digits = read_text(read<std::uint8_t>());
-  if (digits.empty()) return 0;
-  if (digits.size() > sizeof(std::int64_t)) fail("has an integer of more than 64 bits");
-  std::int64_t number = static_cast<signed char>(digits.back()) < 0 ? -1 : 0;  // the sign fills what is left out
-  std::memcpy(&number, digits.data(), digits.size());
+std::int64_t PickleMachine::read_decimal() {
+  const std::string digits = read_line();
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) fail("has text where an integer is expected");
   return number;
 }
 
@@ -224,12 +286,28 @@ void PickleMachine::push(Pickle::Node node) {
   stack_.push_back(static_cast<Id>(pickle_.nodes.size() - 1));
 }
 
+void PickleMachine::push_object(Id callable, Id arguments) {
+  push(Pickle::Object{.callable = callable, .arguments = arguments});
+}
+
+void PickleMachine::push_set(std::string_view name, std::vector<Id> elements) {
+  push(Pickle::Global{.role = Pickle::Global::Role::other, .name = "builtins." + std::string(name)});
+  const Id type = pop();
+  push(Pickle::Tuple());
+  push(Pickle::Object{.callable = type, .arguments = pop(), .elements = std::move(elements)});
+}
+
 Pickle::Id PickleMachine::pop() {
   const std::size_t bottom = marks_.empty() ? 0 : marks_.back();
   if (stack_.size() <= bottom) fail("takes more from its stack than there is");
   const Id id = stack_.back();
   stack_.pop_back();
   return id;
+}
+
+Pickle::Id PickleMachine::top() {
+  stack_.push_back(pop());
+  return stack_.back();
 }
 
 std::vector<Pickle::Id> PickleMachine::pop_to_mark() {
@@ -250,26 +328,24 @@ void PickleMachine::push_tuple(std::size_t size) {
 
 void PickleMachine::set_items(const std::vector<Id>& items) {
   if (items.size() % 2 != 0) fail("has a key without a value");
-  const Id target = pop();
-  auto* dict = std::get_if<Pickle::Dict>(&pickle_.nodes[target]);
-  if (!dict) fail("sets items of something that is no dict");
-  dict->elements.insert(dict->elements.end(), items.begin(), items.end());
-  stack_.push_back(target);
+  Pickle::Node& target = pickle_.nodes[top()];
+  auto* dict = std::get_if<Pickle::Dict>(&target);
+  auto* object = std::get_if<Pickle::Object>(&target);
+  if (!dict && !object) fail("sets items of something that is no dict");
+  std::vector<Id>& known = dict ? dict->elements : object->elements;
+  known.insert(known.end(), items.begin(), items.end());
 }
 
 void PickleMachine::append(const std::vector<Id>& elements) {
-  const Id target = pop();
-  auto* list = std::get_if<Pickle::List>(&pickle_.nodes[target]);
-  if (!list) fail("appends to something that is no list");
-  list->elements.insert(list->elements.end(), elements.begin(), elements.end());
-  stack_.push_back(target);
+  Pickle::Node& target = pickle_.nodes[top()];
+  auto* list = std::get_if<Pickle::List>(&target);
+  auto* object = std::get_if<Pickle::Object>(&target);
+  if (!list && !object) fail("appends to something that is no list");
+  std::vector<Id>& known = list ? list->elements : object->elements;
+  known.insert(known.end(), elements.begin(), elements.end());
 }
 
-void PickleMachine::memorize(std::uint32_t name) {
-  const Id top = pop();
-  stack_.push_back(top);
-  memo_[name] = top;
-}
+void PickleMachine::memorize(std::uint32_t name) { memo_[name] = top(); }
 
 void PickleMachine::recall(std::uint32_t name) {
   const auto found = memo_.find(name);

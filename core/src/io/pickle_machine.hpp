@@ -7,11 +7,11 @@
 
 namespace gradus::detail {
 
-/// Runs a pickle. Every opcode pushes, pops or joins nodes; the protocol is described in Python's Lib/pickletools.py,
-/// the choice of opcodes is that of torch/_weights_only_unpickler.py.
+/// Runs the pickle at the beginning of `program`, which loses it. Every opcode pushes, pops or joins nodes; they are
+/// described in Python's Lib/pickletools.py.
 class PickleMachine {
  public:
-  PickleMachine(Bytes program, Budget& budget) : program_(program), budget_(budget) {}
+  PickleMachine(Bytes& program, Budget& budget) : program_(program), budget_(budget) {}
   Pickle run();
 
  private:
@@ -21,17 +21,23 @@ class PickleMachine {
 
   void step(std::uint8_t opcode);
   bool push_plain(std::uint8_t opcode);  // false for an opcode that is none of numbers, strings and empty containers
-  void push_global();
+  bool push_text(std::uint8_t opcode);   // false for an opcode that is none of strings and bytes
+  void push_global(const std::string& module, const std::string& name);
+  void push_global_of_stack();
+  void push_long(std::size_t size);
 
   template <class T>
   T read();  // little-endian
-  std::string read_text(std::size_t size);
+  std::string read_text(std::uint64_t size);
   std::string read_line();
-  std::int64_t read_long();
+  std::int64_t read_decimal();
   double read_big_endian_double();
 
   void push(Pickle::Node node);
+  void push_object(Id callable, Id arguments);
+  void push_set(std::string_view name, std::vector<Id> elements);
   Id pop();
+  Id top();
   std::vector<Id> pop_to_mark();
   void push_tuple(std::size_t size);
   void set_items(const std::vector<Id>& items);
@@ -41,9 +47,14 @@ class PickleMachine {
 
   // Calls of the names in Pickle::Global, see pickle_calls.cpp.
   void call();
+  void call(Id function, Id arguments);
+  void call_class_before_arguments();
+  void make_ordered_dict(Id function, Id arguments);
   void build();
-  void load_storage();
-  void rebuild_tensor(const std::vector<Id>& arguments);
+  void load_persistent();
+  void load_storage(const std::vector<Id>& id);
+  void rebuild_tensor(Id function, Id arguments);
+  std::optional<Id> with_dtype(Id storage, Id dtype);
   Shape shape_of(Id tuple) const;
 
   /// The content of a node, which has to be a T.
@@ -53,7 +64,7 @@ class PickleMachine {
     throw FileError(std::string("its pickle has something else where ") + expected + " is expected");
   }
 
-  Bytes program_;
+  Bytes& program_;
   Budget& budget_;
   Pickle pickle_;
   std::vector<Id> stack_;

@@ -2,11 +2,10 @@
 
 #include <bit>
 
-#include "io/budget.hpp"
 #include "io/elements.hpp"
 #include "io/utf8.hpp"
+#include "io/value_json.hpp"
 #include "ops/strided.hpp"
-#include "tensor/message.hpp"
 
 // Opcodes: Lib/pickletools.py of Python.
 namespace gradus::detail {
@@ -30,9 +29,7 @@ PickleWriter::PickleWriter(const Value& value) : out_("\x80\x02"sv) {
 }
 
 void PickleWriter::put(const Value& value, int depth) {
-  if (depth > max_value_depth) {
-    throw ValueError(message("save: values are nested more than ", max_value_depth, " deep"));
-  }
+  check_writable(value, depth);
   switch (value.kind()) {
     case Value::Kind::none:
       out_ += 'N';
@@ -69,6 +66,8 @@ void PickleWriter::put(const Value& value, int depth) {
         put(item, depth + 1);
       }
       out_ += 'u';
+      break;
+    case Value::Kind::object:
       break;
   }
 }

@@ -1,4 +1,4 @@
-// The files of torch.save and torch.load: a zip archive with a pickle and one file for each storage.
+// The files of torch.save and torch.load.
 #pragma once
 
 #include <gradus/core/io.hpp>
@@ -7,6 +7,9 @@
 #include "io/file.hpp"
 
 namespace gradus::detail {
+
+/// Whether the file begins as a file of PyTorch does that is no zip archive.
+bool is_pytorch_pickle(Bytes file);
 
 /// Throws FileError. With `share_storage`, tensors that view one storage share their memory where their elements lie
 /// side by side; otherwise each has its own.

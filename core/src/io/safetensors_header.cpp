@@ -85,7 +85,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     } else {
       insert(fields_, message("tensor '", tensor_name(), "'"));
       if (name != "dtype" && name != "shape" && name != "data_offsets") {
-        throw FileError(message("tensor '", tensor_name(), "' has the unknown field '", name, "'"));
+        throw FileError(message("tensor '", tensor_name(), "' has the unknown field '", shown(name), "'"));
       }
     }
     return true;
@@ -99,17 +99,19 @@ class HeaderReader : public nlohmann::json_sax<Json> {
  private:
   enum class Place : std::uint8_t { start, header, metadata, tensor };
 
-  const std::string& tensor_name() const { return header.tensors.back().name; }
+  std::string tensor_name() const { return shown(header.tensors.back().name); }
 
   void insert(std::set<std::string>& names, std::string_view where) const {
-    if (!names.insert(key_).second) throw FileError(message("the name '", key_, "' occurs twice in ", where));
+    if (!names.insert(key_).second) throw FileError(message("the name '", shown(key_), "' occurs twice in ", where));
   }
 
   bool refuse(std::string_view found) const {
-    if (place_ == Place::metadata) throw FileError(message("metadata '", key_, "' is ", found, ", expected a string"));
-    if (place_ == Place::header) throw FileError(message("entry '", key_, "' is ", found, ", expected an object"));
+    if (place_ == Place::metadata)
+      throw FileError(message("metadata '", shown(key_), "' is ", found, ", expected a string"));
+    if (place_ == Place::header)
+      throw FileError(message("entry '", shown(key_), "' is ", found, ", expected an object"));
     throw FileError(
-        message("tensor '", tensor_name(), "' has ", found, " in its field '", key_, "', where it cannot be"));
+        message("tensor '", tensor_name(), "' has ", found, " in its field '", shown(key_), "', where it cannot be"));
   }
 
   void check_complete() const {

@@ -45,7 +45,7 @@ void check_offsets(const std::vector<Info>& infos, std::uint64_t data_size, std:
   for (const std::size_t i : order) {
     const std::uint64_t begin = infos[i].begin, end = infos[i].end;
     const auto fail = [&](std::string_view what) {
-      throw FileError(message("tensor '", infos[i].name, "' with data_offsets [", begin, ", ", end, "] ", what));
+      throw FileError(message("tensor '", shown(infos[i].name), "' with data_offsets [", begin, ", ", end, "] ", what));
     };
     if (end < begin) fail("ends before it begins");
     if (begin < previous_end) fail(message("overlaps the tensor in front of it, which ends at ", previous_end));
@@ -60,11 +60,12 @@ void check_offsets(const std::vector<Info>& infos, std::uint64_t data_size, std:
 
 Stored stored_type(const std::string& dtype) {
   static const std::map<std::string_view, Stored> types = {
-      {"BOOL", Stored::boolean}, {"U8", Stored::u8},   {"I8", Stored::i8},     {"U16", Stored::u16},
-      {"I16", Stored::i16},      {"U32", Stored::u32}, {"I32", Stored::i32},   {"I64", Stored::i64},
-      {"F16", Stored::f16},      {"F32", Stored::f32}, {"BF16", Stored::bf16}, {"F64", Stored::f64}};
+      {"BOOL", Stored::boolean}, {"U8", Stored::u8},   {"I8", Stored::i8},   {"U16", Stored::u16},
+      {"I16", Stored::i16},      {"U32", Stored::u32}, {"I32", Stored::i32}, {"U64", Stored::u64},
+      {"I64", Stored::i64},      {"F16", Stored::f16}, {"F32", Stored::f32}, {"BF16", Stored::bf16},
+      {"F64", Stored::f64}};
   const auto found = types.find(dtype);
-  if (found == types.end()) throw FileError(message("its dtype '", dtype, "' is none that gradus reads"));
+  if (found == types.end()) throw FileError(message("its dtype '", shown(dtype), "' is none that gradus reads"));
   return found->second;
 }
 
@@ -78,7 +79,7 @@ Tensor read_tensor(const Info& info, Bytes data) {
   const std::int64_t expected = checked_bytes(extents, stored_size(type));
   const std::uint64_t actual = info.end - info.begin;
   if (actual != static_cast<std::uint64_t>(expected)) {
-    throw FileError(message("dtype ", info.dtype, " and shape ", Shape(extents), " need ", expected,
+    throw FileError(message("dtype ", shown(info.dtype), " and shape ", Shape(extents), " need ", expected,
                             " bytes, its data_offsets hold ", actual));
   }
   return tensor_from_stored(type, data.data() + info.begin, extents, strides_of(extents));
@@ -98,7 +99,7 @@ Safetensors parse_safetensors(Bytes file) {
     try {
       result.tensors[info.name] = read_tensor(info, data);
     } catch (const FileError& error) {
-      throw FileError(message("tensor '", info.name, "': ", error.what()));
+      throw FileError(message("tensor '", shown(info.name), "': ", error.what()));
     }
   }
   return result;

@@ -9,8 +9,10 @@ namespace {
 
 using Kind = Value::Kind;
 
-[[noreturn]] void throw_kind(std::string_view expected, Kind found) {
-  throw TypeError(detail::message("expected ", expected, ", got ", to_string(found)));
+[[noreturn]] void throw_kind(std::string_view expected, const Value& found) {
+  const std::string type = detail::shown(found.type_name());
+  const bool object = found.kind() == Kind::object;
+  throw TypeError(detail::message("expected ", expected, ", got ", object ? "the Python object '" + type + "'" : type));
 }
 
 bool is_key(Kind kind) { return kind == Kind::string || kind == Kind::integer; }
@@ -39,6 +41,9 @@ void collect(const Value& value, const std::string& path, StateDict& found) {
       break;
     case Kind::dict:
       for (const auto& [key, item] : value.as_dict()) collect(item, below(key_text(key)), found);
+      break;
+    case Kind::object:
+      collect(value.content(), path, found);
       break;
     default:
       break;
@@ -74,7 +79,7 @@ Value Value::tuple(List elements) {
 Value Value::dict(Dict items) {
   std::set<std::pair<Kind, std::string>> keys;
   for (const auto& [key, value] : items) {
-    if (!is_key(key.kind())) throw_kind("str or int as a key", key.kind());
+    if (!is_key(key.kind())) throw_kind("str or int as a key", key);
     if (!keys.emplace(key.kind(), key_text(key)).second) {
       throw KeyError(detail::message("two values have the key '", key_text(key), "'"));
     }
@@ -84,7 +89,27 @@ Value Value::dict(Dict items) {
   return result;
 }
 
+Value Value::object(std::string type) { return object(std::move(type), Value()); }
+
+Value Value::object(std::string type, Value content) {
+  Value result;
+  Object& object = result.content_.emplace<Object>();
+  object.type = std::move(type);
+  object.content.push_back(std::move(content));
+  return result;
+}
+
 Kind Value::kind() const { return static_cast<Kind>(content_.index()); }
+
+std::string_view Value::type_name() const {
+  const Object* object = std::get_if<Object>(&content_);
+  return object ? object->type : to_string(kind());
+}
+
+const Value& Value::content() const {
+  const Object* object = std::get_if<Object>(&content_);
+  return object ? object->content[0] : *this;
+}
 
 template <class T>
 const T& Value::get() const {
@@ -93,8 +118,8 @@ const T& Value::get() const {
                                         : std::same_as<T, std::string>  ? "str"
                                         : std::same_as<T, Tensor>       ? "Tensor"
                                                                         : "dict";
-  if (const T* found = std::get_if<T>(&content_)) return *found;
-  throw_kind(expected, kind());
+  if (const T* found = std::get_if<T>(&content().content_)) return *found;
+  throw_kind(expected, *this);
 }
 
 bool Value::as_bool() const { return get<bool>(); }
@@ -106,13 +131,13 @@ const Value::Dict& Value::as_dict() const { return get<Dict>(); }
 double Value::as_double() const {
   if (const double* real = std::get_if<double>(&content_)) return *real;
   if (kind() == Kind::integer) return static_cast<double>(as_int());
-  throw_kind("float", kind());
+  throw_kind("float", *this);
 }
 
 const Value::List& Value::as_list() const {
-  if (const List* elements = std::get_if<List>(&content_)) return *elements;
-  if (const Tuple* tuple = std::get_if<Tuple>(&content_)) return tuple->elements;
-  throw_kind("list", kind());
+  if (const List* elements = std::get_if<List>(&content().content_)) return *elements;
+  if (const Tuple* tuple = std::get_if<Tuple>(&content().content_)) return tuple->elements;
+  throw_kind("list", *this);
 }
 
 Value::List& Value::as_list() { return const_cast<List&>(std::as_const(*this).as_list()); }
@@ -123,10 +148,10 @@ StateDict Value::as_state_dict() const {
   return result;
 }
 
-std::size_t Value::size() const { return kind() == Kind::dict ? as_dict().size() : as_list().size(); }
+std::size_t Value::size() const { return content().kind() == Kind::dict ? as_dict().size() : as_list().size(); }
 
 const Value* Value::find(const Value& key) const {
-  if (!is_key(key.kind())) throw_kind("str or int as a key", key.kind());
+  if (!is_key(key.kind())) throw_kind("str or int as a key", key);
   for (const auto& [other, value] : as_dict()) {
     if (same_key(key, other)) return &value;
   }
@@ -138,13 +163,13 @@ bool Value::contains(const Value& key) const { return find(key) != nullptr; }
 const Value& Value::at(const Value& key) const {
   if (const Value* found = find(key)) return *found;
   const auto keys = detail::listed(as_dict(), [](const Item& item) { return key_text(item.first); });
-  throw KeyError(detail::message("no key '", key_text(key), "'\nThere are: ", keys));
+  throw KeyError(detail::message("no key '", detail::shown(key_text(key)), "'\nThere are: ", keys));
 }
 
 Value& Value::operator[](const Value& key) {
   if (is_none()) content_ = Dict{};
   if (const Value* found = find(key)) return const_cast<Value&>(*found);
-  return std::get<Dict>(content_).emplace_back(key, Value()).second;
+  return const_cast<Dict&>(as_dict()).emplace_back(key, Value()).second;
 }
 
 StateDict Value::tensors() const {
@@ -154,7 +179,8 @@ StateDict Value::tensors() const {
 }
 
 std::string_view to_string(Kind kind) {
-  constexpr std::string_view names[] = {"None", "bool", "int", "float", "str", "Tensor", "list", "tuple", "dict"};
+  constexpr std::string_view names[] = {"None",   "bool", "int",   "float", "str",
+                                        "Tensor", "list", "tuple", "dict",  "object"};
   return names[static_cast<int>(kind)];
 }
 

@@ -19,9 +19,7 @@ class Encoder {
   explicit Encoder(const StateDict& tensors) : tensors_(tensors) {}
 
   Json encode(const Value& value, int depth = 0) {
-    if (depth > max_value_depth) {
-      throw ValueError(message("save: values are nested more than ", max_value_depth, " deep"));
-    }
+    check_writable(value, depth);
     switch (value.kind()) {
       case Value::Kind::none:
         break;
@@ -46,6 +44,8 @@ class Encoder {
         }
         return {{"dict", std::move(items)}};
       }
+      case Value::Kind::object:
+        break;
     }
     return nullptr;
   }
@@ -71,7 +71,7 @@ Value decode_real(const std::string& name) {
   if (name == "nan") return Limits::quiet_NaN();
   if (name == "inf") return Limits::infinity();
   if (name == "-inf") return -Limits::infinity();
-  throw FileError("its metadata has an unknown number '" + name + "'");
+  throw FileError("its metadata has an unknown number '" + shown(name) + "'");
 }
 
 Value decode(const Json& json, const StateDict& tensors);
@@ -86,7 +86,7 @@ Value decode_object(const std::string& type, const Json& content, const StateDic
   if (type == "float") return decode_real(content.get<std::string>());
   if (type == "tensor") return tensors.at(content.get<std::string>());
   if (type == "tuple") return Value::tuple(decode_all(content, tensors));
-  if (type != "dict") throw FileError("its metadata has an unknown type '" + type + "'");
+  if (type != "dict") throw FileError("its metadata has an unknown type '" + shown(type) + "'");
   Value::Dict items;
   for (const Json& item : content) items.emplace_back(decode(item.at(0), tensors), decode(item.at(1), tensors));
   return Value::dict(std::move(items));
@@ -115,6 +115,16 @@ Value decode(const Json& json, const StateDict& tensors) {
 }
 
 }  // namespace
+
+void check_writable(const Value& value, int depth) {
+  if (depth > max_value_depth) {
+    throw ValueError(message("save: values are nested more than ", max_value_depth, " deep"));
+  }
+  if (value.kind() == Value::Kind::object) {
+    throw ValueError(message("save: there is a Python object '", shown(value.type_name()),
+                             "', which gradus can read, but not write\nReplace it by what it holds: content()."));
+  }
+}
 
 std::string value_to_json(const Value& value, const StateDict& tensors) {
   try {

@@ -5,6 +5,9 @@
 
 namespace gradus::detail {
 
+/// Throws ValueError for a value that no file can hold: an object of Python, and one nested too deep.
+void check_writable(const Value& value, int depth);
+
 /// `tensors` are value.tensors(); a tensor becomes its name there.
 std::string value_to_json(const Value& value, const StateDict& tensors);
 

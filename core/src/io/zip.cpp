@@ -31,7 +31,9 @@ zip* open_archive(Bytes file) {
   throw FileError(message("it is no intact zip archive: ", error.text()));
 }
 
-void add_file(zip_t* archive, const std::string& name, const std::string& content) {
+/// Adds a file whose header begins at `offset` of the archive; returns the end of its content.
+std::size_t add_file(zip_t* archive, const std::string& name, const std::string& content, std::size_t offset,
+                     std::size_t alignment) {
   zip_source_t* source = zip_source_buffer(archive, content.data(), content.size(), 0);
   const zip_int64_t index = zip_file_add(archive, name.c_str(), source, ZIP_FL_ENC_UTF_8);
   if (index < 0) {
@@ -41,6 +43,19 @@ void add_file(zip_t* archive, const std::string& name, const std::string& conten
   zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0);
   constexpr zip_uint16_t first_of_january_1980 = 1 << 5 | 1;
   zip_file_set_dostime(archive, static_cast<zip_uint64_t>(index), 0, first_of_january_1980, 0);
+
+  // The gap is an extra field of the header, as in files of PyTorch: "FB", its length, "ZZZ…".
+  constexpr std::size_t header = 30, field_header = 4, large = 0xffffffff, large_header = 20;
+  std::size_t begin = offset + header + name.size() + (content.size() >= large ? large_header : 0);
+  if (alignment > 1) {
+    begin += field_header;
+    const std::string gap((alignment - begin % alignment) % alignment, 'Z');
+    zip_file_extra_field_set(archive, static_cast<zip_uint64_t>(index), 'F' | 'B' << 8, ZIP_EXTRA_FIELD_NEW,
+                             reinterpret_cast<const zip_uint8_t*>(gap.data()), static_cast<zip_uint16_t>(gap.size()),
+                             ZIP_FL_LOCAL);
+    begin += gap.size();
+  }
+  return begin + content.size();
 }
 
 }  // namespace
@@ -52,9 +67,10 @@ ZipReader::ZipReader(Bytes file) : archive_(open_archive(file)) {
       zip_stat_t status;
       if (zip_stat_index(archive_, i, 0, &status) != 0) throw FileError("it is no intact zip archive");
       const std::string name = status.name;
-      if (!is_safe_file_name(name)) throw FileError(message("it holds a file with the unsafe name '", name, "'"));
+      if (!is_safe_file_name(name))
+        throw FileError(message("it holds a file with the unsafe name '", shown(name), "'"));
       if (!entries_.emplace(name, Entry{i, status.size}).second) {
-        throw FileError(message("it holds two files named '", name, "'"));
+        throw FileError(message("it holds two files named '", shown(name), "'"));
       }
       names_.push_back(name);
     }
@@ -68,7 +84,7 @@ ZipReader::~ZipReader() { zip_discard(archive_); }
 
 const ZipReader::Entry& ZipReader::entry(std::string_view name) const {
   const auto found = entries_.find(name);
-  if (found == entries_.end()) throw FileError(message("it holds no file '", name, "'"));
+  if (found == entries_.end()) throw FileError(message("it holds no file '", shown(name), "'"));
   return found->second;
 }
 
@@ -82,7 +98,7 @@ Buffer ZipReader::read(std::string_view name, Budget& budget) const {
     }
   } opened{zip_fopen_index(archive_, index, 0)};
   const auto fail = [&](const std::string& reason) {
-    throw FileError(message("its file '", name, "' cannot be read: ", reason));
+    throw FileError(message("its file '", shown(name), "' cannot be read: ", reason));
   };
   if (!opened.file) fail(zip_strerror(archive_));
 
@@ -124,7 +140,8 @@ std::string ZipWriter::finish() const {
   zip_source_keep(owner.source);  // the archive takes one reference, the bytes are read through the other
   owner.archive = zip_open_from_source(owner.source, ZIP_TRUNCATE, error.get());
   check(owner.archive);
-  for (const auto& [name, content] : files_) add_file(owner.archive, name, content);
+  std::size_t end = 0;
+  for (const auto& [name, content] : files_) end = add_file(owner.archive, name, content, end, alignment_);
   check(zip_close(owner.archive) == 0);
   owner.archive = nullptr;
 

@@ -44,6 +44,8 @@ class ZipReader {
 /// Writes an archive of uncompressed files. The same content gives the same bytes.
 class ZipWriter {
  public:
+  /// The content of every file begins at a multiple of `alignment` bytes.
+  explicit ZipWriter(std::size_t alignment = 1) : alignment_(alignment) {}
   void add(std::string name, std::string content) { files_.push_back({std::move(name), std::move(content)}); }
   std::string finish() const;  ///< Throws ValueError for a name that occurs twice or is not UTF-8.
 
@@ -51,6 +53,7 @@ class ZipWriter {
   struct File {
     std::string name, content;
   };
+  [[maybe_unused]] std::size_t alignment_;  // unused without libzip
   std::vector<File> files_;
 };
 

@@ -42,8 +42,12 @@ inline std::string_view type_name(Dtype dtype) {
   return names[static_cast<int>(dtype)];
 }
 
-/// "a, b, c", cut off with "…" where it gets long; "none" of nothing. `name_of` makes the name of an element of
-/// `range`.
+/// Text of a file as a message may hold it: what a terminal would obey, and what is not UTF-8, becomes \x1b. Cut off
+/// with "…" where it gets longer than `most` bytes.
+std::string shown(std::string_view text, std::size_t most = 200);
+
+/// "a, b, c", each as shown(), cut off with "…" where it gets long; "none" of nothing. `name_of` makes the name of an
+/// element of `range`.
 template <class Range, class NameOf>
 std::string listed(const Range& range, NameOf name_of) {
   constexpr std::size_t long_enough = 200;
@@ -51,7 +55,7 @@ std::string listed(const Range& range, NameOf name_of) {
   for (const auto& element : range) {
     text += text.empty() ? "" : ", ";
     if (text.size() > long_enough) return text + "…";
-    text += name_of(element);
+    text += shown(name_of(element));
   }
   return text.empty() ? "none" : text;
 }

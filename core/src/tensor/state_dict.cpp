@@ -7,7 +7,7 @@ namespace {
 
 [[noreturn]] void throw_missing(std::string_view name, const StateDict& state) {
   const auto names = detail::listed(state, [](const StateDict::Entry& entry) { return entry.first; });
-  throw KeyError(detail::message("no tensor named '", name, "'\nThere are: ", names));
+  throw KeyError(detail::message("no tensor named '", detail::shown(name), "'\nThere are: ", names));
 }
 
 }  // namespace

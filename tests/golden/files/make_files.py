@@ -144,15 +144,95 @@ for name, make in makers.items():
         losses.append(loss.item())
     torch.save({**saved, "losses": losses[3:]}, here / f"training_{name}.pt")
 
-# Refused, each for its own reason.
-torch.save(count(2), here / "legacy.pt", _use_new_zipfile_serialization=False)
+# The form before PyTorch 1.6, every protocol of pickle, and whole modules.
+net = model()
+old = {"_use_new_zipfile_serialization": False}
+torch.save(count(2), here / "legacy.pt", **old)
+torch.save(net.state_dict(), here / "legacy_state_dict.pt", **old)
+torch.save({"base": base, "rows": base[1:3], "transposed": base.t(), "half": count(3).half(), "empty": base[4:]}, here / "legacy_views.pt", **old)
 torch.save(count(2), here / "protocol4.pt", pickle_protocol=4)
+for protocol in 3, 4, 5:
+    torch.save({"model": net.state_dict(), "epoch": 3}, here / f"protocol{protocol}_checkpoint.pt", pickle_protocol=protocol)
+    torch.save({"model": net.state_dict(), "epoch": 3}, here / f"legacy_protocol{protocol}.pt", pickle_protocol=protocol, **old)
+
+
+class Net(nn.Module):
+    """Everything that state_dict() leaves out or passes through."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = net
+        self.twice = net.out
+        self.no_bias = nn.Linear(2, 1, bias=False)
+        self.register_buffer("kept", count(2))
+        self.register_buffer("scratch", count(3), persistent=False)
+        self.register_parameter("absent", None)
+        self.scale = nn.Parameter(count(1, start=7))
+        self.settings = {"lr": 0.1}
+        self.stack = nn.ModuleList([nn.BatchNorm1d(2), nn.Dropout()])
+
+
+whole = Net()
 torch.save(nn.Identity(), here / "module.pt")
+torch.save(whole, here / "whole_module.pt")
+torch.save(whole, here / "legacy_whole_module.pt", **old)
+torch.save(whole.state_dict(), here / "whole_module_state_dict.pt")
+
+
+class Settings:
+    def __init__(self):
+        self.names = [self]  # refers to itself
+
+
+for protocol in 2, 4:
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [2, 5, 5])
+    torch.save(
+        {
+            "model": net.state_dict(),
+            "schedule": schedule.state_dict(),
+            "counter": collections.Counter("abca"),
+            "default": collections.defaultdict(list, a=[1]),
+            "set": {3},
+            "frozenset": frozenset(["x"]),
+            "bytes": b"\x00\xffA",
+            "no_bytes": b"",
+            "float64": np.float64(0.5),
+            "float32": np.float32(0.25),
+            "int64": np.int64(-3),
+            "bool_": np.bool_(True),
+            "array": np.arange(6, dtype=np.int16).reshape(2, 3),
+            "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+            "big_endian": np.arange(3, dtype=">f4"),
+            "uint64": np.array([1, 2], dtype=np.uint64),
+            "too_large": np.array([2**63], dtype=np.uint64),
+            "texts": np.array(["cat", "dog"]),
+            "python_objects": np.array([{}], dtype=object),
+            "device": torch.device("cuda:1"),
+            "dtype": torch.float16,
+            "size": torch.Size([2, 3]),
+            "large": 2**64,
+            "complex": 1j,
+            "complex_tensor": torch.zeros(2, dtype=torch.complex64),
+            "class": collections.OrderedDict,
+            "settings": Settings(),
+            "optimizer": optimizer,
+            "by_pair": {(0, 1): count(2)},
+            "ellipsis": ...,
+        },
+        here / f"objects{protocol}.pt",
+        pickle_protocol=protocol,
+    )
+
+# Refused.
 torch.jit.save(torch.jit.script(nn.Identity()), here / "script.pt")
 
 np.save(here / "c_order.npy", np.arange(6, dtype=np.float32).reshape(2, 3))
 np.save(here / "fortran_order.npy", np.asfortranarray(np.arange(6, dtype=np.float64).reshape(2, 3)))
 np.save(here / "scalar.npy", np.int64(-7))
 np.save(here / "objects.npy", np.array([{}], dtype=object))
+np.save(here / "big_endian.npy", np.arange(6, dtype=">i2").reshape(2, 3))
+np.save(here / "uint64.npy", np.array([0, 2**63 - 1], dtype=np.uint64))
+np.save(here / "structured.npy", np.array([(1, 2.0)], dtype=[("a", "<i4"), ("b", "<f8")]))
+np.savez(here / "mixed.npz", x=np.eye(2), names=np.array(["cat", "dog"]), objects=np.array([{}], dtype=object))
 np.savez(here / "stored.npz", np.arange(3), weight=np.ones((2, 0), dtype=np.float32))
 np.savez_compressed(here / "deflated.npz", zeros=np.zeros((1000, 100)), flags=np.array([True, False]))

@@ -17,9 +17,14 @@ namespace gradus {
 /// Copying it copies the tree, but handles of tensors. Files hold trees up to 100 deep; one of a hundred thousand would
 /// exhaust the stack when it is copied or destroyed. The `as_…` functions throw TypeError, with the kind that was
 /// found, for another one.
+///
+/// What else Python has is an object, known by the name of its type: "torch.optim.sgd.SGD". A module holds its
+/// state_dict as a dict, a set its elements as a list, bytes a string, a torch.device its name; of them the `as_…`
+/// functions take what they hold. Other objects are passed over and hold nothing. Files can be read with objects in
+/// them, but not written.
 class Value {
  public:
-  enum class Kind : std::uint8_t { none, truth, integer, real, string, tensor, list, tuple, dict };
+  enum class Kind : std::uint8_t { none, truth, integer, real, string, tensor, list, tuple, dict, object };
   using Item = std::pair<Value, Value>;  ///< key, a string or an integer, and value
   using List = std::vector<Value>;
   using Dict = std::vector<Item>;
@@ -43,7 +48,12 @@ class Value {
   static Value tuple(List elements = {});
   static Value dict(Dict items = {});  ///< Throws KeyError when a key occurs twice.
 
+  static Value object(std::string type);                 ///< one that is passed over
+  static Value object(std::string type, Value content);  ///< one that holds something
+
   Kind kind() const;
+  /// As Python calls the type: of an object the name of its class, with its module.
+  std::string_view type_name() const;
   bool is_none() const { return kind() == Kind::none; }
 
   bool as_bool() const;
@@ -58,6 +68,9 @@ class Value {
 
   /// The elements of a list, or the items of a dict. Throws TypeError for another kind.
   std::size_t size() const;
+
+  /// What an object holds, None when it was passed over; the value itself when it is no object.
+  const Value& content() const;
 
   /// The value under a key of a dict: a string or an integer. Throws KeyError.
   const Value& at(const Value& key) const;
@@ -76,12 +89,16 @@ class Value {
   struct Tuple {
     List elements;
   };
+  struct Object {
+    std::string type;
+    List content;  // one element
+  };
   template <class T>
   const T& get() const;
   const Value* find(const Value& key) const;
 
   // In the order of Kind.
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, Tensor, List, Tuple, Dict> content_;
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, Tensor, List, Tuple, Dict, Object> content_;
 };
 
 /// "None", "float", "list", …: as Python calls the type.

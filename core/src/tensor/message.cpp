@@ -1,0 +1,38 @@
+#include "tensor/message.hpp"
+
+namespace gradus::detail {
+namespace {
+
+/// Bytes of the character of UTF-8 that the text begins with; 0 when it is none, or moves the cursor of a terminal.
+std::size_t printable_size(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
+  const std::size_t size = first < 0xc2 || first > 0xf4 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  if (size > text.size()) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  return first == 0xc2 && byte(1) < 0xa0 ? 0 : size;
+}
+
+}  // namespace
+
+std::string shown(std::string_view text, std::size_t most) {
+  std::string result;
+  while (!text.empty()) {
+    if (result.size() >= most) return result + "…";
+    const std::size_t size = printable_size(text), taken = size == 0 ? 1 : size;
+    if (size == 0) {
+      char code[5];
+      std::snprintf(code, sizeof code, "\\x%02x", static_cast<unsigned char>(text[0]));
+      result += code;
+    } else {
+      result += text.substr(0, taken);
+    }
+    text.remove_prefix(taken);
+  }
+  return result;
+}
+
+}  // namespace gradus::detail
