@@ -36,7 +36,7 @@ class ZipReader {
   };
   const Entry& entry(std::string_view name) const;
 
-  zip* archive_;
+  [[maybe_unused]] zip* archive_;  // not used without libzip
   std::vector<std::string> names_;
   std::map<std::string, Entry, std::less<>> entries_;
 };

@@ -23,7 +23,8 @@
 namespace gradus::detail {
 namespace {
 
-constexpr std::size_t kAlignment = 64, kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kAlignment = 64;
+[[maybe_unused]] constexpr std::size_t kHugePage = std::size_t{2} << 20;  // of Linux
 
 // Up to 1 KiB classes are 64 bytes apart, above there are eight to every power of two: at most an eighth is wasted.
 constexpr std::size_t kLinear = 1024, kLinearClasses = kLinear / kAlignment;
