@@ -7,12 +7,28 @@
 #include <gradus/nn/sequential.hpp>
 
 #include <cstdio>
+#include <vector>
+
+namespace {
+
+std::vector<std::byte> content(const char* path) {
+  std::vector<std::byte> bytes;
+  if (std::FILE* file = std::fopen(path, "rb")) {
+    for (int c; (c = std::getc(file)) != EOF;) bytes.push_back(static_cast<std::byte>(c));
+    std::fclose(file);
+  }
+  return bytes;
+}
+
+}  // namespace
 
 int main(int count, char** arguments) try {
   using namespace gradus;
   if (count != 2) return std::fputs("usage: predict WEIGHTS\n", stderr), 2;
   nn::Sequential net{nn::Linear(2, 16), nn::BatchNorm1d(16), nn::Tanh(), nn::Linear(16, 1)};
-  net.load_state_dict(load(arguments[1]));
+  const std::vector<std::byte> weights = content(arguments[1]);
+  net.load_state_dict(load(weights));       // from memory, where they may be part of the program
+  net.load_state_dict(load(arguments[1]));  // from a file
   net.eval();
 
   const Tensor y = net(tensor({{0.F, 0.F}, {0.F, 1.F}, {1.F, 0.F}, {1.F, 1.F}})).flatten();
