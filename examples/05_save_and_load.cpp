@@ -16,7 +16,7 @@ struct Net : nn::Module {
   nn::Linear out{8, 1};
 
   void state(nn::StateList& list) override { list("hidden", hidden)("norm", norm)("out", out); }
-  Tensor forward(const Tensor& x) override { return out(relu(norm(hidden(x)))); }
+  Tensor forward(const Tensor& x) const override { return out(relu(norm(hidden(x)))); }
 };
 
 double train_step(Net& net, optim::Optimizer& optimizer) {

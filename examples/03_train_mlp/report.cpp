@@ -34,8 +34,7 @@ void print_image(const Tensor& image) {
 
 void print_model(nn::Sequential& model, std::int64_t inputs) {
   const NoGradGuard no_grad;
-  const bool training = model.training();
-  model.eval();
+  const nn::EvalGuard eval(model);
   Tensor x = zeros({1, inputs});
   std::printf("%-6s %-14s %10s %12s\n", "layer", "", "outputs", "parameters");
   for (const auto& [name, module] : model.children()) {
@@ -44,7 +43,6 @@ void print_model(nn::Sequential& model, std::int64_t inputs) {
                 static_cast<long long>(parameter_count(*module)));
   }
   std::printf("%-6s %-14s %10s %12lld\n\n", "", "", "", static_cast<long long>(parameter_count(model)));
-  model.train(training);
 }
 
 void print_confusion(const Tensor& truth, const Tensor& predicted) {

@@ -68,17 +68,13 @@ nn::Sequential make_mlp(const std::vector<std::int64_t>& sizes, bool batch_norm)
 
 Tensor predict(nn::Module& model, const Tensor& x) {
   const NoGradGuard no_grad;
-  const bool training = model.training();
-  model.eval();
-  Tensor classes = model(x).argmax(1);
-  model.train(training);
-  return classes;
+  const nn::EvalGuard eval(model);
+  return model(x).argmax(1);
 }
 
 Score evaluate(nn::Module& model, const Images& images) {
   const NoGradGuard no_grad;
-  const bool training = model.training();
-  model.eval();
+  const nn::EvalGuard eval(model);
   constexpr std::int64_t at_once = 1000;
   const std::int64_t count = images.y.numel();
   Score sum;
@@ -88,7 +84,6 @@ Score evaluate(nn::Module& model, const Images& images) {
     sum.loss += nn::functional::cross_entropy(logits, y, {.reduction = nn::Reduction::sum}).item();
     sum.accuracy += count_correct(logits, y);
   }
-  model.train(training);
   return {sum.loss / static_cast<double>(count), sum.accuracy / static_cast<double>(count)};
 }
 

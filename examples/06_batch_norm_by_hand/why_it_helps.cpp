@@ -20,7 +20,7 @@ namespace {
 
 /// Moves and stretches every unit at random, anew in every step: what BatchNorm has steadied is unsteady again.
 struct Noise : nn::Module {
-  Tensor forward(const Tensor& x) override {
+  Tensor forward(const Tensor& x) const override {
     if (!training()) return x * 1.25;
     const auto uniform = [](const Shape& shape) { return rand(shape, float64) * 2 - 1; };
     const Shape unit{1, x.size(1)};
@@ -53,7 +53,7 @@ nn::Sequential make_net(Kind kind) {
   for (const std::int64_t inputs : {64, 32, 32}) {
     nn::Linear linear(inputs, 32, {.bias = kind == Kind::plain, .dtype = float64});
     nn::init::kaiming_normal_(linear.weight, 0, nn::init::FanMode::fan_in, nn::init::Nonlinearity::relu);
-    net.push_back(linear);
+    net.push_back(std::move(linear));
     if (kind != Kind::plain) net.push_back(nn::BatchNorm1d(32, {.dtype = float64}));
     if (kind == Kind::noisy) net.push_back(Noise());
     net.push_back(Watch());

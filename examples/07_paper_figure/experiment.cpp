@@ -22,7 +22,7 @@ struct Net : nn::Module {
     }
   }
   void state(nn::StateList& list) override { list("below", below)("above", above); }
-  Tensor forward(const Tensor& x) override { return above(below(x)); }
+  Tensor forward(const Tensor& x) const override { return above(below(x)); }
 };
 
 /// "initialized to small random Gaussian values"

@@ -1,8 +1,94 @@
 #include <gradus/core/print.hpp>
 #include <gradus/nn/activation.hpp>
 
+#include "autograd/record.hpp"
+#include "tensor/message.hpp"
+
+#include <cmath>
+
 namespace gradus::nn {
 
+using namespace gradus::detail;
+
+namespace {
+
+void check_floating(const Tensor& x, const char* op) {
+  if (is_floating(x.dtype())) return;
+  throw RuntimeError(
+      message("\"", op, "_cpu\" not implemented for '", type_name(x.dtype()), "'\nconvert first: x.to(float32)"));
+}
+
+/// y = f(x), each element computed in double and rounded once.
+template <class F>
+Tensor each(const Tensor& x, F f) {
+  Tensor y = make_tensor(x.shape(), x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    for (std::int64_t i = 0; i < x.numel(); ++i) {
+      elements<T>(y)[i] = static_cast<T>(f(static_cast<double>(elements<T>(x)[i])));
+    }
+  });
+  return y;
+}
+
+}  // namespace
+
+Tensor functional::elu(const Tensor& x, double alpha) {
+  check_floating(x, "elu");
+  Tensor y = each(x, [alpha](double v) { return v > 0 ? v : alpha * std::expm1(v); });
+  if (tracks(x)) {
+    record(y, "EluBackward0", {x}, keep(x), [alpha](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+      const Tensor positive = x > 0;
+      dx[0] = dy * where(positive, ones_like(x), exp(masked_fill(x, positive, 0)) * alpha);
+    });
+  }
+  return y;
+}
+
+Tensor functional::silu(const Tensor& x) {
+  check_floating(x, "silu");
+  Tensor y = each(x, [](double v) { return v / (1 + std::exp(-v)); });
+  if (tracks(x)) {
+    record(y, "SiluBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+      const Tensor s = sigmoid(x);
+      dx[0] = dy * (s * (1 + x * (1 - s)));
+    });
+  }
+  return y;
+}
+
+Tensor functional::hardtanh(const Tensor& x, double min, double max) {
+  check_floating(x, "hardtanh");
+  Tensor y = each(x, [min, max](double v) { return v < min ? min : v > max ? max : v; });
+  if (tracks(x)) {
+    record(y, "HardtanhBackward0", {x}, keep(x), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+      dx[0] = masked_fill(masked_fill(dy, x <= min, 0), x >= max, 0);
+    });
+  }
+  return y;
+}
+
+namespace {
+
+/// A number that Python holds as a float: "1.0" for 1.
+std::string python_float(double v) {
+  const std::string text = format_number(v);
+  return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
+}
+
+}  // namespace
+
 std::string LeakyReLU::extra_repr() const { return "negative_slope=" + format_number(negative_slope); }
+
+std::string ELU::extra_repr() const { return "alpha=" + python_float(alpha); }
+
+Hardtanh::Hardtanh(double min_val_, double max_val_) : min_val(min_val_), max_val(max_val_) {
+  if (!(min_val < max_val)) {
+    throw ValueError(message("Hardtanh: expected min_val below max_val, got ", min_val, " and ", max_val));
+  }
+}
+
+std::string Hardtanh::extra_repr() const {
+  return "min_val=" + python_float(min_val) + ", max_val=" + python_float(max_val);
+}
 
 }  // namespace gradus::nn

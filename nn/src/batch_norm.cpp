@@ -2,7 +2,7 @@
 // the same with differentiable operations, for second derivatives.
 #include "batch_norm.hpp"
 
-#include "autograd/record.hpp"
+#include "arguments.hpp"
 #include "batch_norm_float64.hpp"
 #include "kernels/kernels.hpp"
 #include "sync_batch_norm.hpp"
@@ -29,9 +29,7 @@ class Statistics {
   double* rstd() const { return var() + channels(); }
   std::int64_t channels() const { return rows_.shape()[1]; }
   /// Row 0 or 2 as a constant of the graph, shaped to meet x.
-  Tensor constant(std::int64_t row, Dtype dtype, const Shape& shape) const {
-    return rows_[row].to(dtype).reshape(shape);
-  }
+  Tensor constant(std::int64_t row, const Shape& shape) const { return rows_[row].reshape(shape); }
 
  private:
   Tensor rows_;
@@ -47,6 +45,11 @@ void check_channels(const Tensor& x, const char* what, const Tensor& values) {
     throw RuntimeError(message(what, " should contain ", x.shape()[1], " elements not ", values.numel(),
                                "\nbatch_norm: x of shape ", x.shape(), " has its channels in dimension 1"));
   }
+  if (values.dim() != 1) {
+    throw RuntimeError(message("TensorAccessor expected 1 dims but tensor has ", values.dim(),
+                               "\nbatch_norm: expected ", what, " of shape ", Shape{x.shape()[1]}, ", got ",
+                               values.shape(), "; flatten() makes one of it"));
+  }
   if (values.dtype() != x.dtype()) {
     throw RuntimeError(message("mixed dtype (CPU): expect parameter to have scalar type of Float\nbatch_norm: x is ",
                                x.dtype(), ", ", what, " is ", values.dtype(), "; convert one with to()"));
@@ -55,9 +58,14 @@ void check_channels(const Tensor& x, const char* what, const Tensor& values) {
 
 void check(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
   check_options(call.eps, call.momentum);
-  if (x.dim() != 2 && x.dim() != 3) throw ValueError(message("expected 2D or 3D input (got ", x.dim(), "D input)"));
+  if (x.dim() != 2 && x.dim() != 3) {
+    throw ValueError(message("expected 2D or 3D input (got ", x.dim(),
+                             "D input)\nbatch_norm: x is (N, C) or (N, C, L), ", "got the shape ", x.shape(),
+                             "; unsqueeze(0) makes a batch of one sample"));
+  }
   if (!is_floating(x.dtype())) {
-    throw RuntimeError(message("\"batch_norm\" not implemented for '", type_name(x.dtype()), "'"));
+    throw RuntimeError(
+        message("\"batch_norm\" not implemented for '", type_name(x.dtype()), "'\nconvert first: x.to(float32)"));
   }
   if (state.running_mean.defined() != state.running_var.defined()) {
     throw RuntimeError("batch_norm: running_mean and running_var come together, or not at all");
@@ -74,6 +82,8 @@ void check(const Tensor& x, const BatchNormState& state, const BatchNormCall& ca
   check_channels(x, "running_var", state.running_var);
   check_channels(x, "weight", state.weight);
   check_channels(x, "bias", state.bias);
+  refuse_gradient("native_batch_norm", "running_mean", state.running_mean);
+  refuse_gradient("native_batch_norm", "running_var", state.running_var);
 }
 
 template <class T>
@@ -135,9 +145,10 @@ void forward_evaluation(const Tensor& x, const Tensor& y, const BatchNormState& 
                                    elements<T>(state.running_var), stats.channels(), eps)) {
     const double* rstd = stats.rstd();
     const auto bad = std::find_if(rstd, rstd + stats.channels(), [](double r) { return std::isnan(r); });
-    throw ValueError(message("batch_norm: running_var of channel ", bad - rstd,
-                             " is negative or NaN\nits file or the training before was broken: recalibrate, or "
-                             "reset_running_stats"));
+    throw ValueError(
+        message("batch_norm: running_var of channel ", bad - rstd,
+                " plus eps is negative or NaN\nits file or the training before was broken: recalibrate, or "
+                "reset_running_stats"));
   }
   kernels::batch_norm_apply(elements<T>(y), elements<T>(x), batch_shape(x), elements_or_null<T>(state.weight),
                             elements_or_null<T>(state.bias), stats.mean(), stats.rstd());
@@ -161,27 +172,39 @@ void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const
                : static_cast<Kernel>(kernels::batch_norm_apply_backward));
 }
 
+/// 1 / sqrt(x), and 0 where x is 0: what the kernels take for a constant channel without eps.
+Tensor rsqrt_or_zero(const Tensor& x) {
+  const Tensor positive = x > 0;
+  return where(positive, x, ones_like(x)).rsqrt() * positive.to(x.dtype());
+}
+
 /// dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) with dxhat = dy weight, the means over the batch:
-/// nn/README.md. In evaluation mean and rstd are constants and dx = rstd dxhat.
-void composed_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight,
+/// nn/README.md. In evaluation mean and rstd are constants and dx = rstd dxhat. In double throughout, as the kernels;
+/// the mean is taken off twice because the first one was rounded.
+void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, const Tensor& weight,
                        const Statistics& stats, bool training, double eps) {
-  const Dims over = x.dim() == 2 ? Dims{0} : Dims{0, 2};
-  const Shape channels = x.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
+  const Dims over = x_.dim() == 2 ? Dims{0} : Dims{0, 2};
+  const Shape channels = x_.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
+  const Tensor x = x_.to(float64), dy = dy_.to(float64);
   Tensor centered, rstd;
   if (training) {
     centered = x - x.mean(over, true);
-    rstd = (centered.square().mean(over, true) + eps).rsqrt();
+    centered = centered - centered.mean(over, true);
+    const Tensor var = centered.square().mean(over, true);
+    rstd = eps > 0 ? (var + eps).rsqrt() : rsqrt_or_zero(var);
   } else {
-    centered = x - stats.constant(0, x.dtype(), channels);
-    rstd = stats.constant(2, x.dtype(), channels);
+    centered = x - stats.constant(0, channels);
+    rstd = stats.constant(2, channels);
   }
   const Tensor xhat = centered * rstd;
-  const Tensor dxhat = weight.defined() ? dy * weight.reshape(channels) : dy;
+  const Tensor dxhat = weight.defined() ? dy * weight.to(float64).reshape(channels) : dy;
   if (dx.needs(0)) {
-    dx[0] = training ? rstd * (dxhat - dxhat.mean(over, true) - xhat * (dxhat * xhat).mean(over, true)) : rstd * dxhat;
+    const Tensor wide =
+        training ? rstd * (dxhat - dxhat.mean(over, true) - xhat * (dxhat * xhat).mean(over, true)) : rstd * dxhat;
+    dx[0] = wide.to(x_.dtype());
   }
-  if (dx.needs(1)) dx[1] = (dy * xhat).sum(over);
-  if (dx.needs(2)) dx[2] = dy.sum(over);
+  if (dx.needs(1)) dx[1] = (dy * xhat).sum(over).to(x_.dtype());
+  if (dx.needs(2)) dx[2] = dy.sum(over).to(x_.dtype());
 }
 
 /// Nothing to normalise: x itself in a graph where weight and bias get gradients of zeros.
@@ -204,7 +227,7 @@ void check_options(double eps, double momentum) {
 BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
   check(x, state, call);
   if (call.training && call.sync) return sync_batch_norm(x, state, call);
-  if (x.numel() == 0) return {empty_batch(x, state), call.training};
+  if (x.numel() == 0) return {empty_batch(x, state), false};
   Tensor y = empty_like(x);
   Statistics stats(x.shape()[1]);
   bool counted = false;

@@ -20,13 +20,20 @@ struct Sums {
   long double dy = 0, dy_xhat = 0;
 };
 
-Sums sums(const double* dy, const double* x, BatchShape shape, int64_t c, double mean, double rstd) {
+Sums sums(const double* dy, const double* x, BatchShape shape, int64_t c, long double mean, double rstd) {
   Sums sum;
   for_channel(shape, c, [&](int64_t i) {
     sum.dy += dy[i];
-    sum.dy_xhat += static_cast<long double>(dy[i]) * ((x[i] - mean) * rstd);
+    sum.dy_xhat += dy[i] * ((x[i] - mean) * rstd);
   });
   return sum;
+}
+
+/// The mean of channel c with the digits that were lost when it was rounded to `mean`.
+long double center_of(const double* x, BatchShape shape, int64_t c, double mean) {
+  long double deviations = 0;
+  for_channel(shape, c, [&](int64_t i) { deviations += static_cast<long double>(x[i]) - mean; });
+  return mean + deviations / static_cast<long double>(shape.n * shape.l);
 }
 
 }  // namespace
@@ -81,14 +88,15 @@ void batch_norm_backward(double* dx, double* dweight, double* dbias, const doubl
                          const double* rstd) {
   const auto m = static_cast<double>(shape.n * shape.l);
   for (int64_t c = 0; c < shape.c; ++c) {
-    const Sums sum = sums(dy, x, shape, c, mean[c], rstd[c]);
+    const long double center = center_of(x, shape, c, mean[c]);
+    const Sums sum = sums(dy, x, shape, c, center, rstd[c]);
     const auto sum_dy = static_cast<double>(sum.dy), sum_dy_xhat = static_cast<double>(sum.dy_xhat);
     if (dweight) dweight[c] = sum_dy_xhat;
     if (dbias) dbias[c] = sum_dy;
     if (!dx) continue;
     const double scale = factor(weight, c) * rstd[c];
     for_channel(shape, c, [&](int64_t i) {
-      const double xhat = (x[i] - mean[c]) * rstd[c];
+      const double xhat = static_cast<double>(x[i] - center) * rstd[c];
       dx[i] = scale * (dy[i] - sum_dy / m - xhat * (sum_dy_xhat / m));
     });
   }

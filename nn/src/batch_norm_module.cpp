@@ -7,8 +7,9 @@
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
 
-#include <cmath>
 #include <mutex>
+#include <optional>
+#include <typeinfo>
 
 namespace gradus::nn {
 
@@ -34,7 +35,7 @@ void BatchNorm1d::state(StateList& list) {
   list.optional("num_batches_tracked", num_batches_tracked);
 }
 
-Tensor BatchNorm1d::forward(const Tensor& x) {
+Tensor BatchNorm1d::forward(const Tensor& x) const {
   const bool tracking = running_mean.defined();
   const bool learning = training() && !frozen_;
   functional::BatchNormState state{.weight = weight, .bias = bias};
@@ -54,9 +55,11 @@ Tensor BatchNorm1d::forward(const Tensor& x) {
                                                       .eps = options_.eps,
                                                       .non_finite = options_.non_finite,
                                                       .sync = learning ? options_.sync.get() : nullptr});
-  if (tracking && result.counted) {
+  // PyTorch counts a batch without values; where the counter is the weight of the mean, it would be wrong.
+  const bool empty = learning && x.numel() == 0 && options_.momentum;
+  if (tracking && (result.counted || empty)) {
     const NoGradGuard no_grad;
-    num_batches_tracked.add_(1);
+    Tensor(num_batches_tracked).add_(1);
   }
   return result.y;
 }
@@ -112,50 +115,108 @@ Recalibration::~Recalibration() {
 
 void Recalibration::see(const Tensor& x) {
   const NoGradGuard no_grad;
-  module_.forward(x);
-  seen_ = true;
+  module_(x);
 }
 
 void Recalibration::finish() {
-  if (!seen_) throw ValueError("recalibrate: no batch to estimate mean and variance from");
+  for (const Layer& l : layers_) {
+    if (l.layer->num_batches_tracked.item<std::int64_t>() > 0) continue;
+    throw ValueError(message("recalibrate: no batch to estimate mean and variance from reached ", to_string(*l.layer),
+                             "\nbatches without values, and those that NonFinite::skip passes over, do not count"));
+  }
   finished_ = true;
 }
 
 // --- fusing
 
-Linear fuse(const Linear& linear, const BatchNorm1d& bn) {
+namespace {
+
+/// What a layer is multiplied by, and what is then added to it, per channel, in double.
+struct Folded {
+  Tensor scale, shift;
+};
+
+Folded fold(const BatchNorm1d& bn, const Tensor& bias, std::int64_t outputs, Dtype dtype) {
   if (!bn.running_mean.defined()) throw ValueError("fuse: the BatchNorm1d has no running buffers to fuse");
   if (bn.training() && !bn.frozen()) throw ValueError("fuse: the BatchNorm1d is in training mode\ncall eval() first");
-  if (linear.out_features() != bn.num_features()) {
-    throw ValueError(message("fuse: the Linear has ", linear.out_features(), " outputs, the BatchNorm1d ",
-                             bn.num_features(), " features"));
+  if (outputs != bn.num_features()) {
+    throw ValueError(
+        message("fuse: the layer has ", outputs, " outputs, the BatchNorm1d ", bn.num_features(), " features"));
   }
-  const NoGradGuard no_grad;
+  if (bn.running_mean.dtype() != dtype) {
+    throw ValueError(message("fuse: the layer is ", dtype, ", the BatchNorm1d ", bn.running_mean.dtype()));
+  }
   const auto wide = [](const Tensor& x, double otherwise) {
     return x.defined() ? x.to(float64) : full({}, otherwise, float64);
   };
-  const Tensor scale = wide(bn.weight, 1) / (bn.running_var.to(float64) + bn.options().eps).sqrt();
-  const Tensor shift = scale * (wide(linear.bias, 0) - bn.running_mean.to(float64)) + wide(bn.bias, 0);
+  const Tensor shifted = wide(bn.running_var, 1) + bn.options().eps;
+  if (!(shifted > 0).all().item<bool>()) {
+    throw ValueError("fuse: running_var + eps is not above 0 everywhere\nrecalibrate the net first");
+  }
+  const Tensor scale = wide(bn.weight, 1) / shifted.sqrt();
+  return {scale, scale * (wide(bias, 0) - wide(bn.running_mean, 0)) + wide(bn.bias, 0)};
+}
 
-  Linear fused = linear;
+/// Gives a copy of a layer the folded weight and bias.
+template <class L>
+void take(L& fused, const Folded& folded) {
+  const Dtype dtype = fused.weight.dtype();
+  Tensor scale = folded.scale;
+  while (scale.dim() < fused.weight.dim()) scale = scale.unsqueeze(-1);
   fused.eval();
-  fused.weight = Parameter((linear.weight.to(float64) * scale.unsqueeze(1)).to(linear.weight.dtype()));
-  fused.bias = Parameter(shift.to(linear.weight.dtype()));
+  fused.weight = Parameter((fused.weight.to(float64) * scale).to(dtype));
+  fused.bias = Parameter(folded.shift.to(dtype));
+}
+
+/// The module as an M, not as something derived from it, which may compute something else.
+template <class M>
+const M* exactly(const Module& module) {
+  return typeid(module) == typeid(M) ? static_cast<const M*>(&module) : nullptr;
+}
+
+/// The two as one module, if they can be.
+std::optional<AnyModule> fused_pair(const Module& layer, const BatchNorm1d& bn) {
+  if (!bn.running_mean.defined()) return std::nullopt;
+  const auto fits = [&](const Tensor& weight) {
+    return weight.size(0) == bn.num_features() && weight.dtype() == bn.running_mean.dtype();
+  };
+  if (const auto* linear = exactly<Linear>(layer); linear && fits(linear->weight)) return AnyModule(fuse(*linear, bn));
+  if (const auto* conv = exactly<Conv1d>(layer); conv && fits(conv->weight)) return AnyModule(fuse(*conv, bn));
+  return std::nullopt;
+}
+
+}  // namespace
+
+Conv1d fuse(const Conv1d& conv, const BatchNorm1d& bn) {
+  const NoGradGuard no_grad;
+  const Folded folded = fold(bn, conv.bias, conv.weight.size(0), conv.weight.dtype());
+  Conv1d fused = conv;
+  take(fused, folded);
+  fused.batches_only_ = true;
+  return fused;
+}
+
+Linear fuse(const Linear& linear, const BatchNorm1d& bn) {
+  const NoGradGuard no_grad;
+  const Folded folded = fold(bn, linear.bias, linear.out_features(), linear.weight.dtype());
+  Linear fused = linear;
+  take(fused, folded);
+  fused.rows_only_ = true;
   return fused;
 }
 
 Sequential fuse(const Sequential& net) {
   Sequential fused;
+  fused.train(net.training());
   const auto children = net.children();
   for (std::size_t i = 0; i < children.size(); ++i) {
     const auto& [name, module] = children[i];
-    const auto* linear = dynamic_cast<const Linear*>(&*module);
-    const auto* bn =
-        linear && i + 1 < children.size() ? dynamic_cast<const BatchNorm1d*>(&*children[i + 1].second) : nullptr;
-    fused.push_back(name, bn ? AnyModule(fuse(*linear, *bn)) : module);
-    if (bn) ++i;
+    const auto* inner = exactly<Sequential>(*module);
+    const auto* bn = i + 1 < children.size() ? exactly<BatchNorm1d>(*children[i + 1].second) : nullptr;
+    const std::optional<AnyModule> pair = bn ? fused_pair(*module, *bn) : std::nullopt;
+    fused.push_back(name, inner ? AnyModule(fuse(*inner)) : pair ? *pair : module);
+    if (pair) ++i;
   }
-  fused.train(net.training());
   return fused;
 }
 

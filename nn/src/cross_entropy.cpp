@@ -2,11 +2,9 @@
 // step is the product of all d.
 #include <gradus/nn/functional.hpp>
 
-#include "autograd/record.hpp"
+#include "arguments.hpp"
 #include "kernels/kernels.hpp"
 #include "tensor/message.hpp"
-
-#include <limits>
 
 namespace gradus::nn::functional {
 
@@ -56,10 +54,6 @@ void check_weight(const Tensor& x, const Tensor& weight, const char* prefix = ""
     throw RuntimeError(message(prefix, "weight tensor should be defined either for all ", class_count(x),
                                " classes or no classes but got weight tensor of shape: ", weight.shape()));
   }
-  if (weight.dtype() != x.dtype()) {
-    throw RuntimeError(message("expected scalar type ", type_name(x.dtype()), " but found ", type_name(weight.dtype()),
-                               "\nconvert the weight to the dtype of x"));
-  }
 }
 
 void check_smoothing(double smoothing) {
@@ -79,13 +73,13 @@ class Weights {
   Tensor values_;
 };
 
-/// Calls f(offset of class 0 in x, class) for every sample that is not ignored.
+/// Calls f(offset of class 0 in x, class, sample) for every sample that is not ignored.
 template <class F>
 void for_each_sample(const Tensor& x, const Tensor& target, std::int64_t ignore_index, F f) {
   const std::int64_t step = class_step(x), skip = (class_count(x) - 1) * step;
   const std::int64_t* classes = elements<std::int64_t>(target);
   for (std::int64_t i = 0; i < target.numel(); ++i) {
-    if (classes[i] != ignore_index) f(i + i / step * skip, classes[i]);
+    if (classes[i] != ignore_index) f(i + i / step * skip, classes[i], i);
   }
 }
 
@@ -93,11 +87,20 @@ void for_each_sample(const Tensor& x, const Tensor& target, std::int64_t ignore_
 double checked_total(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
   check_target(x, target);
   check_weight(x, options.weight);
+  if (options.weight.defined() && options.weight.dtype() != x.dtype()) {
+    throw RuntimeError(message("expected scalar type ", type_name(x.dtype()), " but found ",
+                               type_name(options.weight.dtype()), "\nconvert the weight to the dtype of x"));
+  }
+  refuse_gradient(x.dim() > 2 ? "nll_loss2d_forward" : "nll_loss_forward", "weight", options.weight);
   const Weights weight(options.weight);
   const std::int64_t classes = class_count(x);
   double total = 0;
-  for_each_sample(x, target, options.ignore_index, [&](std::int64_t, std::int64_t c) {
-    if (c < 0 || c >= classes) throw IndexError(message("Target ", c, " is out of bounds."));
+  for_each_sample(x, target, options.ignore_index, [&](std::int64_t, std::int64_t c, std::int64_t) {
+    if (c < 0 || c >= classes) {
+      throw IndexError(message("Target ", c, " is out of bounds.\nx of shape ", x.shape(), " has the classes 0 to ",
+                               classes - 1, "; samples of class ignore_index, ", options.ignore_index,
+                               ", take no part"));
+    }
     total += weight[c];
   });
   return total;
@@ -111,7 +114,7 @@ Tensor coefficients(const Tensor& lp, const Tensor& target, const CrossEntropyOp
   const double share = options.reduction == Reduction::mean ? 1 / total : 1;
   const double hard = share * (1 - options.label_smoothing);
   const double soft = share * options.label_smoothing / static_cast<double>(classes);
-  for_each_sample(lp, target, options.ignore_index, [&](std::int64_t begin, std::int64_t c) {
+  for_each_sample(lp, target, options.ignore_index, [&](std::int64_t begin, std::int64_t c, std::int64_t) {
     double* row = elements<double>(k) + begin;
     for (std::int64_t other = 0; other < classes; ++other) row[other * step] = -soft * weight[other];
     row[c * step] -= hard * weight[c];
@@ -124,21 +127,38 @@ const char* name_of(const Tensor& x, const CrossEntropyOptions& options) {
   return x.dim() > 2 ? "NllLoss2DBackward0" : "NllLossBackward0";
 }
 
-/// The loss from log-probabilities, which may be -infinity where the factor is 0.
+/// Calls f(sample, loss) for every sample that is not ignored: of the loss -weight[y] lp[y] its share, and of the sum
+/// over all classes the other one.
+template <class T, class F>
+void for_each_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOptions& options, F f) {
+  const Weights weight(options.weight);
+  const std::int64_t classes = class_count(lp), step = class_step(lp);
+  const double s = options.label_smoothing;
+  for_each_sample(lp, target, options.ignore_index, [&](std::int64_t begin, std::int64_t y, std::int64_t sample) {
+    const T* row = elements<T>(lp) + begin;
+    const double hard = -weight[y] * row[y * step];
+    if (s == 0) return f(sample, hard);
+    double soft = 0;
+    for (std::int64_t c = 0; c < classes; ++c) soft -= weight[c] * row[c * step];
+    f(sample, (1 - s) * hard + s / static_cast<double>(classes) * soft);
+  });
+}
+
+/// The loss from log-probabilities.
 Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOptions& options, double total) {
   const bool each = options.reduction == Reduction::none;
-  const bool empty_mean = options.reduction == Reduction::mean && total == 0;
-  const Tensor k = coefficients(lp, target, options, total);
   const int dim = class_dim(lp);
-  Tensor y;
-  {
-    const NoGradGuard no_grad;
-    const Tensor terms = masked_fill(k * lp, k == 0, 0);
-    y = (each ? terms.sum(dim) : terms.sum()).to(lp.dtype());
-    if (empty_mean) y = full_like(y, std::numeric_limits<double>::quiet_NaN());
-  }
+  Tensor y = zeros(each ? target.shape() : Shape{}, lp.dtype());
+  visit_floating(lp.dtype(), [&]<class T>(T*) {
+    T* out = elements<T>(y);
+    if (each)
+      return for_each_loss<T>(lp, target, options, [&](std::int64_t i, double loss) { out[i] = static_cast<T>(loss); });
+    double sum = 0;
+    for_each_loss<T>(lp, target, options, [&](std::int64_t, double loss) { sum += loss; });
+    *out = static_cast<T>(options.reduction == Reduction::mean ? sum / total : sum);
+  });
   if (tracks(lp)) {
-    record(y, name_of(lp, options), {lp}, keep(k.to(lp.dtype())),
+    record(y, name_of(lp, options), {lp}, keep(coefficients(lp, target, options, total).to(lp.dtype())),
            [each, dim](const Tensor& dy, const Tensor& k, InputGradients& dx) {
              dx[0] = k * (each ? dy.unsqueeze(dim) : dy);
            });
@@ -191,7 +211,7 @@ Tensor probability_loss(const Tensor& x, const Tensor& target, const CrossEntrop
   if (options.weight.defined()) {
     Shape row;
     for (int d = 0; d < x.dim(); ++d) row.push_back(d == dim ? class_count(x) : 1);
-    terms = terms * options.weight.detach().reshape(row);
+    terms = terms * options.weight.reshape(row);
   }
   if (options.reduction == Reduction::none) return -terms.sum(dim);
   const Tensor total = -terms.sum();

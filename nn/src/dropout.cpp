@@ -25,7 +25,7 @@ Tensor functional::dropout(const Tensor& x, double p, bool training, Generator& 
   return x * bernoulli_(empty_like(x), 1 - p, generator).div_(1 - p);
 }
 
-Dropout::Dropout(double p) : p_(p) { check_probability(p); }
+Dropout::Dropout(double p, Generator& generator) : p_(p), generator_(&generator) { check_probability(p); }
 
 std::string Dropout::extra_repr() const { return "p=" + format_number(p_) + ", inplace=False"; }
 

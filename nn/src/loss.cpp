@@ -2,7 +2,8 @@
 // cross_entropy.cpp.
 #include <gradus/nn/loss.hpp>
 
-#include "autograd/record.hpp"
+#include "arguments.hpp"
+#include "reduction.hpp"
 #include "tensor/message.hpp"
 
 #include <cmath>
@@ -11,43 +12,8 @@ namespace gradus::nn {
 
 using namespace gradus::detail;
 
-namespace {
-
-Tensor reduced(const Tensor& losses, Reduction reduction) {
-  switch (reduction) {
-    case Reduction::none:
-      return losses;
-    case Reduction::mean:
-      return losses.mean();
-    case Reduction::sum:
-      break;
-  }
-  return losses.sum();
-}
-
-/// The share of one loss in the reduced value.
-double share(Reduction reduction, std::int64_t n) {
-  return reduction == Reduction::mean ? 1 / static_cast<double>(n) : 1;
-}
-
-void check_same_size(const Tensor& x, const Tensor& target) {
-  if (x.shape() == target.shape()) return;
-  broadcast_shapes(x.shape(), target.shape());  // throws where PyTorch does
-  throw ValueError(message("Using a target size (", torch_size(target.shape()),
-                           ") that is different to the input size (", torch_size(x.shape()),
-                           "). This will likely lead to incorrect results due to broadcasting. Please ensure they have "
-                           "the same size.\nreshape one of them, e.g. target.reshape(x.shape())"));
-}
-
-}  // namespace
-
 Tensor functional::mse_loss(const Tensor& x_, const Tensor& target_, Reduction reduction) {
-  check_same_size(x_, target_);
-  const Dtype dtype = promote(x_.dtype(), target_.dtype());
-  if (!is_floating(dtype)) {
-    throw RuntimeError(
-        message("\"mse_cpu\" not implemented for '", type_name(dtype), "'\nconvert first: x.to(float32)"));
-  }
+  const Dtype dtype = common_dtype("mse_cpu", x_, target_);
   const Tensor x = x_.to(dtype), target = target_.to(dtype);
   Tensor y;
   {
@@ -94,7 +60,7 @@ Tensor spread_over(const Tensor& x, const Tensor& weight) {
   if (shape != x.shape()) {
     throw RuntimeError(message("output with shape ", x.shape(), " doesn't match the broadcast shape ", shape));
   }
-  return weight.detach().to(x.dtype()).expand(x.shape());
+  return weight.to(x.dtype()).expand(x.shape());
 }
 
 /// dloss/dx = (1 - t + p t) sigmoid(x) - p t, with p undefined for 1.
@@ -124,6 +90,8 @@ Tensor functional::binary_cross_entropy_with_logits(const Tensor& x_, const Tens
         message("result type Float can't be cast to the desired output type ", type_name(dtype),
                 "\nbinary_cross_entropy_with_logits compares floating numbers: convert with to(float32)"));
   }
+  refuse_gradient("binary_cross_entropy_with_logits", "weight", options.weight);
+  refuse_gradient("binary_cross_entropy_with_logits", "pos_weight", options.pos_weight);
   const Dtype dtype = promote(x_.dtype(), target_.dtype());
   const Tensor x = x_.to(dtype), target = target_.to(dtype);
   const Tensor weight = spread_over(x, options.weight), p = spread_over(x, options.pos_weight);
@@ -153,7 +121,7 @@ CrossEntropyLoss::CrossEntropyLoss(const CrossEntropyOptions& options) : weight(
   options_.weight = {};
 }
 
-Tensor CrossEntropyLoss::operator()(const Tensor& x, const Tensor& target) const {
+Tensor CrossEntropyLoss::forward(const Tensor& x, const Tensor& target) const {
   CrossEntropyOptions options = options_;
   options.weight = weight;
   return functional::cross_entropy(x, target, options);
@@ -161,7 +129,7 @@ Tensor CrossEntropyLoss::operator()(const Tensor& x, const Tensor& target) const
 
 NLLLoss::NLLLoss(const NllOptions& options) : weight(options.weight), options_(options) { options_.weight = {}; }
 
-Tensor NLLLoss::operator()(const Tensor& log_probabilities, const Tensor& target) const {
+Tensor NLLLoss::forward(const Tensor& log_probabilities, const Tensor& target) const {
   NllOptions options = options_;
   options.weight = weight;
   return functional::nll_loss(log_probabilities, target, options);
@@ -170,7 +138,7 @@ Tensor NLLLoss::operator()(const Tensor& log_probabilities, const Tensor& target
 BCEWithLogitsLoss::BCEWithLogitsLoss(const BceOptions& options)
     : weight(options.weight), pos_weight(options.pos_weight), reduction_(options.reduction) {}
 
-Tensor BCEWithLogitsLoss::operator()(const Tensor& x, const Tensor& target) const {
+Tensor BCEWithLogitsLoss::forward(const Tensor& x, const Tensor& target) const {
   const BceOptions options{.weight = weight, .reduction = reduction_, .pos_weight = pos_weight};
   return functional::binary_cross_entropy_with_logits(x, target, options);
 }

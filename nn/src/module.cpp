@@ -1,52 +1,19 @@
 #include <gradus/core/autograd.hpp>
-#include <gradus/core/print.hpp>
 #include <gradus/nn/module.hpp>
 
-#include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
+#include "walk.hpp"
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cstdlib>
-#include <ostream>
+#include <mutex>
 #include <typeinfo>
 
 namespace gradus::nn {
 
 using detail::message;
-
-namespace {
-
-Tensor own_copy(const Tensor& x) {
-  if (!x.defined()) return x;
-  const NoGradGuard no_grad;
-  return x.clone().requires_grad_(x.requires_grad());
-}
-
-/// Gives x the elements of `other`, in its own tensor if they fit.
-void assign(Tensor& x, const Tensor& other) {
-  if (x.is_same(other)) return;
-  if (!x.defined() || !other.defined() || x.shape() != other.shape() || x.dtype() != other.dtype()) {
-    x = own_copy(other);
-    return;
-  }
-  const NoGradGuard no_grad;
-  x.copy_(other).requires_grad_(other.requires_grad());
-  x.set_grad({});
-}
-
-}  // namespace
-
-Parameter::Parameter(const Parameter& other) : Tensor(own_copy(other)) {}
-Parameter& Parameter::operator=(const Parameter& other) {
-  assign(*this, other);
-  return *this;
-}
-Buffer::Buffer(const Buffer& other) : Tensor(own_copy(other)) {}
-Buffer& Buffer::operator=(const Buffer& other) {
-  assign(*this, other);
-  return *this;
-}
 
 namespace {
 
@@ -80,50 +47,101 @@ StateList& StateList::operator()(std::string_view name, Module& module) {
   return *this;
 }
 
+// --- copies
+
+Module::Module(const Module& other) : training_(other.training_), fresh_copy_(true) { settle_ties(other); }
+Module::Module(Module&& other) noexcept
+    : training_(other.training_),
+      fresh_copy_(other.fresh_copy_.load()),
+      before_(std::move(other.before_)),
+      after_(std::move(other.after_)) {}
+Module& Module::operator=(const Module& other) {
+  settle_ties(other);
+  training_ = other.training_;
+  fresh_copy_ = true;
+  return *this;
+}
+Module& Module::operator=(Module&& other) { return *this = std::as_const(other); }
+Module::~Module() = default;
+
 namespace {
 
-/// Walks a module and all below it, depth first, and calls `on` with the dotted name of everything of one kind.
-template <class OnParameter, class OnBuffer, class OnModule>
-class Walk final : public StateList {
+/// All parameters and modules from one module down.
+class Subtree final : public StateList {
  public:
-  Walk(OnParameter on_parameter, OnBuffer on_buffer, OnModule on_module)
-      : on_parameter_(on_parameter), on_buffer_(on_buffer), on_module_(on_module) {}
-
-  void enter(Module& module) {
-    on_module_(path_, module);
-    module.state(*this);
-  }
+  explicit Subtree(Module& top) { child("", top); }
+  std::vector<Parameter*> parameters;
+  std::vector<Module*> modules;
 
  private:
-  std::string dotted(std::string_view name) const {
-    return path_.empty() ? std::string(name) : message(path_, ".", name);
+  void parameter(std::string_view, Parameter& p) override { parameters.push_back(&p); }
+  void buffer(std::string_view, Buffer&, bool) override {}
+  void child(std::string_view, Module& module) override {
+    modules.push_back(&module);
+    module.state(*this);
   }
-  void parameter(std::string_view name, Parameter& p) override { on_parameter_(dotted(name), p); }
-  void buffer(std::string_view name, Buffer& b, bool optional) override { on_buffer_(dotted(name), b, optional); }
-  void child(std::string_view name, Module& module) override {
-    const std::string outside = std::exchange(path_, dotted(name));
-    enter(module);
-    path_ = outside;
-  }
-
-  OnParameter on_parameter_;
-  OnBuffer on_buffer_;
-  OnModule on_module_;
-  std::string path_;
 };
 
-constexpr auto nothing = [](auto&&...) {};
+}  // namespace
 
-/// The state of a const module is listed through the same function; none of the callers below writes to it.
-template <class P, class B, class M>
-void walk(const Module& module, P on_parameter, B on_buffer, M on_module) {
-  Walk<P, B, M>(on_parameter, on_buffer, on_module).enter(const_cast<Module&>(module));
+void settle_ties(const Module& module) {
+  if (!module.fresh_copy_.load(std::memory_order_acquire)) return;
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  if (!module.fresh_copy_) return;
+  const Subtree below(const_cast<Module&>(module));
+  Module::tie_copies(below.parameters);
+  for (Module* m : below.modules) m->fresh_copy_.store(false, std::memory_order_release);
+}
+
+void Module::tie_copies(std::span<Parameter* const> copies) {
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    const void* original = std::exchange(copies[i]->copy_of_, nullptr);
+    if (!original) continue;
+    for (Parameter* later : copies.subspan(i + 1)) {
+      if (later->copy_of_ != original) continue;
+      later->tie(*copies[i]);
+      later->copy_of_ = nullptr;
+    }
+  }
+}
+
+// --- calling
+
+Tensor Module::forward(const Tensor& x) const {
+  thread_local const Module* asked = nullptr;  // whether the other forward has just come here in turn
+  if (asked == this) {
+    throw NotImplementedError(message("Module [", name(), "] is missing the required \"forward\" function"));
+  }
+  const detail::Scoped<const Module*> asking(asked, this);
+  return const_cast<Module&>(*this).forward(x);
+}
+
+namespace {
+
+/// x, or what the hooks make of it in turn; `call(hook, x)` calls one.
+template <class Call>
+Tensor through(const std::vector<std::shared_ptr<detail::ForwardHook>>& hooks, Tensor x, Call call) {
+  for (std::size_t i = 0; i < hooks.size(); ++i) {  // a hook may register another
+    const auto hook = hooks[i];
+    if (hook->removed) continue;
+    if (Tensor replaced = call(*hook, x); replaced.defined()) x = std::move(replaced);
+  }
+  return x;
 }
 
 }  // namespace
 
-Tensor Module::forward(const Tensor&) {
-  throw NotImplementedError(message("Module [", name(), "] is missing the required \"forward\" function"));
+Tensor Module::operator()(const Tensor& x) const {
+  settle_ties(*this);
+  auto& self = const_cast<Module&>(*this);
+  if (before_.empty() && after_.empty()) return self.forward(x);
+  const Tensor input = through(before_, x, [&](auto& hook, const Tensor& now) { return hook(self, now, {}); });
+  return through(after_, self.forward(input), [&](auto& hook, const Tensor& y) { return hook(self, input, y); });
+}
+
+void HookHandle::remove() {
+  if (const auto hook = hook_.lock()) hook->removed = true;
 }
 
 std::string Module::name() const {
@@ -208,6 +226,14 @@ Module& Module::train(bool mode) {
   return *this;
 }
 
+EvalGuard::EvalGuard(Module& module) {
+  for (Module* m : module.modules()) before_.emplace_back(m, m->training_);
+  module.eval();
+}
+EvalGuard::~EvalGuard() {
+  for (const auto& [module, training] : before_) module->training_ = training;
+}
+
 Module& Module::requires_grad_(bool requires_grad) {
   for (Tensor& parameter : parameters()) parameter.requires_grad_(requires_grad);
   return *this;
@@ -232,143 +258,10 @@ Module& Module::to(Dtype dtype) {
   return *this;
 }
 
-void tie_alike(const Module& from, Module& to) {
-  std::vector<const Parameter*> originals;
-  std::vector<Parameter*> copies;
-  walk(
-      from, [&](const std::string&, Parameter& p) { originals.push_back(&p); }, nothing, nothing);
-  walk(
-      to, [&](const std::string&, Parameter& p) { copies.push_back(&p); }, nothing, nothing);
-  for (std::size_t i = 0; i < originals.size() && i < copies.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (originals[i]->is_same(*originals[j])) copies[i]->tie(*copies[j]);
-    }
-  }
+DecayGroups decay_groups(const Module& module) {
+  DecayGroups groups;
+  for (Tensor& p : module.parameters()) (p.dim() > 1 ? groups.decay : groups.no_decay).push_back(std::move(p));
+  return groups;
 }
-
-// --- state_dict
-
-StateDict Module::state_dict() const {
-  StateDict dict;
-  const auto add = [&](const std::string& name, const Tensor& x) {
-    if (dict.contains(name)) throw KeyError(message("attribute '", name, "' already exists"));
-    dict[name] = x.detach();
-  };
-  walk(
-      *this, add, [&](const std::string& name, Buffer& b, bool) { add(name, b); }, nothing);
-  return dict;
-}
-
-namespace {
-
-struct Slot {
-  Tensor into;
-  const Tensor* value = nullptr;
-};
-
-bool fits(const Tensor& value, const Tensor& into) {
-  return value.shape() == into.shape() || (into.dim() == 0 && value.shape() == Shape(1));
-}
-
-/// Matches the state of `module` with `from`; complaints go into `report`, values that fit into the result.
-std::vector<Slot> match(const Module& module, const StateDict& from, LoadReport& report) {
-  std::vector<Slot> slots;
-  std::vector<std::string> known;
-  const auto take = [&](const std::string& name, Tensor& into, bool optional) {
-    known.push_back(name);
-    if (!from.contains(name) || !from.at(name).defined()) {
-      (optional ? report.defaulted : report.missing).push_back(name);
-      return;
-    }
-    const Tensor& value = from.at(name);
-    if (!fits(value, into)) {
-      report.mismatched.push_back(
-          message("size mismatch for ", name, ": copying a param with shape ", detail::torch_size(value.shape()),
-                  " from checkpoint, the shape in current model is ", detail::torch_size(into.shape()), "."));
-    } else if (is_floating(value.dtype()) != is_floating(into.dtype())) {
-      report.mistyped.push_back(message("dtype mismatch for ", name, ": copying a param of dtype ", value.dtype(),
-                                        " from checkpoint, the dtype in current model is ", into.dtype(), "."));
-    } else {
-      slots.push_back({into, &value});
-    }
-  };
-  walk(
-      module, [&](const std::string& name, Parameter& p) { take(name, p, false); },
-      [&](const std::string& name, Buffer& b, bool optional) { take(name, b, optional); }, nothing);
-  for (const auto& [name, value] : from) {
-    bool expected = false;
-    for (const std::string& k : known) expected = expected || k == name;
-    if (!expected) report.unexpected.push_back(name);
-  }
-  return slots;
-}
-
-std::string quoted(const std::vector<std::string>& names, const char* quote) {
-  std::string text;
-  for (const std::string& name : names) text += message(text.empty() ? "" : ", ", quote, name, quote);
-  return text;
-}
-
-}  // namespace
-
-LoadReport Module::load_state_dict(const StateDict& from, LoadOptions options) {
-  LoadReport report;
-  const std::vector<Slot> slots = match(*this, from, report);
-  std::string errors;
-  if (options.strict && !report.unexpected.empty()) {
-    errors += message("\n\tUnexpected key(s) in state_dict: ", quoted(report.unexpected, "\""), ". ");
-  }
-  if (options.strict && !report.missing.empty()) {
-    errors = message("\n\tMissing key(s) in state_dict: ", quoted(report.missing, "\""), ". ", errors);
-  }
-  for (const std::string& line : report.mismatched) errors += "\n\t" + line;
-  for (const std::string& line : report.mistyped) errors += "\n\t" + line;
-  if (!errors.empty()) throw RuntimeError(message("Error(s) in loading state_dict for ", name(), ":", errors));
-
-  const NoGradGuard no_grad;
-  for (const Slot& slot : slots) {
-    Tensor into = slot.into;
-    into.copy_(slot.value->reshape(into.shape()));
-  }
-  return report;
-}
-
-std::string to_string(const LoadReport& report) {
-  if (report.missing.empty() && report.unexpected.empty()) return "<All keys matched successfully>";
-  return message("_IncompatibleKeys(missing_keys=[", quoted(report.missing, "'"), "], unexpected_keys=[",
-                 quoted(report.unexpected, "'"), "])");
-}
-
-std::ostream& operator<<(std::ostream& out, const LoadReport& report) { return out << to_string(report); }
-
-// --- text
-
-namespace {
-
-std::string indented(const std::string& text) {
-  std::string result = "  ";
-  for (char c : text) result += c == '\n' ? "\n  " : std::string(1, c);
-  return result;
-}
-
-}  // namespace
-
-std::string to_string(const Module& module) {
-  const auto children = const_cast<Module&>(module).named_children();
-  const std::string extra = module.extra_repr();
-  if (children.empty()) return message(module.name(), "(", extra, ")");
-  std::string text = module.name() + "(";
-  if (!extra.empty()) text += "\n" + indented(extra);
-  for (const auto& [name, child] : children) text += "\n" + indented(message("(", name, "): ", to_string(*child)));
-  return text + "\n)";
-}
-
-std::ostream& operator<<(std::ostream& out, const Module& module) { return out << to_string(module); }
-
-std::string to_string(const Parameter& parameter) {
-  return "Parameter containing:\n" + gradus::to_string(static_cast<const Tensor&>(parameter));
-}
-
-std::ostream& operator<<(std::ostream& out, const Parameter& parameter) { return out << to_string(parameter); }
 
 }  // namespace gradus::nn

@@ -39,12 +39,12 @@ nn::Sequential deep_net() {
 
 std::vector<std::pair<std::string, nn::Sequential>> nets() {
   using nn::BatchNorm1d, nn::Linear, nn::Sequential;
-  return {{"linear", Sequential(Linear(3, 2))},
-          {"norm", Sequential(Linear(3, 4, {.bias = false}), BatchNorm1d(4), nn::ReLU(), Linear(4, 2))},
-          {"not_affine", Sequential(BatchNorm1d(3, {.eps = 0.1, .affine = false}), Linear(3, 2))},
-          {"not_tracking", Sequential(BatchNorm1d(3, {.track_running_stats = false}), Linear(3, 2))},
-          {"cumulative", Sequential(BatchNorm1d(3, {.momentum = std::nullopt}), Linear(3, 2))},
-          {"double", Sequential(Linear(3, 4, {.dtype = float64}), BatchNorm1d(4, {.dtype = float64}))},
+  return {{"linear", Sequential{Linear(3, 2)}},
+          {"norm", Sequential{Linear(3, 4, {.bias = false}), BatchNorm1d(4), nn::ReLU(), Linear(4, 2)}},
+          {"not_affine", Sequential{BatchNorm1d(3, {.eps = 0.1, .affine = false}), Linear(3, 2)}},
+          {"not_tracking", Sequential{BatchNorm1d(3, {.track_running_stats = false}), Linear(3, 2)}},
+          {"cumulative", Sequential{BatchNorm1d(3, {.momentum = std::nullopt}), Linear(3, 2)}},
+          {"double", Sequential{Linear(3, 4, {.dtype = float64}), BatchNorm1d(4, {.dtype = float64})}},
           {"named", Sequential({{"hidden", Linear(3, 4)}, {"norm", BatchNorm1d(4)}, {"out", Linear(4, 2)}})},
           {"deep", deep_net()}};
 }

@@ -274,13 +274,13 @@ struct Net : nn::Module {
   Linear fc1{3, 4}, fc2{4, 4};
   BatchNorm1d bn1{4}, bn2{4};
   void state(nn::StateList& list) override { list("fc1", fc1)("fc2", fc2)("bn1", bn1)("bn2", bn2); }
-  Tensor forward(const Tensor& x) override { return bn2(fc2(relu(bn1(fc1(x))))); }
+  Tensor forward(const Tensor& x) const override { return bn2(fc2(relu(bn1(fc1(x))))); }
 };
 
 struct SmallNet : nn::Module {
   Linear fc1{3, 4}, fc2{4, 4};
   void state(nn::StateList& list) override { list("fc1", fc1)("fc2", fc2); }
-  Tensor forward(const Tensor& x) override { return fc2(relu(fc1(x))); }
+  Tensor forward(const Tensor& x) const override { return fc2(relu(fc1(x))); }
 };
 
 TEST_F(ConvertNorm, FindsTheLinearOfTheSameNumber) {

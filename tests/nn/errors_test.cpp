@@ -22,7 +22,7 @@ using nn::Sequential;
 /// Loads a net's own state into it after `change(state)`.
 template <class F>
 void load_changed(F change) {
-  Sequential net(Linear(4, 3), BatchNorm1d(3));
+  Sequential net{Linear(4, 3), BatchNorm1d(3)};
   StateDict state = net.state_dict();
   change(state);
   net.load_state_dict(state);

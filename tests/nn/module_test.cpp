@@ -22,7 +22,7 @@ struct Net : nn::Module {
   void state(nn::StateList& list) override {
     list("scale", scale)("calls", calls)("hidden", hidden)("norm", norm)("out", out);
   }
-  Tensor forward(const Tensor& x) override { return out(relu(norm(hidden(x)))) * scale; }
+  Tensor forward(const Tensor& x) const override { return out(relu(norm(hidden(x)))) * scale; }
 
   nn::Parameter scale{ones({2})};
   nn::Buffer calls{zeros({}, int64)};
@@ -35,7 +35,7 @@ struct Net : nn::Module {
 struct Tied : nn::Module {
   Tied() { second.weight.tie(first.weight); }
   void state(nn::StateList& list) override { list("first", first)("second", second); }
-  Tensor forward(const Tensor& x) override { return second(first(x)); }
+  Tensor forward(const Tensor& x) const override { return second(first(x)); }
 
   nn::Linear first{3, 3, {.bias = false}}, second{3, 3, {.bias = false}};
 };
@@ -163,6 +163,24 @@ TEST(Module, MovingKeepsTheTensors) {
   EXPECT_TRUE(moved.hidden.weight.is_same(weight));
 }
 
+TEST(Module, ParametersAreChosenAndCounted) {
+  Net net;
+  EXPECT_EQ(net.parameters([](const std::string& name, const Tensor&) { return name.ends_with("bias"); }).size(), 2U);
+  const auto [decay, no_decay] = nn::decay_groups(net);
+  EXPECT_EQ(decay.size(), 2U);
+  EXPECT_EQ(no_decay.size(), 4U);
+  net.hidden.requires_grad_(false);
+  EXPECT_EQ(nn::summary(net),
+            "Net                           2\n"
+            "  hidden: Linear             16\n"
+            "  norm: BatchNorm1d           8\n"
+            "  out: Linear                 8\n"
+            "total                        34\n"
+            "trainable                    18\n");
+  EXPECT_NE(nn::summary(Tied()).find("  second: Linear           0\ntotal                      9\n"),
+            std::string::npos);
+}
+
 TEST(Module, CloneKeepsTies) {
   const Tied tied;
   const Tied clone = nn::clone(tied);
@@ -227,6 +245,30 @@ TEST(Module, LoadingTellsEveryMistakeAndChangesNothing) {
       "int64.";
   expect_error<RuntimeError>(told, [&] { net.load_state_dict(wrong_state(net)); });
   EXPECT_TRUE(holds(net, before));
+}
+
+TEST(Module, LoadingRecognisesAPrefix) {
+  nn::Sequential net{nn::Linear(3, 2), nn::BatchNorm1d(2)};
+  StateDict wrapped{{"epoch", tensor(3)}};
+  for (const auto& [name, value] : net.state_dict()) wrapped["model.module." + name] = value.clone();
+  const auto told = [](auto load) {
+    try {
+      load();
+    } catch (const RuntimeError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string advice = "load_state_dict(state.part(\"model.module.\"))";
+  EXPECT_NE(told([&] { net.load_state_dict(wrapped); }).find(advice), std::string::npos);
+  net.load_state_dict(wrapped.part("model.module."));
+  wrapped.erase("model.module.0.bias");
+  EXPECT_EQ(told([&] { net.load_state_dict(wrapped); }).find("part("), std::string::npos);
+
+  nn::Sequential outer{{"body", nn::clone(net)}};
+  EXPECT_NE(told([&] { outer.load_state_dict(net.state_dict()); }).find("those of the module \"body\" in it"),
+            std::string::npos);
+  EXPECT_EQ(told([&] { outer.load_state_dict({{"else", ones({1})}}); }).find("in it"), std::string::npos);
 }
 
 TEST(Module, LooseLoadingForgivesKeysOnly) {

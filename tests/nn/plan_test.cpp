@@ -89,7 +89,7 @@ TEST(Plan, EqualsRandomNets) {
 TEST(Plan, TakesNetsWithinNets) {
   manual_seed(2);
   nn::Sequential inner{nn::Linear(7, 5), nn::BatchNorm1d(5)};
-  nn::Sequential net{nn::Sequential{nn::BatchNorm1d(7), inner}, nn::Identity(), nn::ReLU(), nn::Sequential(),
+  nn::Sequential net{nn::Sequential{nn::BatchNorm1d(7), std::move(inner)}, nn::Identity(), nn::ReLU(), nn::Sequential(),
                      nn::Linear(5, 3)};
   settle(net);
   EXPECT_LE(distance(net, {7}, 4), 1e-6);
@@ -204,11 +204,11 @@ TEST(Plan, TakesFloat64Nets) {
 }
 
 struct Doubled : nn::Module {
-  Tensor forward(const Tensor& x) override { return x * 2; }
+  Tensor forward(const Tensor& x) const override { return x * 2; }
 };
 struct OtherLinear : nn::Linear {
   using Linear::Linear;
-  Tensor forward(const Tensor& x) override { return -nn::Linear::forward(x); }
+  Tensor forward(const Tensor& x) const override { return -nn::Linear::forward(x); }
 };
 
 TEST(Plan, RefusesNetsThatItCannotTake) {

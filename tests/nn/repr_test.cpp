@@ -65,7 +65,7 @@ std::string parameter_list(nn::Sequential& net) {
 /// Python expression and our text, with the net of the setup just drawn.
 std::map<std::string, std::string> our_texts() {
   manual_seed(0);
-  nn::Sequential net(nn::Linear(2, 3), nn::BatchNorm1d(3));
+  nn::Sequential net{nn::Linear(2, 3), nn::BatchNorm1d(3)};
   using nn::BatchNorm1d, nn::Linear, nn::ReLU, nn::Sequential;
   return {
       {"nn.Linear(4, 3)", printed(Linear(4, 3))},
@@ -91,11 +91,11 @@ std::map<std::string, std::string> our_texts() {
       {"nn.BCEWithLogitsLoss()", printed(nn::BCEWithLogitsLoss())},
       {"nn.Sequential()", printed(Sequential())},
       {"nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 1))",
-       printed(Sequential(Linear(2, 3), BatchNorm1d(3), ReLU(), Linear(3, 1)))},
+       printed(Sequential{Linear(2, 3), BatchNorm1d(3), ReLU(), Linear(3, 1)})},
       {"nn.Sequential(OrderedDict([('fc1', nn.Linear(2, 3)), ('act', nn.ReLU())]))",
        printed(Sequential({{"fc1", Linear(2, 3)}, {"act", ReLU()}}))},
       {"nn.Sequential(nn.Sequential(nn.Linear(1, 1)), nn.ReLU())",
-       printed(Sequential(Sequential(Linear(1, 1)), ReLU()))},
+       printed(Sequential{Sequential{Linear(1, 1)}, ReLU()})},
       {"Net()", printed(Net())},
       {"net.state_dict()", printed(net.state_dict())},
       {"net[1].state_dict()", printed(net[1].state_dict())},

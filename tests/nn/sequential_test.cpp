@@ -10,13 +10,44 @@ namespace gradus {
 namespace {
 
 TEST(Sequential, CopiesItsModules) {
-  nn::Sequential net(nn::Linear(3, 4), nn::BatchNorm1d(4), nn::ReLU());
+  nn::Sequential net{nn::Linear(3, 4), nn::BatchNorm1d(4), nn::ReLU()};
   nn::Sequential copy = net;
   copy.at<nn::Linear>(0).weight.detach().add_(1);
   copy(randn({5, 3}));
   EXPECT_FALSE(equal(copy.at<nn::Linear>(0).weight, net.at<nn::Linear>(0).weight));
   EXPECT_EQ(net.at<nn::BatchNorm1d>(1).num_batches_tracked.item<int>(), 0);
   EXPECT_EQ(copy[1].name(), "BatchNorm1d");
+}
+
+TEST(Sequential, BracesAroundOneSequentialCopyOrMoveIt) {
+  nn::Sequential net{nn::Linear(3, 4), nn::ReLU()};
+  const Tensor weight = net.at<nn::Linear>(0).weight;
+  const nn::Sequential copy{net};
+  EXPECT_EQ(copy.size(), 2u);
+  EXPECT_FALSE(copy.at<nn::Linear>(0).weight.is_same(weight));
+  const nn::Sequential moved{std::move(net)};
+  ASSERT_EQ(moved.size(), 2u);
+  EXPECT_TRUE(moved.at<nn::Linear>(0).weight.is_same(weight));
+  const nn::Sequential nested{nn::Sequential{nn::ReLU()}, nn::Tanh()};
+  EXPECT_EQ(nested[0].name(), "Sequential");
+}
+
+TEST(Sequential, TakesNamesInBraces) {
+  const nn::Sequential net{{"hidden", nn::Linear(3, 4)}, {"act", nn::ReLU()}, nn::Tanh()};
+  EXPECT_EQ(net.children()[0].first, "hidden");
+  EXPECT_EQ(net.children()[2].first, "2");
+  EXPECT_THROW((nn::Sequential{{"a", nn::ReLU()}, {"a", nn::ReLU()}}), KeyError);
+}
+
+TEST(ModuleList, KeepsItsModulesAndTheirState) {
+  nn::ModuleList layers{nn::Linear(3, 3), nn::Linear(3, 3)};
+  layers.append(nn::ReLU());
+  Tensor x = ones({1, 3});
+  for (const auto& [name, layer] : layers.children()) x = (*layer)(x);
+  EXPECT_EQ(x.shape(), (Shape{1, 3}));
+  EXPECT_EQ(layers.state_dict().size(), 4u);
+  EXPECT_EQ(to_string(nn::ModuleList{nn::ReLU()}), "ModuleList(\n  (0): ReLU()\n)");
+  EXPECT_THROW(layers[3], IndexError);
 }
 
 TEST(Sequential, AssigningACopyBringsItsValuesBackIntoTheSameTensors) {

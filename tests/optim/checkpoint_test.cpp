@@ -23,7 +23,7 @@ struct Training {
       : generator(seed), net(make_net(seed)), optimizer(net.parameters(), {.lr = 0.1}) {}
   static nn::Sequential make_net(std::uint64_t seed) {
     manual_seed(seed);
-    return nn::Sequential(nn::Linear(3, 5), nn::BatchNorm1d(5), nn::ReLU(), nn::Linear(5, 2));
+    return nn::Sequential{nn::Linear(3, 5), nn::BatchNorm1d(5), nn::ReLU(), nn::Linear(5, 2)};
   }
 
   /// One step on a random batch; returns the loss.
@@ -74,7 +74,7 @@ TEST(Checkpoint, RefusesAnotherTrainingAndChangesNothing) {
     optim::load_checkpoint(folder / "a.pt", {saved.net, saved.optimizer, &steps, nullptr});
   });
 
-  nn::Sequential small(nn::Linear(3, 4));
+  nn::Sequential small{nn::Linear(3, 4)};
   optim::AdamW optimizer(small.parameters());
   EXPECT_THROW(optim::load_checkpoint(folder / "a.pt", {small, optimizer}), RuntimeError);
   EXPECT_THROW(optim::load_checkpoint(folder / "b.pt", saved.state()), FileError);

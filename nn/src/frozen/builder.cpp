@@ -100,6 +100,7 @@ void Builder::linear(const Linear& layer) {
   const std::int64_t inputs = layer.in_features(), outputs = layer.out_features(), features = shape_[shape_.rank() - 1];
   if (features != inputs) refuse_layer(message("takes ", inputs, " features, a row of ", shape_, " has ", features));
   if (outputs == 0) refuse_layer("has no outputs");
+  if (layer.rows_only() && shape_.rank() > 1) refuse_layer("holds a BatchNorm1d and takes rows of one dimension");
   Product product{.rows = size() / inputs, .stride = inputs, .inputs = inputs, .outputs = outputs};
   product.weight = finite(layer.weight, "weight");
   product.bias.resize(static_cast<std::size_t>(outputs));

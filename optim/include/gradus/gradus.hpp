@@ -25,16 +25,21 @@
 #include <gradus/nn/activation.hpp>
 #include <gradus/nn/all_reduce.hpp>
 #include <gradus/nn/batch_norm.hpp>
+#include <gradus/nn/conv.hpp>
 #include <gradus/nn/dropout.hpp>
+#include <gradus/nn/embedding.hpp>
 #include <gradus/nn/export_header.hpp>
 #include <gradus/nn/flatten.hpp>
 #include <gradus/nn/functional.hpp>
 #include <gradus/nn/init.hpp>
+#include <gradus/nn/layer_norm.hpp>
 #include <gradus/nn/linear.hpp>
 #include <gradus/nn/loss.hpp>
 #include <gradus/nn/module.hpp>
 #include <gradus/nn/onnx.hpp>
+#include <gradus/nn/parameter.hpp>
 #include <gradus/nn/plan.hpp>
+#include <gradus/nn/pooling.hpp>
 #include <gradus/nn/sequential.hpp>
 
 // optim: learning

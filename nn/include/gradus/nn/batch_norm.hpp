@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gradus/nn/all_reduce.hpp>
+#include <gradus/nn/conv.hpp>
 #include <gradus/nn/linear.hpp>
 #include <gradus/nn/sequential.hpp>
 
@@ -55,8 +56,9 @@ struct BatchNormCall {
 /// x (N, C) or (N, C, L), floating; y as x. Sums are carried in double and each element is rounded once.
 /// Saves x, weight, and mean and 1 / sqrt(var + eps) in double.
 /// Throws ValueError for another rank, for eps below 0 or momentum outside [0, 1], for one value per channel in
-/// training and, see NonFinite, for a batch that is not finite, and in evaluation for a running_var that is negative or
-/// NaN; RuntimeError for another dtype or number of channels. The buffers are then unchanged: they are written last.
+/// training and, see NonFinite, for a batch that is not finite, and in evaluation where running_var + eps is negative
+/// or NaN; RuntimeError for another dtype, shape or number of channels, and for running buffers that want a gradient.
+/// The buffers are then unchanged: they are written last. A batch without values leaves them as they are.
 /// Source: Ioffe & Szegedy 2015, algorithms 1 and 2; as PyTorch, but for what BatchNorm1d lists below.
 Tensor batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormCall& call);
 
@@ -77,7 +79,8 @@ Tensor batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormC
 /// Why does eval() give other gradients? There mean and var are constants; in training x moves them too.
 /// Does requires_grad_(false) freeze it? No, the buffers still move in training: freeze() stops them.
 ///
-/// Unlike PyTorch, num_batches_tracked does not count a batch that is then refused.
+/// Unlike PyTorch, num_batches_tracked does not count a batch that is then refused, and a batch without values has no
+/// part in a cumulative mean.
 /// Unlike PyTorch, backward in eval() uses the buffers as its forward pass saw them, whatever has entered them since.
 /// Unlike PyTorch, a float32 equal to the mean, as all are in a constant channel, gives exactly bias, without noise.
 /// Unlike PyTorch, a batch with NaN or infinity never enters the buffers, see NonFinite.
@@ -91,7 +94,7 @@ class BatchNorm1d : public Module {
   explicit BatchNorm1d(std::int64_t num_features, const BatchNormOptions& options = {});
 
   void state(StateList& list) override;
-  Tensor forward(const Tensor& x) override;
+  Tensor forward(const Tensor& x) const override;
   std::string extra_repr() const override;
 
   std::int64_t num_features() const { return num_features_; }
@@ -119,11 +122,15 @@ class BatchNorm1d : public Module {
 };
 
 /// One Linear that computes bn(linear(x)) as eval() does: weight' = s weight, bias' = s (bias - running_mean) + bn.bias
-/// with s = bn.weight / sqrt(running_var + eps) a row. Both arguments stay as they are. For x (N, C) only.
-/// Throws ValueError when bn has no running buffers or is in training mode, or when the sizes differ.
+/// with s = bn.weight / sqrt(running_var + eps) a row. Both arguments stay as they are. It takes x (N, C) only: in
+/// (N, C, L) the two work on different dimensions.
+/// Throws ValueError when bn has no running buffers or is in training mode, where running_var + eps is not above 0, and
+/// when sizes or dtypes differ.
 Linear fuse(const Linear& linear, const BatchNorm1d& bn);
-/// The same for every Linear that a BatchNorm1d follows; the other modules are copied. Throws ValueError in training
-/// mode.
+/// The same for a convolution; it takes batches (N, C, L) only.
+Conv1d fuse(const Conv1d& conv, const BatchNorm1d& bn);
+/// The same for every Linear and Conv1d that a BatchNorm1d of its size follows, in Sequentials within this one as well;
+/// all other modules, also those derived from these, are copied. Throws ValueError in training mode.
 Sequential fuse(const Sequential& net);
 
 /// One run of `recalibrate`: the buffers start anew, and come back as they were unless it is finished.
@@ -143,12 +150,12 @@ class Recalibration {
   };
   Module& module_;
   std::vector<Layer> layers_;
-  bool seen_ = false, finished_ = false;
+  bool finished_ = false;
 };
 
 /// Estimates the running buffers of every BatchNorm1d in `module` anew, as the mean over `batches`, a range of inputs
 /// x. Weights, other layers, frozen layers and all modes stay as they are; the buffers too when a batch is refused, or
-/// when there is none: ValueError.
+/// when none counts because there is none, all are empty or all are skipped: ValueError.
 /// Source: Ioffe & Szegedy 2015, algorithm 2, line 10.
 template <class Batches>
 void recalibrate(Module& module, const Batches& batches) {

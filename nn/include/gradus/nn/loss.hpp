@@ -6,32 +6,99 @@
 
 namespace gradus::nn {
 
+/// Base of the losses: modules of two inputs, `loss(x, target)`.
+class Loss : public Module {
+ public:
+  virtual Tensor forward(const Tensor& x, const Tensor& target) const = 0;
+  Tensor operator()(const Tensor& x, const Tensor& target) const { return forward(x, target); }
+
+ private:
+  using Module::forward;  // of one input: there is none
+};
+
 /// Mean of (x - target)^2; see functional::mse_loss.
-class MSELoss : public Module {
+class MSELoss : public Loss {
  public:
   explicit MSELoss(Reduction reduction = Reduction::mean) : reduction_(reduction) {}
-  Tensor operator()(const Tensor& x, const Tensor& target) const { return functional::mse_loss(x, target, reduction_); }
+  Tensor forward(const Tensor& x, const Tensor& target) const override {
+    return functional::mse_loss(x, target, reduction_);
+  }
 
  private:
   Reduction reduction_;
 };
 
 /// Mean of |x - target|; see functional::l1_loss.
-class L1Loss : public Module {
+class L1Loss : public Loss {
  public:
   explicit L1Loss(Reduction reduction = Reduction::mean) : reduction_(reduction) {}
-  Tensor operator()(const Tensor& x, const Tensor& target) const { return functional::l1_loss(x, target, reduction_); }
+  Tensor forward(const Tensor& x, const Tensor& target) const override {
+    return functional::l1_loss(x, target, reduction_);
+  }
+
+ private:
+  Reduction reduction_;
+};
+
+/// See functional::huber_loss.
+class HuberLoss : public Loss {
+ public:
+  explicit HuberLoss(Reduction reduction = Reduction::mean, double delta = 1) : reduction_(reduction), delta_(delta) {}
+  Tensor forward(const Tensor& x, const Tensor& target) const override {
+    return functional::huber_loss(x, target, reduction_, delta_);
+  }
+
+ private:
+  Reduction reduction_;
+  double delta_;
+};
+
+/// See functional::smooth_l1_loss.
+class SmoothL1Loss : public Loss {
+ public:
+  explicit SmoothL1Loss(Reduction reduction = Reduction::mean, double beta = 1) : reduction_(reduction), beta_(beta) {}
+  Tensor forward(const Tensor& x, const Tensor& target) const override {
+    return functional::smooth_l1_loss(x, target, reduction_, beta_);
+  }
+
+ private:
+  Reduction reduction_;
+  double beta_;
+};
+
+/// See functional::kl_div.
+class KLDivLoss : public Loss {
+ public:
+  explicit KLDivLoss(const KlDivOptions& options = {}) : options_(options) {}
+  Tensor forward(const Tensor& x, const Tensor& target) const override {
+    return functional::kl_div(x, target, options_);
+  }
+
+ private:
+  KlDivOptions options_;
+};
+
+/// See functional::binary_cross_entropy.
+class BCELoss : public Loss {
+ public:
+  explicit BCELoss(const Tensor& weight = {}, Reduction reduction = Reduction::mean);
+  void state(StateList& list) override { list("weight", weight); }
+  Tensor forward(const Tensor& x, const Tensor& target) const override {
+    return functional::binary_cross_entropy(x, target, weight, reduction_);
+  }
+
+  Buffer weight;
 
  private:
   Reduction reduction_;
 };
 
 /// Mean of -log softmax(x)[target] from logits; see functional::cross_entropy.
-class CrossEntropyLoss : public Module {
+class CrossEntropyLoss : public Loss {
  public:
   explicit CrossEntropyLoss(const CrossEntropyOptions& options = {});
   void state(StateList& list) override { list("weight", weight); }
-  Tensor operator()(const Tensor& x, const Tensor& target) const;
+  Tensor forward(const Tensor& x, const Tensor& target) const override;
 
   Buffer weight;  ///< (C), undefined: all 1
 
@@ -40,11 +107,11 @@ class CrossEntropyLoss : public Module {
 };
 
 /// Mean of -x[target] from log-probabilities; see functional::nll_loss.
-class NLLLoss : public Module {
+class NLLLoss : public Loss {
  public:
   explicit NLLLoss(const NllOptions& options = {});
   void state(StateList& list) override { list("weight", weight); }
-  Tensor operator()(const Tensor& log_probabilities, const Tensor& target) const;
+  Tensor forward(const Tensor& log_probabilities, const Tensor& target) const override;
 
   Buffer weight;  ///< (C), undefined: all 1
 
@@ -53,11 +120,11 @@ class NLLLoss : public Module {
 };
 
 /// Mean cross-entropy of yes/no answers, from logits; see functional::binary_cross_entropy_with_logits.
-class BCEWithLogitsLoss : public Module {
+class BCEWithLogitsLoss : public Loss {
  public:
   explicit BCEWithLogitsLoss(const BceOptions& options = {});
   void state(StateList& list) override { list("weight", weight)("pos_weight", pos_weight); }
-  Tensor operator()(const Tensor& x, const Tensor& target) const;
+  Tensor forward(const Tensor& x, const Tensor& target) const override;
 
   Buffer weight, pos_weight;
 

@@ -3,47 +3,38 @@
 #pragma once
 
 #include <gradus/core/state_dict.hpp>
-#include <gradus/core/tensor.hpp>
+#include <gradus/nn/parameter.hpp>
 
-#include <iosfwd>
-#include <string>
+#include <atomic>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+namespace gradus::detail {
+
+/// A function of a module, its input and its output, type-erased without <functional>.
+struct ForwardHook {
+  virtual ~ForwardHook() = default;
+  virtual Tensor operator()(nn::Module& module, const Tensor& x, const Tensor& y) = 0;
+  bool removed = false;
+};
+template <class F>
+struct ForwardHookOf final : ForwardHook {
+  explicit ForwardHookOf(F f) : function(std::move(f)) {}
+  Tensor operator()(nn::Module& module, const Tensor& x, const Tensor& y) override {
+    if constexpr (std::is_void_v<decltype(function(module, x, y))>) {
+      function(module, x, y);
+      return Tensor();
+    } else {
+      return function(module, x, y);
+    }
+  }
+  F function;
+};
+
+}  // namespace gradus::detail
+
 namespace gradus::nn {
-
-class Module;
-
-/// A tensor that a module learns. A Tensor made from it is another handle of it; a copy of the Parameter, and so of the
-/// module that holds it, has elements of its own and no gradient.
-///
-/// Assigned to a Parameter of the same shape and dtype, a copy writes its elements there, and optimisers and other
-/// handles go on with them: `Net best = net; … net = best;`. A temporary, `p = Parameter(x)`, puts its tensor in place.
-class Parameter : public Tensor {
- public:
-  Parameter() = default;
-  explicit Parameter(Tensor values) : Tensor(std::move(values)) { requires_grad_(); }
-  Parameter(const Parameter& other);
-  Parameter(Parameter&&) noexcept = default;
-  Parameter& operator=(const Parameter& other);
-  Parameter& operator=(Parameter&&) noexcept = default;
-  ~Parameter() = default;
-  /// From here on this is a handle of `other`'s tensor: tied weights.
-  void tie(const Parameter& other) { Tensor::operator=(other); }
-};
-
-/// A tensor that belongs to a module's state but is not learned. Copied and assigned as a Parameter is.
-class Buffer : public Tensor {
- public:
-  Buffer() = default;
-  explicit Buffer(Tensor values) : Tensor(std::move(values)) {}
-  Buffer(const Buffer& other);
-  Buffer(Buffer&&) noexcept = default;
-  Buffer& operator=(const Buffer& other);
-  Buffer& operator=(Buffer&&) noexcept = default;
-  ~Buffer() = default;
-};
 
 /// What `Module::state` hands its members to, in the order in which they appear in a state_dict: own parameters, own
 /// buffers, children. Undefined tensors (a bias that was left out) are passed over.
@@ -74,6 +65,17 @@ struct LoadReport {
 std::string to_string(const LoadReport& report);
 std::ostream& operator<<(std::ostream& out, const LoadReport& report);
 
+/// A forward hook: see Module. `remove` ends it; it is harmless when the module or the hook is gone.
+class HookHandle {
+ public:
+  void remove();
+
+ private:
+  friend class Module;
+  explicit HookHandle(std::weak_ptr<detail::ForwardHook> hook) : hook_(std::move(hook)) {}
+  std::weak_ptr<detail::ForwardHook> hook_;
+};
+
 /// Base of every layer. A module of your own lists its state once and says what it computes:
 ///
 ///   struct Net : nn::Module {
@@ -81,19 +83,46 @@ std::ostream& operator<<(std::ostream& out, const LoadReport& report);
 ///     nn::BatchNorm1d norm{100};
 ///     nn::Linear out{100, 10};
 ///     void state(nn::StateList& list) override { list("hidden", hidden)("norm", norm)("out", out); }
-///     Tensor forward(const Tensor& x) override { return out(relu(norm(hidden(x)))); }
+///     Tensor forward(const Tensor& x) const override { return out(relu(norm(hidden(x)))); }
 ///   };
 ///
-/// Modules are values: `Net copy = net;` trains on its own, and `net = copy;` brings its values back.
+/// Modules are values: `Net copy = net;` trains on its own, and `net = copy;` brings its values back. A copy has no
+/// hooks, and its parameters are tied as those it was copied from, from its first call or walk on.
 class Module {
  public:
-  virtual ~Module() = default;
+  Module() = default;
+  Module(const Module& other);
+  Module(Module&& other) noexcept;
+  Module& operator=(const Module& other);
+  Module& operator=(Module&& other);
+  virtual ~Module();
 
   /// Lists parameters, buffers and children by name. Names are not empty, hold no dot and differ: else KeyError.
   virtual void state(StateList&) {}
-  /// Throws NotImplementedError unless the module defines it.
-  virtual Tensor forward(const Tensor& x);
-  Tensor operator()(const Tensor& x) { return forward(x); }
+  /// A module defines one of these: the second one when members of its own change, which no const module has then.
+  /// Throws NotImplementedError when it defines neither.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverloaded-virtual"  // for whoever overrides one of the two
+#endif
+  virtual Tensor forward(const Tensor& x) const;
+  virtual Tensor forward(const Tensor& x) { return std::as_const(*this).forward(x); }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+  /// forward, between the hooks.
+  Tensor operator()(const Tensor& x) const;
+
+  /// From now on every call first computes `x = f(module, x)`. f may return nothing: then x stays.
+  template <class F>
+  HookHandle register_forward_pre_hook(F f) {
+    return add_hook(before_, [f = std::move(f)](Module& m, const Tensor& x, const Tensor&) mutable { return f(m, x); });
+  }
+  /// From now on every call then computes `y = f(module, x, y)`. f may return nothing: then y stays.
+  template <class F>
+  HookHandle register_forward_hook(F f) {
+    return add_hook(after_, std::move(f));
+  }
 
   /// The name that is printed; by default that of the C++ class without its namespace.
   virtual std::string name() const;
@@ -102,6 +131,15 @@ class Module {
 
   /// A tied parameter is listed once, under its first name.
   std::vector<Tensor> parameters() const;
+  /// Those for which keep(name, parameter) holds.
+  template <class F>
+  std::vector<Tensor> parameters(F keep) const {
+    std::vector<Tensor> kept;
+    for (const auto& [name, parameter] : named_parameters()) {
+      if (keep(name, parameter)) kept.push_back(parameter);
+    }
+    return kept;
+  }
   std::vector<std::pair<std::string, Tensor>> named_parameters() const;
   std::vector<Tensor> buffers() const;
   std::vector<std::pair<std::string, Tensor>> named_buffers() const;
@@ -134,25 +172,56 @@ class Module {
   }
 
  private:
+  friend class EvalGuard;
+  using HookList = std::vector<std::shared_ptr<detail::ForwardHook>>;
+  template <class F>
+  HookHandle add_hook(HookList& list, F f) {
+    list.push_back(std::make_shared<detail::ForwardHookOf<F>>(std::move(f)));
+    return HookHandle(list.back());
+  }
+  friend void settle_ties(const Module& module);
+  static void tie_copies(std::span<Parameter* const> copies);
+
   bool training_ = true;
+  mutable std::atomic<bool> fresh_copy_ = false;  // its parameters are still to be tied as those it was copied from
+  HookList before_, after_;
 };
 
-/// Ties those parameters of `to` whose counterparts in `from`, a module of the same make, are tied.
-void tie_alike(const Module& from, Module& to);
+/// While alive, a module and all below it are in eval mode; then each is back in its own.
+///
+///   nn::EvalGuard eval(net);
+///   const NoGradGuard no_grad;
+///   const Tensor classes = net(x).argmax(1);
+class EvalGuard {
+ public:
+  explicit EvalGuard(Module& module);
+  ~EvalGuard();
+  EvalGuard(const EvalGuard&) = delete;
+  EvalGuard& operator=(const EvalGuard&) = delete;
 
-/// A module with elements of its own, whose tied parameters are tied among themselves.
+ private:
+  std::vector<std::pair<Module*, bool>> before_;
+};
+
+/// A copy, for where one must be asked for: `net.push_back(nn::clone(block))`.
 template <class M>
 M clone(const M& module) {
   M copy = module;
-  tie_alike(module, copy);
+  settle_ties(copy);
   return copy;
 }
+
+/// The parameters for two groups of an optimiser: weight decay is for matrices, not for biases and the weights of
+/// normalisations, which have one dimension.
+struct DecayGroups {
+  std::vector<Tensor> decay, no_decay;
+};
+DecayGroups decay_groups(const Module& module);
 
 /// The layers, one a line, as PyTorch prints them.
 std::string to_string(const Module& module);
 std::ostream& operator<<(std::ostream& out, const Module& module);
-/// "Parameter containing:" and the tensor.
-std::string to_string(const Parameter& parameter);
-std::ostream& operator<<(std::ostream& out, const Parameter& parameter);
+/// One line a module with the number of its own parameters, and their sum; a tied parameter counts once.
+std::string summary(const Module& module);
 
 }  // namespace gradus::nn

@@ -1,4 +1,5 @@
-// Sequential: modules one after the other.
+// Modules in a row: Sequential calls them one after the other, ModuleList only keeps them, as ParameterList does
+// parameters.
 #pragma once
 
 #include <gradus/nn/module.hpp>
@@ -11,13 +12,16 @@ namespace gradus::nn {
 /// A module of any type, held by value: copying it copies the module, and so does assigning it to one of its type.
 class AnyModule {
  public:
-  template <std::derived_from<Module> M>
-  AnyModule(M module) : module_(std::make_unique<M>(std::move(module))), copy_(copy<M>), assign_(assign<M>) {}
+  /// Takes over a temporary. A module that has a name is handed over with std::move(module), or copied with
+  /// nn::clone(module): taken as it is it would be copied in silence, and its own handle would never get a gradient.
+  template <class M>
+  requires std::derived_from<M, Module> AnyModule(M&& module)
+      : module_(std::make_unique<M>(std::move(module))), copy_(copy<M>), assign_(assign<M>) {}
   AnyModule(const AnyModule& other)
       : module_(other.copy_(*other.module_)), copy_(other.copy_), assign_(other.assign_) {}
   AnyModule(AnyModule&&) noexcept = default;
   AnyModule& operator=(const AnyModule& other) {
-    if (module_ && assign_ == other.assign_ && assign_(*module_, *other.module_)) return *this;
+    if (same_type(other) && assign_(*module_, *other.module_)) return *this;
     return *this = AnyModule(other);
   }
   AnyModule& operator=(AnyModule&&) noexcept = default;
@@ -25,6 +29,7 @@ class AnyModule {
 
   Module& operator*() const { return *module_; }
   Module* operator->() const { return module_.get(); }
+  bool same_type(const AnyModule& other) const { return module_ && assign_ == other.assign_; }
 
  private:
   template <class M>
@@ -43,29 +48,27 @@ class AnyModule {
   bool (*assign_)(Module& to, const Module& from);
 };
 
-/// y = last(… second(first(x))). The children are named "0", "1", … unless they are given names:
-///
-///   nn::Sequential net{nn::Linear(2, 3), nn::BatchNorm1d(3), nn::ReLU(), nn::Linear(3, 1)};
-///   nn::Sequential named({{"hidden", nn::Linear(2, 3)}, {"act", nn::ReLU()}});
-///
-/// Write braces: they make the modules from left to right, and so draw the initial values in PyTorch's order, while the
-/// arguments in brackets of a call may be made in any order.
-class Sequential : public Module {
- public:
-  Sequential() = default;
-  template <std::derived_from<Module>... M>
-  explicit Sequential(M... modules) requires(sizeof...(M) > 1 ||
-                                             (sizeof...(M) == 1 && !(std::same_as<M, Sequential> || ...))) {
-    (push_back(AnyModule(std::move(modules))), ...);
-  }
-  Sequential(std::initializer_list<std::pair<std::string, AnyModule>> modules);
+/// What stands in the braces of a Sequential: a module, or {"name", module}.
+struct ModuleItem {
+  template <class M>
+  requires std::constructible_from<AnyModule, M> ModuleItem(M&& module_) : module(std::forward<M>(module_)) {}
+  ModuleItem(std::string name_, AnyModule module_) : name(std::move(name_)), module(std::move(module_)) {}
+  std::string name;
+  mutable AnyModule module;  // an initializer_list hands out constants; they are emptied all the same
+};
 
-  /// Appends a module. Throws KeyError when the name is empty, holds a dot or is taken, as PyTorch.
-  Sequential& push_back(std::string name, AnyModule module);
-  Sequential& push_back(AnyModule module);
+/// Modules in order, named "0", "1", … unless they are given names. Assigned to one of the same make, it writes its
+/// values into the tensors there.
+class ModuleContainer : public Module {
+ public:
+  ModuleContainer() = default;
+  ModuleContainer(std::initializer_list<ModuleItem> modules) { add_all(modules); }
+  ModuleContainer(const ModuleContainer&) = default;
+  ModuleContainer(ModuleContainer&&) noexcept = default;
+  ModuleContainer& operator=(ModuleContainer other);
+  ~ModuleContainer() override = default;
 
   void state(StateList& list) override;
-  Tensor forward(const Tensor& x) override;
 
   std::size_t size() const { return children_.size(); }
   std::span<const std::pair<std::string, AnyModule>> children() const { return children_; }
@@ -77,9 +80,61 @@ class Sequential : public Module {
     refuse_type(index);
   }
 
+ protected:
+  void add(std::string name, AnyModule module);
+  void add_all(std::initializer_list<ModuleItem> modules);
+
  private:
   [[noreturn]] void refuse_type(std::size_t index) const;
   std::vector<std::pair<std::string, AnyModule>> children_;
+};
+
+/// y = last(… second(first(x))):
+///
+///   nn::Sequential net{nn::Linear(2, 3), nn::BatchNorm1d(3), nn::ReLU(), nn::Linear(3, 1)};
+///   nn::Sequential named{{"hidden", nn::Linear(2, 3)}, {"act", nn::ReLU()}};
+///
+/// Braces make the modules from left to right, and so draw the initial values in PyTorch's order. Parentheses, which
+/// may draw them in any order, do not compile. Braces around one Sequential copy or move it.
+class Sequential : public ModuleContainer {
+ public:
+  Sequential() = default;
+  Sequential(std::initializer_list<ModuleItem> modules);
+  template <class... M>
+  requires(sizeof...(M) > 0 && (std::derived_from<std::remove_cvref_t<M>, Module> && ...) &&
+           !(sizeof...(M) == 1 && (std::derived_from<std::remove_cvref_t<M>, Sequential> && ...))) Sequential(M&&...)
+  = delete;  // write braces, and std::move(layer) or nn::clone(layer) for a layer that has a name
+
+  /// Appends a module. Throws KeyError when the name is empty, holds a dot or is taken, as PyTorch.
+  Sequential& push_back(std::string name, AnyModule module);
+  Sequential& push_back(AnyModule module);
+
+  Tensor forward(const Tensor& x) const override;
+};
+
+/// Modules that a module of your own calls as it likes: `for (auto& [name, layer] : layers.children()) x =
+/// (*layer)(x)`.
+class ModuleList : public ModuleContainer {
+ public:
+  using ModuleContainer::ModuleContainer;
+  ModuleList& append(AnyModule module);
+};
+
+/// Parameters named "0", "1", …, for a module of your own: `nn::ParameterList gains{ones({3}), ones({4})};`.
+class ParameterList : public Module {
+ public:
+  ParameterList() = default;
+  ParameterList(std::initializer_list<Tensor> values);
+  ParameterList& append(Tensor values);
+  void state(StateList& list) override;
+  std::string extra_repr() const override;
+
+  std::size_t size() const { return parameters_.size(); }
+  Parameter& operator[](std::size_t index);  ///< Throws IndexError.
+  const Parameter& operator[](std::size_t index) const;
+
+ private:
+  std::vector<Parameter> parameters_;
 };
 
 }  // namespace gradus::nn

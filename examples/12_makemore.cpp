@@ -1,0 +1,120 @@
+// Names that sound like names: a perceptron over the last three letters predicts the next one (Bengio et al. 2003),
+// with an Embedding before it and BatchNorm1d inside; after A. Karpathy's lessons. Then his exercise: the gradient
+// through BatchNorm by hand, beside autograd's.
+#include "command_line.hpp"
+
+#include <gradus/gradus.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <fstream>
+
+using namespace gradus;
+
+namespace {
+
+constexpr std::int64_t kContext = 3, kLetters = 27;  // "." ends a name and stands before it
+
+std::int64_t number_of(char letter) { return letter == '.' ? 0 : letter - 'a' + 1; }
+
+/// For every letter of every name the three before it, (N, 3), and the letter, (N).
+TensorDataset<2> read_names(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw FileError(path + ": cannot be read");
+  std::vector<std::int64_t> before, next;
+  for (std::string name; std::getline(file, name);) {
+    const std::string letters = std::string(kContext, '.') + name + ".";
+    for (std::size_t i = kContext; i < letters.size(); ++i) {
+      for (std::size_t k = i - kContext; k < i; ++k) before.push_back(number_of(letters[k]));
+      next.push_back(number_of(letters[i]));
+    }
+  }
+  const auto n = static_cast<std::int64_t>(next.size());
+  return TensorDataset(from_span(before, {n, kContext}), from_span(next, {n}));
+}
+
+nn::Sequential make_net() {
+  return nn::Sequential{nn::Embedding(kLetters, 10), nn::Flatten(), nn::Linear(10 * kContext, 64, {.bias = false}),
+                        nn::BatchNorm1d(64),         nn::Tanh(),    nn::Linear(64, kLetters)};
+}
+
+void train(const nn::Sequential& net, const TensorDataset<2>& data, int epochs) {
+  const auto [decay, no_decay] = nn::decay_groups(net);
+  optim::AdamW optimizer({{decay, {.lr = 0.01, .weight_decay = 0.05}}, {no_decay, {.lr = 0.01, .weight_decay = 0}}});
+  optim::CosineAnnealingLR schedule(optimizer, epochs);
+  DataLoader loader(data, {.batch_size = 64, .shuffle = true, .drop_last = true});
+  for (int epoch = 1; epoch <= epochs; ++epoch) {
+    double sum = 0;
+    for (const auto& [before, next] : loader) {
+      optimizer.zero_grad();
+      const Tensor loss = nn::functional::cross_entropy(net(before), next);
+      loss.backward();
+      optimizer.step();
+      sum += loss.item();
+    }
+    schedule.step();
+    if (epoch % 5 == 0) std::printf("epoch %2d  loss %.4f\n", epoch, sum / static_cast<double>(loader.size()));
+  }
+}
+
+std::int64_t draw(const Tensor& probabilities) {
+  double u = rand({}, float64).item();
+  std::int64_t i = 0;
+  while (i + 1 < probabilities.numel() && (u -= probabilities[i].item()) >= 0) ++i;
+  return i;
+}
+
+std::string make_name(const nn::Sequential& net) {
+  const NoGradGuard no_grad;
+  std::string name(kContext, '.');
+  while (name.size() < 20) {
+    std::vector<std::int64_t> before;
+    for (std::size_t k = name.size() - kContext; k < name.size(); ++k) before.push_back(number_of(name[k]));
+    const std::int64_t next = draw(softmax(net(from_span(before, {1, kContext}))[0], 0));
+    if (next == 0) break;
+    name += static_cast<char>('a' + next - 1);
+  }
+  return name.substr(kContext);
+}
+
+/// The exercise: dx of BatchNorm from dy, equation (15) of nn/README.md.
+void by_hand() {
+  const Tensor x = randn({32, 8}, float64).requires_grad_(), dy = randn({32, 8}, float64);
+  nn::BatchNorm1d bn(8, {.dtype = float64});
+  nn::init::normal_(bn.weight, 1, 0.1);
+  bn(x).backward({.gradient = dy});
+
+  const NoGradGuard no_grad;
+  const Tensor rstd = (x.var(0, false) + 1e-5).rsqrt(), xhat = (x - x.mean(0)) * rstd;
+  const Tensor dbias = dy.sum(0), dweight = (dy * xhat).sum(0);
+  const Tensor dx = bn.weight * rstd * (dy - dbias / 32 - xhat * dweight / 32);
+  const auto largest = [](const Tensor& difference) { return difference.abs().max().item(); };
+  std::printf("\nby hand against autograd, largest difference\ndx %.0e\ndweight %.0e\ndbias %.0e\n",
+              largest(dx - x.grad()), largest(dweight - bn.weight.grad()), largest(dbias - bn.bias.grad()));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  std::string path = GRADUS_DATA_DIR "/names.txt";
+  int epochs = 20, count = 10;
+  CLI::App app("Learns names letter by letter, and makes new ones.");
+  app.add_option("--names", path, "file with one name a line, letters a to z");
+  app.add_option("--epochs", epochs)->check(CLI::Range(1, 1000));
+  app.add_option("--count", count, "names to make")->check(CLI::Range(0, 1000));
+  if (const auto status = parse_command_line(app, argc, argv)) return *status;
+
+  manual_seed(42);
+  nn::Sequential net = make_net();
+  std::printf("%s\n", to_string(net).c_str());
+  train(net, read_names(path), epochs);
+  net.eval();
+  std::printf("\n");
+  for (int i = 0; i < count; ++i) std::printf("%s\n", make_name(net).c_str());
+  by_hand();
+  finish_output();
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "12_makemore: %s\n", error.what());
+  return 1;
+}

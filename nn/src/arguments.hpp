@@ -1,0 +1,17 @@
+// What functions of nn ask of their arguments alike.
+#pragma once
+
+#include "autograd/record.hpp"
+#include "tensor/message.hpp"
+
+namespace gradus::nn {
+
+/// Refuses an argument that wants a gradient which `function` does not give.
+inline void refuse_gradient(const char* function, const char* argument, const Tensor& x) {
+  if (!detail::tracks(x)) return;
+  throw RuntimeError(detail::message("The function '", function, "' is not differentiable with respect to argument '",
+                                     argument, "'. This input cannot have requires_grad True.\nhand over ", argument,
+                                     ".detach()"));
+}
+
+}  // namespace gradus::nn

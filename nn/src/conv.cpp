@@ -1,0 +1,346 @@
+// Convolution is bilinear in x and weight: it and its two gradients are derivatives of one another, so that three
+// functions give every order. Each is a product of matrices with the patches that the kernel sees in their columns.
+#include <gradus/nn/conv.hpp>
+#include <gradus/nn/init.hpp>
+
+#include "autograd/record.hpp"
+#include "ops/gemm.hpp"
+#include "tensor/message.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace gradus::nn {
+
+using namespace gradus::detail;
+
+namespace {
+
+struct Geometry {
+  std::int64_t samples, channels, length;  // of x
+  std::int64_t filters, kernel, places;    // of weight and y
+  std::int64_t stride, before, dilation, groups;
+
+  std::int64_t channels_of_group() const { return channels / groups; }
+  std::int64_t filters_of_group() const { return filters / groups; }
+  std::int64_t patch() const { return channels_of_group() * kernel; }
+  Shape x_shape() const { return {samples, channels, length}; }
+  Shape y_shape() const { return {samples, filters, places}; }
+  Shape weight_shape() const { return {filters, channels_of_group(), kernel}; }
+};
+
+/// The places l from first to last, excluded, whose element k of the kernel lies inside x.
+struct Inside {
+  std::int64_t offset, first, last;  // place l sees x[l stride + offset]
+  Inside(const Geometry& g, std::int64_t k) : offset(k * g.dilation - g.before) {
+    first = offset >= 0 ? 0 : (-offset + g.stride - 1) / g.stride;
+    last = g.length <= offset ? 0 : (g.length - 1 - offset) / g.stride + 1;
+    last = std::min(last, g.places);
+    first = std::min(first, last);
+  }
+};
+
+/// Some samples at once, so many that their patches stay in the cache.
+template <class T>
+class Block {
+ public:
+  explicit Block(const Geometry& geometry) : g(geometry) {
+    constexpr std::int64_t in_cache = (256 << 10) / sizeof(T);
+    at_once = std::clamp<std::int64_t>(in_cache / std::max<std::int64_t>(g.patch() * g.places, 1), 1,
+                                       std::max<std::int64_t>(g.samples, 1));
+    patches.resize(static_cast<std::size_t>(g.patch() * at_once * g.places));
+    rows.resize(static_cast<std::size_t>(g.filters_of_group() * at_once * g.places));
+  }
+  /// f(first sample, their number, group)
+  template <class F>
+  void for_each(F f) {
+    for (std::int64_t first = 0; first < g.samples; first += at_once) {
+      for (std::int64_t group = 0; group < g.groups; ++group) f(first, std::min(at_once, g.samples - first), group);
+    }
+  }
+
+  /// f(row of x, row of patches, k) for every sample, channel and element of the kernel.
+  template <class X, class F>
+  void for_each_row(X* x, std::int64_t first, std::int64_t count, std::int64_t group, F f) {
+    const std::int64_t own = g.channels_of_group();
+    for (std::int64_t c = 0; c < own; ++c) {
+      for (std::int64_t k = 0; k < g.kernel; ++k) {
+        const Inside inside(g, k);
+        for (std::int64_t n = 0; n < count; ++n) {
+          f(x + ((first + n) * g.channels + group * own + c) * g.length,
+            patches.data() + ((c * g.kernel + k) * count + n) * g.places, inside);
+        }
+      }
+    }
+  }
+  /// patches (C K, samples places) from x
+  void gather(const T* x, std::int64_t first, std::int64_t count, std::int64_t group) {
+    for_each_row(x, first, count, group, [this](const T* from, T* to, const Inside& inside) {
+      std::fill(to, to + inside.first, T(0));
+      std::fill(to + inside.last, to + g.places, T(0));
+      from += inside.offset;
+      if (g.stride == 1) {
+        std::copy(from + inside.first, from + inside.last, to + inside.first);
+      } else {
+        for (std::int64_t l = inside.first; l < inside.last; ++l) to[l] = from[l * g.stride];
+      }
+    });
+  }
+  /// The adjoint of `gather`: adds the patches to where in x they came from.
+  void scatter(T* x, std::int64_t first, std::int64_t count, std::int64_t group) {
+    for_each_row(x, first, count, group, [this](T* to, const T* from, const Inside& inside) {
+      to += inside.offset;
+      for (std::int64_t l = inside.first; l < inside.last; ++l) to[l * g.stride] += from[l];
+    });
+  }
+  /// f(row of y, the same in `rows`, filter) for every sample and filter: y is (N, O, L), rows (O, N L).
+  template <class Y, class F>
+  void for_each_place(Y* y, std::int64_t first, std::int64_t count, std::int64_t group, F f) {
+    const std::int64_t own = g.filters_of_group();
+    for (std::int64_t o = 0; o < own; ++o) {
+      for (std::int64_t n = 0; n < count; ++n) {
+        f(y + ((first + n) * g.filters + group * own + o) * g.places, rows.data() + (o * count + n) * g.places,
+          group * own + o);
+      }
+    }
+  }
+  void take_rows(const T* y, std::int64_t first, std::int64_t count, std::int64_t group) {
+    for_each_place(y, first, count, group,
+                   [this](const T* from, T* to, std::int64_t) { std::copy_n(from, g.places, to); });
+  }
+
+  const Geometry g;
+  std::int64_t at_once;
+  std::vector<T> patches, rows;
+};
+
+template <class T>
+void forward(T* y, const T* x, const T* weight, const T* bias, const Geometry& g) {
+  Block<T> block(g);
+  block.for_each([&](std::int64_t first, std::int64_t count, std::int64_t group) {
+    block.gather(x, first, count, group);
+    const std::int64_t filters = g.filters_of_group();
+    gemm(false, false, filters, count * g.places, g.patch(), weight + group * filters * g.patch(), block.patches.data(),
+         T(0), block.rows.data());
+    block.for_each_place(y, first, count, group, [&](T* to, const T* from, std::int64_t o) {
+      const T b = bias ? bias[o] : T(0);
+      for (std::int64_t l = 0; l < g.places; ++l) to[l] = from[l] + b;
+    });
+  });
+}
+
+template <class T>
+void input_gradient(T* dx, const T* dy, const T* weight, const Geometry& g) {
+  std::fill_n(dx, numel(g.x_shape()), T(0));
+  Block<T> block(g);
+  block.for_each([&](std::int64_t first, std::int64_t count, std::int64_t group) {
+    block.take_rows(dy, first, count, group);
+    const std::int64_t filters = g.filters_of_group();
+    gemm(true, false, g.patch(), count * g.places, filters, weight + group * filters * g.patch(), block.rows.data(),
+         T(0), block.patches.data());
+    block.scatter(dx, first, count, group);
+  });
+}
+
+template <class T>
+void weight_gradient(T* dw, const T* dy, const T* x, const Geometry& g) {
+  std::fill_n(dw, numel(g.weight_shape()), T(0));
+  Block<T> block(g);
+  block.for_each([&](std::int64_t first, std::int64_t count, std::int64_t group) {
+    block.gather(x, first, count, group);
+    block.take_rows(dy, first, count, group);
+    const std::int64_t filters = g.filters_of_group();
+    gemm(false, true, filters, g.patch(), count * g.places, block.rows.data(), block.patches.data(), T(1),
+         dw + group * filters * g.patch());
+  });
+}
+
+// --- the three in the graph
+
+constexpr const char* kGradientNode = "ConvolutionBackwardBackward0";
+
+Tensor input_gradient(const Tensor& dy, const Tensor& weight, const Geometry& g);
+Tensor weight_gradient(const Tensor& dy, const Tensor& x, const Geometry& g);
+
+Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const Geometry& g) {
+  Tensor y = make_tensor(g.y_shape(), x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    forward(elements<T>(y), elements<T>(x), elements<T>(weight), bias.defined() ? elements<T>(bias) : nullptr, g);
+  });
+  if (tracks(x, weight, bias)) {
+    record(y, "ConvolutionBackward0", {x, weight, bias}, keep(x, weight),
+           [g](const Tensor& dy, const Tensor& x, const Tensor& weight, InputGradients& dx) {
+             if (dx.needs(0)) dx[0] = input_gradient(dy, weight, g);
+             if (dx.needs(1)) dx[1] = weight_gradient(dy, x, g);
+             if (dx.needs(2)) dx[2] = dy.sum({0, 2});
+           });
+  }
+  return y;
+}
+
+Tensor input_gradient(const Tensor& dy, const Tensor& weight, const Geometry& g) {
+  Tensor dx = make_tensor(g.x_shape(), dy.dtype());
+  visit_floating(dy.dtype(),
+                 [&]<class T>(T*) { input_gradient(elements<T>(dx), elements<T>(dy), elements<T>(weight), g); });
+  if (tracks(dy, weight)) {
+    record(dx, kGradientNode, {dy, weight}, keep(dy, weight),
+           [g](const Tensor& ddx, const Tensor& dy, const Tensor& weight, InputGradients& out) {
+             if (out.needs(0)) out[0] = convolution(ddx, weight, {}, g);
+             if (out.needs(1)) out[1] = weight_gradient(dy, ddx, g);
+           });
+  }
+  return dx;
+}
+
+Tensor weight_gradient(const Tensor& dy, const Tensor& x, const Geometry& g) {
+  Tensor dw = make_tensor(g.weight_shape(), dy.dtype());
+  visit_floating(dy.dtype(),
+                 [&]<class T>(T*) { weight_gradient(elements<T>(dw), elements<T>(dy), elements<T>(x), g); });
+  if (tracks(dy, x)) {
+    record(dw, kGradientNode, {dy, x}, keep(dy, x),
+           [g](const Tensor& ddw, const Tensor& dy, const Tensor& x, InputGradients& out) {
+             if (out.needs(0)) out[0] = convolution(x, ddw, {}, g);
+             if (out.needs(1)) out[1] = input_gradient(dy, ddw, g);
+           });
+  }
+  return dw;
+}
+
+// --- what must be true of the arguments
+
+void check_call(const functional::Conv1dCall& call) {
+  if (call.padding.size() < 0) throw RuntimeError("negative padding is not supported");
+  if (call.stride <= 0) throw RuntimeError("non-positive stride is not supported");
+  if (call.dilation <= 0) throw RuntimeError("non-positive dilation is not supported");
+  if (call.padding.same() && call.stride != 1) {
+    throw RuntimeError("padding='same' is not supported for strided convolutions");
+  }
+  if (call.groups <= 0) throw RuntimeError("non-positive groups is not supported");
+}
+
+void check_operands(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups) {
+  if (weight.dim() != 3) {
+    throw RuntimeError(message("conv1d: expected a weight of shape (O, C / groups, K), got ", weight.shape()));
+  }
+  if (x.size(1) != weight.size(1) * groups) {
+    throw RuntimeError(message("Given groups=", groups, ", weight of size ", weight.shape(), ", expected input",
+                               x.shape(), " to have ", weight.size(1) * groups, " channels, but got ", x.size(1),
+                               " channels instead"));
+  }
+  if (weight.size(0) % groups != 0) {
+    throw RuntimeError(message("Given groups=", groups, ", expected weight to be divisible by ", groups,
+                               " at dimension 0, but got weight of size ", weight.shape(), " instead"));
+  }
+  if (!is_floating(x.dtype())) {
+    throw RuntimeError(
+        message("\"conv1d\" not implemented for '", type_name(x.dtype()), "'\nconvert first: x.to(float32)"));
+  }
+  for (const Tensor* other : {&weight, &bias}) {
+    if (!other->defined() || other->dtype() == x.dtype()) continue;
+    throw RuntimeError(message("expected scalar type ", type_name(x.dtype()), " but found ", type_name(other->dtype()),
+                               "\nconv1d: convert x or the layer with to()"));
+  }
+  if (bias.defined() && bias.shape() != Shape{weight.size(0)}) {
+    throw RuntimeError(message("Given weight of size ", weight.shape(), ", expected bias to be 1-dimensional with ",
+                               weight.size(0), " elements, but got bias of size ", bias.shape(), " instead"));
+  }
+}
+
+Geometry geometry(const Tensor& x, const Tensor& weight, const functional::Conv1dCall& call) {
+  const std::int64_t kernel = weight.size(2), reach = call.dilation * (kernel - 1) + 1;
+  const std::int64_t padding = call.padding.same() ? reach - 1 : 2 * call.padding.size();
+  const std::int64_t padded = x.size(2) + padding;
+  if (padded < reach || kernel == 0) {
+    throw RuntimeError(message("Calculated padded input size per channel: (", padded, "). Kernel size: (", reach,
+                               "). Kernel size can't be greater than actual input size"));
+  }
+  return {.samples = x.size(0),
+          .channels = x.size(1),
+          .length = x.size(2),
+          .filters = weight.size(0),
+          .kernel = kernel,
+          .places = (padded - reach) / call.stride + 1,
+          .stride = call.stride,
+          .before = padding / 2,
+          .dilation = call.dilation,
+          .groups = call.groups};
+}
+
+}  // namespace
+
+Tensor functional::conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv1dCall& call) {
+  if (x.dim() == 2) return conv1d(x.unsqueeze(0), weight, bias, call).squeeze(0);
+  if (x.dim() != 3) {
+    throw RuntimeError(
+        message("Expected 2D (unbatched) or 3D (batched) input to conv1d, but got input of size: ", x.shape()));
+  }
+  check_call(call);
+  check_operands(x, weight, bias, call.groups);
+  return convolution(x, weight, bias, geometry(x, weight, call));
+}
+
+// --- the layer
+
+Padding::Padding(const char* kind) {
+  const std::string_view word = kind;
+  if (word != "same" && word != "valid") {
+    throw ValueError(message("Invalid padding string '", word, "', should be one of 'valid', 'same'"));
+  }
+  kind_ = word == "same" ? Kind::same : Kind::valid;
+}
+
+std::string Padding::text() const {
+  return kind_ == Kind::same ? "same" : kind_ == Kind::valid ? "valid" : message("(", size_, ",)");
+}
+
+namespace {
+
+void check_layer(std::int64_t in, std::int64_t out, const Conv1dOptions& o) {
+  if (o.groups <= 0) throw ValueError("groups must be a positive integer");
+  if (in % o.groups != 0) throw ValueError("in_channels must be divisible by groups");
+  if (out % o.groups != 0) throw ValueError("out_channels must be divisible by groups");
+  if (o.padding.same() && o.stride != 1) {
+    throw ValueError("padding='same' is not supported for strided convolutions");
+  }
+}
+
+}  // namespace
+
+Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_size,
+               const Conv1dOptions& options, Generator& generator)
+    : options_(options) {
+  check_layer(in_channels, out_channels, options);
+  weight = Parameter(empty({out_channels, in_channels / options.groups, kernel_size}, options.dtype));
+  if (options.bias) bias = Parameter(zeros({out_channels}, options.dtype));
+  const std::int64_t fan_in = in_channels / options.groups * kernel_size;
+  if (fan_in == 0) return;
+  init::kaiming_uniform_(weight, std::sqrt(5.0), init::FanMode::fan_in, init::Nonlinearity::leaky_relu, generator);
+  const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
+  if (options.bias) init::uniform_(bias, -bound, bound, generator);
+}
+
+Tensor Conv1d::forward(const Tensor& x) const {
+  if (batches_only_ && x.dim() != 3) {
+    throw ValueError(message("expected 3D input (got ", x.dim(),
+                             "D input)\nthis Conv1d holds the BatchNorm1d behind it, ",
+                             "which is possible for batches (N, C, L) alone: use unsqueeze(0) for one sample"));
+  }
+  return functional::conv1d(x, weight, bias,
+                            {.stride = options_.stride,
+                             .padding = options_.padding,
+                             .dilation = options_.dilation,
+                             .groups = options_.groups});
+}
+
+std::string Conv1d::extra_repr() const {
+  const Conv1dOptions& o = options_;
+  std::string text = message(weight.size(1) * o.groups, ", ", weight.size(0), ", kernel_size=(", weight.size(2),
+                             ",), stride=(", o.stride, ",)");
+  if (o.padding.text() != "(0,)") text += ", padding=" + o.padding.text();
+  if (o.dilation != 1) text += message(", dilation=(", o.dilation, ",)");
+  if (o.groups != 1) text += message(", groups=", o.groups);
+  return bias.defined() ? text : text + ", bias=False";
+}
+
+}  // namespace gradus::nn

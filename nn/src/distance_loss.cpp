@@ -1,0 +1,115 @@
+// Losses between mse_loss and l1_loss, and those of probabilities.
+#include <gradus/nn/loss.hpp>
+
+#include "arguments.hpp"
+#include "reduction.hpp"
+
+namespace gradus::nn {
+
+using namespace gradus::detail;
+
+namespace {
+
+/// The loss whose derivative by x - target is `slope(x - target)` and whose value is `value(x - target)`.
+template <class Value, class Slope>
+Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, Reduction reduction, Value value,
+                       Slope slope) {
+  Tensor y;
+  {
+    const NoGradGuard no_grad;
+    y = reduced(value(x - target), reduction);
+  }
+  if (tracks(x, target)) {
+    record(y, node, {x, target}, keep(x, target),
+           [slope, scale = share(reduction, x.numel())](const Tensor& dy, const Tensor& x, const Tensor& target,
+                                                        InputGradients& dx) {
+             const Tensor d = slope(x - target) * (dy * scale);
+             dx[0] = d;
+             if (dx.needs(1)) dx[1] = -d;
+           });
+  }
+  return y;
+}
+
+}  // namespace
+
+Tensor functional::huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, double delta) {
+  if (!(delta > 0)) {
+    throw RuntimeError(message("huber_loss does not support non-positive values for delta.\ngot ", delta));
+  }
+  const Dtype dtype = common_dtype("huber_cpu", x, target);
+  const auto value = [delta](const Tensor& d) {
+    const Tensor distance = abs(d);
+    return where(distance < delta, square(d) * 0.5, (distance - 0.5 * delta) * delta);
+  };
+  const auto slope = [delta](const Tensor& d) { return clamp(d, -delta, delta); };
+  return difference_loss("HuberLossBackward0", x.to(dtype), target.to(dtype), reduction, value, slope);
+}
+
+Tensor functional::smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, double beta) {
+  if (!(beta >= 0)) {
+    throw RuntimeError(message("smooth_l1_loss does not support negative values for beta.\ngot ", beta));
+  }
+  if (beta == 0) return l1_loss(x, target, reduction);
+  const Dtype dtype = common_dtype("smooth_l1_cpu", x, target);
+  const auto value = [beta](const Tensor& d) {
+    const Tensor distance = abs(d);
+    return where(distance < beta, square(d) * (0.5 / beta), distance - 0.5 * beta);
+  };
+  const auto slope = [beta](const Tensor& d) { return clamp(d / beta, -1, 1); };
+  return difference_loss("SmoothL1LossBackward0", x.to(dtype), target.to(dtype), reduction, value, slope);
+}
+
+Tensor functional::kl_div(const Tensor& x, const Tensor& target, const KlDivOptions& options) {
+  common_dtype("kl_div", x, target);
+  Tensor losses;
+  if (options.log_target) {
+    losses = exp(target) * (target - x);
+  } else {
+    const Tensor none = target <= 0;  // 0 log 0 = 0, also in the gradient
+    losses = masked_fill(target * log(masked_fill(target, none, 1)), none, 0) - target * x;
+  }
+  if (!options.batch_mean) return reduced(losses, options.reduction);
+  const double batch = x.dim() == 0 ? 1 : static_cast<double>(x.size(0));
+  return losses.sum() / batch;
+}
+
+Tensor functional::binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight,
+                                        Reduction reduction) {
+  if (x.shape() != target.shape()) {
+    throw ValueError(message("Using a target size (", torch_size(target.shape()),
+                             ") that is different to the input size (", torch_size(x.shape()),
+                             ") is deprecated. Please ensure they have the same size."));
+  }
+  if (!is_floating(x.dtype()) || target.dtype() != x.dtype()) {
+    throw RuntimeError(message("Found dtype ", type_name(target.dtype()), " but expected ", type_name(x.dtype()),
+                               "\nbinary_cross_entropy compares floating numbers of one dtype: convert with to()"));
+  }
+  refuse_gradient("binary_cross_entropy", "weight", weight);
+  if (!((x >= 0) == (x <= 1)).all().item<bool>() || isnan(x).any().item<bool>()) {
+    throw RuntimeError(
+        "all elements of input should be between 0 and 1\nbinary_cross_entropy takes probabilities; for "
+        "logits there is binary_cross_entropy_with_logits");
+  }
+  const Tensor w = weight.defined() ? weight.to(x.dtype()).expand(x.shape()) : ones_like(x);
+  Tensor y;
+  {
+    const NoGradGuard no_grad;
+    const Tensor yes = clamp(log(x), -100), no = clamp(log(1 - x), -100);
+    y = reduced((target * yes + (1 - target) * no) * -w, reduction);
+  }
+  if (tracks(x, target)) {
+    record(y, "BinaryCrossEntropyBackward0", {x, target}, keep(x, target, w),
+           [scale = share(reduction, x.numel())](const Tensor& dy, const Tensor& x, const Tensor& target,
+                                                 const Tensor& w, InputGradients& dx) {
+             const Tensor dlosses = w * (dy * scale);
+             if (dx.needs(0)) dx[0] = dlosses * (x - target) / clamp(x * (1 - x), 1e-12);
+             if (dx.needs(1)) dx[1] = dlosses * (clamp(log(1 - x), -100) - clamp(log(x), -100));
+           });
+  }
+  return y;
+}
+
+BCELoss::BCELoss(const Tensor& weight_, Reduction reduction) : weight(weight_), reduction_(reduction) {}
+
+}  // namespace gradus::nn

@@ -1,0 +1,36 @@
+#include <gradus/nn/flatten.hpp>
+
+#include "tensor/message.hpp"
+
+namespace gradus::nn {
+
+using detail::message;
+
+Tensor Unflatten::forward(const Tensor& x) const {
+  const int dim = normalize_dim(dim_, x.dim());
+  const std::int64_t size = x.size(dim);
+  std::int64_t product = 1;
+  bool open = false;
+  for (const std::int64_t s : sizes_) {
+    if (s != -1 || open) product *= s;
+    open = open || s == -1;
+  }
+  if (product < 0 || (open ? product == 0 || size % product != 0 : product != size)) {
+    throw RuntimeError(message("unflatten: Provided sizes ", sizes_, " don't multiply up to the size of dim ", dim,
+                               " (", size, ") in the input tensor"));
+  }
+  Shape shape;
+  for (int d = 0; d < x.dim(); ++d) {
+    if (d != dim) shape.push_back(x.shape()[d]);
+    for (int i = 0; d == dim && i < sizes_.rank(); ++i) shape.push_back(sizes_[i] == -1 ? size / product : sizes_[i]);
+  }
+  return x.view(shape);
+}
+
+std::string Unflatten::extra_repr() const {
+  std::string sizes;
+  for (const std::int64_t size : sizes_) sizes += message(sizes.empty() ? "" : ", ", size);
+  return message("dim=", dim_, ", unflattened_size=(", sizes, sizes_.rank() == 1 ? "," : "", ")");
+}
+
+}  // namespace gradus::nn

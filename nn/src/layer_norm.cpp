@@ -1,0 +1,110 @@
+// A sample of LayerNorm is a channel of BatchNorm: (rows, D) read as one batch (1, rows, D).
+#include <gradus/core/print.hpp>
+#include <gradus/nn/batch_norm.hpp>
+#include <gradus/nn/layer_norm.hpp>
+
+#include "autograd/record.hpp"
+#include "tensor/message.hpp"
+
+namespace gradus::nn {
+
+using namespace gradus::detail;
+
+namespace {
+
+/// (x - mean) / sqrt(var + eps) over the last `features` elements.
+Tensor normalised(const Tensor& x, std::int64_t features, double eps) {
+  if (features == 1) return x - x;  // equal to their mean; infinities and NaN become NaN
+  const Tensor samples = x.reshape({1, x.numel() / features, features});
+  return functional::batch_norm(samples, {}, {.training = true, .eps = eps}).reshape(x.shape());
+}
+
+/// The sum over what stands before the last dimensions, those of `shape`.
+Tensor sum_of_samples(const Tensor& x, const Shape& shape) {
+  Shape flat = shape;
+  flat.insert(0, x.numel() == 0 ? 0 : -1);
+  return x.reshape(flat).sum(0);
+}
+
+Tensor scaled(const Tensor& xhat, const Tensor& weight, const Tensor& bias) {
+  const Tensor y = weight.defined() ? xhat * weight : xhat;
+  return bias.defined() ? y + bias : y;
+}
+
+void check(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias) {
+  bool fits = shape.rank() > 0 && shape.rank() <= x.dim();
+  for (int d = 0; fits && d < shape.rank(); ++d) fits = x.shape()[x.dim() - shape.rank() + d] == shape[d];
+  if (!fits) {
+    std::string sizes;
+    for (const std::int64_t size : shape) sizes += message(", ", size);
+    throw RuntimeError(message("Given normalized_shape=", shape, ", expected input with shape [*", sizes,
+                               "], but got input of size", x.shape()));
+  }
+  if (!is_floating(x.dtype())) {
+    throw RuntimeError(message("\"LayerNormKernelImpl\" not implemented for '", type_name(x.dtype()),
+                               "'\nconvert first: x.to(float32)"));
+  }
+  for (const auto& [name, values] : {std::pair("weight", &weight), std::pair("bias", &bias)}) {
+    if (!values->defined()) continue;
+    if (values->shape() != shape) {
+      throw RuntimeError(message("Expected ", name, " to be of same shape as normalized_shape, but got ", name,
+                                 " of shape ", values->shape(), " and normalized_shape = ", shape));
+    }
+    if (values->dtype() != x.dtype()) {
+      throw RuntimeError(message("expected scalar type ", type_name(x.dtype()), " but found ",
+                                 type_name(values->dtype()), "\nlayer_norm: convert x or the layer with to()"));
+    }
+  }
+}
+
+}  // namespace
+
+Tensor functional::layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias,
+                              double eps) {
+  check(x, shape, weight, bias);
+  const std::int64_t features = numel(shape);
+  Tensor y;
+  {
+    const NoGradGuard no_grad;
+    const Tensor xhat = normalised(x, features, eps);
+    y = scaled(xhat, weight, bias);
+    if (y.shares_storage(x)) y = y.clone();
+  }
+  if (tracks(x, weight, bias)) {
+    record(y, "NativeLayerNormBackward0", {x, weight, bias}, keep(x, weight),
+           [shape, features, eps](const Tensor& dy, const Tensor& x, const Tensor& weight, InputGradients& dx) {
+             const bool recorded = grad_enabled();
+             Tensor source, xhat;
+             {
+               const EnableGradGuard differentiate_the_normalisation;
+               source = recorded ? x : x.detach().requires_grad_();
+               xhat = normalised(source, features, eps);
+             }
+             if (dx.needs(0)) {
+               const Tensor dxhat = weight.defined() ? dy * weight : dy;
+               dx[0] =
+                   grad({xhat}, {source}, {.grad_outputs = {dxhat}, .retain_graph = true, .create_graph = recorded})[0];
+             }
+             if (dx.needs(1)) dx[1] = sum_of_samples(dy * (recorded ? xhat : xhat.detach()), shape);
+             if (dx.needs(2)) dx[2] = sum_of_samples(dy, shape);
+           });
+  }
+  return y;
+}
+
+LayerNorm::LayerNorm(const Shape& normalized_shape, const LayerNormOptions& options)
+    : normalized_shape_(normalized_shape), options_(options) {
+  if (!options.elementwise_affine) return;
+  weight = Parameter(ones(normalized_shape, options.dtype));
+  bias = Parameter(zeros(normalized_shape, options.dtype));
+}
+
+std::string LayerNorm::extra_repr() const {
+  std::string sizes;
+  for (const std::int64_t size : normalized_shape_) sizes += message(sizes.empty() ? "" : ", ", size);
+  if (normalized_shape_.rank() == 1) sizes += ",";
+  return message("(", sizes, "), eps=", format_number(options_.eps),
+                 ", elementwise_affine=", options_.elementwise_affine ? "True" : "False");
+}
+
+}  // namespace gradus::nn

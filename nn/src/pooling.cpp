@@ -1,0 +1,255 @@
+// Both poolings are linear once the windows and the places of the maxima are known: each function has its adjoint as
+// derivative, and the other way round.
+#include <gradus/nn/pooling.hpp>
+
+#include "autograd/record.hpp"
+#include "tensor/message.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradus::nn {
+
+using namespace gradus::detail;
+
+namespace {
+
+constexpr const char* kNode = "SqueezeBackward1";  // PyTorch pools in two dimensions
+
+struct Window {
+  std::int64_t first, last;  // excluded
+  double count;
+};
+
+struct Windows {
+  std::int64_t length, places;
+  std::int64_t kernel = 0, stride = 1, padding = 0, dilation = 1;  // kernel 0: adaptive
+  bool count_padding = true;
+
+  Window operator[](std::int64_t i) const {
+    if (kernel == 0) {
+      const std::int64_t first = i * length / places, last = ((i + 1) * length + places - 1) / places;
+      return {first, last, static_cast<double>(last - first)};
+    }
+    const std::int64_t begin = i * stride - padding,
+                       end = std::min(begin + dilation * (kernel - 1) + 1, length + padding);
+    const std::int64_t first = begin < 0 ? begin + (-begin + dilation - 1) / dilation * dilation : begin;
+    const std::int64_t last = std::min(end, length);
+    return {first, last, static_cast<double>(count_padding ? end - begin : last - first)};
+  }
+};
+
+Shape with_last(Shape shape, std::int64_t size) {
+  shape[shape.rank() - 1] = size;
+  return shape;
+}
+
+std::int64_t rows_of(const Tensor& x) {
+  std::int64_t rows = 1;
+  for (int d = 0; d + 1 < x.dim(); ++d) rows *= x.shape()[d];
+  return rows;
+}
+
+// --- means
+
+Tensor spread(const Tensor& dy, const Windows& windows);
+
+Tensor average(const Tensor& x, const Windows& windows) {
+  Tensor y = make_tensor(with_last(x.shape(), windows.places), x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    for (std::int64_t r = 0; r < rows_of(x); ++r) {
+      const T* row = elements<T>(x) + r * windows.length;
+      for (std::int64_t i = 0; i < windows.places; ++i) {
+        const Window w = windows[i];
+        double sum = 0;
+        for (std::int64_t l = w.first; l < w.last; ++l) sum += row[l];
+        elements<T>(y)[r * windows.places + i] = static_cast<T>(sum / w.count);
+      }
+    }
+  });
+  if (tracks(x)) {
+    record(y, kNode, {x}, [windows](const Tensor& dy, InputGradients& dx) { dx[0] = spread(dy, windows); });
+  }
+  return y;
+}
+
+Tensor spread(const Tensor& dy, const Windows& windows) {
+  Tensor dx = zeros(with_last(dy.shape(), windows.length), dy.dtype());
+  visit_floating(dy.dtype(), [&]<class T>(T*) {
+    for (std::int64_t r = 0; r < rows_of(dy); ++r) {
+      T* row = elements<T>(dx) + r * windows.length;
+      for (std::int64_t i = 0; i < windows.places; ++i) {
+        const Window w = windows[i];
+        const T share = static_cast<T>(elements<T>(dy)[r * windows.places + i] / w.count);
+        for (std::int64_t l = w.first; l < w.last; ++l) row[l] += share;
+      }
+    }
+  });
+  if (tracks(dy)) {
+    record(dx, "AvgPool2DBackwardBackward0", {dy},
+           [windows](const Tensor& ddx, InputGradients& out) { out[0] = average(ddx, windows); });
+  }
+  return dx;
+}
+
+// --- maxima
+
+/// For every window the place of its maximum in its row.
+Tensor places_of_maxima(const Tensor& x, const Windows& windows) {
+  Tensor places = make_tensor(with_last(x.shape(), windows.places), int64);
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    for (std::int64_t r = 0; r < rows_of(x); ++r) {
+      const T* row = elements<T>(x) + r * windows.length;
+      for (std::int64_t i = 0; i < windows.places; ++i) {
+        const Window w = windows[i];
+        std::int64_t best = w.first;
+        for (std::int64_t l = w.first; l < w.last && !std::isnan(row[best]); l += windows.dilation) {
+          if (row[l] > row[best] || std::isnan(row[l])) best = l;
+        }
+        elements<std::int64_t>(places)[r * windows.places + i] = best;
+      }
+    }
+  });
+  return places;
+}
+
+Tensor put(const Tensor& dy, const Tensor& places, std::int64_t length);
+
+/// y[r, i] = x[r, places[r, i]]
+Tensor pick(const Tensor& x, const Tensor& places) {
+  Tensor y = make_tensor(places.shape(), x.dtype());
+  const std::int64_t length = x.size(-1), count = places.size(-1);
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    for (std::int64_t i = 0; i < y.numel(); ++i) {
+      elements<T>(y)[i] = elements<T>(x)[i / count * length + elements<std::int64_t>(places)[i]];
+    }
+  });
+  if (tracks(x)) {
+    record(y, kNode, {x}, keep(places),
+           [length](const Tensor& dy, const Tensor& places, InputGradients& dx) { dx[0] = put(dy, places, length); });
+  }
+  return y;
+}
+
+Tensor put(const Tensor& dy, const Tensor& places, std::int64_t length) {
+  Tensor dx = zeros(with_last(dy.shape(), length), dy.dtype());
+  const std::int64_t count = places.size(-1);
+  visit_floating(dy.dtype(), [&]<class T>(T*) {
+    for (std::int64_t i = 0; i < dy.numel(); ++i) {
+      elements<T>(dx)[i / count * length + elements<std::int64_t>(places)[i]] += elements<T>(dy)[i];
+    }
+  });
+  if (tracks(dy)) {
+    record(dx, "MaxPool2DWithIndicesBackwardBackward0", {dy}, keep(places),
+           [](const Tensor& ddx, const Tensor& places, InputGradients& out) { out[0] = pick(ddx, places); });
+  }
+  return dx;
+}
+
+// --- what must be true of the arguments
+
+void check_floating(const Tensor& x, const char* op) {
+  if (is_floating(x.dtype())) return;
+  throw RuntimeError(
+      message("\"", op, "\" not implemented for '", type_name(x.dtype()), "'\nconvert first: x.to(float32)"));
+}
+
+void check_dims(const Tensor& x, const char* op) {
+  if (x.dim() == 2 || x.dim() == 3) return;
+  throw RuntimeError(message("Expected 2 to 3 dimensions, but got ", x.dim(),
+                             "-dimensional tensor for argument #1 'self' (while checking arguments for ", op, ")"));
+}
+
+/// The number of windows. With `ceil` a last one may hang over, if it begins inside.
+std::int64_t count_windows(const Windows& w, bool ceil) {
+  const std::int64_t room = w.length + 2 * w.padding - w.dilation * (w.kernel - 1) - 1;
+  if (room < 0 && !(ceil && room > -w.stride)) return 0;
+  std::int64_t places = (room + (ceil ? w.stride - 1 : 0)) / w.stride + 1;
+  if (ceil && (places - 1) * w.stride >= w.length + w.padding) --places;
+  return places;
+}
+
+}  // namespace
+
+Tensor functional::max_pool1d(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOptions& o) {
+  if (x.dim() != 2 && x.dim() != 3) {
+    throw RuntimeError(message("max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for ",
+                               "input, but got:", x.shape()));
+  }
+  const std::int64_t stride = o.stride.value_or(kernel_size);
+  for (const auto& [name, value] :
+       {std::pair("kernel_size", kernel_size), std::pair("stride", stride), std::pair("dilation", o.dilation)}) {
+    if (value <= 0) throw RuntimeError(message("max_pool1d() ", name, " must be greater than zero, but got ", value));
+  }
+  if (o.padding < 0) throw RuntimeError(message("max_pool1d() padding must be non-negative, but got ", o.padding));
+  if (o.padding > kernel_size / 2) {
+    throw RuntimeError(message("max_pool1d() padding should be at most half of kernel size, but got padding=",
+                               o.padding, " and kernel_size=", kernel_size));
+  }
+  check_floating(x, "max_pool1d");
+  Windows windows{.length = x.size(-1),
+                  .places = 0,
+                  .kernel = kernel_size,
+                  .stride = stride,
+                  .padding = o.padding,
+                  .dilation = o.dilation};
+  windows.places = count_windows(windows, o.ceil_mode);
+  if (windows.places <= 0) {
+    throw RuntimeError(message("max_pool1d() Invalid computed output size: ", windows.places, "\nx of length ",
+                               windows.length, " has no room for a window of ", kernel_size));
+  }
+  return pick(x, places_of_maxima(x, windows));
+}
+
+Tensor functional::avg_pool1d(const Tensor& x, std::int64_t kernel_size, const AvgPool1dOptions& o) {
+  check_dims(x, "avg_pool1d");
+  const std::int64_t stride = o.stride.value_or(kernel_size);
+  if (stride == 0) throw RuntimeError("stride should not be zero");
+  if (kernel_size <= 0 || stride < 0) {
+    throw RuntimeError(message("kernel size should be greater than zero, but got ", kernel_size, ", stride ", stride));
+  }
+  if (o.padding < 0 || o.padding > kernel_size / 2) {
+    throw RuntimeError(message("pad should be at most half of kernel size, but got pad=", o.padding,
+                               " and kernel_size=", kernel_size));
+  }
+  check_floating(x, "avg_pool1d");
+  Windows windows{.length = x.size(-1),
+                  .places = 0,
+                  .kernel = kernel_size,
+                  .stride = stride,
+                  .padding = o.padding,
+                  .count_padding = o.count_include_pad};
+  windows.places = count_windows(windows, o.ceil_mode);
+  if (windows.places <= 0) {
+    const std::int64_t channels = x.size(-2);
+    throw RuntimeError(message("Given input size: (", channels, "x1x", windows.length, "). Calculated output size: (",
+                               channels, "x1x", windows.places, "). Output size is too small"));
+  }
+  return average(x, windows);
+}
+
+Tensor functional::adaptive_avg_pool1d(const Tensor& x, std::int64_t output_size) {
+  check_dims(x, "adaptive_avg_pool1d");
+  check_floating(x, "adaptive_avg_pool1d");
+  if (output_size < 0) {
+    throw RuntimeError(message("adaptive_avg_pool2d: elements of output_size must be greater than or equal to 0 but ",
+                               "received {1, ", output_size, "}"));
+  }
+  if (x.size(-1) == 0) {
+    throw RuntimeError(message("adaptive_avg_pool1d: expected x with elements in its last dimension, got ", x.shape()));
+  }
+  return average(x, {.length = x.size(-1), .places = output_size});
+}
+
+std::string MaxPool1d::extra_repr() const {
+  return message("kernel_size=", kernel_size_, ", stride=", options_.stride.value_or(kernel_size_),
+                 ", padding=", options_.padding, ", dilation=", options_.dilation,
+                 ", ceil_mode=", options_.ceil_mode ? "True" : "False");
+}
+
+std::string AvgPool1d::extra_repr() const {
+  return message("kernel_size=(", kernel_size_, ",), stride=(", options_.stride.value_or(kernel_size_), ",), padding=(",
+                 options_.padding, ",)");
+}
+
+}  // namespace gradus::nn
