@@ -103,7 +103,7 @@ Tensor functional::binary_cross_entropy(const Tensor& x, const Tensor& target, c
            [scale = share(reduction, x.numel())](const Tensor& dy, const Tensor& x, const Tensor& target,
                                                  const Tensor& w, InputGradients& dx) {
              const Tensor dlosses = w * (dy * scale);
-             if (dx.needs(0)) dx[0] = dlosses * (x - target) / clamp(x * (1 - x), 1e-12);
+             if (dx.needs(0)) dx[0] = dlosses * (x - target) / clamp(x * (1 - x), 1e-12F);
              if (dx.needs(1)) dx[1] = dlosses * (clamp(log(1 - x), -100) - clamp(log(x), -100));
            });
   }

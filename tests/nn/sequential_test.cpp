@@ -74,5 +74,29 @@ TEST(Sequential, AssigningACopyBringsItsValuesBackIntoTheSameTensors) {
   EXPECT_FALSE(narrow.weight.shares_storage(wide.weight));
 }
 
+TEST(Sequential, LoadingRecognisesAPrefix) {
+  nn::Sequential net{nn::Linear(3, 2), nn::BatchNorm1d(2)};
+  StateDict wrapped{{"epoch", tensor(3)}};
+  for (const auto& [name, value] : net.state_dict()) wrapped["model.module." + name] = value.clone();
+  const auto told = [](auto load) {
+    try {
+      load();
+    } catch (const RuntimeError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string advice = "load_state_dict(state.part(\"model.module.\"))";
+  EXPECT_NE(told([&] { net.load_state_dict(wrapped); }).find(advice), std::string::npos);
+  net.load_state_dict(wrapped.part("model.module."));
+  wrapped.erase("model.module.0.bias");
+  EXPECT_EQ(told([&] { net.load_state_dict(wrapped); }).find("part("), std::string::npos);
+
+  nn::Sequential outer{{"body", nn::clone(net)}};
+  EXPECT_NE(told([&] { outer.load_state_dict(net.state_dict()); }).find("those of the module \"body\" in it"),
+            std::string::npos);
+  EXPECT_EQ(told([&] { outer.load_state_dict({{"else", ones({1})}}); }).find("in it"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace gradus
