@@ -3,7 +3,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 release_dir=$root/build/release
 
-libraries=(libxtensor-dev libxsimd-dev nlohmann-json3-dev libzip-dev zlib1g-dev libopenblas-dev
+libraries=(libxtensor-dev libxsimd-dev nlohmann-json3-dev libzip-dev zlib1g-dev libcsv-dev libopenblas-dev
            libcli11-dev libgtest-dev libbenchmark-dev gnuplot-nox)
 
 # Names of the packages that are still to be installed: the given ones, in the order given.

@@ -40,13 +40,14 @@ subdirectory() {
 # Each part left out, with FetchContent; all of them left out, in a static program of at most 1 MB.
 parts() {
   local part
-  for part in BLAS THREADS FILES_ZIP FILES_GZIP; do
+  for part in BLAS THREADS FILES_ZIP FILES_GZIP FILES_CSV; do
     consumer "without-$part" -DCMAKE_BUILD_TYPE=Release -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON "-DGRADUS_$part=OFF" |
       tee "$scratch/output"
     grep -q "GRADUS_$part=OFF" "$scratch/output"
   done
   consumer least -DCMAKE_BUILD_TYPE=MinSizeRel -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON -DGRADUS_STATIC=ON \
-    -DGRADUS_BLAS=OFF -DGRADUS_THREADS=OFF -DGRADUS_FILES_ZIP=OFF -DGRADUS_FILES_GZIP=OFF
+    -DGRADUS_BLAS=OFF -DGRADUS_THREADS=OFF -DGRADUS_FILES_ZIP=OFF -DGRADUS_FILES_GZIP=OFF \
+    -DGRADUS_FILES_CSV=OFF
   size=$(stat -c %s "$scratch/least/predict")
   echo "a static program that predicts: $size bytes"
   ((size <= 1000000))

@@ -57,7 +57,7 @@ TEST(Select, AnUnknownWishIsNamedWithTheKnownOnes) {
 TEST(Select, ConfigNamesVersionInstructionSetBlasThreadsAndParts) {
   expect_choice("plain",
                 "gradus [0-9.]+\ninstruction set: plain\nBLAS: .+\nthreads: [0-9]+\nparts: GRADUS_BLAS=O[NF]+ "
-                "GRADUS_THREADS=ON GRADUS_FILES_ZIP=ON GRADUS_FILES_GZIP=ON");
+                "GRADUS_THREADS=ON GRADUS_FILES_ZIP=ON GRADUS_FILES_GZIP=ON GRADUS_FILES_CSV=ON");
 }
 
 TEST(Select, PlainIsAlwaysThere) { EXPECT_NE(table_for(Isa::plain), nullptr); }

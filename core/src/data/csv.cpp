@@ -1,102 +1,160 @@
-#include <gradus/core/data.hpp>
+#include <gradus/core/csv.hpp>
 
-#include "data/from_chars.hpp"
-#include "io/file.hpp"
+#include <gradus/core/create.hpp>
+
+#include <algorithm>
+#include <limits>
+
+#include "data/csv_records.hpp"
 #include "tensor/message.hpp"
-
-#include <cmath>
 
 namespace gradus {
 namespace {
 
-using detail::message;
+using namespace detail;
 
-/// Reads lines of numbers one after the other and knows where it is when something is wrong.
-class CsvReader {
+constexpr std::string_view marks_of_missing[] = {"", "?", "NA", "N/A", "n/a", "NULL", "null", "-", "."};
+
+bool is_mark_of_missing(std::string_view text) {
+  return std::ranges::find(marks_of_missing, text) != std::end(marks_of_missing);
+}
+
+/// The first two records of a file, to see whether the first are names.
+class FirstRecords : public CsvReader {
  public:
-  CsvReader(const std::string& path, const CsvOptions& options, std::string_view text)
-      : path_(path), options_(options), text_(text) {
-    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);  // the byte order mark of UTF-8
-  }
+  FirstRecords(const std::string& path, const CsvDialect& dialect) : CsvReader(path, dialect) { read_records(); }
 
-  Tensor read() {
-    if (options_.header) next_line();
-    while (!text_.empty()) {
-      const std::string_view line = next_line();
-      if (!trimmed(line).empty()) read_line(line);
+  /// All of the first is text, and below some of it is a number.
+  bool begin_with_names() const {
+    if (records_.size() < 2 || records_[0].size() != records_[1].size()) return false;
+    bool number_below = false;
+    double number;
+    for (std::size_t i = 0; i < records_[0].size(); ++i) {
+      const std::string& name = records_[0][i];
+      if (parse_number(name, number) != NumberText::none || (!name.empty() && is_mark_of_missing(name))) return false;
+      number_below = number_below || (!name.empty() && parse_number(records_[1][i], number) == NumberText::number);
     }
-    if (numbers_.empty()) fail("there are no numbers in it");
-    const auto count = static_cast<std::int64_t>(numbers_.size());
-    return from_span(numbers_, {count / columns_, columns_});
+    return number_below;
   }
 
  private:
-  std::string_view next_line() {
-    const std::string_view line = text_.substr(0, text_.find('\n'));
-    text_.remove_prefix(std::min(line.size() + 1, text_.size()));
-    ++line_;
-    return line;
+  void field(std::string_view text, std::int64_t column) override {
+    if (column == 0) records_.emplace_back();
+    records_.back().emplace_back(trimmed(text));
+  }
+  void end_of_record(std::int64_t) override { ++complete_; }
+  bool wants_more() const override { return complete_ < 2; }
+
+  std::vector<std::vector<std::string>> records_;
+  int complete_ = 0;
+};
+
+template <class T>
+class NumberReader : public CsvReader {
+ public:
+  NumberReader(const std::string& path, const CsvOptions& options)
+      : CsvReader(path, {options.separator, options.quote, options.comment, options.skip}), options_(options) {}
+
+  Tensor read() {
+    read_records();
+    if (numbers_.empty()) fail("there are no numbers in it");
+    const auto count = static_cast<std::int64_t>(numbers_.size()), columns = static_cast<std::int64_t>(row_.size());
+    return from_span(std::span<const T>(numbers_), {count / columns, columns});
   }
 
-  void read_line(std::string_view line) {
-    std::int64_t column = 0;
-    for (bool more = true; more; ++column) {
-      const std::size_t end = line.find(options_.separator);
-      more = end != std::string_view::npos;
-      numbers_.push_back(number(trimmed(line.substr(0, end)), column + 1));
-      if (more) line.remove_prefix(end + 1);
+ private:
+  bool in_header() const { return options_.header && !header_read_; }
+
+  void field(std::string_view text, std::int64_t column) override {
+    if (in_header()) return static_cast<void>(names_.emplace_back(trimmed(text)));
+    const auto position = static_cast<std::size_t>(column);
+    if (first_) {
+      if (options_.columns.empty()) return row_.push_back(number(trimmed(text), column));
+      return static_cast<void>(waiting_.emplace_back(text));  // which are wanted is clear when all are there
     }
-    if (columns_ == 0) columns_ = column;
-    if (column != columns_) {
-      fail(message("line ", line_, ": expected ", columns_, " columns as in the lines before it, got ", column));
+    if (places_.empty() && position < row_.size()) row_[position] = number(trimmed(text), column);
+    if (position < places_.size()) {
+      for (const std::size_t place : places_[position]) row_[place] = number(trimmed(text), column);
     }
   }
 
-  float number(std::string_view text, std::int64_t column) const {
-    const auto fail_here = [&](std::string_view problem) {
-      const std::string_view remedy =
-          numbers_.empty() && !options_.header ? "\nif the first line holds names, say {.header = true}" : "";
-      fail(message("line ", line_, ", column ", column, ": ", problem, remedy));
-    };
-    if (text.empty()) fail_here("a number is missing");
-    double value = 0;
-    const std::size_t sign = text.size() > 1 && text[0] == '+' && text[1] != '-';
-    const auto [end, error] = detail::from_chars(text.data() + sign, text.data() + text.size(), value);
-    if (error == std::errc::invalid_argument || end != text.data() + text.size()) {
-      fail_here(message("expected a number, got '", text.substr(0, 40), "'"));
+  void end_of_record(std::int64_t columns) override {
+    if (in_header()) {
+      header_read_ = true;
+      return;
     }
-    const auto rounded = static_cast<float>(value);
-    if (error == std::errc::result_out_of_range || std::isinf(rounded) != std::isinf(value)) {
-      fail_here(message("'", text.substr(0, 40), "' is beyond the range of float32"));
+    if (first_) choose_columns(static_cast<std::size_t>(columns));
+    if (columns != columns_) {
+      fail_here(message("expected ", columns_, " columns as in the lines before it, got ", columns));
     }
-    return rounded;
+    numbers_.insert(numbers_.end(), row_.begin(), row_.end());
   }
 
-  static std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view blanks = " \t\r";
-    const std::size_t first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) + 1 - first);
+  void choose_columns(std::size_t columns) {
+    first_ = false;
+    columns_ = static_cast<std::int64_t>(columns);
+    if (options_.columns.empty()) return;
+    places_.resize(columns);
+    names_.resize(columns);
+    const auto positions = column_positions(options_.columns, names_, options_.header);
+    row_.resize(positions.size());
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+      places_[positions[i]].push_back(i);
+      row_[i] = number(trimmed(waiting_[positions[i]]), static_cast<std::int64_t>(positions[i]));
+    }
+    waiting_.clear();
   }
 
-  [[noreturn]] void fail(std::string_view problem) const {
-    throw FileError(message("cannot read '", path_, "' as CSV: ", problem));
+  T number(std::string_view text, std::int64_t column) const {
+    T value{};
+    const bool is_missing = std::ranges::find(options_.missing, text) != options_.missing.end();
+    if (is_missing && std::floating_point<T>) return std::numeric_limits<T>::quiet_NaN();
+    const NumberText kind = parse_number(text, value);
+    if (kind == NumberText::number && !is_missing) return value;
+    if (is_missing) fail_here(text, column, "a number is missing, and int64 has no NaN\nSay {.dtype = float64}.");
+    const std::string begin = shown(text.substr(0, 40));
+    if (kind == NumberText::too_large) {
+      fail_here(text, column, message("'", begin, "' is beyond the range of ", options_.dtype));
+    }
+    const std::string problem =
+        text.empty() ? "a number is missing"
+                     : message("expected ", std::integral<T> ? "an integer" : "a number", ", got '", begin, "'");
+    fail_here(text, column, problem + advice(text));
   }
 
-  const std::string& path_;
+  std::string advice(std::string_view text) const {
+    const CsvDialect& way = dialect();
+    if (numbers_.empty() && !options_.header && FirstRecords(path(), way).begin_with_names()) {
+      return "\nif the first line holds names, say {.header = true}";
+    }
+    if (is_mark_of_missing(text)) return message("\nto read it as NaN, say {.missing = {\"", text, "\"}}");
+    for (const char other : {';', '\t', ' '}) {
+      const std::size_t end = text.find(other);
+      double number;
+      if (end == 0 || end == text.npos || parse_number(text.substr(0, end), number) == NumberText::none) continue;
+      return message("\nif that separates the numbers, say {.separator = '",
+                     other == '\t' ? "\\t" : std::string(1, other), "'}");
+    }
+    return "\nread_table() reads columns of text; {.columns = …} names those to be read";
+  }
+
   const CsvOptions& options_;
-  std::string_view text_;
-  std::int64_t line_ = 0;
+  bool header_read_ = false, first_ = true;
+  std::vector<std::string> names_, waiting_;
+  std::vector<std::vector<std::size_t>>
+      places_;  // of each column of the file: where it goes in a row, if some are chosen
   std::int64_t columns_ = 0;
-  std::vector<float> numbers_;
+  std::vector<T> row_;
+  std::vector<T> numbers_;
 };
 
 }  // namespace
 
-Tensor read_csv(const std::string& path, CsvOptions options) {
-  const detail::Buffer file = detail::read_file(path);
-  const detail::Bytes bytes = file;
-  return CsvReader(path, options, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}).read();
+Tensor read_csv(const std::string& path, const CsvOptions& options) {
+  if (options.dtype == float64) return NumberReader<double>(path, options).read();
+  if (options.dtype == int64) return NumberReader<std::int64_t>(path, options).read();
+  if (options.dtype == float32) return NumberReader<float>(path, options).read();
+  throw ValueError(message("read_csv: expected the dtype float32, float64 or int64, got ", options.dtype));
 }
 
 }  // namespace gradus

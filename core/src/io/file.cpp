@@ -49,22 +49,32 @@ Descriptor::~Descriptor() {
   if (number_ >= 0) ::close(number_);
 }
 
-Buffer read_file(const std::string& path) {
-  // Without O_NONBLOCK the mere opening of a named pipe would wait for its writer.
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+// Without O_NONBLOCK the mere opening of a named pipe would wait for its writer.
+InputFile::InputFile(const std::string& path)
+    : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   struct stat status;
-  if (!file || ::fstat(file.get(), &status) != 0) throw_errno("open", path);
+  if (!file_ || ::fstat(file_.get(), &status) != 0) throw_errno("open", path);
   if (!S_ISREG(status.st_mode)) throw FileError(message("cannot read '", path, "': it is not a regular file"));
+  size_ = static_cast<std::size_t>(status.st_size);
+}
 
-  Buffer buffer(static_cast<std::size_t>(status.st_size));
-  for (std::size_t done = 0; done < buffer.size();) {
-    const ssize_t count = ::read(file.get(), buffer.data() + done, buffer.size() - done);
+std::size_t InputFile::read(std::byte* out, std::size_t size) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t count = ::read(file_.get(), out + done, size - done);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_errno("read", path);
-    if (count == 0) throw FileError(message("cannot read '", path, "': it became shorter while it was read"));
+    if (count < 0) throw_errno("read", path_);
+    if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }
-  return buffer;
+  return done;
+}
+
+Buffer read_file(const std::string& path) {
+  InputFile file(path);
+  Buffer buffer(file.size());
+  if (file.read(buffer.data(), buffer.size()) == buffer.size()) return buffer;
+  throw FileError(message("cannot read '", path, "': it became shorter while it was read"));
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path) {

@@ -25,9 +25,6 @@ class Buffer {
   std::size_t size_;
 };
 
-/// The content of a regular file. Throws FileError.
-Buffer read_file(const std::string& path);
-
 /// An open file of the operating system, closed by its destructor.
 class Descriptor {
  public:
@@ -45,6 +42,23 @@ class Descriptor {
  private:
   int number_ = -1;
 };
+
+/// A regular file that is read from its beginning. Throws FileError.
+class InputFile {
+ public:
+  explicit InputFile(const std::string& path);
+  std::size_t size() const { return size_; }
+  /// The next bytes; their number is less than `size` at the end of the file only.
+  std::size_t read(std::byte* out, std::size_t size);
+
+ private:
+  std::string path_;
+  Descriptor file_;
+  std::size_t size_;
+};
+
+/// The content of a regular file. Throws FileError.
+Buffer read_file(const std::string& path);
 
 /// A file that replaces `path` in one step or not at all: it is written beside it as `path`.partial, and commit()
 /// flushes it to the disk and renames it. Until then `path` is what it was; an object that dies without commit() takes

@@ -48,20 +48,30 @@ Descriptor::~Descriptor() {
   if (number_ >= 0) ::_close(number_);
 }
 
-Buffer read_file(const std::string& path) {
-  const Descriptor file(::_wopen(native(path).c_str(), _O_RDONLY | _O_BINARY | _O_NOINHERIT));
+InputFile::InputFile(const std::string& path)
+    : path_(path), file_(::_wopen(native(path).c_str(), _O_RDONLY | _O_BINARY | _O_NOINHERIT)) {
   struct __stat64 status;
-  if (!file || ::_fstat64(file.get(), &status) != 0) fail_errno("open", path);
+  if (!file_ || ::_fstat64(file_.get(), &status) != 0) fail_errno("open", path);
   if ((status.st_mode & _S_IFREG) == 0) fail("read", path, "it is not a regular file");
+  size_ = static_cast<std::size_t>(status.st_size);
+}
 
-  Buffer buffer(static_cast<std::size_t>(status.st_size));
-  for (std::size_t done = 0; done < buffer.size();) {
-    const int count = ::_read(file.get(), buffer.data() + done, portion(buffer.size() - done));
-    if (count < 0) fail_errno("read", path);
-    if (count == 0) fail("read", path, "it became shorter while it was read");
+std::size_t InputFile::read(std::byte* out, std::size_t size) {
+  std::size_t done = 0;
+  while (done < size) {
+    const int count = ::_read(file_.get(), out + done, portion(size - done));
+    if (count < 0) fail_errno("read", path_);
+    if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }
-  return buffer;
+  return done;
+}
+
+Buffer read_file(const std::string& path) {
+  InputFile file(path);
+  Buffer buffer(file.size());
+  if (file.read(buffer.data(), buffer.size()) == buffer.size()) return buffer;
+  throw FileError(message("cannot read '", path, "': it became shorter while it was read"));
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path) {

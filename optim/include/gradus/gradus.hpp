@@ -6,6 +6,7 @@
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/config.hpp>
 #include <gradus/core/create.hpp>
+#include <gradus/core/csv.hpp>
 #include <gradus/core/data.hpp>
 #include <gradus/core/dot.hpp>
 #include <gradus/core/dtype.hpp>
@@ -18,6 +19,7 @@
 #include <gradus/core/random.hpp>
 #include <gradus/core/shape.hpp>
 #include <gradus/core/state_dict.hpp>
+#include <gradus/core/table.hpp>
 #include <gradus/core/tensor.hpp>
 #include <gradus/core/value.hpp>
 

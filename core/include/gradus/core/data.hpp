@@ -1,4 +1,4 @@
-// Data for training: examples in tensors, their batches in random order, and readers of two file formats.
+// Data for training: examples in tensors, their batches in random order, and a reader of MNIST's files.
 //
 //   TensorDataset digits{x, y};
 //   auto [train, test] = random_split(digits, {1500, 297});
@@ -6,6 +6,7 @@
 //   for (auto [x, y] : loader) …
 #pragma once
 
+#include <gradus/core/csv.hpp>
 #include <gradus/core/random.hpp>
 
 #include <iterator>
@@ -164,17 +165,6 @@ class DataLoader {
   TensorDataset<N> dataset_;
   DataLoaderOptions options_;
 };
-
-struct CsvOptions {
-  bool header = false;  ///< the first line holds names
-  char separator = ',';
-};
-
-/// The numbers of a text file, float32 (rows, columns); a number is anything that `std::from_chars` reads, with blanks
-/// around it. Lines without any character but blanks are skipped.
-/// Throws FileError, naming the line and the column, for what is not a number, for a line with more or fewer columns
-/// than the first, and when there are no numbers at all.
-Tensor read_csv(const std::string& path, CsvOptions options = {});
 
 /// A file in the format of the MNIST database, also compressed with gzip: shape as stored; integers become int64 and
 /// real numbers float32 or float64, unless `dtype` asks for something else.

@@ -1,0 +1,59 @@
+// Records and fields of a text file, cut by libcsv.
+#pragma once
+
+#include <gradus/core/csv.hpp>
+
+#include <exception>
+#include <string_view>
+
+namespace gradus::detail {
+
+/// How a file separates its fields.
+struct CsvDialect {
+  char separator, quote, comment;
+  std::int64_t skip;
+};
+
+/// What read_records() has found. It stays at the file while it is read and knows the place.
+class CsvReader {
+ public:
+  explicit CsvReader(const std::string& path, const CsvDialect& dialect) : path_(path), dialect_(dialect) {}
+  virtual ~CsvReader() = default;
+
+ protected:
+  /// Calls field() and end_of_record() for all that is in the file, until one of them throws or wants no more.
+  void read_records();
+
+  virtual void field(std::string_view text, std::int64_t column) = 0;
+  virtual void end_of_record(std::int64_t columns) = 0;
+  virtual bool wants_more() const { return true; }
+
+  /// Throws FileError. With a column, of a field with this text.
+  [[noreturn]] void fail(std::string_view problem) const;
+  [[noreturn]] void fail_here(std::string_view problem) const;
+  [[noreturn]] void fail_here(std::string_view text, std::int64_t column, std::string_view problem) const;
+
+  const std::string& path() const { return path_; }
+  const CsvDialect& dialect() const { return dialect_; }
+
+ private:
+  friend class CsvRun;
+  const std::string& path_;
+  CsvDialect dialect_;
+  std::int64_t line_ = 0;  // the line that is being read, from 1
+};
+
+/// Positions of the columns that the keys mean, in a file with these names or, without a header, this many columns.
+/// Throws KeyError, or IndexError for a position.
+std::vector<std::size_t> column_positions(const std::vector<ColumnKey>& keys, const std::vector<std::string>& names,
+                                          bool header);
+
+/// What a text is as a number.
+enum class NumberText : std::uint8_t { number, none, too_large };
+NumberText parse_number(std::string_view text, double& number);
+NumberText parse_number(std::string_view text, float& number);
+NumberText parse_number(std::string_view text, std::int64_t& number);
+
+std::string_view trimmed(std::string_view text);
+
+}  // namespace gradus::detail

@@ -1,0 +1,106 @@
+// What a field says, and what a user is told of one.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "data/csv_records.hpp"
+#include "data/from_chars.hpp"
+#include "tensor/message.hpp"
+
+namespace gradus::detail {
+namespace {
+
+/// Of a number that is out of range: whether it is too large, and not too small.
+bool is_large(std::string_view digits) {
+  const std::size_t begin_of_exponent = digits.find_first_of("eE");
+  std::string_view mantissa = digits.substr(0, begin_of_exponent);
+  std::int64_t exponent = 0;
+  if (begin_of_exponent != digits.npos) {
+    std::string_view text = digits.substr(begin_of_exponent + 1);
+    if (text.starts_with('+')) text.remove_prefix(1);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), exponent);
+    if (error == std::errc::result_out_of_range) return !text.starts_with('-');
+  }
+  const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
+  const std::size_t first = mantissa.find_first_of("123456789");
+  if (first == mantissa.npos) return false;
+  const auto place = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);  // of the first digit
+  return place + exponent > 0;
+}
+
+/// The text without a plus sign, which from_chars does not take.
+std::string_view without_plus(std::string_view text) {
+  return text.size() > 1 && text[0] == '+' && text[1] != '-' ? text.substr(1) : text;
+}
+
+}  // namespace
+
+NumberText parse_number(std::string_view text, double& number) {
+  const std::string_view digits = without_plus(text);
+  const auto [end, error] = from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error == std::errc::invalid_argument || end != digits.data() + digits.size()) return NumberText::none;
+  if (error == std::errc()) return NumberText::number;
+  number = digits[0] == '-' ? -0.0 : 0.0;
+  return is_large(digits) ? NumberText::too_large : NumberText::number;
+}
+
+NumberText parse_number(std::string_view text, float& number) {
+  double exact = 0;
+  const NumberText result = parse_number(text, exact);
+  number = static_cast<float>(exact);
+  const bool too_large = result == NumberText::number && std::isinf(number) != std::isinf(exact);
+  return too_large ? NumberText::too_large : result;
+}
+
+NumberText parse_number(std::string_view text, std::int64_t& number) {
+  const std::string_view digits = without_plus(text);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error == std::errc::invalid_argument || end != digits.data() + digits.size()) return NumberText::none;
+  return error == std::errc() ? NumberText::number : NumberText::too_large;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r";
+  if (!text.empty() && blanks.find(text.front()) == text.npos && blanks.find(text.back()) == text.npos) return text;
+  const std::size_t first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) + 1 - first);
+}
+
+void CsvReader::fail(std::string_view problem) const {
+  throw FileError(message("cannot read '", path_, "' as CSV: ", problem));
+}
+
+void CsvReader::fail_here(std::string_view problem) const { fail(message("line ", line_, ": ", problem)); }
+
+void CsvReader::fail_here(std::string_view text, std::int64_t column, std::string_view problem) const {
+  const auto breaks = std::count(text.begin(), text.end(), '\n');  // the line is that of the end of the field
+  fail(message("line ", line_ - breaks, ", column ", column + 1, ": ", problem));
+}
+
+std::vector<std::size_t> column_positions(const std::vector<ColumnKey>& keys, const std::vector<std::string>& names,
+                                          bool header) {
+  std::vector<std::size_t> positions;
+  const auto count = static_cast<std::int64_t>(names.size());
+  for (const ColumnKey& key : keys) {
+    if (!key.by_name()) {
+      const std::int64_t position = key.position() < 0 ? key.position() + count : key.position();
+      if (position < 0 || position >= count) {
+        throw IndexError(message("there is no column ", key.position(), ", there are ", count));
+      }
+      positions.push_back(static_cast<std::size_t>(position));
+      continue;
+    }
+    const auto found = std::find(names.begin(), names.end(), key.name());
+    if (found == names.end()) {
+      const auto all = listed(names, [](const std::string& name) { return name; });
+      throw KeyError(
+          message("there is no column '", shown(key.name()), "'",
+                  header ? "\nThere are: " + all : std::string("\nWithout a header columns have no names.")));
+    }
+    positions.push_back(static_cast<std::size_t>(found - names.begin()));
+  }
+  return positions;
+}
+
+}  // namespace gradus::detail

@@ -1,0 +1,243 @@
+#include <gradus/core/table.hpp>
+
+#include <gradus/core/create.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <set>
+
+#include "tensor/message.hpp"
+
+namespace gradus {
+namespace {
+
+using detail::listed;
+using detail::message;
+using detail::shown;
+using Column = Table::Column;
+
+std::size_t length(const Column& column) { return column.is_text ? column.codes.size() : column.numbers.size(); }
+
+bool lacks(const Column& column, std::size_t row) {
+  return column.is_text ? column.codes[row] < 0 : std::isnan(column.numbers[row]);
+}
+
+std::int64_t count_missing(const Column& column) {
+  std::int64_t count = 0;
+  for (std::size_t row = 0; row < length(column); ++row) count += lacks(column, row) ? 1 : 0;
+  return count;
+}
+
+const Column& numbers_only(const Column& column) {
+  if (!column.is_text) return column;
+  throw TypeError(
+      message("column '", shown(column.name), "' holds text\nMake numbers of it with codes() or one_hot()."));
+}
+
+void refuse_missing(const Column& column) {
+  const std::int64_t count = count_missing(column);
+  if (count == 0) return;
+  throw ValueError(message("column '", shown(column.name), "' lacks ", count,
+                           " values\nDrop those rows with drop_missing(), or fill it with fill_missing()."));
+}
+
+/// The shortest text that is the number again: 3, 0.5, 1e+20.
+std::string text_of(double number) {
+  char digits[32];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+  return {digits, end};
+}
+
+/// Every value as text, each once and in the order asked for, and the position of the value of every row.
+Codes code(const Column& column, CodeOrder order) {
+  refuse_missing(column);
+  Codes result{empty(static_cast<std::int64_t>(length(column)), int64), {}};
+  const auto codes = result.codes.data<std::int64_t>();
+  if (!column.is_text) {
+    std::vector<double> sorted = column.numbers;
+    std::ranges::sort(sorted);
+    sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+    std::ranges::transform(column.numbers, codes.begin(),
+                           [&](double number) { return std::ranges::lower_bound(sorted, number) - sorted.begin(); });
+    std::ranges::transform(sorted, std::back_inserter(result.names), text_of);
+    return result;
+  }
+  std::vector<std::int64_t> places(column.texts.size());  // of a code of the column among the names
+  std::vector<std::size_t> used(column.texts.size());
+  std::iota(used.begin(), used.end(), 0u);
+  std::vector<bool> occurs(column.texts.size());
+  for (const std::int32_t c : column.codes) occurs[static_cast<std::size_t>(c)] = true;
+  std::erase_if(used, [&](std::size_t c) { return !occurs[c]; });
+  const auto text = [&](std::size_t c) -> const std::string& { return column.texts[c]; };
+  if (order == CodeOrder::sorted) std::ranges::sort(used, {}, text);
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    places[used[i]] = static_cast<std::int64_t>(i);
+    result.names.push_back(text(used[i]));
+  }
+  std::ranges::transform(column.codes, codes.begin(),
+                         [&](std::int32_t c) { return places[static_cast<std::size_t>(c)]; });
+  return result;
+}
+
+double middle(std::vector<double> numbers) {
+  const auto half = static_cast<std::ptrdiff_t>(numbers.size() / 2);
+  std::nth_element(numbers.begin(), numbers.begin() + half, numbers.end());
+  const double upper = numbers[static_cast<std::size_t>(half)];
+  if (numbers.size() % 2 == 1) return upper;
+  return (*std::max_element(numbers.begin(), numbers.begin() + half) + upper) / 2;
+}
+
+double mean_of(const std::vector<double>& numbers) {
+  return std::accumulate(numbers.begin(), numbers.end(), 0.0) / static_cast<double>(numbers.size());
+}
+
+}  // namespace
+
+Table::Table(std::vector<Column> columns) {
+  std::set<std::string_view> names;
+  for (const Column& column : columns) {
+    if (!names.insert(column.name).second) {
+      throw ValueError(message("Table: two columns have the name '", shown(column.name), "'"));
+    }
+    if (length(column) != length(columns[0])) {
+      throw ValueError(
+          message("Table: expected columns of one length, got ", length(columns[0]), " and ", length(column)));
+    }
+  }
+  columns_ = std::move(columns);
+}
+
+std::int64_t Table::rows() const { return columns_.empty() ? 0 : static_cast<std::int64_t>(length(columns_[0])); }
+
+bool Table::contains(std::string_view name) const {
+  return std::ranges::any_of(columns_, [&](const Column& column) { return column.name == name; });
+}
+
+const Column& Table::column(std::string_view name) const {
+  const auto found = std::ranges::find(columns_, name, &Column::name);
+  if (found != columns_.end()) return *found;
+  throw KeyError(message("there is no column '", shown(name),
+                         "'\nThere are: ", listed(columns_, [](const Column& column) { return column.name; })));
+}
+
+std::int64_t Table::missing(std::string_view name) const { return count_missing(column(name)); }
+
+std::int64_t Table::missing() const {
+  std::int64_t count = 0;
+  for (const Column& column : columns_) count += count_missing(column);
+  return count;
+}
+
+Tensor Table::tensor(const std::vector<std::string>& names, Dtype dtype) const {
+  Tensor result = empty({rows(), static_cast<std::int64_t>(names.size())}, float64);
+  const auto elements = result.data<double>();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Column& column = numbers_only(this->column(names[i]));
+    for (std::size_t row = 0; row < column.numbers.size(); ++row) {
+      const double number = column.numbers[row];
+      const bool fits = dtype != int64 || (number == std::floor(number) && std::abs(number) < 0x1p63);
+      if (!fits || (dtype == float32 && std::isinf(static_cast<float>(number)) != std::isinf(number))) {
+        throw ValueError(message("Table::tensor: row ", row, " of column '", shown(column.name), "' is ", number,
+                                 ", which ", dtype, " cannot hold"));
+      }
+      elements[row * names.size() + i] = number;
+    }
+  }
+  return result.to(dtype);
+}
+
+Codes Table::codes(std::string_view name, CodeOrder order) const { return code(column(name), order); }
+
+Tensor Table::codes(std::string_view name, const std::vector<std::string>& names) const {
+  const Codes own = code(column(name), CodeOrder::of_appearance);
+  std::vector<std::int64_t> places;
+  for (const std::string& text : own.names) {
+    const auto found = std::ranges::find(names, text);
+    if (found == names.end()) {
+      throw ValueError(message("column '", shown(name), "' has the unknown value '", shown(text),
+                               "'\nKnown are: ", listed(names, [](const std::string& known) { return known; })));
+    }
+    places.push_back(found - names.begin());
+  }
+  Tensor result = own.codes.clone();
+  for (std::int64_t& c : result.data<std::int64_t>()) c = places[static_cast<std::size_t>(c)];
+  return result;
+}
+
+Tensor Table::one_hot(std::string_view name) const { return one_hot(name, codes(name, CodeOrder::sorted).names); }
+
+Tensor Table::one_hot(std::string_view name, const std::vector<std::string>& names) const {
+  const Tensor codes = this->codes(name, names);
+  const auto width = static_cast<std::int64_t>(names.size());
+  Tensor result = zeros({rows(), width});
+  const auto elements = result.data<float>();
+  std::size_t begin = 0;
+  for (const std::int64_t c : codes.data<std::int64_t>()) {
+    elements[begin + static_cast<std::size_t>(c)] = 1;
+    begin += names.size();
+  }
+  return result;
+}
+
+Table Table::select(const Tensor& rows) const {
+  if (rows.dtype() != int64 || rows.dim() != 1) {
+    throw TypeError(message("Table::select: expected int64 numbers of rows in one dimension, got ", rows.dtype(), " ",
+                            rows.shape()));
+  }
+  std::vector<Column> columns;
+  for (const Column& column : columns_) {
+    Column& chosen = columns.emplace_back(Column{column.name, column.is_text, {}, column.texts, {}});
+    for (const std::int64_t row : rows.data<std::int64_t>()) {
+      if (row < 0 || row >= this->rows()) {
+        throw IndexError(message("Table::select: there is no row ", row, ", there are ", this->rows()));
+      }
+      const auto at = static_cast<std::size_t>(row);
+      column.is_text ? chosen.codes.push_back(column.codes[at]) : chosen.numbers.push_back(column.numbers[at]);
+    }
+  }
+  return Table(std::move(columns));
+}
+
+Table Table::drop_missing(const std::vector<std::string>& names) const {
+  std::vector<const Column*> looked_at;
+  for (const std::string& name : names) looked_at.push_back(&column(name));
+  for (const Column& column : columns_) {
+    if (names.empty()) looked_at.push_back(&column);
+  }
+  std::vector<std::int64_t> kept;
+  for (std::int64_t row = 0; row < rows(); ++row) {
+    const auto is_missing = [row](const Column* column) { return lacks(*column, static_cast<std::size_t>(row)); };
+    if (std::ranges::none_of(looked_at, is_missing)) kept.push_back(row);
+  }
+  return select(from_span(std::span<const std::int64_t>(kept), Shape(static_cast<std::int64_t>(kept.size()))));
+}
+
+void Table::fill_missing(std::string_view name, double value) {
+  for (double& number : const_cast<Column&>(numbers_only(column(name))).numbers) {
+    if (std::isnan(number)) number = value;
+  }
+}
+
+void Table::fill_missing(std::string_view name, Fill fill) {
+  std::vector<double> known = numbers_only(column(name)).numbers;
+  std::erase_if(known, [](double number) { return std::isnan(number); });
+  if (missing(name) == 0) return;
+  if (known.empty()) throw ValueError(message("column '", shown(name), "' has no value at all to fill it with"));
+  fill_missing(name, fill == Fill::mean ? mean_of(known) : middle(std::move(known)));
+}
+
+void Table::fill_missing(std::string_view name, const std::string& text) {
+  auto& column = const_cast<Column&>(this->column(name));
+  if (!column.is_text) throw TypeError(message("column '", shown(name), "' holds numbers, not text"));
+  const auto found = std::ranges::find(column.texts, text);
+  const auto code = static_cast<std::int32_t>(found - column.texts.begin());
+  if (missing(name) > 0 && found == column.texts.end()) column.texts.push_back(text);
+  for (std::int32_t& c : column.codes) {
+    if (c < 0) c = code;
+  }
+}
+
+}  // namespace gradus
