@@ -1,0 +1,57 @@
+// From the columns of a table to the numbers that a net takes, and from what it gives back to the target.
+#pragma once
+
+#include <gradus/gradus.hpp>
+
+/// A column that the net sees: one number, or as many as it has categories, of which one is 1.
+struct Feature {
+  std::string name;
+  bool is_category = false;
+  double fill = 0;                           // of a number that is missing: the median of the training rows
+  std::vector<std::string> categories = {};  // of the training rows; "" where one was missing
+};
+
+/// What is known of the columns once the training rows have been looked at. It is saved beside the weights.
+class Features {
+ public:
+  Features() = default;
+  /// Takes the medians, categories, means and deviations of these rows.
+  Features(const gradus::Table& training, const std::vector<std::string>& names);
+
+  /// (rows, width), standardised. Throws ValueError for a category that the training rows did not have.
+  gradus::Tensor transform(const gradus::Table& table) const;
+
+  const std::vector<Feature>& columns() const { return columns_; }
+  std::int64_t width() const;
+
+  gradus::Value state() const;
+  void load(const gradus::Value& state);
+
+ private:
+  gradus::Tensor encode(gradus::Table table) const;
+
+  std::vector<Feature> columns_;
+  gradus::Scaler scaler_;
+};
+
+/// What is to be predicted: a class, or a number, which the net sees standardised.
+class Target {
+ public:
+  Target() = default;
+  Target(const gradus::Table& table, const std::string& name, bool classes);
+
+  gradus::Tensor transform(const gradus::Table& table) const;   ///< int64 (rows) of classes; float32 (rows, 1)
+  gradus::Tensor numbers(const gradus::Tensor& outputs) const;  ///< a net's outputs as numbers, float64 (rows)
+
+  const std::string& name() const { return name_; }
+  bool is_class() const { return !classes_.empty(); }
+  const std::vector<std::string>& classes() const { return classes_; }
+
+  gradus::Value state() const;
+  void load(const gradus::Value& state);
+
+ private:
+  std::string name_;
+  std::vector<std::string> classes_;
+  gradus::Scaler scaler_;
+};

@@ -1,0 +1,254 @@
+// Predicts a column of a table from the others: reads a CSV file, trains a small net with BatchNorm, tells how good it
+// is, and predicts new rows.
+#include "command_line.hpp"
+#include "features.hpp"
+#include "report.hpp"
+#include "table_file.hpp"
+#include "terminal.hpp"
+#include "training.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+
+using namespace gradus;
+
+namespace {
+
+struct Options {
+  TableFile data;
+  std::string target, task = "auto", save, model, predict, out;
+  std::vector<std::string> drop;
+  TrainingOptions training;
+  std::uint64_t seed = 0;
+};
+
+constexpr const char* footer = R"(
+A target of text is a class, and so are at most 10 different integers; any other number is predicted as a number. Text
+is one-hot, numbers are standardised, a missing number becomes the median. A fifth of the rows is for validation, which
+decides when to stop, and a fifth for the test.
+
+Examples:
+  tabular iris.csv --target species
+  tabular abalone.data --header no --target 8 --save abalone.pt
+  tabular --model abalone.pt --predict new.csv --header no --out predictions.csv)";
+
+/// The command line in `o`, checked; the exit status when there is nothing more to do.
+std::optional<int> parse(int argc, char** argv, Options& o) {
+  CLI::App app("Predict a column of a table from the others.", "tabular");
+  app.footer(footer);
+  app.add_option("DATA", o.data.path, "the table, a CSV file, plain or compressed with gzip");
+  app.add_option("--target", o.target, "the column to be predicted: its name, or its number from 0, -1 the last");
+  app.add_option("--task", o.task, "what the target is")
+      ->check(CLI::IsMember({"auto", "classification", "regression"}));
+  app.add_option("--drop", o.drop, "columns to leave out")->allow_extra_args(false);
+  app.add_option("--header", o.data.header, "whether the first line holds names")
+      ->check(CLI::IsMember({"auto", "yes", "no"}));
+  app.add_option("--separator", o.data.separator, "a character; 'blank' for any number of blanks, 'tab'");
+  app.add_option("--skip", o.data.skip, "lines at the beginning to leave out")->check(CLI::NonNegativeNumber);
+  app.add_option("--comment", o.data.comment, "the character that begins a comment");
+  app.add_option("--missing", o.data.missing, "one more text that means a missing value")->allow_extra_args(false);
+  app.add_option("--hidden", o.training.hidden, "sizes of the hidden layers")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10000));
+  app.add_option("--epochs", o.training.epochs, "at most")->check(CLI::Range(1, 1000000))->capture_default_str();
+  app.add_option("--batch-size", o.training.batch_size)->check(CLI::Range(2, 1000000))->capture_default_str();
+  app.add_option("--patience", o.training.patience, "epochs without progress before it stops")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--lr", o.training.lr, "learning rate of AdamW")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--seed", o.seed, "of the split, the weights and the batches")->capture_default_str();
+  app.add_option("--save", o.save, "write the net, and what it takes to use it, to this .pt or .safetensors file");
+  app.add_option("--model", o.model, "use the net in this file instead of training one");
+  app.add_option("--predict", o.predict, "predict the rows of this file");
+  app.add_option("--out", o.out, "write the predictions there instead of printing them");
+  if (const auto status = parse_command_line(app, argc, argv)) return status;
+  if (o.model.empty() && (o.data.path.empty() || o.target.empty()))
+    throw ValueError("name a table, and its column with --target");
+  if (!o.model.empty() && (!o.data.path.empty() || o.predict.empty()))
+    throw ValueError("--model: name new rows with --predict, and no table to train on");
+  if (!o.out.empty() && o.predict.empty()) throw ValueError("--out is for --predict");
+  return std::nullopt;
+}
+
+struct Model {
+  std::vector<std::int64_t> hidden;
+  Features features;
+  Target target;
+  nn::Sequential net;
+
+  void make_net() {
+    const std::size_t classes = target.classes().size();
+    net = ::make_net(features.width(), hidden, target.is_class() ? static_cast<std::int64_t>(classes) : 1);
+  }
+};
+
+void save_model(Model& model, const std::string& path) {
+  Value file;
+  file["features"] = model.features.state();
+  file["target"] = model.target.state();
+  file["hidden"] = Value::list({model.hidden.begin(), model.hidden.end()});
+  file["model"] = model.net.state_dict();
+  save_value(file, path);
+  std::printf("saved %s\n", path.c_str());
+}
+
+Model load_model(const std::string& path) {
+  const Value file = load_value(path);
+  try {
+    Model model;
+    model.features.load(file["features"]);
+    model.target.load(file["target"]);
+    for (const Value& size : file["hidden"].as_list()) model.hidden.push_back(size.as_int());
+    model.make_net();
+    model.net.load_state_dict(file["model"].as_state_dict());
+    return model;
+  } catch (const Error& error) {
+    throw FileError("'" + path + "' is no net of this program: " + error.what());
+  }
+}
+
+/// The target's name: the one given, or that of the column with this number.
+std::string target_name(const Table& table, const std::string& given) {
+  if (table.contains(given)) return given;
+  char* end = nullptr;
+  const long long number = std::strtoll(given.c_str(), &end, 10),
+                  count = static_cast<long long>(table.columns().size());
+  const long long position = number < 0 ? number + count : number;
+  if (end == given.c_str() || *end != '\0' || position < 0 || position >= count)
+    return table.column(given).name;  // throws
+  return table.columns()[static_cast<std::size_t>(position)].name;
+}
+
+bool is_classification(const Table& table, const std::string& target, const std::string& task) {
+  if (task != "auto") return task == "classification";
+  const Table::Column& column = table.column(target);
+  if (column.is_text) return true;
+  const bool integers = std::ranges::all_of(column.numbers, [](double number) { return number == std::floor(number); });
+  constexpr std::size_t most_classes = 10;
+  return integers && table.codes(target).names.size() <= most_classes;
+}
+
+/// The columns that the net can learn from; tells which it cannot.
+std::vector<std::string> usable_columns(const Table& table, const std::string& target,
+                                        const std::vector<std::string>& drop) {
+  for (const std::string& name : drop) (void)table.column(name);
+  std::vector<std::string> names;
+  for (const Table::Column& column : table.columns()) {
+    if (column.name == target || std::ranges::find(drop, column.name) != drop.end()) continue;
+    const std::string name = printable(column.name);
+    const auto values = static_cast<std::size_t>(table.rows() - table.missing(column.name));
+    if (values == 0) {
+      std::printf("left out: '%s', in which every value is missing\n", name.c_str());
+    } else if (column.is_text && column.texts.size() > 50 && column.texts.size() > values / 4) {
+      std::printf("left out: '%s', in which nearly every text is another\n", name.c_str());
+    } else {
+      names.push_back(column.name);
+    }
+  }
+  if (names.empty()) throw ValueError("no column is left to predict '" + target + "' from");
+  return names;
+}
+
+struct Split {
+  Table training, validation, test;
+};
+
+Split split(const Table& table, const std::string& target) {
+  constexpr std::int64_t least_rows = 10;
+  const Table known = table.drop_missing({target});
+  if (known.rows() < table.rows()) {
+    std::printf("left out: rows without '%s', %lld\n", printable(target).c_str(),
+                static_cast<long long>(table.rows() - known.rows()));
+  }
+  if (known.rows() < least_rows) {
+    throw ValueError("expected at least " + std::to_string(least_rows) + " rows with a value of '" + target +
+                     "', got " + std::to_string(known.rows()));
+  }
+  if (known.codes(target).names.size() < 2) {
+    throw ValueError("the target '" + target + "' has one value only, '" + known.codes(target).names[0] +
+                     "': there is nothing to learn");
+  }
+  const std::int64_t fifth = known.rows() / 5;
+  const Tensor order = randperm(known.rows());
+  return {known.select(order.narrow(0, 2 * fifth, known.rows() - 2 * fifth)), known.select(order.narrow(0, 0, fifth)),
+          known.select(order.narrow(0, fifth, fifth))};
+}
+
+Model train_model(const Options& o) {
+  manual_seed(o.seed);
+  const Table table = read(o.data);
+  print_table(table);
+  const std::string target = target_name(table, o.target);
+  const Split parts = split(table, target);
+  // Classes are those of all rows: one that is rare may be in the test alone.
+  const Table known = table.drop_missing({target});
+  const bool classes = is_classification(known, target, o.task);
+  Model model{o.training.hidden, {}, {}, {}};
+  const std::vector<std::string> names = usable_columns(parts.training, target, o.drop);
+  model.features = Features(parts.training, names);
+  model.target = classes ? Target(known, target, true) : Target(parts.training, target, false);
+  model.make_net();
+  std::printf("%s of '%s'%s from %zu columns, %lld numbers; rows: training %lld, validation %lld, test %lld\n",
+              classes ? "classification" : "regression", printable(target).c_str(),
+              classes ? (", " + std::to_string(model.target.classes().size()) + " classes,").c_str() : "", names.size(),
+              static_cast<long long>(model.features.width()), static_cast<long long>(parts.training.rows()),
+              static_cast<long long>(parts.validation.rows()), static_cast<long long>(parts.test.rows()));
+
+  const auto rows = [&](const Table& part) {
+    return Rows{model.features.transform(part), model.target.transform(part)};
+  };
+  const Rows training = rows(parts.training), test = rows(parts.test);
+  train(model.net, training, rows(parts.validation), o.training);
+  const Tensor outputs = outputs_of(model.net, test.x);
+  if (classes) {
+    print_classes(model.target, training.y, test.y, outputs.argmax(1));
+  } else {
+    const auto numbers = [&](const Tensor& y) { return model.target.numbers(y); };
+    print_numbers(numbers(training.y), numbers(test.y), numbers(outputs));
+  }
+  return model;
+}
+
+void predict(Model& model, TableFile file, const std::string& out) {
+  for (const Feature& feature : model.features.columns()) {
+    file.columns.push_back(feature.name);
+    (feature.is_category ? file.text : file.numbers).push_back(feature.name);
+  }
+  const Tensor outputs = outputs_of(model.net, model.features.transform(read(file)));
+  const std::string csv = predictions_as_csv(model.target, outputs);
+  if (out.empty()) {
+    std::fputs(csv.c_str(), stdout);
+    return;
+  }
+  std::ofstream stream(out, std::ios::binary);
+  if (!(stream << csv << std::flush)) throw FileError("cannot write '" + out + "'");
+  std::printf("wrote %s, rows: %lld\n", out.c_str(), static_cast<long long>(outputs.size(0)));
+}
+
+void run(const Options& o) {
+  Model model = o.model.empty() ? train_model(o) : load_model(o.model);
+  if (!o.save.empty()) save_model(model, o.save);
+  if (o.predict.empty()) return;
+  TableFile file = o.data;
+  file.path = o.predict;
+  predict(model, file, o.out);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    Options options;
+    if (const auto status = parse(argc, argv, options)) return *status;
+    run(options);
+    finish_output();
+    return 0;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "tabular: %s\n", printable(one_line(e.what())).c_str());
+    return 1;
+  }
+}
