@@ -16,6 +16,8 @@ Tensor features_of(const Tensor& x, std::int64_t features, const std::string& mo
                  std::to_string(features) + " floating numbers are expected"};
 }
 
+}  // namespace
+
 nn::Linear make_linear(const Modules& modules, const std::string& name) {
   const Tensor weight = modules.get(name, "weight"), bias = modules.get(name, "bias");
   nn::Linear linear(weight.size(1), weight.size(0), {.bias = false});
@@ -35,6 +37,8 @@ nn::BatchNorm1d make_norm(const Modules& modules, const std::string& name, doubl
   if (bias.defined()) norm.bias = nn::Parameter(features_of(bias, features, name));
   return norm;
 }
+
+namespace {
 
 class Fuser {
  public:

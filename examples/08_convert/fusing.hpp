@@ -1,7 +1,7 @@
 // BatchNorm1d folded into the Linear before it, in a file of weights, where names are all there is to go by.
 #pragma once
 
-#include <gradus/gradus.hpp>
+#include "modules.hpp"
 
 struct FuseOptions {
   double eps = 1e-5;        // a state_dict does not hold it
@@ -21,3 +21,7 @@ struct Fused {
 /// number (bn2 after fc2). A square weight could as well come after the norm, so there the order in the file decides.
 /// Throws ValueError when nothing can be fused, and for a pair that does not fit.
 Fused fuse_batch_norms(const gradus::StateDict& weights, const FuseOptions& options);
+
+// The modules of those names. Throw NotFused when their tensors do not fit each other.
+gradus::nn::Linear make_linear(const Modules& modules, const std::string& name);
+gradus::nn::BatchNorm1d make_norm(const Modules& modules, const std::string& name, double eps);

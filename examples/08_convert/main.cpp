@@ -2,6 +2,7 @@
 // fuses BatchNorm away.
 #include "command_line.hpp"
 #include "fusing.hpp"
+#include "header.hpp"
 #include "listing.hpp"
 #include "terminal.hpp"
 #include "weights.hpp"
@@ -21,10 +22,12 @@ struct Options {
   std::string from, format;  // names of formats; empty: as the extension tells
   bool list = false, weights = false, fuse = false;
   FuseOptions fusing;
+  HeaderWish header;
 };
 
 constexpr const char* footer = R"(
-Formats: safetensors (.safetensors), pt (.pt, .pth), npz (.npz), npy (.npy, one array).
+Formats: safetensors (.safetensors), pt (.pt, .pth), npz (.npz), npy (.npy, one array); a perceptron also to a header that
+computes it, of C++ (.hpp) or C (.h).
 float16 and bfloat16 become float32, shorter integers int64.
 
 --fuse-batchnorm goes by names: it fuses 1 into 0, bn2 into fc2, and norm into the one Linear beside it that fits. The
@@ -35,6 +38,7 @@ Examples:
   convert model.pt model.safetensors
   convert checkpoint.pt weights.npz --weights
   convert checkpoint.pt small.pt --fuse-batchnorm --renumber
+  convert model.pt net.hpp --activation tanh
   convert --list model.safetensors)";
 
 const std::map<std::string, FileFormat> formats = {{"safetensors", FileFormat::safetensors},
@@ -68,6 +72,12 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
       ->allow_extra_args(false);
   app.add_option("--eps", o.fusing.eps, "of the BatchNorms; files do not tell")->needs(fuse)->capture_default_str();
   app.add_flag("--renumber", o.fusing.renumber, "close the gaps in the indices of a Sequential")->needs(fuse);
+  const CLI::IsMember activations({"relu", "tanh", "sigmoid", "gelu", "none"});
+  app.add_option("--activation", o.header.activation, "in a header, between the layers; files do not tell")
+      ->check(activations)
+      ->capture_default_str();
+  app.add_option("--name", o.header.name, "in a header, of the net")->capture_default_str();
+  app.add_flag("--int8", o.header.int8, "in a header, weights of 8 bits");
   if (const auto status = parse_command_line(app, argc, argv)) return status;
   if (o.list != o.out.empty()) {
     throw ValueError(o.list ? "--list writes nothing: leave out '" + o.out + "'"
@@ -165,15 +175,17 @@ Metadata metadata_of(const std::string& path, FileFormat format) {
 
 void run(Options o) {
   const FileFormat from = format_to_read(o.in, o.from);
-  const FileFormat to = o.list ? FileFormat::automatic : format_to_write(o.out, o.format);
+  const bool header = is_header(o.out) && o.format.empty();
+  const FileFormat to = o.list || header ? FileFormat::automatic : format_to_write(o.out, o.format);
   o.fusing.keeps_order = from != FileFormat::safetensors;
 
   Value content = load_value(o.in, {.format = from, .share_storage = true});
   if (content.kind() == Kind::tensor) content = StateDict{{"arr_0", content.as_tensor()}};
   if (!o.list || o.weights || o.fuse) content = without_objects(content);
   if (!o.prefix.empty()) content = tensors_below(content, o.prefix);
-  if (o.weights || o.fuse) content = weights_of(content);
+  if (o.weights || o.fuse || header) content = weights_of(content);
   if (o.fuse) content = fused(content.as_state_dict(), o.fusing);
+  if (header) return write_header(content.as_state_dict(), o.fusing.keeps_order, o.out, o.header);
   const Metadata metadata = metadata_of(o.in, from);
   if (o.list) {
     print_listing(content, metadata);
