@@ -109,6 +109,54 @@ void Builder::linear(const Linear& layer) {
   shape_[shape_.rank() - 1] = outputs;
 }
 
+// --- windows, with the channels last: what a window sees lies together
+
+std::int64_t Builder::slide(const Window& window) const {
+  if (shape_.rank() != 2) refuse_layer(message("takes rows of (C, L), got ", shape_));
+  const std::int64_t reach = (window.size - 1) * window.dilation + 1, length = shape_[1] + window.before + window.after;
+  if (length < reach) refuse_layer(message("has a window of ", reach, ", longer than a row of ", shape_));
+  return (length - reach) / window.stride + 1;
+}
+
+void Builder::convolution(const Window& window, const Tensor& weight, const Tensor& bias, std::int64_t groups) {
+  const std::int64_t positions = slide(window), channels = shape_[0], outputs = weight.size(0);
+  if (channels != weight.size(1) * groups) refuse_layer(message("takes other channels than a row of ", shape_, " has"));
+  set_layout(true);
+  if (window.before + window.after > 0) {
+    push(Pad{window.before * channels, window.after * channels}, size() + (window.before + window.after) * channels);
+  }
+  const std::int64_t reach = (window.size - 1) * window.dilation + 1, part = weight.size(1);
+  Product product{
+      .rows = positions, .stride = window.stride * channels, .inputs = reach * channels, .outputs = outputs};
+  product.weight.resize(static_cast<std::size_t>(outputs * product.inputs));
+  product.bias.resize(static_cast<std::size_t>(outputs));
+  if (bias.defined()) product.bias = finite(bias, "bias");
+  const std::vector<double> w = finite(weight, "weight");  // (outputs, part, window)
+  for (std::int64_t i = 0; i < weight.numel(); ++i) {
+    const std::int64_t o = i / (part * window.size), c = i / window.size % part, k = i % window.size;
+    const std::int64_t channel = o / (outputs / groups) * part + c;
+    const std::int64_t column = k * window.dilation * channels + channel;
+    product.weight[static_cast<std::size_t>(o * product.inputs + column)] = w[static_cast<std::size_t>(i)];
+  }
+  push_product(std::move(product));
+  shape_ = {outputs, positions};
+}
+
+void Builder::pool(const Window& window, bool max, bool count_padding) {
+  const std::int64_t positions = slide(window);
+  set_layout(true);
+  const Pool pool{.length = shape_[1],
+                  .channels = shape_[0],
+                  .out_length = positions,
+                  .kernel = window.size,
+                  .stride = window.stride,
+                  .padding = window.before,
+                  .max = max,
+                  .count_padding = count_padding};
+  push(pool, positions * shape_[0]);
+  shape_[1] = positions;
+}
+
 // --- BatchNorm1d
 
 void Builder::norm(const BatchNorm1d& layer) {

@@ -10,6 +10,12 @@ class Linear;
 
 namespace gradus::nn::frozen {
 
+/// What slides along the length of (C, L).
+struct Window {
+  std::int64_t size, stride, before = 0, after = 0;  ///< and the padding
+  std::int64_t dilation = 1;
+};
+
 class Builder {
  public:
   Builder(const Shape& row, const char* caller) : caller_(caller), shape_(row) { program_.in = row; }
@@ -18,6 +24,8 @@ class Builder {
   void enter(const std::string& name, Module& module);
   void linear(const Linear& layer);
   void norm(const BatchNorm1d& layer);
+  void convolution(const Window& window, const Tensor& weight, const Tensor& bias, std::int64_t groups);
+  void pool(const Window& window, bool max, bool count_padding);
   void activation(const Activation& activation);
   void softmax(std::int64_t dim, bool log);
   /// Any module that changes the shape of a row and leaves its elements as they are.
@@ -27,7 +35,8 @@ class Builder {
  private:
   void push(std::variant<Product, Norm, Activation, Softmax, Pool, Transpose, Pad> work, std::int64_t out);
   void push_product(Product product);
-  void note();  ///< names the layer in the last step, of which it is now a part
+  std::int64_t slide(const Window& window) const;  ///< the length after it
+  void note();                                     ///< names the layer in the last step, of which it is now a part
   void set_layout(bool channels_last);
   std::int64_t size() const { return numel(shape_); }
   template <class W>

@@ -199,20 +199,18 @@ class Writer {
   }
 
   void write(const Pool& p, const Step&) {
-    const std::string outside =
-        "l + k < " + std::to_string(p.padding) + " || l + k >= " + std::to_string(p.padding + p.length);
     needs_math_ = needs_math_ || p.max;
     begin();
-    line(message("  ", d_.loop("o", p.out_length), "{\n    const ", d_.size_type(), " l = o * ", p.stride, ";"));
-    line(message("    ", d_.loop("c", p.channels), "{\n      float sum = ", p.max ? "-HUGE_VALF" : "0.0f, count = 0.0f",
-                 ";"));
-    line(message("      ", d_.loop("k", p.kernel), "{"));
-    if (!p.max && p.count_padding) line(message("        if (l + k < ", p.length + 2 * p.padding, ") count += 1.0f;"));
-    line(message("        if (", outside, ") continue;"));
-    line(message("        const float v = x[(l + k - ", p.padding, ") * ", p.channels, " + c];"));
-    line(p.max ? "        sum = v > sum || v != v ? v : sum;" : "        sum += v;");
-    if (!p.max && !p.count_padding) line("        count += 1.0f;");
-    line(message("      }\n      y[o * ", p.channels, " + c] = ", p.max ? "sum" : "sum / count", ";\n    }\n  }\n}"));
+    line(message("  ", d_.loop("o", p.out_length), d_.loop("c", p.channels), "{\n    const ", d_.size_type(),
+                 " l = o * ", p.stride, ";\n    float sum = ",
+                 p.max ? "-HUGE_VALF" : message("0.0f, count = ", p.count_padding ? p.kernel : 0, ".0f"), ";"));
+    line(message("    ", d_.loop("k", p.kernel), "{"));
+    if (p.padding > 0)
+      line(message("      if (l + k < ", p.padding, " || l + k >= ", p.padding + p.length, ") continue;"));
+    line(message("      const float v = x[(l + k - ", p.padding, ") * ", p.channels, " + c];"));
+    line(p.max ? "      sum = v > sum || v != v ? v : sum;" : "      sum += v;");
+    if (!p.max && !p.count_padding) line("      count += 1.0f;");
+    line(message("    }\n    y[o * ", p.channels, " + c] = sum", p.max ? "" : " / count", ";\n  }\n}"));
   }
 
   void write(const Transpose& t, const Step&) {
