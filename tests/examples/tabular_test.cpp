@@ -108,10 +108,11 @@ TEST_F(Tabular, RefusesWhatItCannotLearn) {
   write_text(path("nothing.csv"), nothing);
   expect_refusal("nothing.csv --target y", "expected at least 10 rows with a value of 'y', got 0");
   expect_refusal("same.csv --target z", "there is no column 'z'; There are: x, y");
-  expect_refusal("same.csv --target y --drop w", "there is no column 'w'");
+  expect_refusal("missing.csv --target y --drop w", "there is no column 'w'");
   expect_refusal("same.csv", "name a table, and its column with --target");
   expect_refusal("no.csv --target y", "cannot open 'no.csv'");
-  expect_refusal("--model same.csv --predict same.csv", "the extension of 'same.csv' tells no format");
+  expect_refusal("--model same.csv --predict same.csv",
+                 "cannot read 'same.csv': the extension of 'same.csv' tells no format");
   save({{"x", ones({2})}}, path("other.pt"));
   expect_refusal("--model other.pt --predict same.csv", "'other.pt' is no net of this program: no key 'features'");
   EXPECT_EQ(run(iris + " --target species --epochs 1 > /dev/full").status, 1);
