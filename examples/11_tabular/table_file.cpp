@@ -7,20 +7,26 @@ using namespace gradus;
 
 namespace {
 
+std::string first_line(const TableFile& file) {
+  std::ifstream stream(file.path, std::ios::binary);
+  std::string line;
+  for (std::int64_t i = 0; i <= file.skip; ++i) std::getline(stream, line);
+  return line;
+}
+
 char separator_of(const TableFile& file) {
   if (file.separator == "blank") return ' ';
   if (file.separator == "tab") return '\t';
   if (file.separator.size() == 1) return file.separator[0];
-  if (!file.separator.empty())
+  if (!file.separator.empty()) {
     throw ValueError("--separator: expected one character, 'blank' or 'tab', got '" + file.separator + "'");
-  std::ifstream stream(file.path, std::ios::binary);
-  std::string line;
-  for (std::int64_t i = 0; i <= file.skip; ++i) std::getline(stream, line);
+  }
+  const std::string line = first_line(file);
   char best = ',';
   for (const char candidate : {';', '\t', '|'}) {
     if (std::ranges::count(line, candidate) > std::ranges::count(line, best)) best = candidate;
   }
-  const bool blanks = std::ranges::count(line, best) == 0 && line.find_first_of(" ") != line.npos;
+  const bool blanks = std::ranges::count(line, best) == 0 && line.find(' ') != line.npos;
   return blanks ? ' ' : best;
 }
 
@@ -28,6 +34,7 @@ TableOptions options_of(const TableFile& file, bool header) {
   if (file.comment.size() > 1) throw ValueError("--comment: expected one character, got '" + file.comment + "'");
   TableOptions options{.header = header,
                        .separator = separator_of(file),
+                       .quote = first_line(file).starts_with('\'') ? '\'' : '"',
                        .comment = file.comment.empty() ? '\0' : file.comment[0],
                        .skip = file.skip,
                        .columns = file.columns,

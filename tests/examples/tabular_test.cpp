@@ -92,6 +92,16 @@ TEST_F(Tabular, LearnsNumbersFromTextAndWhatIsMissing) {
   expect_refusal("--model net.safetensors --predict short.data --header yes", "there is no column '0'");
 }
 
+TEST_F(Tabular, FindsOutHowAFileIsWritten) {
+  std::string text = "'size of it'  'kind'\n";
+  for (int i = 0; i < 20; ++i) text += " " + std::to_string(i) + "\t" + (i % 2 == 0 ? "'a b'\n" : "c\n");
+  write_text(path("blanks.txt"), text);
+  expect_text("blanks.txt --target kind --epochs 1", "rows: 20, columns: 2 (numbers 1, text 1)");
+  expect_text("blanks.txt --target kind --epochs 1", "2 classes, from 1 columns");
+  write_text(path("semicolons.txt"), "size;kind\n1;a\n2;c\n");
+  expect_refusal("semicolons.txt --target kind", "expected at least 10 rows with a value of 'kind', got 2");
+}
+
 TEST_F(Tabular, RefusesWhatItCannotLearn) {
   write_text(path("one.csv"), "x,y\n1,2\n");
   expect_refusal("one.csv --target y", "expected at least 10 rows with a value of 'y', got 1");
