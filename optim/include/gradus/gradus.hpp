@@ -47,6 +47,7 @@
 // optim: learning
 #include <gradus/optim/adagrad.hpp>
 #include <gradus/optim/adam.hpp>
+#include <gradus/optim/averaged_model.hpp>
 #include <gradus/optim/checkpoint.hpp>
 #include <gradus/optim/clip_grad.hpp>
 #include <gradus/optim/field_list.hpp>

@@ -170,6 +170,9 @@ void refusals(const Communicator& world) {
     }
     return false;
   };
+  const Communicator half = world.split(world.rank() % 2, -world.rank());  // in descending order
+  expect(half.sum(1.0) == half.size() && half.size() == (world.size() + 1 - world.rank() % 2) / 2, "half of the world");
+  expect(half.rank() == (half.size() - 1) - world.rank() / 2, "order in the half");
   nn::Linear other(2, world.rank() == 0 ? 3 : 4);
   if (world.size() > 1) expect(refused([&] { distributed::broadcast(other, world); }, "broadcast: "), "another module");
   nn::BatchNorm1d bn(2, {.sync = world});
