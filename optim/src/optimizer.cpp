@@ -4,13 +4,31 @@
 #include "tensor/tensor_impl.hpp"
 
 #include <gradus/core/print.hpp>
+#include <gradus/nn/parameter.hpp>
 
+#include <algorithm>
+#include <mutex>
 #include <ostream>
 #include <set>
+#include <unordered_set>
 
 namespace gradus::optim {
 
 using gradus::detail::message;
+
+namespace {
+
+/// The parameters of all optimisers that are alive.
+struct Held {
+  std::mutex mutex;
+  std::unordered_multiset<const gradus::detail::TensorImpl*> tensors;
+};
+Held& held() {
+  static Held& all = *new Held;  // optimisers may live longer than a variable of this file
+  return all;
+}
+
+}  // namespace
 
 void Optimizer::refuse_empty(std::size_t count) {
   if (count == 0) throw ValueError("optimizer got an empty parameter list");
@@ -43,7 +61,12 @@ void Optimizer::add_parameters(const std::vector<Tensor>& params) {
   parameters_.reserve(parameters_.size() + params.size());
   group_ends_.reserve(group_ends_.size() + 1);
   schedules_.emplace_back();
-  for (const Tensor& p : params) parameters_.push_back({.tensor = p});
+  if (!checked_) stray_before_ = nn::unlisted_with_gradient();
+  const std::lock_guard lock(held().mutex);
+  for (const Tensor& p : params) {
+    held().tensors.insert(impl_of(p));
+    parameters_.push_back({.tensor = p});
+  }
   group_ends_.push_back(parameters_.size());
 }
 
@@ -51,17 +74,35 @@ std::span<Optimizer::Parameter> Optimizer::parameters(std::size_t group) {
   return std::span(parameters_).subspan(first_of(group), size_of(group));
 }
 
-void Optimizer::check_owners() const {
+Optimizer::~Optimizer() {
+  const std::lock_guard lock(held().mutex);
+  for (const Parameter& parameter : parameters_) held().tensors.erase(held().tensors.find(impl_of(parameter.tensor)));
+}
+
+void Optimizer::check_before_first_step() {
+  if (checked_) return;
   for (const Parameter& parameter : parameters_) {
-    // The group and the list above hold a handle each.
-    if (impl_of(parameter.tensor)->grad.defined() || impl_of(parameter.tensor)->owners > 2) continue;
-    const auto number = &parameter - parameters_.data();
-    throw RuntimeError(message(
-        name(), ": parameter ", number, ", of shape ", parameter.tensor.shape(),
-        ", belongs to no module any more, so no loss can reach it\nits module was destroyed or replaced, as by ",
-        "`net = std::move(best)` or `layer = nn::Linear(...)`: make the optimizer after that, or assign a copy, ",
-        "`net = best`, which keeps the tensors."));
+    if (!nn::orphaned(parameter.tensor)) continue;
+    throw RuntimeError(
+        message(name(), ": parameter ", &parameter - parameters_.data(), ", of shape ", parameter.tensor.shape(),
+                ", belongs to no module any more, so no loss can reach it\n",
+                "its module was destroyed, or replaced by one of other sizes: make the optimizer after that"));
   }
+  std::vector<Tensor> stray = nn::unlisted_with_gradient();
+  const std::lock_guard lock(held().mutex);
+  std::erase_if(stray, [this](const Tensor& x) {
+    const auto is_x = [&x](const Tensor& other) { return other.is_same(x); };
+    return held().tensors.contains(impl_of(x)) || std::ranges::any_of(stray_before_, is_x);
+  });
+  if (!stray.empty()) {
+    throw RuntimeError(
+        message(name(), ": the loss reached ", stray.size(), " parameters that no module lists and no ",
+                "optimizer holds, the first of shape ", stray[0].shape(),
+                "\nname them in state() of their module, or freeze them with requires_grad_(false) before ",
+                "the forward pass"));
+  }
+  checked_ = true;
+  stray_before_.clear();
 }
 
 void Optimizer::zero_grad(bool set_to_none) {

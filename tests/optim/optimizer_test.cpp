@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 #include <sstream>
 
 namespace gradus::test {
@@ -202,6 +203,48 @@ TEST(Optimizer, RefusesParameters) {
   expect_error<ValueError>("optimizer contains a parameter group with duplicate parameters", [&] {
     SGD({w, other, w}, {.lr = 1});
   });
+}
+
+TEST(Optimizer, TellsInItsFirstStepThatAModuleIsGone) {
+  auto layer = std::make_unique<nn::Linear>(2, 3);
+  SGD optimizer(layer->parameters(), {.lr = 1});
+  layer = std::make_unique<nn::Linear>(2, 3);
+  (*layer)(ones({1, 2})).sum().backward();
+  expect_error<RuntimeError>("SGD: parameter 0, of shape [3, 2], belongs to no module any more",
+                             [&] { optimizer.step(); });
+}
+
+/// A module that forgets to list one of its layers.
+struct Forgetful : nn::Module {
+  nn::Linear listed{2, 4}, forgotten{4, 1};
+  void state(nn::StateList& list) override { list("listed", listed); }
+  Tensor forward(const Tensor& x) const override { return forgotten(listed(x)); }
+};
+
+TEST(Optimizer, TellsInItsFirstStepThatTheLossReachedUnlistedParameters) {
+  nn::Linear earlier(1, 1);  // has nothing to do with what is trained
+  earlier(ones({1, 1})).sum().backward();
+  Forgetful net;
+  const Tensor before = net.listed.weight.clone();
+  SGD optimizer(net.parameters(), {.lr = 1});
+  net(ones({1, 2})).sum().backward();
+  expect_error<RuntimeError>("SGD: the loss reached 2 parameters that no module lists and no optimizer holds",
+                             [&] { optimizer.step(); });
+  EXPECT_TRUE(equal(net.listed.weight, before));
+  net.forgotten.requires_grad_(false);
+  net.forgotten.zero_grad();
+  optimizer.step();
+  EXPECT_FALSE(equal(net.listed.weight, before));
+}
+
+TEST(Optimizer, LeavesParametersToOtherOptimizers) {
+  nn::Parameter a(ones({2})), b(ones({2}));
+  SGD first({a}, {.lr = 1}), second({b}, {.lr = 1});
+  (a * b).sum().backward();
+  first.step();
+  second.step();
+  EXPECT_EQ(a.data<float>()[0], 0);
+  EXPECT_EQ(b.data<float>()[1], 0);
 }
 
 TEST(Optimizer, ARefusedGroupChangesNothing) {

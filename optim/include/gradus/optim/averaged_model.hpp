@@ -29,7 +29,7 @@ class AveragedModel : public nn::Module {
 
   std::string name() const override { return "AveragedModel"; }
   void state(nn::StateList& list) override { list("n_averaged", n_averaged)("module", module); }
-  Tensor forward(const Tensor& x) override { return module(x); }
+  Tensor forward(const Tensor& x) const override { return module(x); }
 
   void update_parameters(const M& model) {
     update_parameters(model, [](const Tensor& average, const Tensor& p, std::int64_t n) {

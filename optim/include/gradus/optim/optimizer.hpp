@@ -31,12 +31,13 @@ class Optimizer {
  public:
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
-  virtual ~Optimizer() = default;
+  virtual ~Optimizer();
 
   virtual const char* name() const = 0;
   /// Updates every parameter that has a gradient, in place and outside the graph. Parameters without a gradient stay as
-  /// they are and get no state. Throws ValueError when options were set to unusable values, and RuntimeError for a
-  /// parameter that nothing but the optimiser holds any more, as after `net = std::move(best)`; nothing has changed
+  /// they are and get no state. Throws ValueError when options were set to unusable values. The first step throws
+  /// RuntimeError for a parameter whose module is gone, as after `layer = nn::Linear(…)` with other sizes, and when the
+  /// loss reached parameters of this thread that no module lists in `state` and no optimiser holds. Nothing has changed
   /// then.
   virtual void step() = 0;
   /// Forgets the gradients of all parameters, or fills them with zeros.
@@ -81,8 +82,8 @@ class Optimizer {
   std::size_t first_of(std::size_t group) const { return group == 0 ? 0 : group_ends_[group - 1]; }
   std::size_t size_of(std::size_t group) const { return group_ends_[group] - first_of(group); }
   void check_group(std::size_t group) const;
-  /// Throws RuntimeError when a parameter has no gradient and will get none, because nothing else holds it.
-  void check_owners() const;
+  /// Throws RuntimeError when a parameter has lost its module, or when the loss reached parameters that nobody trains.
+  void check_before_first_step();
   [[noreturn]] void refuse_momentum() const;
 
  private:
@@ -97,6 +98,8 @@ class Optimizer {
 
   std::vector<Parameter> parameters_;  // of all groups, one after the other, as PyTorch numbers them
   std::vector<std::size_t> group_ends_;
+  bool checked_ = false;              // before the first step
+  std::vector<Tensor> stray_before_;  // parameters without an owner that had a gradient before there was this optimiser
   std::vector<std::map<std::string, double>> schedules_;
 };
 

@@ -113,9 +113,9 @@ class OptimizerWith : public Optimizer {
     }
   }
   /// The two parts of `update_each`, for steps that compute something once a group.
-  void begin_step() const {
+  void begin_step() {
     check_options();
-    check_owners();
+    check_before_first_step();
   }
   template <class F>
   void for_each_gradient(std::size_t group, F update) {
