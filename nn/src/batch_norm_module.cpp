@@ -56,7 +56,7 @@ Tensor BatchNorm1d::forward(const Tensor& x) const {
                                                       .non_finite = options_.non_finite,
                                                       .sync = learning ? options_.sync.get() : nullptr});
   // PyTorch counts a batch without values; where the counter is the weight of the mean, it would be wrong.
-  const bool empty = learning && x.numel() == 0 && options_.momentum;
+  const bool empty = learning && !options_.sync && x.numel() == 0 && options_.momentum;
   if (tracking && (result.counted || empty)) {
     const NoGradGuard no_grad;
     Tensor(num_batches_tracked).add_(1);
