@@ -2,12 +2,10 @@
 #include <gradus/nn/module.hpp>
 
 #include "tensor/tensor_impl.hpp"
+#include "text/type_name.hpp"
 #include "walk.hpp"
 
-#include <cxxabi.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <mutex>
 #include <typeinfo>
 
@@ -144,17 +142,7 @@ void HookHandle::remove() {
   if (const auto hook = hook_.lock()) hook->removed = true;
 }
 
-std::string Module::name() const {
-  int status = 0;
-  char* demangled = abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status);
-  std::string full = status == 0 ? demangled : typeid(*this).name();
-  std::free(demangled);
-  std::size_t begin = full.size();
-  for (int depth = 0; begin > 0 && (depth > 0 || full[begin - 1] != ':'); --begin) {
-    depth += (full[begin - 1] == '>') - (full[begin - 1] == '<');  // a template's arguments keep their namespaces
-  }
-  return full.substr(begin);
-}
+std::string Module::name() const { return detail::type_name_of(typeid(*this)); }
 
 std::vector<std::pair<std::string, Tensor>> Module::named_parameters() const {
   std::vector<std::pair<std::string, Tensor>> found;

@@ -48,6 +48,8 @@ class Node : public Counted {
   /// undefined where nobody used it.
   virtual void backward(std::span<Tensor> dy, InputGradients& dx) = 0;
   virtual TensorImpl* leaf() const { return nullptr; }
+  /// The node of the i-th output: this one, but for functions of several outputs.
+  virtual Ref<Node> output_node(std::size_t) { return Ref<Node>::share(this); }
 
   bool is_leaf() const { return is_leaf_; }
   const char* name() const { return name_; }

@@ -11,12 +11,14 @@ class Saved {
  public:
   Saved() = default;
   explicit Saved(const Tensor& input);
-  static Saved result(const Tensor& y);          // of the node itself: kept without its place in the graph
+  /// An output of the node itself: kept without its place in the graph.
+  static Saved result(const Tensor& y, std::size_t output = 0);
   static Saved by_product(Tensor&& x) noexcept;  // which nobody else can reach
 
   bool defined() const { return tensor_.defined(); }
-  bool is_result() const { return is_result_; }
-  const Tensor& tensor() const { return tensor_; }  // outside the graph, but for a leaf
+  bool is_result() const { return result_ >= 0; }
+  std::size_t output() const { return static_cast<std::size_t>(result_); }  // of a result
+  const Tensor& tensor() const { return tensor_; }                          // outside the graph, but for a leaf
   const Node* origin() const { return origin_.get(); }
 
   /// The tensor for the backward function of `node`, which keeps it. When that is recorded itself, the tensor is in its
@@ -29,7 +31,7 @@ class Saved {
   Tensor tensor_;
   Ref<Node> origin_;  // what computed it, if it is an input
   std::uint32_t version_ = 0;
-  bool is_result_ = false;
+  std::int32_t result_ = -1;  // which output of the node itself it is, if any
 };
 
 }  // namespace gradus::detail

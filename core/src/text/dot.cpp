@@ -51,6 +51,9 @@ std::string operation(const Node& node) {
   return name.substr(0, name.rfind("Backward"));
 }
 
+/// The node that runs: outputs of one function have one.
+const Node& function_of(const Node& node) { return node.output == 0 ? node : *node.inputs()[0]; }
+
 bool same_elements(const Tensor& a, const Tensor& b) {
   return impl_of(a)->elements == impl_of(b)->elements && a.shape() == b.shape() && a.dtype() == b.dtype();
 }
@@ -155,7 +158,7 @@ class Picture {
     text_ += message("  ", from, " -> ", to, attributes, ";\n");
   }
   std::string forward_id(const Node& node) const { return message("f", graph_.number(node)); }
-  std::string backward_id(const Node& node) const { return message("b", graph_.number(node)); }
+  std::string backward_id(const Node& node) const { return message("b", graph_.number(function_of(node))); }
 
   void draw_forward(const Node& node) {
     const Tensor y = graph_.tensor(node);
@@ -167,7 +170,7 @@ class Picture {
       const std::string name = name_of(y, extra);
       draw_tensor(node, Words(name.empty() ? operation(node) : name + " = " + operation(node)), computed_colour);
     }
-    for (const Ref<Node>& input : node.inputs()) {
+    for (const Ref<Node>& input : function_of(node).inputs()) {
       if (input) arrow(forward_id(*input), forward_id(node));
     }
     if (!extra) return;
@@ -194,6 +197,7 @@ class Picture {
   }
 
   void draw_backward(const Node& node) {
+    if (&function_of(node) != &node) return;
     Words words(node.leaf() ? titled(node.name(), graph_.tensor(node), node.leaf()->extra.get()) : node.name());
     if (node.freed()) words.line("saved tensors freed");
     box(backward_id(node), words, computed_colour);

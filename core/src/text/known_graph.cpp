@@ -39,8 +39,11 @@ void KnownGraph::find_tensors() {
 }
 
 const Node* KnownGraph::origin(const Node& node, const Saved& saved) const {
-  if (saved.is_result()) return &node;
   if (!saved.defined()) return nullptr;
+  if (saved.is_result()) {
+    const Node* output = const_cast<Node&>(node).output_node(saved.output()).get();
+    return known_.contains(output) ? output : nullptr;
+  }
   const Node* computed_by = saved.origin() ? saved.origin() : impl_of(saved.tensor())->accumulator;
   return known_.contains(computed_by) ? computed_by : nullptr;
 }

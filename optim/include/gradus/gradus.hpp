@@ -11,6 +11,7 @@
 #include <gradus/core/dot.hpp>
 #include <gradus/core/dtype.hpp>
 #include <gradus/core/error.hpp>
+#include <gradus/core/function.hpp>
 #include <gradus/core/gradcheck.hpp>
 #include <gradus/core/io.hpp>
 #include <gradus/core/ops.hpp>
