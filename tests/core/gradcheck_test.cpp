@@ -95,6 +95,14 @@ TEST(Gradcheck, NamesTheElementThatIsWrong) {
       });
 }
 
+TEST(Gradcheck, SaysThatAnInputIsNotRead) {
+  const Tensor w = leaf({3});
+  const auto f = [&](const std::vector<Tensor>& in) { return in[0] * w; };
+  expect_error_with<RuntimeError>([&] { gradcheck(f, {leaf({2, 3}), w}); }, "f does not seem to read input 1");
+  expect_error_with<RuntimeError>(
+      [&] { gradcheck([](const auto& in) { return scaled(in[0], 2, 3, 3); }, {leaf({2})}); }, "is 3 by backward but 2");
+}
+
 TEST(Gradcheck, ToleranceIsAbsolutePlusRelative) {
   const auto off_by = [](double error) {
     return [error](const std::vector<Tensor>& in) { return scaled(in[0], 10, 10 + error, 10 + error); };

@@ -45,7 +45,9 @@ TEST(Tensor, AnUndefinedOneIsNoTensor) {
   const Tensor taken = std::move(x);
   EXPECT_FALSE(Tensor().defined());
   for (const Tensor& none : {Tensor(), x}) {
-    const std::string undefined = "this Tensor is undefined (default-constructed or moved from)";
+    const std::string undefined =
+        "this Tensor is undefined (default-constructed or moved from)\ngrad() of a tensor is undefined until a "
+        "backward()";
     expect_error<RuntimeError>(undefined, [&] { none.shape(); });
     expect_error<RuntimeError>(undefined, [&] { none.item(); });
     expect_error<RuntimeError>(undefined, [&] { none.requires_grad(); });

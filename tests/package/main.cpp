@@ -4,6 +4,18 @@
 
 #include <cstdio>
 
+/// x^2, as an operation of this program's own.
+struct Square : gradus::Function<Square> {
+  static gradus::Tensor forward(gradus::Context& context, const gradus::Tensor& x) {
+    context.save_for_backward({x});
+    return x * x;
+  }
+  static gradus::Gradients backward(gradus::Context& context, const gradus::Tensor& dy) {
+    const auto [x] = context.saved<1>();
+    return {dy * 2 * x};
+  }
+};
+
 int main() {
   using namespace gradus;
   manual_seed(1);
@@ -15,7 +27,7 @@ int main() {
   Tensor loss;
   for (int step = 0; step < 200; ++step) {
     optimizer.zero_grad();
-    loss = nn::functional::mse_loss(net(x), y);
+    loss = Square::apply(net(x) - y).mean();
     loss.backward();
     optimizer.step();
   }

@@ -133,6 +133,15 @@ std::string number(double value) {
   return text.str();
 }
 
+/// What a difference that is 0 wherever one looks may mean.
+std::string unread(const Jacobian& differences, std::size_t input) {
+  for (const double d : differences.elements) {
+    if (d != 0) return "";
+  }
+  return message("\nevery difference is 0: f does not seem to read input ", input,
+                 ", but a tensor of its own; it has to use what it is given");
+}
+
 void compare(Jacobian backward, Jacobian differences, const Tensor& y, const Tensor& x, std::size_t input,
              const GradcheckOptions& options, const std::string& check) {
   for (std::int64_t row = 0; row < y.numel(); ++row) {
@@ -141,7 +150,8 @@ void compare(Jacobian backward, Jacobian differences, const Tensor& y, const Ten
       if (std::abs(b - d) <= options.atol + options.rtol * std::abs(d)) continue;
       throw RuntimeError(message(check, ": the derivative of output element ", place(row, y.shape()),
                                  " with respect to input ", input, ", element ", place(col, x.shape()), ", is ",
-                                 number(b), " by backward but ", number(d), " by differences"));
+                                 number(b), " by backward but ", number(d), " by differences",
+                                 unread(differences, input)));
     }
   }
 }

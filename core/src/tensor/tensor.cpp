@@ -85,7 +85,10 @@ void replace_elements(const Tensor& x, const Tensor& source) {
 namespace {
 
 const TensorImpl& checked(const TensorImpl* impl) {
-  if (!impl) throw RuntimeError("this Tensor is undefined (default-constructed or moved from)");
+  if (!impl)
+    throw RuntimeError(
+        "this Tensor is undefined (default-constructed or moved from)\n"
+        "grad() of a tensor is undefined until a backward() has reached it, and again after zero_grad()");
   return *impl;
 }
 
