@@ -6,11 +6,11 @@
 
 /// x^2, as an operation of this program's own.
 struct Square : gradus::Function<Square> {
-  static gradus::Tensor forward(gradus::Context& context, const gradus::Tensor& x) {
+  static Tensor forward(Context& context, const Tensor& x) {
     context.save_for_backward({x});
     return x * x;
   }
-  static gradus::Gradients backward(gradus::Context& context, const gradus::Tensor& dy) {
+  static Gradients backward(Context& context, const Tensor& dy) {
     const auto [x] = context.saved<1>();
     return {dy * 2 * x};
   }

@@ -138,6 +138,11 @@ inline constexpr bool is_tensor = std::is_base_of_v<Tensor, T>;
 template <class F>
 class Function {
  public:
+  // so that F need not say where they are from
+  using Tensor = gradus::Tensor;
+  using Context = gradus::Context;
+  using Gradients = gradus::Gradients;
+
   template <class... Arguments>
   static auto apply(const Arguments&... arguments) {
     using Result = decltype(F::forward(std::declval<Context&>(), arguments...));
