@@ -34,6 +34,7 @@
 #include <gradus/nn/export_header.hpp>
 #include <gradus/nn/flatten.hpp>
 #include <gradus/nn/functional.hpp>
+#include <gradus/nn/gradcheck.hpp>
 #include <gradus/nn/init.hpp>
 #include <gradus/nn/layer_norm.hpp>
 #include <gradus/nn/linear.hpp>
