@@ -1,6 +1,5 @@
-// Names that sound like names: a perceptron over the last three letters predicts the next one (Bengio et al. 2003),
-// with an Embedding before it and BatchNorm1d inside; after A. Karpathy's lessons. Then his exercise: the gradient
-// through BatchNorm by hand, beside autograd's.
+// Names letter by letter: the last three predict the next (Bengio et al. 2003, after A. Karpathy's lessons). Then his
+// exercise: the gradient through BatchNorm by hand, beside autograd's.
 #include "command_line.hpp"
 
 #include <gradus/gradus.hpp>
