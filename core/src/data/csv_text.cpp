@@ -60,11 +60,10 @@ NumberText parse_number(std::string_view text, std::int64_t& number) {
 }
 
 std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r";
-  if (!text.empty() && blanks.find(text.front()) == text.npos && blanks.find(text.back()) == text.npos) return text;
-  const std::size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) + 1 - first);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 void CsvReader::fail(std::string_view problem) const {
