@@ -235,4 +235,9 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
       a, b, "MinimumBackward0", [](const auto& p, const auto& q) { return p < q; }, kernels::minimum);
 }
 
+Tensor maximum(const Tensor& a, Scalar b) { return maximum(a, number_like(a, b)); }
+Tensor maximum(Scalar a, const Tensor& b) { return maximum(number_like(b, a), b); }
+Tensor minimum(const Tensor& a, Scalar b) { return minimum(a, number_like(a, b)); }
+Tensor minimum(Scalar a, const Tensor& b) { return minimum(number_like(b, a), b); }
+
 }  // namespace gradus

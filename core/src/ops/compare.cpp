@@ -96,6 +96,13 @@ Tensor where(const Tensor& condition, const Tensor& a_, const Tensor& b_) {
   return y;
 }
 
+Tensor where(const Tensor& condition, const Tensor& a, Scalar b) { return where(condition, a, number_like(a, b)); }
+Tensor where(const Tensor& condition, Scalar a, const Tensor& b) { return where(condition, number_like(b, a), b); }
+Tensor where(const Tensor& condition, Scalar a, Scalar b) {
+  const Dtype dtype = promote(a.kind(), b.kind());
+  return where(condition, full({}, a, dtype), full({}, b, dtype));
+}
+
 bool equal(const Tensor& a, const Tensor& b) { return a.shape() == b.shape() && all(eq(a, b)).item<bool>(); }
 
 bool allclose(const Tensor& a_, const Tensor& b_, double rtol, double atol, bool equal_nan) {

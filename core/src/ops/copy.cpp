@@ -69,6 +69,26 @@ Tensor permute(const Tensor& x, Dims dims) {
   return permuted(x, dims, "PermuteBackward0", "permute()");
 }
 
+Tensor flip(const Tensor& x, Dims dims) {
+  Shape strides = strides_of(x.shape());
+  std::int64_t offset = 0;
+  bool seen[Shape::max_rank] = {};
+  for (const std::int64_t dim : dims) {
+    const int d = normalize_dim(dim, x.dim());
+    if (std::exchange(seen[d], true)) {
+      throw RuntimeError(message("dim ", d, " appears multiple times in the list of dims"));
+    }
+    if (x.dim() == 0) continue;
+    offset += (x.shape()[d] - 1) * strides[d];
+    strides[d] = -strides[d];
+  }
+  Tensor y = strided_copy(x, x.shape(), strides, offset);
+  if (tracks(x)) {
+    record(y, "FlipBackward0", {x}, [dims](const Tensor& dy, InputGradients& dx) { dx[0] = flip(dy, dims); });
+  }
+  return y;
+}
+
 Tensor expand(const Tensor& x, Shape shape) {
   const int extra = shape.rank() - x.dim();
   if (extra < 0) {
@@ -230,6 +250,13 @@ Tensor stack(std::span<const Tensor> tensors, Integer dim_) {
 
 Tensor stack(std::initializer_list<Tensor> tensors, Integer dim) {
   return stack(std::span(tensors.begin(), tensors.size()), dim);
+}
+
+Tensor outer(const Tensor& a, const Tensor& b) {
+  for (const auto& [x, name] : {std::pair(&a, "self"), std::pair(&b, "vec2")}) {
+    if (x->dim() != 1) throw RuntimeError(message("outer: Expected 1-D argument ", name, ", but got ", x->dim(), "-D"));
+  }
+  return a.unsqueeze(1) * b;
 }
 
 Tensor clone(const Tensor& x) {

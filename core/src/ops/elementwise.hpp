@@ -127,6 +127,11 @@ Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] BinaryKernel 
 /// The dtype in which two tensors meet: a 0-d tensor only matters when its kind (boolean, integer, floating) is higher.
 Dtype result_type(const Tensor& a, const Tensor& b);
 
+/// The number as a 0-d tensor, in the dtype in which it meets x.
+inline Tensor number_like(const Tensor& x, Scalar number) {
+  return full({}, number, promote(x.dtype(), number.kind()));
+}
+
 /// x as floating: float32 for integers and booleans.
 inline Tensor floating(const Tensor& x) { return is_floating(x.dtype()) ? x : x.to(float32); }
 

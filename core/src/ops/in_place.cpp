@@ -1,6 +1,7 @@
 // Writing into a tensor. Inside a graph, an in-place operation is the ordinary one whose result then moves into the
 // tensor: y.mul_(x) makes y the result of y * x.
 #include "ops/elementwise.hpp"
+#include "ops/places.hpp"
 
 #include <algorithm>
 
@@ -171,6 +172,18 @@ Tensor& Tensor::zero_() { return fill(*this, 0, "ZeroBackward0"); }
 
 Tensor& Tensor::fill_(Scalar value) { return fill(*this, value, "FillBackward2"); }
 
+namespace {
+
+bool broadcasts_to(const Shape& from, const Shape& to) {
+  const int extra = to.rank() - from.rank();
+  for (int d = 0; d < from.rank() && extra >= 0; ++d) {
+    if (from[d] != 1 && from[d] != to[d + extra]) return false;
+  }
+  return extra >= 0;
+}
+
+}  // namespace
+
 Tensor& Tensor::copy_(const Tensor& source) {
   check_writable(*this, source);
   if (source.is_same(*this)) return *this;
@@ -191,6 +204,46 @@ Tensor& Tensor::copy_(const Tensor& source) {
     note_writer(*this);
   }
   return *this;
+}
+
+Tensor& Tensor::index_put_(std::initializer_list<Index> indices, const Tensor& values_, bool accumulate) {
+  check_writable(*this, values_);
+  const Places places(shape(), {indices.begin(), indices.size()});
+  if (!broadcasts_to(values_.shape(), places.shape())) {
+    throw RuntimeError(message("shape mismatch: value tensor of shape ", values_.shape(),
+                               " cannot be broadcast to indexing result of shape ", places.shape()));
+  }
+  const bool recorded = tracks(*this, values_);
+  const Tensor offsets = places.offsets();
+  {
+    const NoGradGuard no_grad;
+    const Tensor values = values_.to(dtype()).expand(places.shape());  // a copy: *this may be a part of it
+    visit(dtype(), [&]<class T>(T*) {
+      const auto put = [](T& place, T& value) { place = value; };
+      const auto add = [](T& place, T& value) { place = plus(place, value); };
+      if (accumulate) {
+        for_each_at(elements<T>(*this), offsets, places.run(), elements<T>(values), add);
+      } else {
+        for_each_at(elements<T>(*this), offsets, places.run(), elements<T>(values), put);
+      }
+    });
+  }
+  bump_version(*this);
+  if (recorded) {
+    record(*this, places.by_tensors() ? "IndexPutBackward0" : "CopySlices", {*this, Input(values_, places.shape())},
+           keep(offsets),
+           [run = places.run(), shape = places.shape(), dtype = values_.dtype(), accumulate](
+               const Tensor& dy, const Tensor& offsets, InputGradients& dx) {
+             if (dx.needs(0)) dx[0] = accumulate ? dy : zero_at(dy, offsets, run);
+             if (dx.needs(1)) dx[1] = take_at(dy, offsets, run, shape, "IndexBackward0").to(dtype);
+           });
+    note_writer(*this);
+  }
+  return *this;
+}
+
+Tensor& Tensor::index_put_(std::initializer_list<Index> indices, Scalar value, bool accumulate) {
+  return index_put_(indices, full({}, value, dtype()), accumulate);
 }
 
 }  // namespace gradus

@@ -2,7 +2,7 @@
 #include "ops/index.hpp"
 
 #include "autograd/record.hpp"
-#include "ops/strided.hpp"
+#include "ops/pairs.hpp"
 #include "tensor/message.hpp"
 
 namespace gradus {
@@ -35,41 +35,6 @@ Tensor embed(const Tensor& x, const Shape& shape, int dim, std::int64_t start, c
   return y;
 }
 
-/// Calls f(element of `large`, element of `small`) for all that index_select(large, dim, index) pairs.
-template <class T, class F>
-void pair_selected(T* large, const Shape& shape, int dim, const Tensor& index, T* small, F f) {
-  const std::int64_t inner = strides_of(shape)[dim], n = index.numel(), block = shape[dim] * inner;
-  const auto* at = elements<std::int64_t>(index);
-  for (T* const end = large + numel(shape); large != end; large += block) {
-    for (std::int64_t k = 0; k < n; ++k) {
-      for (std::int64_t i = 0; i < inner; ++i) f(large[at[k] * inner + i], *small++);
-    }
-  }
-}
-
-/// The same for gather(large, dim, index); `small` has the shape of the index.
-template <class T, class F>
-void pair_gathered(T* large, const Shape& shape, int dim, const Tensor& index, T* small, F f) {
-  if (index.numel() == 0) return;
-  Shape strides = strides_of(shape);
-  const std::int64_t stride = shape.empty() ? 1 : std::exchange(strides[dim], 0);
-  const auto* at = elements<std::int64_t>(index);
-  Walk(index.shape(), strides).for_each(0, index.numel(), [&](std::int64_t i, std::int64_t offset) {
-    f(large[offset + at[i] * stride], small[i]);
-  });
-}
-
-constexpr auto read = [](auto& large, auto& small) { small = large; };
-constexpr auto add_back = []<class T>(T& large, T& small) { large = static_cast<T>(large + small); };
-
-/// The first index outside [0, extent), if any.
-std::optional<std::int64_t> index_outside(const Tensor& index, std::int64_t extent) {
-  for (std::int64_t i : index.data<std::int64_t>()) {
-    if (i < 0 || i >= extent) return i;
-  }
-  return {};
-}
-
 /// data() writes to an index unseen.
 void check_unchanged(const Tensor& index, const Shape& shape, int dim) {
   if (index_outside(index, shape.empty() ? 1 : shape[dim])) {
@@ -90,6 +55,13 @@ Tensor index_add(const Tensor& x, const Shape& shape, int dim, const Tensor& ind
 }
 
 }  // namespace
+
+std::optional<std::int64_t> detail::index_outside(const Tensor& index, std::int64_t extent) {
+  for (const std::int64_t i : index.data<std::int64_t>()) {
+    if (i < 0 || i >= extent) return i;
+  }
+  return {};
+}
 
 Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const Tensor& index) {
   check_unchanged(index, shape, dim);
@@ -123,12 +95,15 @@ Tensor select(const Tensor& x, Integer dim_, Integer index) {
     throw IndexError(
         message("select(): index ", index, " out of range for tensor of size ", x.shape(), " at dimension ", dim));
   }
-  const std::int64_t start = index < 0 ? index + extent : std::int64_t{index};
-  Tensor y = range_of(x, dim, start, 1, "select()");
+  return take_one(x, dim, index < 0 ? index + extent : std::int64_t{index}, "SelectBackward0");
+}
+
+Tensor detail::take_one(const Tensor& x, int dim, std::int64_t index, const char* name) {
+  Tensor y = range_of(x, dim, index, 1, "select()");
   impl_of(y)->shape.erase(dim);
   if (tracks(x)) {
-    record(y, "SelectBackward0", {x}, [shape = x.shape(), dim, start](const Tensor& dy, InputGradients& dx) {
-      dx[0] = embed(dy.unsqueeze(dim), shape, dim, start, "SelectBackwardBackward0");
+    record(y, name, {x}, [shape = x.shape(), dim, index](const Tensor& dy, InputGradients& dx) {
+      dx[0] = embed(dy.unsqueeze(dim), shape, dim, index, "SelectBackwardBackward0");
     });
   }
   return y;
@@ -148,9 +123,13 @@ Tensor narrow(const Tensor& x, Integer dim_, Integer start_, Integer length) {
   if (length < 0 || length > extent - start) {
     throw RuntimeError(message("start (", start, ") + length (", length, ") exceeds dimension size (", extent, ")."));
   }
+  return take_range(x, dim, start, length, "SliceBackward0");
+}
+
+Tensor detail::take_range(const Tensor& x, int dim, std::int64_t start, std::int64_t length, const char* name) {
   Tensor y = range_of(x, dim, start, length, "narrow()");
   if (tracks(x)) {
-    record(y, "SliceBackward0", {x}, [shape = x.shape(), dim, start](const Tensor& dy, InputGradients& dx) {
+    record(y, name, {x}, [shape = x.shape(), dim, start](const Tensor& dy, InputGradients& dx) {
       dx[0] = embed(dy, shape, dim, start, "SliceBackwardBackward0");
     });
   }
@@ -162,7 +141,10 @@ Tensor index_select(const Tensor& x, Integer dim_, const Tensor& index) {
   if (index.dtype() != int64) {
     throw RuntimeError(message("index_select(): Expected dtype int32 or int64 for index\ngot ", index.dtype()));
   }
-  if (index.dim() > 1) throw IndexError("index_select(): Index is supposed to be a vector");
+  if (index.dim() > 1) {
+    throw IndexError(message("index_select(): Index is supposed to be a vector\ngot the shape ", index.shape(),
+                             ": x[index] takes an index of any shape along dimension 0"));
+  }
   if (x.dim() == 0) return index_select(x.reshape(1), 0, index).reshape({});
   if (const auto outside = index_outside(index, x.shape()[dim])) {
     throw IndexError(message("index out of range in self\nindex_select: ", *outside, " is out of bounds for dimension ",

@@ -1,4 +1,7 @@
-// Matrix products. A transposed operand is a flag of the product, never a copy, forwards and backwards.
+// Products of matrices and vectors. A transposed operand is a flag of the product, never a copy, forwards and
+// backwards.
+#include "ops/matmul.hpp"
+
 #include "autograd/record.hpp"
 #include "ops/gemm.hpp"
 #include "ops/strided.hpp"
@@ -47,16 +50,6 @@ Tensor product(Operand a, Operand b) {
   return y;
 }
 
-void check_dtypes(const Tensor& a, const Tensor& b, const char* op) {
-  if (a.dtype() != b.dtype()) {
-    throw RuntimeError(message("expected scalar type ", type_name(a.dtype()), " but found ", type_name(b.dtype()), '\n',
-                               op, " multiplies tensors of one dtype: convert one with to(dtype)"));
-  }
-  if (!is_floating(a.dtype())) {
-    throw RuntimeError(message(op, " multiplies floating tensors, got ", a.dtype(), "\nconvert first: x.to(float32)"));
-  }
-}
-
 std::string cannot_multiply(std::int64_t m, std::int64_t k, const Shape& b) {
   return message("mat1 and mat2 shapes cannot be multiplied (", m, "x", k, " and ", b[0], "x", b[1], ")");
 }
@@ -66,11 +59,7 @@ void check_shapes(const Shape& a, const Shape& b) {
     throw RuntimeError(
         message("both arguments to matmul need to be at least 1D, but they are ", a.rank(), "D and ", b.rank(), "D"));
   }
-  if (a.rank() > 2 || b.rank() > 2) {
-    throw RuntimeError(message("matmul multiplies matrices and vectors, got ", a, " and ", b,
-                               "\nreshape batches of matrices, or multiply them one by one"));
-  }
-  if (a[a.rank() - 1] == b[0]) return;
+  if (a.rank() > 2 || b.rank() > 2 || a[a.rank() - 1] == b[0]) return;
   if (a.rank() == 2 && b.rank() == 1) {
     throw RuntimeError(message("size mismatch, got ", a[0], ", ", a[0], "x", a[1], ",", b[0]));
   }
@@ -84,9 +73,20 @@ void check_shapes(const Shape& a, const Shape& b) {
 
 }  // namespace
 
+void detail::check_product_dtypes(const Tensor& a, const Tensor& b, const char* op) {
+  if (a.dtype() != b.dtype()) {
+    throw RuntimeError(message("expected scalar type ", type_name(a.dtype()), " but found ", type_name(b.dtype()), '\n',
+                               op, " multiplies tensors of one dtype: convert one with to(dtype)"));
+  }
+  if (!is_floating(a.dtype())) {
+    throw RuntimeError(message(op, " multiplies floating tensors, got ", a.dtype(), "\nconvert first: x.to(float32)"));
+  }
+}
+
 Tensor matmul(const Tensor& a, const Tensor& b) {
   check_shapes(a.shape(), b.shape());
-  check_dtypes(a, b, "matmul");
+  check_product_dtypes(a, b, "matmul");
+  if (a.dim() > 2 || b.dim() > 2) return batch_matmul(a, b);
   if (a.dim() == 2 && b.dim() == 2) return product({a}, {b});
 
   // A vector takes part as a matrix of one row, or of one column, that the result does not show.
@@ -133,7 +133,7 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     throw RuntimeError(message(cannot_multiply(m, k, {w[1], w[0]}), "\nlinear: x ", x.shape(), " has ", k,
                                " features, weight ", w, " takes ", w[1]));
   }
-  check_dtypes(x, weight, "linear");
+  check_product_dtypes(x, weight, "linear");
   if (!bias.defined()) return;
   if (bias.dtype() != x.dtype()) {
     throw RuntimeError(

@@ -1,4 +1,6 @@
 // Other shapes for the same elements: each result shares the storage of its argument.
+#include "ops/reshape.hpp"
+
 #include "autograd/record.hpp"
 #include "ops/strided.hpp"
 #include "tensor/message.hpp"
@@ -7,16 +9,15 @@ namespace gradus {
 
 using namespace detail;
 
-namespace {
-
-/// x seen in `shape`, which has as many elements.
-Tensor reshaped(const Tensor& x, const Shape& shape, const char* name) {
+Tensor detail::reshaped(const Tensor& x, const Shape& shape, const char* name) {
   Tensor y = part_of(x, shape);
   if (tracks(x)) {
     record(y, name, {x}, [from = x.shape()](const Tensor& dy, InputGradients& dx) { dx[0] = reshape(dy, from); });
   }
   return y;
 }
+
+namespace {
 
 /// `wanted` with its -1, if any, replaced by what makes it a shape of `count` elements.
 Shape infer(const Shape& wanted, std::int64_t count) {

@@ -95,6 +95,26 @@ Tensor log(const Tensor& x_) {
   return y;
 }
 
+Tensor log1p(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return std::log1p(p); });
+  if (tracks(x)) {
+    record(y, "Log1PBackward0", {x}, keep(x),
+           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy / (x + 1); });
+  }
+  return y;
+}
+
+Tensor expm1(const Tensor& x_) {
+  const Tensor x = floating(x_);
+  Tensor y = map_floating(x, [](auto p) { return std::expm1(p); });
+  if (tracks(x)) {
+    record(y, "Expm1Backward0", {x}, keep(y),
+           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy * (y + 1); });
+  }
+  return y;
+}
+
 Tensor sin(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(x, [](auto p) { return std::sin(p); });

@@ -107,6 +107,42 @@ Tensor bernoulli(const Tensor& p, Generator& generator) {
   return x;
 }
 
+namespace {
+
+/// Standard normal values of this shape, times std, plus mean.
+template <class Mean, class Std>
+Tensor normal_of(const Mean& mean, const Std& std, const Shape& shape, Dtype dtype, Generator& generator) {
+  const NoGradGuard no_grad;
+  return randn(shape, dtype, generator).mul_(std).add_(mean);
+}
+
+void check_std(const Tensor& std) {
+  if (std.numel() > 0 && !(std.min().item() >= 0)) {
+    throw RuntimeError(message("normal expects all elements of std >= 0.0\nthe smallest is ", std.min().item()));
+  }
+}
+
+}  // namespace
+
+Tensor normal(const Tensor& mean, const Tensor& std, Generator& generator) {
+  check_std(std);
+  return normal_of(mean, std, broadcast_shapes(mean.shape(), std.shape()), mean.dtype(), generator);
+}
+
+Tensor normal(const Tensor& mean, double std, Generator& generator) {
+  const NoGradGuard no_grad;
+  return normal_(empty_like(mean), 0, std, generator).add_(mean);
+}
+
+Tensor normal(double mean, const Tensor& std, Generator& generator) {
+  check_std(std);
+  return normal_of(mean, std, std.shape(), std.dtype(), generator);
+}
+
+Tensor normal(double mean, double std, const Shape& shape, Dtype dtype, Generator& generator) {
+  return normal_(empty(shape, dtype), mean, std, generator);
+}
+
 Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
   visit_floating(x.dtype(), "check_uniform_bounds", [&]<class T>(T*) {
     check_uniform<T>(from, to);

@@ -13,6 +13,7 @@
 #include <gradus/core/error.hpp>
 #include <gradus/core/function.hpp>
 #include <gradus/core/gradcheck.hpp>
+#include <gradus/core/index.hpp>
 #include <gradus/core/io.hpp>
 #include <gradus/core/ops.hpp>
 #include <gradus/core/parallel.hpp>

@@ -81,7 +81,8 @@ inline std::uint64_t Generator::next_uint64() {
 }
 
 /// The generator of every draw that is not given one. Its seed cannot be foreseen until `manual_seed` sets it.
-/// The process has one and nothing guards it: threads that draw at the same time need generators of their own.
+/// The process has one and nothing guards it: threads that draw at the same time race on it. Give each a generator of
+/// its own, which every function here takes.
 Generator& default_generator();
 
 /// Seeds the default generator: from here on everything drawn is reproducible. As `torch.manual_seed`.
@@ -102,6 +103,18 @@ inline Tensor randint(std::int64_t high, const Shape& shape, Generator& generato
 }
 /// The int64 numbers 0 … n - 1 in random order. Throws RuntimeError for a negative n.
 Tensor randperm(std::int64_t n, Generator& generator = default_generator());
+/// `num_samples` places of every row of `weights`, a vector or a matrix: int64 (…, num_samples). A place is drawn in
+/// proportion to its weight; without `replacement` no place twice.
+/// Throws RuntimeError for weights that are negative, not finite or all 0, and for more samples than places.
+Tensor multinomial(const Tensor& weights, std::int64_t num_samples, bool replacement = false,
+                   Generator& generator = default_generator());
+/// Normal, every element with a mean and a standard deviation of its own; the shapes broadcast. Outside the graph.
+/// Throws RuntimeError unless they are floating and std >= 0.
+Tensor normal(const Tensor& mean, const Tensor& std, Generator& generator = default_generator());
+Tensor normal(const Tensor& mean, double std = 1, Generator& generator = default_generator());
+Tensor normal(double mean, const Tensor& std, Generator& generator = default_generator());
+Tensor normal(double mean, double std, const Shape& shape, Dtype dtype = float32,
+              Generator& generator = default_generator());
 /// 1 with the probability given for that element, else 0; shape and dtype of `p`, outside the graph.
 /// Throws RuntimeError unless p is floating and all of it lies in [0, 1].
 Tensor bernoulli(const Tensor& p, Generator& generator = default_generator());

@@ -13,6 +13,7 @@
 namespace gradus {
 
 class Tensor;
+class Index;
 struct BackwardOptions;
 
 namespace detail {
@@ -108,7 +109,13 @@ class Tensor {
   }
 
   // --- operations as methods; see ops.hpp
-  Tensor operator[](Integer index) const;  ///< select(0, index). Throws IndexError.
+  Tensor operator[](Integer index) const;        ///< select(0, index). Throws IndexError.
+  Tensor operator[](const Tensor& index) const;  ///< the rows with these numbers, or where a mask is true
+  /// Numbers, Slices, index tensors and masks, one for every dimension: `x(2, 0)`, `x(Slice(), 1)`, `x(rows, columns)`.
+  /// Shares storage where the elements are neighbours. Throws IndexError.
+  template <class... Indices>
+  requires(sizeof...(Indices) > 0) Tensor operator()(const Indices&... indices) const;
+  Tensor index(std::initializer_list<Index> indices) const;  ///< the same, as in PyTorch's C++
   Tensor operator-() const { return gradus::neg(*this); }
   Tensor abs() const { return gradus::abs(*this); }
   Tensor square() const { return gradus::square(*this); }
@@ -117,12 +124,18 @@ class Tensor {
   Tensor reciprocal() const { return gradus::reciprocal(*this); }
   Tensor exp() const { return gradus::exp(*this); }
   Tensor log() const { return gradus::log(*this); }
+  Tensor log1p() const { return gradus::log1p(*this); }
+  Tensor expm1() const { return gradus::expm1(*this); }
   Tensor sin() const { return gradus::sin(*this); }
   Tensor cos() const { return gradus::cos(*this); }
   Tensor erf() const { return gradus::erf(*this); }
   Tensor tanh() const { return gradus::tanh(*this); }
   Tensor sigmoid() const { return gradus::sigmoid(*this); }
   Tensor relu() const { return gradus::relu(*this); }
+  Tensor sign() const { return gradus::sign(*this); }
+  Tensor floor() const { return gradus::floor(*this); }
+  Tensor ceil() const { return gradus::ceil(*this); }
+  Tensor round() const { return gradus::round(*this); }
   Tensor pow(Scalar exponent) const { return gradus::pow(*this, exponent); }
   Tensor clamp(std::optional<Scalar> min, std::optional<Scalar> max = std::nullopt) const {
     return gradus::clamp(*this, min, max);
@@ -148,6 +161,14 @@ class Tensor {
   Tensor std(Dims dims, bool unbiased = true, bool keepdim = false) const {
     return gradus::std(*this, dims, unbiased, keepdim);
   }
+  Tensor prod() const { return gradus::prod(*this); }
+  Tensor prod(Integer dim, bool keepdim = false) const { return gradus::prod(*this, dim, keepdim); }
+  Tensor cumsum(Integer dim) const { return gradus::cumsum(*this, dim); }
+  Tensor norm(double p = 2) const { return gradus::norm(*this, p); }
+  Tensor norm(double p, Dims dims, bool keepdim = false) const { return gradus::norm(*this, p, dims, keepdim); }
+  ValuesIndices sort(Integer dim = -1, bool descending = false) const;
+  Tensor argsort(Integer dim = -1, bool descending = false) const { return gradus::argsort(*this, dim, descending); }
+  ValuesIndices topk(Integer k, Integer dim = -1, bool largest = true) const;
   Tensor max() const { return gradus::max(*this); }
   Tensor min() const { return gradus::min(*this); }
   Maxima max(Integer dim, bool keepdim = false) const;
@@ -176,12 +197,32 @@ class Tensor {
   Tensor t() const { return gradus::t(*this); }
   Tensor permute(Dims dims) const { return gradus::permute(*this, dims); }
   Tensor expand(Shape shape) const { return gradus::expand(*this, shape); }
+  Tensor flip(Dims dims) const { return gradus::flip(*this, dims); }
+  std::vector<Tensor> chunk(Integer chunks, Integer dim = 0) const;
+  std::vector<Tensor> split(Integer size, Integer dim = 0) const;
+  std::vector<Tensor> split(const std::vector<std::int64_t>& sizes, Integer dim = 0) const;
+  std::vector<Tensor> unbind(Integer dim = 0) const;
   Tensor select(Integer dim, Integer index) const { return gradus::select(*this, dim, index); }
   Tensor narrow(Integer dim, Integer start, Integer length) const { return gradus::narrow(*this, dim, start, length); }
   Tensor index_select(Integer dim, const Tensor& index) const { return gradus::index_select(*this, dim, index); }
   Tensor gather(Integer dim, const Tensor& index) const { return gradus::gather(*this, dim, index); }
+  Tensor take_along_dim(const Tensor& index, Integer dim) const { return gradus::take_along_dim(*this, index, dim); }
+  Tensor index_add(Integer dim, const Tensor& index, const Tensor& source, Scalar alpha = 1) const {
+    return gradus::index_add(*this, dim, index, source, alpha);
+  }
+  Tensor scatter_add(Integer dim, const Tensor& index, const Tensor& src) const {
+    return gradus::scatter_add(*this, dim, index, src);
+  }
+  Tensor scatter(Integer dim, const Tensor& index, const Tensor& src) const {
+    return gradus::scatter(*this, dim, index, src);
+  }
+  Tensor scatter(Integer dim, const Tensor& index, Scalar value) const {
+    return gradus::scatter(*this, dim, index, value);
+  }
   Tensor masked_fill(const Tensor& mask, Scalar value) const { return gradus::masked_fill(*this, mask, value); }
   Tensor matmul(const Tensor& other) const { return gradus::matmul(*this, other); }
+  Tensor bmm(const Tensor& other) const { return gradus::bmm(*this, other); }
+  Tensor outer(const Tensor& other) const { return gradus::outer(*this, other); }
   Tensor clone() const { return gradus::clone(*this); }
   /// This tensor, as all are contiguous; of what is a copy where PyTorch has a view a copy of its own.
   Tensor contiguous() const;
@@ -202,6 +243,10 @@ class Tensor {
   Tensor& zero_();
   Tensor& fill_(Scalar value);
   Tensor& copy_(const Tensor& source);  ///< broadcasts and converts
+  /// Writes what `index` would give, differentiably in x and `values`, which are broadcast and converted; with
+  /// `accumulate` it is added, however often a place is named: `x.index_put_({Slice(), 2}, 7)` is x[:, 2] = 7.
+  Tensor& index_put_(std::initializer_list<Index> indices, const Tensor& values, bool accumulate = false);
+  Tensor& index_put_(std::initializer_list<Index> indices, Scalar value, bool accumulate = false);
 
  private:
   friend struct detail::TensorImpl;
@@ -214,7 +259,7 @@ class Tensor {
   detail::TensorImpl* impl_ = nullptr;
 };
 
-/// What a maximum or minimum along a dimension returns: `const auto [values, indices] = x.max(1);`.
+/// What sort and topk, and a maximum or minimum along a dimension, return: `const auto [values, indices] = x.max(1);`.
 struct ValuesIndices {
   Tensor values;
   Tensor indices;  ///< int64
@@ -224,6 +269,18 @@ struct Minima : ValuesIndices {};
 
 inline Maxima Tensor::max(Integer dim, bool keepdim) const { return gradus::max(*this, dim, keepdim); }
 inline Minima Tensor::min(Integer dim, bool keepdim) const { return gradus::min(*this, dim, keepdim); }
+inline ValuesIndices Tensor::sort(Integer dim, bool descending) const { return gradus::sort(*this, dim, descending); }
+inline ValuesIndices Tensor::topk(Integer k, Integer dim, bool largest) const {
+  return gradus::topk(*this, k, dim, largest);
+}
+inline std::vector<Tensor> Tensor::chunk(Integer chunks, Integer dim) const {
+  return gradus::chunk(*this, chunks, dim);
+}
+inline std::vector<Tensor> Tensor::split(Integer size, Integer dim) const { return gradus::split(*this, size, dim); }
+inline std::vector<Tensor> Tensor::split(const std::vector<std::int64_t>& sizes, Integer dim) const {
+  return gradus::split(*this, sizes, dim);
+}
+inline std::vector<Tensor> Tensor::unbind(Integer dim) const { return gradus::unbind(*this, dim); }
 
 template <class F>
 struct detail::HookOf final : detail::Hook {
@@ -278,6 +335,15 @@ inline void operator-=(Tensor&& a, Scalar b) { a.sub_(b); }
 inline void operator*=(Tensor&& a, Scalar b) { a.mul_(b); }
 inline void operator/=(Tensor&& a, Scalar b) { a.div_(b); }
 
+// Bits of int64 tensors, truths of boolean ones. Throw RuntimeError for floating ones.
+Tensor operator&(const Tensor& a, const Tensor& b);
+Tensor operator|(const Tensor& a, const Tensor& b);
+Tensor operator^(const Tensor& a, const Tensor& b);
+Tensor operator&(const Tensor& a, Scalar b);
+Tensor operator|(const Tensor& a, Scalar b);
+Tensor operator^(const Tensor& a, Scalar b);
+Tensor operator~(const Tensor& x);  ///< Throws TypeError for a floating one.
+
 Tensor operator==(const Tensor& a, const Tensor& b);
 Tensor operator!=(const Tensor& a, const Tensor& b);
 Tensor operator<(const Tensor& a, const Tensor& b);
@@ -294,3 +360,4 @@ Tensor operator>=(const Tensor& a, Scalar b);
 }  // namespace gradus
 
 #include <gradus/core/create.hpp>
+#include <gradus/core/index.hpp>

@@ -1,0 +1,86 @@
+// Bits of integers, and, or, xor, not of truths; what has no slope. Boolean and integer results carry no gradient.
+#include "ops/elementwise.hpp"
+
+#include <cmath>
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+/// f on the bits of two integers, or on two truths.
+template <class F>
+Tensor bitwise(const Tensor& a, const Tensor& b, const char* op, F f) {
+  const Dtype dtype = result_type(a, b);
+  if (is_floating(dtype)) {
+    throw RuntimeError(message("\"bitwise_", op, "_cpu\" not implemented for '", type_name(dtype),
+                               "'\nit takes int64 and boolean tensors; a comparison makes one: x > 0"));
+  }
+  if (dtype == int64) {
+    using I = std::int64_t;
+    return zip<I, I>(a.to(dtype), b.to(dtype), [f](I p, I q) { return f(p, q); });
+  }
+  return zip<bool, bool>(a, b, [f](bool p, bool q) { return f(int{p}, int{q}) != 0; });
+}
+
+Tensor truth(const Tensor& x) { return x.dtype() == boolean ? x : x != 0; }
+
+constexpr auto bits_and = [](auto p, auto q) { return p & q; };
+constexpr auto bits_or = [](auto p, auto q) { return p | q; };
+constexpr auto bits_xor = [](auto p, auto q) { return p ^ q; };
+
+}  // namespace
+
+Tensor operator&(const Tensor& a, const Tensor& b) { return bitwise(a, b, "and", bits_and); }
+Tensor operator|(const Tensor& a, const Tensor& b) { return bitwise(a, b, "or", bits_or); }
+Tensor operator^(const Tensor& a, const Tensor& b) { return bitwise(a, b, "xor", bits_xor); }
+Tensor operator&(const Tensor& a, Scalar b) { return a & number_like(a, b); }
+Tensor operator|(const Tensor& a, Scalar b) { return a | number_like(a, b); }
+Tensor operator^(const Tensor& a, Scalar b) { return a ^ number_like(a, b); }
+Tensor operator~(const Tensor& x) {
+  if (is_floating(x.dtype())) {
+    throw TypeError(
+        message("~ (operator.invert) is only implemented on integer and Boolean-type tensors\ngot ", x.dtype()));
+  }
+  if (x.dtype() == boolean) return logical_not(x);
+  return map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return ~p; });
+}
+
+Tensor logical_and(const Tensor& a, const Tensor& b) { return truth(a) & truth(b); }
+Tensor logical_or(const Tensor& a, const Tensor& b) { return truth(a) | truth(b); }
+Tensor logical_xor(const Tensor& a, const Tensor& b) { return truth(a) ^ truth(b); }
+
+namespace {
+
+/// A step function: f of the elements, with gradient 0. An int64 x stays as it is but for `sign`.
+template <class F>
+Tensor step(const Tensor& x, const char* op, const char* name, F f) {
+  if (x.dtype() == boolean) throw RuntimeError(message('"', op, "_vml_cpu\" not implemented for 'Bool'"));
+  Tensor y = x.dtype() == int64 ? clone(x) : map_floating(x, f);
+  if (tracks(x)) record(y, name, {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = zeros_like(dy); });
+  return y;
+}
+
+}  // namespace
+
+Tensor floor(const Tensor& x) {
+  return step(x, "floor", "FloorBackward0", [](auto p) { return std::floor(p); });
+}
+Tensor ceil(const Tensor& x) {
+  return step(x, "ceil", "CeilBackward0", [](auto p) { return std::ceil(p); });
+}
+Tensor round(const Tensor& x) {
+  return step(x, "round", "RoundBackward0", [](auto p) { return std::nearbyint(p); });
+}
+
+Tensor sign(const Tensor& x) {
+  if (x.dtype() == boolean) return clone(x);
+  Tensor y = visit(x.dtype(), [&]<class T>(T*) {
+    return map<T, T>(x, [](T p) { return static_cast<T>((p > T{0}) - (p < T{0})); });
+  });
+  if (tracks(x)) record(y, "SignBackward0", {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = zeros_like(dy); });
+  return y;
+}
+
+}  // namespace gradus

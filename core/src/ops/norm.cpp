@@ -1,0 +1,104 @@
+// norm: (sum of |x|^p)^(1/p), as PyTorch's `Tensor.norm`.
+#include "autograd/record.hpp"
+#include "ops/groups.hpp"
+#include "tensor/message.hpp"
+
+#include <cmath>
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+struct SumOfSquares {
+  void add(double x) { sum += x * x; }
+  template <class T>
+  void add(const T* x, std::int64_t n) {
+    constexpr std::int64_t lanes = 8;  // so that additions do not wait for each other
+    double part[lanes] = {};
+    std::int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+      for (std::int64_t k = 0; k < lanes; ++k) part[k] += static_cast<double>(x[i + k]) * static_cast<double>(x[i + k]);
+    }
+    for (; i < n; ++i) add(static_cast<double>(x[i]));
+    for (const double p : part) sum += p;
+  }
+  double value() const { return std::sqrt(sum); }
+  double sum = 0;
+};
+
+struct SumOfPowers {
+  void add(double x) {
+    const double size = std::abs(x);
+    sum += p == 1 ? size : p == 0 ? static_cast<double>(size != 0) : std::pow(size, p);
+  }
+  double value() const { return p == 0 || p == 1 ? sum : std::pow(sum, 1 / p); }
+  double p, sum = 0;
+};
+
+/// p = infinity: the largest magnitude, p = -infinity: the smallest. NaN stays.
+struct ExtremeSize {
+  void add(double x) {
+    const double size = std::abs(x);
+    const bool replaces = first || (largest ? size > extreme : size < extreme) || size != size;
+    if (replaces && extreme == extreme) extreme = size;
+    first = false;
+  }
+  double value() const { return extreme; }
+  bool largest, first = true;
+  double extreme = 0;
+};
+
+template <class T, class Make>
+void norms(const Tensor& x, const Groups& groups, const Tensor& y, Make make) {
+  using Accumulator = decltype(make());
+  for_each_group(
+      elements<T>(x), groups, [make](std::int64_t) { return make(); },
+      [to = elements<T>(y)](std::int64_t i, const Accumulator& a) { to[i] = static_cast<T>(a.value()); });
+}
+
+/// The derivative: the limit 0 where the norm is 0, as PyTorch.
+Tensor norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Dims& dims, double p) {
+  if (p == 0) return zeros_like(x);
+  if (p == 1) return sign(x) * dy;
+  if (std::isinf(p)) {
+    const Tensor chosen = ((abs(x) == y) | (isnan(x) & isnan(y))).to(x.dtype());
+    return sign(x) * (dy / sum(chosen, dims, true) * chosen);
+  }
+  const Tensor divisor = masked_fill(y, y == 0, 1);
+  if (p == 2) return dy * (x / divisor);
+  const Tensor slope = p < 1   ? masked_fill(sign(x) * pow(abs(x), p - 1), x == 0, 0)
+                       : p < 2 ? sign(x) * pow(abs(x), p - 1)
+                               : x * pow(abs(x), p - 2);
+  return slope * (dy / pow(divisor, p - 1));
+}
+
+Tensor norm_along(const Tensor& x, double p, const Dims& dims, bool keepdim) {
+  if (!is_floating(x.dtype())) {
+    throw RuntimeError(message("norm(): input dtype should be either floating point or complex. Got ",
+                               type_name(x.dtype()), " instead.\nconvert first: x.to(float32).norm()"));
+  }
+  const Groups groups(x.shape(), dims);
+  Tensor y = make_tensor(groups.shape(keepdim), x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    if (p == 2) return norms<T>(x, groups, y, [] { return SumOfSquares(); });
+    if (std::isinf(p)) return norms<T>(x, groups, y, [p] { return ExtremeSize{.largest = p > 0}; });
+    norms<T>(x, groups, y, [p] { return SumOfPowers{.p = p}; });
+  });
+  if (tracks(x)) {
+    record(
+        y, "NormBackward1", {x}, keep(x, y),
+        [dims, p, kept = groups.shape(true)](const Tensor& dy, const Tensor& x, const Tensor& y, InputGradients& dx) {
+          dx[0] = norm_backward(dy.reshape(kept), x, y.reshape(kept), dims, p);
+        });
+  }
+  return y;
+}
+
+}  // namespace
+
+Tensor norm(const Tensor& x, double p) { return norm_along(x, p, {}, false); }
+Tensor norm(const Tensor& x, double p, Dims dims, bool keepdim) { return norm_along(x, p, dims, keepdim); }
+
+}  // namespace gradus

@@ -1,0 +1,245 @@
+#include "ops/places.hpp"
+
+#include "autograd/record.hpp"
+#include "ops/strided.hpp"
+#include "tensor/message.hpp"
+
+#include <algorithm>
+
+namespace gradus {
+
+using namespace detail;
+
+Slice::Slice(std::optional<std::int64_t> start, std::optional<std::int64_t> stop, Integer step)
+    : start_(start), stop_(stop), step_(step) {
+  if (step_ == 0) throw ValueError("slice step cannot be zero");
+  if (step_ < 0) throw ValueError("step must be greater than zero\nx.flip(dim) reverses a dimension");
+}
+
+Slice::Range Slice::in(std::int64_t extent) const {
+  const auto end = [extent](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + extent : at, 0, extent); };
+  const std::int64_t first = end(start_.value_or(0)), last = end(stop_.value_or(extent));
+  return {first, last > first ? (last - first + step_ - 1) / step_ : 0, step_};
+}
+
+namespace detail {
+namespace {
+
+/// The positions where a mask is true, counted in row-major order.
+Tensor true_positions(const Tensor& mask) {
+  const bool* is_true = elements<bool>(mask);
+  const std::int64_t n = mask.numel();
+  std::int64_t count = 0;
+  for (std::int64_t i = 0; i < n; ++i) count += is_true[i];
+  Tensor positions = make_tensor(count, int64);
+  auto* to = elements<std::int64_t>(positions);
+  for (std::int64_t i = 0; count > 0; ++i) {  // writes without a branch; stops behind the last
+    *to = i;
+    to += is_true[i];
+    count -= is_true[i];
+  }
+  return positions;
+}
+
+[[noreturn]] void refuse_position(std::int64_t position, int dim, std::int64_t extent) {
+  throw IndexError(message("index ", position, " is out of bounds for dimension ", dim, " with size ", extent));
+}
+
+Tensor checked_positions(const Tensor& index, int dim, std::int64_t extent) {
+  Tensor positions = make_tensor(index.shape(), int64);
+  const auto* from = elements<std::int64_t>(index);
+  auto* to = elements<std::int64_t>(positions);
+  for (std::int64_t i = 0, n = index.numel(); i < n; ++i) {
+    if (from[i] < -extent || from[i] >= extent) refuse_position(from[i], dim, extent);
+    to[i] = from[i] < 0 ? from[i] + extent : from[i];
+  }
+  return positions;
+}
+
+}  // namespace
+
+Places::Places(const Shape& shape, std::span<const Index> indices) : from_(shape), strides_(strides_of(shape)) {
+  for (const Index& index : indices) {
+    const bool fits = next_ < shape.rank() || (index.kind() == Index::Kind::tensor && index.tensor().dim() == 0 &&
+                                               index.tensor().dtype() == boolean);
+    if (!fits && shape.empty() && index.kind() == Index::Kind::position) {
+      throw IndexError(
+          "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
+          "0-dim tensor to a number");
+    }
+    if (!fits) {
+      throw IndexError(message("too many indices for tensor of dimension ", shape.rank(), "\nits shape is ", shape));
+    }
+    ends_with_slice_ = index.kind() == Index::Kind::slice;
+    switch (index.kind()) {
+      case Index::Kind::position:
+        take_position(index.position(), next_++);
+        break;
+      case Index::Kind::slice:
+        take_slice(index.slice().in(shape[next_]));
+        break;
+      case Index::Kind::tensor:
+        take_tensor(index.tensor(), next_);
+    }
+  }
+  while (next_ < shape.rank()) take_slice({0, shape[next_], 1});
+  finish();
+}
+
+void Places::take_position(std::int64_t position, int dim) {
+  const std::int64_t extent = from_[dim];
+  if (position < -extent || position >= extent) refuse_position(position, dim, extent);
+  start_ += (position < 0 ? position + extent : position) * strides_[dim];
+}
+
+void Places::take_slice(Slice::Range range) {
+  start_ += range.first * strides_[next_];
+  (gathered_.empty() ? before_ : after_).push_back({range.count, range.step * strides_[next_]});
+  ++next_;
+}
+
+void Places::take_tensor(const Tensor& index, int dim) {
+  apart_ |= !after_.empty();
+  if (index.dtype() == int64) {
+    gathered_.push_back({checked_positions(index, dim, from_[dim]), strides_[dim]});
+    ++next_;
+    return;
+  }
+  if (index.dtype() != boolean) {
+    throw IndexError(message("tensors used as indices must be long, byte or bool tensors\nthis one is ", index.dtype(),
+                             ": an int64 tensor holds positions, a boolean one is a mask"));
+  }
+  if (index.dim() == 0) throw IndexError("a mask has at least one dimension, got a 0-dim boolean tensor");
+  for (int d = 0; d < index.dim(); ++d) {
+    if (dim + d < from_.rank() && index.shape()[d] == from_[dim + d]) continue;
+    throw IndexError(message("The shape of the mask ", index.shape(), " at index ", d,
+                             " does not match the shape of the indexed tensor ", from_, " at index ", dim + d));
+  }
+  next_ += index.dim();
+  gathered_.push_back({true_positions(index), strides_[next_ - 1]});
+}
+
+/// The shape of the result, and the longest runs there are.
+void Places::finish() {
+  if (apart_ || gathered_.empty()) {
+    after_.insert(after_.begin(), before_.begin(), before_.end());
+    before_.clear();
+  }
+  for (const Gathered& g : gathered_) {
+    try {
+      gathered_shape_ = broadcast_shapes(gathered_shape_, g.positions.shape());
+    } catch (const RuntimeError&) {
+      const std::string shapes =
+          listed(gathered_, [](const Gathered& each) { return to_string(each.positions.shape()); });
+      throw IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes " + shapes);
+    }
+  }
+  for (const Part& part : before_) result_.push_back(part.extent);
+  for (const std::int64_t extent : gathered_shape_) result_.push_back(extent);
+  for (const Part& part : after_) result_.push_back(part.extent);
+  while (!after_.empty() && (after_.back().extent == 1 || after_.back().stride == run_)) {
+    run_ *= after_.back().extent;
+    after_.pop_back();
+  }
+  count_ = run_ == 0 ? 0 : numel(result_) / run_;
+}
+
+Tensor Places::gathered_offsets(const Shape& shape) const {
+  Tensor sum = zeros(shape, int64);
+  auto* to = elements<std::int64_t>(sum);
+  for (const Gathered& g : gathered_) {
+    const Tensor positions = g.positions.shape() == shape ? g.positions : g.positions.expand(shape);
+    const auto* from = elements<std::int64_t>(positions);
+    for (std::int64_t i = 0, n = sum.numel(); i < n; ++i) to[i] += from[i] * g.stride;
+  }
+  return sum;
+}
+
+Tensor Places::offsets() const {
+  Tensor offsets = make_tensor(count_, int64);
+  if (count_ == 0) return offsets;
+  const auto walk = [](const std::vector<Part>& parts) {
+    Walk w;
+    for (const Part& part : parts) w.push(part.extent, part.stride);
+    return w;
+  };
+  const Walk before = walk(before_), after = walk(after_);
+  const Tensor middle = gathered_offsets(gathered_shape_);
+  const auto* at = elements<std::int64_t>(middle);
+  auto* to = elements<std::int64_t>(offsets);
+  before.for_each(0, before.count(), [&](std::int64_t, std::int64_t a) {
+    for (std::int64_t i = 0, n = middle.numel(); i < n; ++i) {
+      after.for_each(0, after.count(), [&](std::int64_t, std::int64_t c) { *to++ = start_ + a + at[i] + c; });
+    }
+  });
+  return offsets;
+}
+
+Tensor take_at(const Tensor& x, const Tensor& offsets, std::int64_t run, const Shape& shape, const char* name) {
+  Tensor y = make_tensor(shape, x.dtype());
+  visit(x.dtype(), [&]<class T>(T*) {
+    for_each_at(elements<T>(x), offsets, run, elements<T>(y), [](T& large, T& small) { small = large; });
+  });
+  if (tracks(x)) {
+    record(y, name, {x}, keep(offsets),
+           [from = x.shape(), run, name](const Tensor& dy, const Tensor& offsets, InputGradients& dx) {
+             dx[0] = add_at(dy, offsets, run, from, name);
+           });
+  }
+  return y;
+}
+
+Tensor add_at(const Tensor& y, const Tensor& offsets, std::int64_t run, const Shape& shape, const char* name) {
+  Tensor x = zeros(shape, y.dtype());
+  visit(x.dtype(), [&]<class T>(T*) {
+    for_each_at(elements<T>(x), offsets, run, elements<T>(y),
+                [](T& large, T& small) { large = static_cast<T>(large + small); });
+  });
+  if (tracks(y)) {
+    record(x, name, {y}, keep(offsets),
+           [from = y.shape(), run, name](const Tensor& dx, const Tensor& offsets, InputGradients& dy) {
+             dy[0] = take_at(dx, offsets, run, from, name);
+           });
+  }
+  return x;
+}
+
+Tensor zero_at(const Tensor& x, const Tensor& offsets, std::int64_t run) {
+  Tensor y = clone(x.detach());
+  visit(y.dtype(), [&]<class T>(T*) {
+    T zero{};
+    const auto* at = elements<std::int64_t>(offsets);
+    for (std::int64_t k = 0; k < offsets.numel(); ++k) std::fill_n(elements<T>(y) + at[k], run, zero);
+  });
+  if (tracks(x)) {
+    record(y, "IndexPutBackward0", {x}, keep(offsets),
+           [run](const Tensor& dy, const Tensor& offsets, InputGradients& dx) { dx[0] = zero_at(dy, offsets, run); });
+  }
+  return y;
+}
+
+}  // namespace detail
+
+Tensor Tensor::operator[](const Tensor& index) const { return this->index({index}); }
+
+Tensor Tensor::index(std::initializer_list<Index> indices) const {
+  const Places places(shape(), {indices.begin(), indices.size()});
+  const char* name = places.by_tensors()        ? "IndexBackward0"
+                     : places.ends_with_slice() ? "SliceBackward0"
+                                                : "SelectBackward0";
+  if (!places.dense()) {
+    Tensor y = take_at(*this, places.offsets(), places.run(), places.shape(), name);
+    if (!places.by_tensors()) mark_as_copy(y, "x(…)");
+    return y;
+  }
+  Tensor y = part_of(*this, places.shape(), places.start());
+  if (tracks(*this)) {
+    record(y, name, {*this}, keep(places.offsets()),
+           [from = shape(), run = places.run(), name](const Tensor& dy, const Tensor& offsets, InputGradients& dx) {
+             dx[0] = add_at(dy, offsets, run, from, name);
+           });
+  }
+  return y;
+}
+
+}  // namespace gradus

@@ -1,0 +1,73 @@
+// Where in a tensor the elements lie that a list of indices names.
+#pragma once
+
+#include "tensor/tensor_impl.hpp"
+
+#include <gradus/core/index.hpp>
+
+namespace gradus::detail {
+
+/// The elements in the order of the result: runs of `run` neighbours.
+class Places {
+ public:
+  /// Throws IndexError for too many indices, for a position out of range, for a mask or index tensor that does not fit.
+  Places(const Shape& shape, std::span<const Index> indices);
+
+  const Shape& shape() const { return result_; }
+  std::int64_t run() const { return run_; }
+  bool by_tensors() const { return !gathered_.empty(); }
+  /// Whether they are one run, and where it begins.
+  bool dense() const { return !by_tensors() && count_ == 1; }
+  std::int64_t start() const { return start_; }
+  /// Whether the last index was a Slice, or a dimension without an index.
+  bool ends_with_slice() const { return ends_with_slice_; }
+  /// The begin of every run, in elements from the first one of the tensor: int64.
+  Tensor offsets() const;
+
+ private:
+  struct Gathered {
+    Tensor positions;  // int64, not negative
+    std::int64_t stride;
+  };
+  struct Part {
+    std::int64_t extent, stride;
+  };
+  void take_position(std::int64_t position, int dim);
+  void take_slice(Slice::Range range);
+  void take_tensor(const Tensor& index, int dim);
+  void finish();
+  Tensor gathered_offsets(const Shape& shape) const;
+
+  const Shape& from_;
+  Shape strides_;
+  std::vector<Part> before_, after_;  // slices before and after the tensors
+  std::vector<Gathered> gathered_;
+  int next_ = 0;  // the dimension that the next index is for
+  bool apart_ = false, ends_with_slice_ = true;
+  std::int64_t start_ = 0, run_ = 1, count_ = 1;
+  Shape result_, gathered_shape_;
+};
+
+/// The elements at these offsets, `run` neighbours each, as a tensor of `shape`. Differentiable.
+Tensor take_at(const Tensor& x, const Tensor& offsets, std::int64_t run, const Shape& shape, const char* name);
+/// Zeros of `shape`, with y added there: the adjoint. Differentiable.
+Tensor add_at(const Tensor& y, const Tensor& offsets, std::int64_t run, const Shape& shape, const char* name);
+/// x with zeros there. Differentiable.
+Tensor zero_at(const Tensor& x, const Tensor& offsets, std::int64_t run);
+
+/// Calls f(element of `large`, element of `small`) for every element that `small` has a place for.
+template <class T, class F>
+void for_each_at(T* large, const Tensor& offsets, std::int64_t run, T* small, F f) {
+  const auto* at = elements<std::int64_t>(offsets);
+  const std::int64_t n = offsets.numel();
+  if (run == 1) {
+    for (std::int64_t k = 0; k < n; ++k) f(large[at[k]], small[k]);
+    return;
+  }
+  for (std::int64_t k = 0; k < n; ++k, small += run) {
+    T* const from = large + at[k];
+    for (std::int64_t i = 0; i < run; ++i) f(from[i], small[i]);
+  }
+}
+
+}  // namespace gradus::detail

@@ -1,0 +1,142 @@
+// cumsum and prod.
+#include "autograd/record.hpp"
+#include "ops/groups.hpp"
+#include "ops/lines.hpp"
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+/// Sums of floats are carried in double, those of integers wrap around.
+template <class T>
+using Carried = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
+
+/// y[k] = x[0] + … + x[k] along every line; from the other end with `reverse`.
+template <class T, class R>
+void running_sums(const T* x, R* y, const Lines& lines, bool reverse) {
+  constexpr std::int64_t panel = 128;
+  const std::int64_t step = reverse ? -lines.inner : lines.inner;
+  for (std::int64_t block = 0; block < lines.outer; ++block) {
+    const std::int64_t begin = (block * lines.size + (reverse ? lines.size - 1 : 0)) * lines.inner;
+    for (std::int64_t left = 0; left < lines.inner; left += panel) {
+      const std::int64_t n = std::min(panel, lines.inner - left);
+      Carried<R> sums[panel] = {};
+      std::int64_t at = begin + left;
+      for (std::int64_t k = 0; k < lines.size; ++k, at += step) {
+        for (std::int64_t i = 0; i < n; ++i) {
+          sums[i] += static_cast<Carried<R>>(x[at + i]);
+          y[at + i] = static_cast<R>(sums[i]);
+        }
+      }
+    }
+  }
+}
+
+Tensor running_sum(const Tensor& x, int dim, bool reverse) {
+  const Lines lines(x.shape(), dim);
+  Tensor y = make_tensor(x.shape(), is_floating(x.dtype()) ? x.dtype() : int64);
+  visit(x.dtype(), [&]<class T>(T*) {
+    using R = std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>;
+    running_sums(elements<T>(x), elements<R>(y), lines, reverse);
+  });
+  if (tracks(x)) {
+    record(y, "CumsumBackward0", {x},
+           [dim, reverse](const Tensor& dy, InputGradients& dx) { dx[0] = running_sum(dy, dim, !reverse); });
+  }
+  return y;
+}
+
+template <class T>
+class Product {
+ public:
+  void add(T x) { product_ *= static_cast<Carried<T>>(x); }
+  void add(const T* x, std::int64_t n) {
+    constexpr std::int64_t lanes = 8;  // so that multiplications do not wait for each other
+    std::int64_t i = 0;
+    if (n >= lanes) {
+      Carried<T> part[lanes];
+      std::fill_n(part, lanes, Carried<T>{1});
+      for (; i + lanes <= n; i += lanes) {
+        for (std::int64_t k = 0; k < lanes; ++k) part[k] *= static_cast<Carried<T>>(x[i + k]);
+      }
+      for (const Carried<T> p : part) product_ *= p;
+    }
+    for (; i < n; ++i) add(x[i]);
+  }
+  template <class R>
+  R value() const {
+    return static_cast<R>(product_);
+  }
+
+ private:
+  Carried<T> product_ = 1;
+};
+
+/// The products of all elements before each, along `dim`: by doubling the distance looked back.
+Tensor products_before(const Tensor& x, int dim) {
+  const std::int64_t n = x.shape()[dim];
+  Shape shape = x.shape();
+  shape[dim] = 1;
+  const auto shifted = [&](const Tensor& y, std::int64_t by) {
+    shape[dim] = by;
+    return cat({ones(shape, x.dtype()), narrow(y, dim, 0, n - by)}, dim);
+  };
+  Tensor y = shifted(x, 1);
+  for (std::int64_t by = 1; by < n; by *= 2) y = y * shifted(y, by);
+  return y;
+}
+
+/// The derivative of a product along `dim`: the product of the others. Where no factor is 0 by division.
+Tensor product_backward(const Tensor& dy, const Tensor& x, const Tensor& y, int dim) {
+  if (x.numel() == 0) return zeros_like(x);
+  if (!any(x == 0).item<bool>()) return dy * y / x;
+  const Tensor before = products_before(x, dim), after = products_before(x.flip(dim), dim).flip(dim);
+  return dy * (before * after);
+}
+
+Tensor product(const Tensor& x, const Dims& dims, bool keepdim) {
+  const Groups groups(x.shape(), dims);
+  Tensor y = make_tensor(groups.shape(keepdim), is_floating(x.dtype()) ? x.dtype() : int64);
+  visit(x.dtype(), [&]<class T>(T*) {
+    using R = std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>;
+    const auto make = [](std::int64_t) { return Product<T>(); };
+    for_each_group(elements<T>(x), groups, make, [to = elements<R>(y)](std::int64_t i, const Product<T>& product) {
+      to[i] = product.template value<R>();
+    });
+  });
+  return y;
+}
+
+}  // namespace
+
+Tensor cumsum(const Tensor& x, Integer dim) { return running_sum(x, normalize_dim(dim, x.dim()), false); }
+
+Tensor prod(const Tensor& x) {
+  Tensor y = product(x, {}, false);
+  if (tracks(x)) {
+    record(y, "ProdBackward0", {x}, keep(x, y),
+           [](const Tensor& dy, const Tensor& x, const Tensor& y, InputGradients& dx) {
+             dx[0] = product_backward(dy, x.reshape(-1), y, 0).reshape(x.shape());
+           });
+  }
+  return y;
+}
+
+Tensor prod(const Tensor& x, Integer dim_, bool keepdim) {
+  const int dim = normalize_dim(dim_, x.dim());
+  if (x.dim() == 0) return prod(x.reshape(1), 0, keepdim).reshape({});
+  Tensor y = product(x, dim, keepdim);
+  if (tracks(x)) {
+    Shape kept = x.shape();
+    kept[dim] = 1;
+    record(y, "ProdBackward1", {x}, keep(x, y),
+           [dim, kept](const Tensor& dy, const Tensor& x, const Tensor& y, InputGradients& dx) {
+             dx[0] = product_backward(dy.reshape(kept), x, y.reshape(kept), dim);
+           });
+  }
+  return y;
+}
+
+}  // namespace gradus

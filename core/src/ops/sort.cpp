@@ -1,0 +1,127 @@
+// sort, argsort, topk: in the order of PyTorch, for which NaN is the largest number. Equal elements keep their order.
+#include "autograd/record.hpp"
+#include "ops/index.hpp"
+#include "ops/lines.hpp"
+#include "runtime/parallel_for.hpp"
+#include "tensor/message.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace gradus {
+
+using namespace detail;
+
+namespace {
+
+/// An unsigned number that is ordered as x is: NaN above all, -0 as 0.
+std::uint32_t rank_of(float x) {
+  if (x != x) return UINT32_MAX;
+  const auto bits = std::bit_cast<std::uint32_t>(x + 0.0F);
+  return bits >> 31 ? ~bits : bits | 0x8000'0000U;
+}
+std::uint64_t rank_of(double x) {
+  if (x != x) return UINT64_MAX;
+  const auto bits = std::bit_cast<std::uint64_t>(x + 0.0);
+  return bits >> 63 ? ~bits : bits | std::uint64_t{1} << 63;
+}
+std::uint64_t rank_of(std::int64_t x) { return static_cast<std::uint64_t>(x) ^ std::uint64_t{1} << 63; }
+std::uint32_t rank_of(bool x) { return x; }
+
+/// Rank and place of an element in one comparable value; for 32 bits of rank in one word, which sorts fastest.
+class ShortKey {
+ public:
+  ShortKey(std::uint32_t rank, std::int64_t place)
+      : bits_(std::uint64_t{rank} << 32 | static_cast<std::uint32_t>(place)) {}
+  std::int64_t place() const { return static_cast<std::uint32_t>(bits_); }
+  friend bool operator<(ShortKey a, ShortKey b) { return a.bits_ < b.bits_; }
+
+ private:
+  std::uint64_t bits_;
+};
+class LongKey {
+ public:
+  LongKey(std::uint64_t rank, std::int64_t place) : rank_(rank), place_(place) {}
+  std::int64_t place() const { return place_; }
+  friend bool operator<(const LongKey& a, const LongKey& b) {
+    return a.rank_ != b.rank_ ? a.rank_ < b.rank_ : a.place_ < b.place_;
+  }
+
+ private:
+  std::uint64_t rank_;
+  std::int64_t place_;
+};
+
+/// The first k elements of every line in order, with their places.
+template <class Key, class T>
+void order_lines(const T* x, T* values, std::int64_t* indices, const Lines& lines, std::int64_t k, bool descending) {
+  const std::int64_t n = lines.size, inner = lines.inner, grain = (1 << 12) / (n + 1) + 1;
+  parallel_for(0, lines.outer * inner, grain, [=](std::int64_t first, std::int64_t last) {
+    std::vector<Key> keys;
+    keys.reserve(static_cast<std::size_t>(n));
+    for (std::int64_t line = first; line < last; ++line) {
+      const T* from = x + line / inner * n * inner + line % inner;
+      keys.clear();
+      for (std::int64_t i = 0; i < n; ++i) {
+        const auto rank = rank_of(from[i * inner]);
+        keys.emplace_back(descending ? static_cast<decltype(rank)>(~rank) : rank, i);
+      }
+      if (k < n) std::nth_element(keys.begin(), keys.begin() + k, keys.end());
+      std::sort(keys.begin(), keys.begin() + k);
+      const std::int64_t to = line / inner * k * inner + line % inner;
+      for (std::int64_t i = 0; i < k; ++i) {
+        const std::int64_t place = keys[static_cast<std::size_t>(i)].place();
+        values[to + i * inner] = from[place * inner];
+        indices[to + i * inner] = place;
+      }
+    }
+  });
+}
+
+ValuesIndices ordered(const Tensor& x, int dim, std::int64_t k, bool descending, const char* name) {
+  Shape shape = x.shape();
+  if (x.dim() > 0) shape[dim] = k;
+  const Lines lines(x.shape(), dim);
+  ValuesIndices y{make_tensor(shape, x.dtype()), make_tensor(shape, int64)};
+  visit(x.dtype(), [&]<class T>(T*) {
+    auto* indices = elements<std::int64_t>(y.indices);
+    constexpr bool short_rank = sizeof(rank_of(T{})) == 4;
+    if (short_rank && lines.size <= UINT32_MAX) {
+      if constexpr (short_rank)
+        order_lines<ShortKey>(elements<T>(x), elements<T>(y.values), indices, lines, k, descending);
+    } else {
+      order_lines<LongKey>(elements<T>(x), elements<T>(y.values), indices, lines, k, descending);
+    }
+  });
+  if (tracks(x)) {
+    record(y.values, name, {x}, keep(y.indices),
+           [shape = x.shape(), dim](const Tensor& dy, const Tensor& indices, InputGradients& dx) {
+             dx[0] = scatter_add(dy, shape, dim, indices);
+           });
+  }
+  return y;
+}
+
+std::int64_t size_along(const Tensor& x, int dim) { return x.dim() == 0 ? 1 : x.shape()[dim]; }
+
+}  // namespace
+
+ValuesIndices sort(const Tensor& x, Integer dim_, bool descending) {
+  const int dim = normalize_dim(dim_, x.dim());
+  return ordered(x, dim, size_along(x, dim), descending, "SortBackward0");
+}
+
+Tensor argsort(const Tensor& x, Integer dim, bool descending) { return sort(x.detach(), dim, descending).indices; }
+
+ValuesIndices topk(const Tensor& x, Integer k, Integer dim_, bool largest) {
+  const int dim = normalize_dim(dim_, x.dim());
+  if (x.dtype() == boolean) throw RuntimeError("\"topk_cpu\" not implemented for 'Bool'\nconvert first: x.to(int64)");
+  if (k < 0 || k > size_along(x, dim)) {
+    throw RuntimeError(message("selected index k out of range\ntopk: k = ", k, " of the ", size_along(x, dim),
+                               " elements of dimension ", dim));
+  }
+  if (x.dim() == 0 && k == 0) throw RuntimeError("selected index k out of range\ntopk: k = 0 of a 0-dim tensor");
+  return ordered(x, dim, k, largest, "TopkBackward0");
+}
+
+}  // namespace gradus
