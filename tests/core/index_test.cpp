@@ -180,9 +180,9 @@ TEST(Index, ErrorsOfIndexTensors) {
       });
   expect_error<RuntimeError>(
       "The size of tensor a (4) must match the size of tensor b (3) at non-singleton dimension 1",
-      [&] { x.masked_fill(zeros({4}, boolean), 1); });
+      [&] { static_cast<void>(x.masked_fill(zeros({4}, boolean), 1)); });
   expect_error<RuntimeError>("masked_fill only supports boolean masks, but got mask with dtype int64",
-                             [&] { x.masked_fill(zeros({3}, int64), 1); });
+                             [&] { static_cast<void>(x.masked_fill(zeros({3}, int64), 1)); });
 }
 
 }  // namespace

@@ -324,8 +324,9 @@ TEST(Ops, HaveDerivativesToTheSecondOrder) {
     const auto name = entry.at("name").get<std::string>();
     const In in = inputs_of(entry);
     const std::vector<Tensor> wanting = wanting_gradients(in);
-    const bool smooth = name != "norm 0, 1" && !wanting.empty() && wanting[0].dtype() == float64;
-    if (!smooth || wanting[0].numel() == 0 || expressions.at(name)(in)[0].numel() == 0) continue;
+    const bool smooth = entry.contains("dy") && name != "norm 0, 1" && all(isfinite(wanting[0])).item<bool>();
+    if (!smooth || wanting[0].dtype() != float64 || wanting[0].numel() == 0) continue;
+    if (expressions.at(name)(in)[0].numel() == 0) continue;
     SCOPED_TRACE(name);
     const bool second_alone = !in.x.requires_grad();
     expect_derivatives(

@@ -27,10 +27,17 @@ TEST(SideBySide, Tensors) {
   use(x.shape(), x.dtype(), x.numel());
   use(x[0], x.t(), x.view({4}));
   x[0].fill_(7);
+  const Tensor rows = tensor({1, 0}), columns = tensor({0, 1});
+  use(x(Slice(), 1), x(Slice(1), Slice(0, 2)), x[x > 2], x(rows, columns));
+  x.index_put_({Slice(), 1}, 7);
   use(x.mean(0), x.var(0, false));
   use(x.matmul(x), x * 2 + 1, x > 2);
   use(cat({x, x}, 1));
   use(x.sum().item());
+  use((x > 1) & (x < 3), where(x > 2, x, 0));
+  const auto [values, indices] = x.sort(1);
+  use(values, indices);
+  use(multinomial(x.softmax(1), 1));
   Tensor w = ones({2}).requires_grad_();
   x.matmul(w).sum().backward(); w.grad();
   NoGradGuard no_grad;

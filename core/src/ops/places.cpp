@@ -79,7 +79,11 @@ Places::Places(const Shape& shape, std::span<const Index> indices) : from_(shape
         take_slice(index.slice().in(shape[next_]));
         break;
       case Index::Kind::tensor:
-        take_tensor(index.tensor(), next_);
+        if (index.tensor().dtype() == int64 && index.tensor().dim() == 0) {  // a number, as in PyTorch
+          take_position(index.tensor().item<std::int64_t>(), next_++);
+        } else {
+          take_tensor(index.tensor(), next_);
+        }
     }
   }
   while (next_ < shape.rank()) take_slice({0, shape[next_], 1});

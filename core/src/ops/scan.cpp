@@ -13,7 +13,19 @@ namespace {
 template <class T>
 using Carried = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
 
-/// y[k] = x[0] + … + x[k] along every line; from the other end with `reverse`.
+/// y[k] = x[0] + … + x[k] along `n` lines side by side, whose elements are `step` apart.
+template <class T, class R, std::int64_t most>
+void running_sums(const T* x, R* y, std::int64_t size, std::int64_t step, std::int64_t n) {
+  Carried<R> sums[most] = {};
+  for (std::int64_t k = 0; k < size; ++k, x += step, y += step) {
+    for (std::int64_t i = 0; i < (most == 1 ? 1 : n); ++i) {
+      sums[i] += static_cast<Carried<R>>(x[i]);
+      y[i] = static_cast<R>(sums[i]);
+    }
+  }
+}
+
+/// The same along every line; from the other end with `reverse`.
 template <class T, class R>
 void running_sums(const T* x, R* y, const Lines& lines, bool reverse) {
   constexpr std::int64_t panel = 128;
@@ -21,14 +33,11 @@ void running_sums(const T* x, R* y, const Lines& lines, bool reverse) {
   for (std::int64_t block = 0; block < lines.outer; ++block) {
     const std::int64_t begin = (block * lines.size + (reverse ? lines.size - 1 : 0)) * lines.inner;
     for (std::int64_t left = 0; left < lines.inner; left += panel) {
-      const std::int64_t n = std::min(panel, lines.inner - left);
-      Carried<R> sums[panel] = {};
-      std::int64_t at = begin + left;
-      for (std::int64_t k = 0; k < lines.size; ++k, at += step) {
-        for (std::int64_t i = 0; i < n; ++i) {
-          sums[i] += static_cast<Carried<R>>(x[at + i]);
-          y[at + i] = static_cast<R>(sums[i]);
-        }
+      const std::int64_t n = std::min(panel, lines.inner - left), at = begin + left;
+      if (n == 1) {
+        running_sums<T, R, 1>(x + at, y + at, lines.size, step, 1);
+      } else {
+        running_sums<T, R, panel>(x + at, y + at, lines.size, step, n);
       }
     }
   }

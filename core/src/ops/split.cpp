@@ -69,7 +69,8 @@ std::vector<Tensor> chunk(const Tensor& x, Integer chunks, Integer dim_) {
   if (chunks <= 0) throw RuntimeError(message("chunk expects `chunks` to be greater than 0, got: ", chunks));
   const std::int64_t extent = x.shape()[dim];
   if (extent == 0)
-    return parts(x, dim, std::vector<std::int64_t>(static_cast<std::size_t>(std::int64_t{chunks})), "SplitBackward0");
+    return parts(x, dim, std::vector<std::int64_t>(static_cast<std::size_t>(std::int64_t{chunks})),
+                 "SplitWithSizesBackward0");
   return equal_parts(x, dim, (extent + chunks - 1) / chunks);
 }
 

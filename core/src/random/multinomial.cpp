@@ -86,11 +86,10 @@ Tensor multinomial(const Tensor& weights_, std::int64_t num_samples, bool replac
   Shape shape = weights.shape();
   const std::int64_t n = weights.size(-1), rows = n == 0 ? 0 : weights.numel() / n;
   shape[shape.rank() - 1] = num_samples;
-  const bool sums = replacement && num_samples > 1;
   Tensor places = empty(shape, int64);
   return visit_floating(weights.dtype(), [&]<class T>(T*) {
-    for (std::int64_t i = 0; i < rows; ++i) check_row(elements<T>(weights) + i * n, n, sums);
-    if (!sums && rows > 0) return draw_distinct(weights, num_samples, generator);
+    for (std::int64_t i = 0; i < rows; ++i) check_row(elements<T>(weights) + i * n, n, replacement);
+    if (!replacement && rows > 0) return draw_distinct(weights, num_samples, generator);
     for (std::int64_t i = 0; i < rows; ++i) {
       draw_with_replacement(elements<T>(weights) + i * n, n, elements<std::int64_t>(places) + i * num_samples,
                             num_samples, generator);

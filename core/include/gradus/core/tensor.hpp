@@ -96,9 +96,9 @@ class Tensor {
   Tensor grad() const;  ///< the accumulated gradient, undefined when there is none yet
   /// An undefined gradient clears it. Throws RuntimeError unless shape and dtype are this tensor's.
   void set_grad(Tensor gradient) const;
-  std::string grad_fn() const;        ///< name of the operation that computed it, e.g. "MulBackward0"; empty for a leaf
-  Tensor detach() const;              ///< same storage, outside the graph
-  const Tensor& retain_grad() const;  ///< keep the gradient of a computed tensor in grad()
+  std::string grad_fn() const;  ///< name of the operation that computed it, e.g. "MulBackward0"; empty for a leaf
+  [[nodiscard]] Tensor detach() const;  ///< same storage, outside the graph
+  const Tensor& retain_grad() const;    ///< keep the gradient of a computed tensor in grad()
   void backward() const;
   void backward(const BackwardOptions& options) const;  ///< see autograd.hpp
   /// Calls `f(gradient)` when the gradient of this tensor is known; what it returns, if defined, replaces the gradient.
@@ -137,7 +137,7 @@ class Tensor {
   Tensor ceil() const { return gradus::ceil(*this); }
   Tensor round() const { return gradus::round(*this); }
   Tensor pow(Scalar exponent) const { return gradus::pow(*this, exponent); }
-  Tensor clamp(std::optional<Scalar> min, std::optional<Scalar> max = std::nullopt) const {
+  [[nodiscard]] Tensor clamp(std::optional<Scalar> min, std::optional<Scalar> max = std::nullopt) const {
     return gradus::clamp(*this, min, max);
   }
 
@@ -219,14 +219,16 @@ class Tensor {
   Tensor scatter(Integer dim, const Tensor& index, Scalar value) const {
     return gradus::scatter(*this, dim, index, value);
   }
-  Tensor masked_fill(const Tensor& mask, Scalar value) const { return gradus::masked_fill(*this, mask, value); }
+  [[nodiscard]] Tensor masked_fill(const Tensor& mask, Scalar value) const {
+    return gradus::masked_fill(*this, mask, value);
+  }
   Tensor matmul(const Tensor& other) const { return gradus::matmul(*this, other); }
   Tensor bmm(const Tensor& other) const { return gradus::bmm(*this, other); }
   Tensor outer(const Tensor& other) const { return gradus::outer(*this, other); }
-  Tensor clone() const { return gradus::clone(*this); }
+  [[nodiscard]] Tensor clone() const { return gradus::clone(*this); }
   /// This tensor, as all are contiguous; of what is a copy where PyTorch has a view a copy of its own.
-  Tensor contiguous() const;
-  Tensor to(Dtype dtype) const { return gradus::to(*this, dtype); }
+  [[nodiscard]] Tensor contiguous() const;
+  [[nodiscard]] Tensor to(Dtype dtype) const { return gradus::to(*this, dtype); }
 
   // --- in place. Refused, with PyTorch's texts, for a leaf that requires a gradient (unless under NoGradGuard), for a
   // result that does not fit this shape or dtype, and for a view inside a graph; and for a copy where PyTorch has a
