@@ -1,0 +1,146 @@
+#include "check.hpp"
+
+#include <gradus/core/autograd.hpp>
+#include <gradus/core/create.hpp>
+#include <gradus/core/error.hpp>
+#include <gradus/core/random.hpp>
+
+#include <cmath>
+#include <map>
+#include <vector>
+
+using namespace gradus;
+
+namespace exercise {
+
+namespace {
+
+constexpr std::int64_t kRows = 5, kColumns = 3;
+
+/// A line of the exercise, in order.
+struct Line {
+  const char* name;
+  Tensor Derivatives::*value;
+  const char* hint;
+};
+
+const Line kLines[] = {
+    {"bias", &Derivatives::bias,
+     "y = scaled + bias adds the same bias to every row: each row hands a share back to it"},
+    {"scaled", &Derivatives::scaled, "y = scaled + bias: what does y do when scaled grows by a little?"},
+    {"weight", &Derivatives::weight, "scaled = xhat * weight: weight is used once for each row, next to xhat"},
+    {"xhat", &Derivatives::xhat, "scaled = xhat * weight: how much does scaled grow when xhat does?"},
+    {"rstd", &Derivatives::rstd, "xhat = centered * rstd: rstd is used once for each row, next to centered"},
+    {"std", &Derivatives::std, "rstd = 1 / std: the derivative of 1/s is -1/s^2, and 1/s is rstd"},
+    {"var", &Derivatives::var, "std = sqrt(var + eps): the derivative of a root has the root itself below"},
+    {"square", &Derivatives::square, "var = sum square / N: each of the N squares has the same share in var"},
+    {"direct", &Derivatives::direct, "xhat = centered * rstd: how much does xhat grow when centered does?"},
+    {"through_var", &Derivatives::through_var, "square = centered^2: the derivative of a square has the number itself"},
+    {"centered", &Derivatives::centered, "centered is used twice: both uses hand something back, and it all adds up"},
+    {"mean", &Derivatives::mean, "centered = x - mean: the same mean is taken from every row; mind the sign"},
+    {"through_mean", &Derivatives::through_mean, "mean = sum x / N: each x has the same share in mean"},
+    {"x", &Derivatives::x, "x is used in centered and in mean"},
+};
+
+struct Batch {
+  Tensor x, weight, bias, dy;
+  Nodes node;
+};
+
+Batch random_batch() {
+  Generator seed(11);
+  Batch b{randn({kRows, kColumns}, float64, seed) * 2 + 1,
+          randn({1, kColumns}, float64, seed) + 2,
+          randn({1, kColumns}, float64, seed),
+          randn({kRows, kColumns}, float64, seed),
+          {}};
+  b.node = lesson::ByHand{b.weight, b.bias}.forward(b.x);
+  return b;
+}
+
+/// What autograd says of every line; the two shares of centered and that of mean follow from it.
+std::map<std::string, Tensor> expected(const Batch& b) {
+  std::map<std::string, Tensor> nodes = {{"x", b.x.clone()}, {"weight", b.weight.clone()}, {"bias", b.bias.clone()}};
+  for (auto& [name, leaf] : nodes) leaf.requires_grad_();
+  const Nodes node =
+      lesson::ByHand{nodes["weight"], nodes["bias"]}.forward(nodes["x"], [&](const char* name, Tensor v) {
+        v.retain_grad();
+        return nodes[name] = v;
+      });
+  (node.y * b.dy).sum().backward();
+  for (auto& [name, value] : nodes) value = value.grad();
+  nodes["direct"] = nodes["xhat"] * b.node.rstd;
+  nodes["through_var"] = nodes["centered"] - nodes["direct"];
+  nodes["through_mean"] = nodes["x"] - nodes["centered"];
+  return nodes;
+}
+
+bool agrees(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape()) return false;
+  return (a - b).abs().max().item() <= 1e-9 * std::max(1.0, b.abs().max().item());
+}
+
+std::string wrong_shape(const Tensor& got, const Tensor& right) {
+  std::string text = "has the shape " + to_string(got.shape()) + " where " + to_string(right.shape()) + " is expected";
+  const bool per_row = got.dim() == 2 && got.size(0) == kRows;
+  if (per_row && right.size(0) == 1) text += ": the sum over the batch is missing";
+  if (got.shape() == Shape{kColumns}) text += ": sum(kBatch, true) keeps the dimension that it sums up";
+  if (!per_row && right.size(0) == kRows) text += ": it has one value for each row";
+  return text;
+}
+
+/// What a wrong value looks like; empty if nothing is recognised.
+std::string wrong_value(const std::string& name, const Tensor& got, const std::map<std::string, Tensor>& right,
+                        const Batch& b) {
+  const Tensor& value = right.at(name);
+  if (agrees(got, -value)) return "has the wrong sign";
+  if (agrees(got, value * kRows)) return "is N times too large: where does 1/N belong?";
+  if (agrees(got * kRows, value)) return "is N times too small: 1/N counts once";
+  if (agrees(got * (kRows - 1), value * kRows)) return "divides by N - 1: this variance is divided by N";
+  if (agrees(got * 2, value)) return "is half of what it should be: a factor 2 is missing";
+  if (agrees(got, value * 2)) return "is twice what it should be";
+  if (agrees(got * b.weight, value)) return "forgets weight";
+  if (agrees(got, value * b.weight)) return "has weight once too often";
+  if (name == "centered" || name == "x") {
+    for (const char* path : {"direct", "through_var", "through_mean"}) {
+      if (agrees(got + right.at(path), value)) return "lacks a path to x: " + std::string(path);
+    }
+    if (agrees(got, right.at("direct"))) return "lacks a path to x: only direct is left";
+  }
+  if (name == "mean" && agrees(got, -right.at("through_var").sum(lesson::kBatch, true)))
+    return "lacks the direct share";
+  return "";
+}
+
+std::string diagnosis(const Line& line, const Tensor& got, const std::map<std::string, Tensor>& right, const Batch& b) {
+  const Tensor& value = right.at(line.name);
+  if (!got.defined()) return "is not filled in yet";
+  if (got.dtype() != float64) return "has another dtype than dy";
+  if (got.shape() != value.shape()) return wrong_shape(got, value);
+  if (agrees(got, value)) return "";
+  const std::string recognised = wrong_value(line.name, got, right, b);
+  return recognised.empty() ? "has the right shape, but another value than autograd finds" : recognised;
+}
+
+}  // namespace
+
+std::optional<Mistake> first_mistake(Backward backward) {
+  const Batch b = random_batch();
+  const auto right = expected(b);
+  Derivatives d;
+  std::string error;
+  try {
+    backward(b.dy, b.node, b.weight, d);
+  } catch (const Error& e) {
+    error = e.what();
+  }
+  for (const Line& line : kLines) {
+    std::string wrong = diagnosis(line, d.*line.value, right, b);
+    if (wrong.empty()) continue;
+    if (!error.empty() && !(d.*line.value).defined()) wrong += ", and a line stops with an error: " + error;
+    return Mistake{std::string("d.") + line.name, wrong, line.hint};
+  }
+  return std::nullopt;
+}
+
+}  // namespace exercise

@@ -1,0 +1,100 @@
+// Checks backward.cpp: line by line, then as an operation, then in a net that learns. Stops at the first thing that is
+// wrong, with status 1.
+#include "../06_batch_norm_by_hand/digits.hpp"
+#include "check.hpp"
+#include "command_line.hpp"
+#include "your_batch_norm.hpp"
+
+#include <gradus/gradus.hpp>
+
+#include <cstdio>
+#include <exception>
+
+using namespace gradus;
+using exercise::YourBatchNorm;
+
+namespace {
+
+bool every_line_is_right() {
+  if (const auto mistake = exercise::first_mistake(exercise::backward)) {
+    std::printf("Step 1: in backward.cpp, %s %s.\n        %s.\n", mistake->line.c_str(), mistake->diagnosis.c_str(),
+                mistake->hint.c_str());
+    return false;
+  }
+  std::printf("Step 1: every line is what autograd finds.\n");
+  return true;
+}
+
+/// In float64, with a random dy, weight other than 1, a layer before and unequal sizes: what finds every mistake.
+void check_as_an_operation() {
+  Generator seed(12);
+  const auto random = [&](const Shape& shape) { return randn(shape, float64, seed).requires_grad_(); };
+  const Tensor u = random({6, 4}), w = random({3, 4}), weight = random({1, 3}), bias = random({1, 3});
+  gradcheck(
+      [](std::span<const Tensor> in) { return YourBatchNorm::apply(linear(in[0], in[1], {}), in[2], in[3]).tanh(); },
+      {u, w, weight, bias});
+  std::printf("Step 2: gradcheck passes, behind a layer and with a random dy.\n");
+}
+
+/// 64 - 32 - 32 - 10 with BatchNorm before each ReLU: yours, or the library's.
+struct Net : nn::Module {
+  explicit Net(bool yours_) : yours(yours_) {}
+
+  bool yours;
+  nn::Linear first{64, 32, {.bias = false, .dtype = float64}}, second{32, 32, {.bias = false, .dtype = float64}};
+  nn::BatchNorm1d norm_first{32, {.dtype = float64}}, norm_second{32, {.dtype = float64}};
+  nn::Linear out{32, 10, {.dtype = float64}};
+
+  void state(nn::StateList& list) override {
+    list("first", first)("norm_first", norm_first)("second", second)("norm_second", norm_second)("out", out);
+  }
+  Tensor normalise(nn::BatchNorm1d& norm, const Tensor& x) const {
+    if (!yours) return norm(x);
+    return YourBatchNorm::apply(x, norm.weight.reshape({1, 32}), norm.bias.reshape({1, 32}));
+  }
+  Tensor forward(const Tensor& x) override {
+    return out(relu(normalise(norm_second, second(relu(normalise(norm_first, first(x)))))));
+  }
+};
+
+/// The losses of ten epochs on the handwritten digits.
+std::vector<double> losses_of(bool yours, const ImageSet& digits) {
+  manual_seed(13);
+  Net net(yours);
+  return lesson::train(net.parameters(), digits.train, 0.1, [&](const Tensor& x, const Tensor& y) {
+    const Tensor loss = nn::functional::cross_entropy(net(x), y);
+    loss.backward();
+    return loss.item();
+  });
+}
+
+bool trains_like_the_library() {
+  const ImageSet digits = lesson::load_digits();
+  const auto yours = losses_of(true, digits), right = losses_of(false, digits);
+  std::printf(
+      "Step 3: training on handwritten digits, the loss of each epoch\n\n  epoch      yours  nn::BatchNorm1d\n");
+  bool equal = true;
+  for (std::size_t i = 0; i < yours.size(); ++i) {
+    std::printf("  %5zu  %9.6f  %15.6f\n", i + 1, yours[i], right[i]);
+    equal = equal && std::abs(yours[i] - right[i]) < 1e-6;
+  }
+  std::printf(equal ? "\nThey are the same: this is BatchNorm's gradient.\n" : "\nThey differ.\n");
+  return equal;
+}
+
+}  // namespace
+
+int main() {
+  try {
+    bool right = every_line_is_right();
+    if (right) {
+      check_as_an_operation();
+      right = trains_like_the_library();
+    }
+    finish_output();
+    return right ? 0 : 1;
+  } catch (const std::exception& e) {
+    std::printf("%s\n", e.what());
+    return 1;
+  }
+}

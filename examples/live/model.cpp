@@ -1,0 +1,246 @@
+#include "model.hpp"
+
+#include "../06_batch_norm_by_hand/by_hand.hpp"
+
+#include <gradus/core/autograd.hpp>
+#include <gradus/core/create.hpp>
+#include <gradus/core/error.hpp>
+#include <gradus/core/ops.hpp>
+#include <gradus/nn/batch_norm.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <sstream>
+#include <vector>
+
+using namespace gradus;
+
+namespace live {
+
+namespace {
+
+using Numbers = std::vector<double>;
+
+struct Request {
+  Numbers x, dy;
+  std::map<std::string, double> options = {{"weight", 1},     {"bias", 0},         {"eps", 1e-5},      {"training", 1},
+                                           {"momentum", 0.1}, {"running_mean", 0}, {"running_var", 1}, {"batches", 0},
+                                           {"sum", 0},        {"drop_mean", 0},    {"drop_var", 0}};
+
+  double operator[](const char* name) const { return options.at(name); }
+  bool training() const { return options.at("training") != 0; }
+};
+
+Numbers numbers_of(std::istringstream& words, const std::string& name) {
+  Numbers numbers;
+  for (std::string word; words >> word;) {
+    char* end = nullptr;
+    const double value = std::strtod(word.c_str(), &end);
+    if (*end != '\0' || !std::isfinite(value) || std::abs(value) > 1e9) {
+      throw ValueError(name + ": a number between -1e9 and 1e9 is expected, got '" + word + "'");
+    }
+    numbers.push_back(value);
+  }
+  return numbers;
+}
+
+Request parse(const std::string& text) {
+  Request request;
+  std::istringstream lines(text);
+  for (std::string line, name; std::getline(lines, line);) {
+    std::istringstream words(line);
+    if (!(words >> name)) continue;
+    const Numbers numbers = numbers_of(words, name);
+    if (name == "x")
+      request.x = numbers;
+    else if (name == "dy")
+      request.dy = numbers;
+    else if (request.options.contains(name) && numbers.size() == 1)
+      request.options[name] = numbers[0];
+    else
+      throw ValueError("'" + line + "' is not understood");
+  }
+  if (request.x.empty() || request.x.size() > 16) throw ValueError("a batch has 1 to 16 values here");
+  if (request.dy.size() != request.x.size()) throw ValueError("dy needs one number for each x");
+  if (request["eps"] < 0) throw ValueError("eps is not negative");
+  if (request["running_var"] < 0) throw ValueError("running_var is not negative");
+  if (request["momentum"] < 0 || request["momentum"] > 1) throw ValueError("momentum lies between 0 and 1");
+  return request;
+}
+
+std::string line(const std::string& name, const Numbers& values) {
+  std::string text = name;
+  char digits[32];
+  for (const double v : values) {
+    std::snprintf(digits, sizeof digits, " %.17g", v == 0 ? 0.0 : v);  // never "-0"
+    text += digits;
+  }
+  return text + "\n";
+}
+
+std::string line(const std::string& name, const Tensor& x) { return line(name, x.detach().to_vector<double>()); }
+
+Tensor column(const Numbers& values) { return from_span(values, {static_cast<std::int64_t>(values.size()), 1}); }
+
+/// The layer as a sequence of nodes. `keep` sees each node, and what it returns takes its place.
+struct Layer {
+  Tensor x, weight, bias;
+  const Request& request;
+
+  template <class F>
+  Tensor loss(F keep) const {
+    lesson::Nodes node;
+    if (request.training()) {
+      node = lesson::ByHand{weight, bias, request["eps"]}.forward(x, keep);
+    } else {
+      node = evaluated(keep);
+    }
+    return (request["sum"] != 0 ? node.y : node.y * column(request.dy)).sum();
+  }
+
+  /// In evaluation mean and var are buffers.
+  template <class F>
+  lesson::Nodes evaluated(F keep) const {
+    lesson::Nodes node;
+    node.mean = keep("mean", column({request["running_mean"]}));
+    node.centered = keep("centered", x - node.mean);
+    node.var = keep("var", column({request["running_var"]}));
+    node.std = keep("std", (node.var + request["eps"]).sqrt());
+    node.rstd = keep("rstd", 1 / node.std);
+    node.xhat = keep("xhat", node.centered * node.rstd);
+    node.scaled = keep("scaled", node.xhat * weight);
+    node.y = keep("y", node.scaled + bias);
+    return node;
+  }
+};
+
+struct Node {
+  std::string name;
+  Tensor value;
+};
+
+Layer layer_of(const Request& request) {
+  return {column(request.x), column({request["weight"]}), column({request["bias"]}), request};
+}
+
+/// The loss when element i of a node is `step` more than it should be.
+double pushed_loss(const Request& request, const std::string& pushed, std::int64_t i, double step) {
+  const auto push = [&](const std::string& name, const Tensor& value) {
+    if (name != pushed) return value;
+    Tensor more = value.clone();
+    more.reshape({-1})[i].add_(step);
+    return more;
+  };
+  Layer layer = layer_of(request);
+  layer.x = push("x", layer.x);
+  layer.weight = push("weight", layer.weight);
+  layer.bias = push("bias", layer.bias);
+  return layer.loss(push).item();
+}
+
+/// Central differences of the loss by a node.
+Tensor differences(const Request& request, const Node& node, double spread) {
+  const bool moves_the_batch = node.name == "x" || node.name == "mean" || node.name == "centered";
+  const double size = moves_the_batch ? spread : node.value.detach().abs().max().item();
+  const double h = 1e-4 * (size > 0 && std::isfinite(size) ? size : 1);
+  Numbers slopes;
+  for (std::int64_t i = 0; i < node.value.numel(); ++i) {
+    slopes.push_back((pushed_loss(request, node.name, i, h) - pushed_loss(request, node.name, i, -h)) / (2 * h));
+  }
+  return from_span(slopes, node.value.shape());
+}
+
+/// x, weight, bias and every node, in the order of forward, after backward.
+std::vector<Node> differentiated(const Request& request) {
+  Layer layer = layer_of(request);
+  layer.x.requires_grad_();
+  layer.weight.requires_grad_();
+  layer.bias.requires_grad_();
+  std::vector<Node> nodes = {{"x", layer.x}};
+  const Tensor loss = layer.loss([&](const char* name, Tensor value) {
+    if (value.requires_grad()) value.retain_grad();
+    nodes.push_back({name, value});
+    return value;
+  });
+  loss.backward();
+  nodes.insert(nodes.begin() + 1, {{"weight", layer.weight}, {"bias", layer.bias}});
+  return nodes;
+}
+
+/// The three paths to x, from autograd: with the other uses of x detached.
+struct Paths {
+  Tensor direct, var, mean;
+};
+
+Paths paths_of(const Request& request) {
+  const Tensor x = column(request.x), weight = column({request["weight"]});
+  const Tensor dy = request["sum"] != 0 ? ones_like(x) : column(request.dy);
+  const auto mean_of = [](const Tensor& v) { return v.mean(lesson::kBatch, true); };
+  const auto rstd_of = [&](const Tensor& centered) {
+    return 1 / (centered.square().mean(lesson::kBatch, true) + request["eps"]).sqrt();
+  };
+  const auto path = [&](auto xhat) {
+    const Tensor leaf = x.clone().requires_grad_();
+    return grad({xhat(leaf) * weight}, {leaf}, {.grad_outputs = {dy}})[0];
+  };
+  if (!request.training()) {
+    const double rstd = 1 / std::sqrt(request["running_var"] + request["eps"]);
+    return {dy * weight * rstd, zeros_like(x), zeros_like(x)};
+  }
+  const Tensor rstd = rstd_of(x - mean_of(x));
+  return {path([&](const Tensor& v) { return (v - mean_of(x)) * rstd; }),
+          path([&](const Tensor& v) { return (x - mean_of(x)) * rstd_of(v - mean_of(v).detach()); }),
+          path([&](const Tensor& v) { return (x - mean_of(v)) * rstd; })};
+}
+
+std::string paths(const Request& request) {
+  const Paths paths = paths_of(request);
+  const Tensor none = zeros_like(paths.direct);
+  const Tensor var = request["drop_var"] != 0 ? none : paths.var, mean = request["drop_mean"] != 0 ? none : paths.mean;
+  return line("path direct", paths.direct) + line("path var", var) + line("path mean", mean) +
+         line("dx", paths.direct + var + mean);
+}
+
+/// The buffers after a step of nn::BatchNorm1d in training, or why it refuses the batch.
+std::string step_of_buffers(const Request& request) {
+  nn::BatchNorm1d layer(1, {.eps = request["eps"], .momentum = request["momentum"], .dtype = float64});
+  layer.running_mean.fill_(request["running_mean"]);
+  layer.running_var.fill_(request["running_var"]);
+  layer.num_batches_tracked.fill_(request["batches"]);
+  try {
+    layer(column(request.x));
+  } catch (const Error& e) {
+    const std::string text = e.what();
+    return "refused " + text.substr(0, text.find('\n')) + "\n";
+  }
+  return line("after", Numbers{layer.running_mean.item(), layer.running_var.item(),
+                               static_cast<double>(layer.num_batches_tracked.item<std::int64_t>())});
+}
+
+double spread_of(const Numbers& x) {
+  const auto [least, most] = std::ranges::minmax(x);
+  return most > least ? most - least : 1;
+}
+
+}  // namespace
+
+std::string compute(const std::string& text) {
+  try {
+    const Request request = parse(text);
+    std::string response;
+    for (const Node& node : differentiated(request)) {
+      response += line("value " + node.name, node.value);
+      if (!node.value.requires_grad()) continue;
+      response += line("grad " + node.name, node.value.grad());
+      response += line("difference " + node.name, differences(request, node, spread_of(request.x)));
+      if (node.name == "x") response += line("right", node.value.grad());
+    }
+    return response + paths(request) + step_of_buffers(request);
+  } catch (const std::exception& e) {
+    return std::string("error ") + e.what() + "\n";
+  }
+}
+
+}  // namespace live

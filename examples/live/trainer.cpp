@@ -1,0 +1,117 @@
+#include "trainer.hpp"
+
+#include <gradus/core/autograd.hpp>
+#include <gradus/core/error.hpp>
+#include <gradus/core/ops.hpp>
+#include <gradus/nn/activation.hpp>
+#include <gradus/nn/batch_norm.hpp>
+#include <gradus/nn/functional.hpp>
+#include <gradus/nn/linear.hpp>
+
+#include <cmath>
+#include <utility>
+
+using namespace gradus;
+
+namespace live {
+
+namespace {
+
+constexpr std::int64_t kPoints = 512, kBatch = 64, kHidden = 16;
+
+/// Class 0 or 1 of the i-th point, and its place without noise.
+std::pair<double, double> place(Points points, std::int64_t i) {
+  const bool second = i % 2 == 1;
+  const double t = static_cast<double>(i / 2) / (kPoints / 2);
+  if (points == Points::moons) {
+    const double angle = M_PI * t;
+    return second ? std::pair(1 - std::cos(angle) - 0.5, 0.25 - std::sin(angle))
+                  : std::pair(std::cos(angle) - 0.5, std::sin(angle) - 0.25);
+  }
+  const double angle = 1.75 * 2 * M_PI * t + (second ? M_PI : 0), radius = 0.1 + 1.5 * t;
+  return {radius * std::cos(angle), radius * std::sin(angle)};
+}
+
+nn::Sequential make_net(std::int64_t depth, bool normed) {
+  nn::Sequential net;
+  for (std::int64_t layer = 0; layer < depth; ++layer) {
+    net.push_back(nn::Linear(layer == 0 ? 2 : kHidden, kHidden, {.bias = !normed}));
+    if (normed) net.push_back(nn::BatchNorm1d(kHidden));
+    net.push_back(nn::ReLU());
+  }
+  net.push_back(nn::Linear(kHidden, 2));
+  return net;
+}
+
+}  // namespace
+
+Race::Race(const RaceOptions& options) : generator_(options.seed) {
+  if (options.depth < 1 || options.depth > 8) throw ValueError("depth: 1 to 8 hidden layers");
+  if (!(options.lr > 0) || !std::isfinite(options.lr)) throw ValueError("the learning rate is a number above 0");
+  std::vector<float> x;
+  std::vector<std::int64_t> y;
+  for (std::int64_t i = 0; i < kPoints; ++i) {
+    const auto [first, second] = place(options.points, i);
+    x.push_back(static_cast<float>(first));
+    x.push_back(static_cast<float>(second));
+    y.push_back(i % 2);
+  }
+  const double noise = options.points == Points::moons ? 0.15 : 0.05;
+  x_ = from_span(x, {kPoints, 2}) + randn({kPoints, 2}, float32, generator_) * noise;
+  y_ = from_span(y, {kPoints});
+  for (const bool normed : {false, true}) {
+    manual_seed(options.seed + 1);
+    Runner runner{make_net(options.depth, normed), nullptr};
+    runner.optimizer =
+        std::make_unique<optim::SGD>(runner.net.parameters(), optim::SGDOptions{.lr = options.lr, .momentum = 0.9});
+    runners_.push_back(std::move(runner));
+  }
+}
+
+void Race::train(Runner& runner) {
+  runner.optimizer->zero_grad();
+  const Tensor loss = nn::functional::cross_entropy(runner.net(batch_x_), batch_y_);
+  loss.backward();
+  runner.optimizer->step();
+  runner.loss = loss.item();
+}
+
+void Race::step() {
+  const Tensor rows = randint(0, kPoints, {kBatch}, int64, generator_);
+  batch_x_ = x_.index_select(0, rows);
+  batch_y_ = y_.index_select(0, rows);
+  for (Runner& runner : runners_) train(runner);
+}
+
+std::vector<float> Race::regions(int net, std::int64_t n) {
+  std::vector<float> grid;
+  for (std::int64_t row = 0; row < n; ++row) {
+    for (std::int64_t column = 0; column < n; ++column) {
+      grid.push_back(static_cast<float>(-2 + 4 * (static_cast<double>(column) + 0.5) / static_cast<double>(n)));
+      grid.push_back(static_cast<float>(2 - 4 * (static_cast<double>(row) + 0.5) / static_cast<double>(n)));
+    }
+  }
+  const NoGradGuard no_grad;
+  nn::Sequential& trained = runners_[static_cast<std::size_t>(net)].net;
+  trained.eval();
+  const Tensor probability = trained(from_span(grid, {n * n, 2})).softmax(1).select(1, 1);
+  trained.train();
+  return probability.to_vector<float>();
+}
+
+std::vector<float> Race::hidden(int net) {
+  if (!batch_x_.defined()) return {};
+  const NoGradGuard no_grad;
+  nn::Sequential& trained = runners_[static_cast<std::size_t>(net)].net;
+  trained.eval();
+  Tensor h = batch_x_;
+  for (std::int64_t i = 0; i + 2 < static_cast<std::int64_t>(trained.size()); ++i) h = trained[i](h);
+  trained.train();
+  return h.select(1, 0).to_vector<float>();
+}
+
+std::vector<float> Race::points() const {
+  return cat({x_, y_.to(float32).reshape({kPoints, 1})}, 1).to_vector<float>();
+}
+
+}  // namespace live

@@ -1,0 +1,55 @@
+// Two nets, one with BatchNorm and one without, that learn the same points side by side.
+#pragma once
+
+#include <gradus/core/random.hpp>
+#include <gradus/nn/sequential.hpp>
+#include <gradus/optim/sgd.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace live {
+
+enum class Points { moons, spirals };
+
+struct RaceOptions {
+  Points points = Points::moons;
+  std::int64_t depth = 3;  ///< hidden layers, 1 to 8
+  double lr = 0.1;         ///< learning rate of SGD, above 0
+  std::uint64_t seed = 0;
+};
+
+/// Steps of SGD (momentum 0.9, batches of 64 drawn anew) for `depth` hidden layers of 16 ReLUs on points of the plane
+/// in two classes. Throws ValueError for options out of range.
+class Race {
+ public:
+  explicit Race(const RaceOptions& options);
+
+  static constexpr int kPlain = 0, kNormed = 1;
+
+  void step();  ///< one step of both nets, on the same batch
+  double loss(int net) const { return runners_[net].loss; }
+  /// The probability of class 1 at n x n points of the square [-2, 2]^2, row by row from the top; in evaluation mode.
+  std::vector<float> regions(int net, std::int64_t n);
+  /// The input of the first ReLU of the last hidden layer, for the last batch.
+  std::vector<float> hidden(int net);
+  /// All points: x, y, class, three numbers each.
+  std::vector<float> points() const;
+
+ private:
+  struct Runner {
+    gradus::nn::Sequential net;
+    std::unique_ptr<gradus::optim::SGD> optimizer;
+    double loss = 0;
+  };
+
+  void train(Runner& runner);
+
+  std::vector<Runner> runners_;
+  gradus::Generator generator_;
+  gradus::Tensor x_, y_;              // (512, 2), (512)
+  gradus::Tensor batch_x_, batch_y_;  // (64, 2), (64)
+};
+
+}  // namespace live
