@@ -1,8 +1,40 @@
-// Instead of csv_records.cpp in a library built without libcsv.
+// Instead of csv_records.cpp in a library built without libcsv: fields without quotes, in a file that is not compressed.
 #include "data/csv_records.hpp"
+
+#include <algorithm>
+
+#include "io/file.hpp"
 
 namespace gradus::detail {
 
-void CsvReader::read_records() { fail("this gradus was built without libcsv\nBuild it with -DGRADUS_FILES_CSV=ON."); }
+void CsvReader::read_records() {
+  const Buffer file = read_file(path_);
+  const Bytes bytes = file;
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // the byte order mark of UTF-8
+  const bool by_blanks = dialect_.separator == ' ';
+  const std::string_view separators = by_blanks ? std::string_view(" \t") : std::string_view(&dialect_.separator, 1);
+
+  for (line_ = 0; !text.empty() && wants_more();) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (++line_ <= dialect_.skip) continue;
+    if (dialect_.quote != '\0' && line.find(dialect_.quote) != line.npos) {
+      fail_here("there are quotes, and this gradus was built without libcsv\nBuild it with -DGRADUS_FILES_CSV=ON.");
+    }
+    if (dialect_.comment != '\0') line = line.substr(0, line.find(dialect_.comment));
+    if (trimmed(line).empty()) continue;
+
+    std::int64_t column = 0;
+    for (bool more = true; more && wants_more();) {
+      const std::size_t end = line.find_first_of(separators);
+      more = end != line.npos;
+      const std::string_view content = trimmed(line.substr(0, end));
+      if (!by_blanks || !content.empty()) field(content, column++);
+      if (more) line.remove_prefix(end + 1);
+    }
+    if (column > 0 && wants_more()) end_of_record(column);
+  }
+}
 
 }  // namespace gradus::detail
