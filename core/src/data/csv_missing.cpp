@@ -1,4 +1,5 @@
-// Instead of csv_records.cpp in a library built without libcsv: fields without quotes, in a file that is not compressed.
+// Instead of csv_records.cpp in a library built without libcsv: fields without quotes, in a file that is not
+// compressed.
 #include "data/csv_records.hpp"
 
 #include <algorithm>
