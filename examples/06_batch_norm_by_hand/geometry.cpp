@@ -35,7 +35,7 @@ LayerBefore layer_before(double scale, const Mistakes& mistakes) {
   return layer;
 }
 
-double norm(const Tensor& v) { return v.square().sum().sqrt().item(); }
+double size_of(const Tensor& v) { return v.square().sum().sqrt().item(); }
 
 void seen_from_before(Page& page, const Lesson& lesson) {
   const LayerBefore once = layer_before(1, lesson.mistakes), tenfold = layer_before(10, lesson.mistakes);
@@ -44,8 +44,8 @@ void seen_from_before(Page& page, const Lesson& lesson) {
       "random (seed 6), weight = 1.5 and eps = 0.");
   Table layer({"unit", "W", "", "", "b", "db", "|dW|", "W dW", "|dW| for 10 W"}, 4);
   for (std::int64_t i = 0; i < 2; ++i) {
-    layer.row(i + 1, once.w[i], once.b[i], once.db[i], norm(once.dw[i]), (once.w[i] * once.dw[i]).sum(),
-              norm(tenfold.dw[i]));
+    layer.row(i + 1, once.w[i], once.b[i], once.db[i], size_of(once.dw[i]), (once.w[i] * once.dw[i]).sum(),
+              size_of(tenfold.dw[i]));
   }
   page.show(layer);
   page.near("db = 0: a bias before BatchNorm learns nothing, leave it out (Linear with .bias = false)", once.db,
@@ -53,7 +53,8 @@ void seen_from_before(Page& page, const Lesson& lesson) {
   page.near("W dW = 0 for every unit: a step of SGD is at right angles to W, so |W| can only grow",
             (once.w * once.dw).sum({1}), zeros({2}, float64));
   page.near("BN((10 W) u + b) = BN(W u): the scale of W does not matter", tenfold.y, once.y);
-  page.near("but dW is 10 times smaller for 10 W: large weights learn slowly", norm(once.dw) / norm(tenfold.dw), 10);
+  page.near("but dW is 10 times smaller for 10 W: large weights learn slowly", size_of(once.dw) / size_of(tenfold.dw),
+            10);
 }
 
 }  // namespace
