@@ -3,8 +3,7 @@
 #include "batch_norm.hpp"
 
 #include "arguments.hpp"
-#include "batch_norm_float64.hpp"
-#include "kernels/kernels.hpp"
+#include "kernels/batch_norm.hpp"
 #include "sync_batch_norm.hpp"
 #include "tensor/message.hpp"
 
@@ -91,6 +90,20 @@ const T* elements_or_null(const Tensor& x) {
   return x.defined() ? elements<T>(x) : nullptr;
 }
 
+template <class T>
+kernels::BatchNormForward<T> pass_over(const Tensor& x, const Tensor& y, const BatchNormState& state, double eps,
+                                       const Statistics& stats) {
+  return {.shape = batch_shape(x),
+          .y = elements<T>(y),
+          .x = elements<T>(x),
+          .weight = elements_or_null<T>(state.weight),
+          .bias = elements_or_null<T>(state.bias),
+          .mean = stats.mean(),
+          .var = stats.var(),
+          .rstd = stats.rstd(),
+          .eps = eps};
+}
+
 /// The buffers' next values; each computed in double and rounded once.
 template <class T>
 Tensor blend(const Tensor& running, const double* batch, double scale, double momentum) {
@@ -113,13 +126,11 @@ bool all_finite(const Tensor& x) {
 template <class T>
 bool forward_training(const Tensor& x, const Tensor& y, const BatchNormState& state, const BatchNormCall& call,
                       const Statistics& stats) {
-  const BatchShape shape = batch_shape(x);
-  const T *weight = elements_or_null<T>(state.weight), *bias = elements_or_null<T>(state.bias);
-  bool finite = kernels::batch_norm(elements<T>(y), elements<T>(x), shape, weight, bias, call.eps, stats.mean(),
-                                    stats.var(), stats.rstd());
+  const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, state, call.eps, stats);
+  bool finite = kernels::batch_norm(pass);
   if (!state.running_mean.defined()) return false;
 
-  const double m = static_cast<double>(shape.n * shape.l);
+  const double m = static_cast<double>(pass.shape.n * pass.shape.l);
   const Tensor next_mean = blend<T>(state.running_mean, stats.mean(), 1, call.momentum);
   const Tensor next_var = blend<T>(state.running_var, stats.var(), m / (m - 1), call.momentum);
   finite = finite && all_finite<T>(next_mean) && all_finite<T>(next_var);
@@ -141,17 +152,15 @@ bool forward_training(const Tensor& x, const Tensor& y, const BatchNormState& st
 template <class T>
 void forward_evaluation(const Tensor& x, const Tensor& y, const BatchNormState& state, double eps,
                         const Statistics& stats) {
-  if (!kernels::batch_norm_running(stats.mean(), stats.var(), stats.rstd(), elements<T>(state.running_mean),
-                                   elements<T>(state.running_var), stats.channels(), eps)) {
-    const double* rstd = stats.rstd();
-    const auto bad = std::find_if(rstd, rstd + stats.channels(), [](double r) { return std::isnan(r); });
+  const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, state, eps, stats);
+  if (!kernels::batch_norm_running(pass, elements<T>(state.running_mean), elements<T>(state.running_var))) {
+    const auto bad = std::find_if(pass.rstd, pass.rstd + pass.shape.c, [](double r) { return std::isnan(r); });
     throw ValueError(
-        message("batch_norm: running_var of channel ", bad - rstd,
+        message("batch_norm: running_var of channel ", bad - pass.rstd,
                 " plus eps is negative or NaN\nits file or the training before was broken: recalibrate, or "
                 "reset_running_stats"));
   }
-  kernels::batch_norm_apply(elements<T>(y), elements<T>(x), batch_shape(x), elements_or_null<T>(state.weight),
-                            elements_or_null<T>(state.bias), stats.mean(), stats.rstd());
+  kernels::batch_norm_apply(pass);
 }
 
 template <class T>
@@ -162,14 +171,17 @@ void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const
   dx[1] = vector(1);
   dx[2] = vector(2);
   const auto out = [&](std::size_t i) { return dx[i].defined() ? elements<T>(dx[i]) : nullptr; };
-  const auto run = [&](auto kernel) {
-    kernel(out(0), out(1), out(2), elements<T>(dy), elements<T>(x), batch_shape(x), elements_or_null<T>(weight),
-           stats.mean(), stats.var(), stats.rstd());
-  };
-  using Kernel =
-      void (*)(T*, T*, T*, const T*, const T*, BatchShape, const T*, const double*, const double*, const double*);
-  run(training ? static_cast<Kernel>(kernels::batch_norm_backward)
-               : static_cast<Kernel>(kernels::batch_norm_apply_backward));
+  kernels::batch_norm_backward(kernels::BatchNormBackward<T>{.shape = batch_shape(x),
+                                                             .dx = out(0),
+                                                             .dweight = out(1),
+                                                             .dbias = out(2),
+                                                             .dy = elements<T>(dy),
+                                                             .x = elements<T>(x),
+                                                             .weight = elements_or_null<T>(weight),
+                                                             .mean = stats.mean(),
+                                                             .var = stats.var(),
+                                                             .rstd = stats.rstd(),
+                                                             .batch_statistics = training});
 }
 
 /// 1 / sqrt(x), and 0 where x is 0: what the kernels take for a constant channel without eps.
@@ -231,13 +243,11 @@ BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state,
   Tensor y = empty_like(x);
   Statistics stats(x.shape()[1]);
   bool counted = false;
-  visit(x.dtype(), [&]<class T>(T*) {
-    if constexpr (std::is_floating_point_v<T>) {
-      if (call.training) {
-        counted = forward_training<T>(x, y, state, call, stats);
-      } else {
-        forward_evaluation<T>(x, y, state, call.eps, stats);
-      }
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    if (call.training) {
+      counted = forward_training<T>(x, y, state, call, stats);
+    } else {
+      forward_evaluation<T>(x, y, state, call.eps, stats);
     }
   });
   if (tracks(x, state.weight, state.bias)) {

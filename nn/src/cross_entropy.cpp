@@ -3,7 +3,7 @@
 #include <gradus/nn/functional.hpp>
 
 #include "arguments.hpp"
-#include "kernels/kernels.hpp"
+#include "kernels/cross_entropy.hpp"
 #include "tensor/message.hpp"
 
 namespace gradus::nn::functional {
@@ -171,26 +171,33 @@ Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOpti
 Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options, double total) {
   const Reduction reduction = options.reduction;
   const std::int64_t ignored = options.ignore_index;
-  const auto classes_of = [ignored](const Tensor& logits, const Tensor& classes) {
-    return kernels::Classes{
-        .target = elements<std::int64_t>(classes), .rows = logits.size(0), .cols = logits.size(1), .ignored = ignored};
+  const auto classes_of = [ignored]<class T>(T*, const Tensor& logits, const Tensor& classes) {
+    return kernels::Classes<T>{.x = elements<T>(logits),
+                               .target = elements<std::int64_t>(classes),
+                               .rows = logits.size(0),
+                               .cols = logits.size(1),
+                               .ignored = ignored};
   };
   const double share = reduction == Reduction::mean ? 1 / total : 1;
   Tensor logsumexps = make_tensor({x.size(0)}, float64);
-  const double sum = kernels::cross_entropy(elements<float>(x), classes_of(x, target), elements<double>(logsumexps));
-  Tensor y = full({}, sum * share, float32);
+  const double sum = visit_floating(x.dtype(), [&]<class T>(T* type) {
+    return kernels::cross_entropy(classes_of(type, x, target), elements<double>(logsumexps));
+  });
+  Tensor y = full({}, sum * share, x.dtype());
   if (!tracks(x)) return y;
   record(y, "NllLossBackward0", {x}, keep(x, target, std::move(logsumexps)),
          [=](const Tensor& dy, const Tensor& x, const Tensor& target, const Tensor& logsumexps, InputGradients& dx) {
            if (grad_enabled()) {
              const CrossEntropyOptions options{.ignore_index = ignored, .reduction = reduction};
-             const Tensor dlp = coefficients(x, target, options, total).to(float32) * dy;
+             const Tensor dlp = coefficients(x, target, options, total).to(x.dtype()) * dy;
              dx[0] = dlp - softmax(x, 1) * dlp.sum(1, true);
              return;
            }
-           dx[0] = make_tensor(x.shape(), float32);
-           kernels::cross_entropy_backward(elements<float>(dx[0]), elements<float>(x), classes_of(x, target),
-                                           elements<double>(logsumexps), share * dy.item());
+           dx[0] = make_tensor(x.shape(), x.dtype());
+           visit_floating(x.dtype(), [&]<class T>(T* type) {
+             kernels::cross_entropy_backward(elements<T>(dx[0]), classes_of(type, x, target),
+                                             elements<double>(logsumexps), share * dy.item());
+           });
          });
   trace_operand(y, target);
   return y;
@@ -230,7 +237,8 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
   check_smoothing(options.label_smoothing);
   if (x.dim() > 0 && x.shape() == target.shape()) return probability_loss(x, target, options);
   const double total = checked_total(x, target, options);
-  const bool plain = x.dim() == 2 && x.dtype() == float32 && !options.weight.defined() && options.label_smoothing == 0;
+  const bool plain =
+      x.dim() == 2 && is_floating(x.dtype()) && !options.weight.defined() && options.label_smoothing == 0;
   if (plain && options.reduction != Reduction::none) return fused(x, target, options, total);
   return class_loss(log_softmax(x, class_dim(x)), target, options, total);
 }

@@ -1,7 +1,7 @@
 #include <gradus/optim/adam.hpp>
 
 #include "check.hpp"
-#include "kernels/kernels.hpp"
+#include "kernels/steps.hpp"
 #include "update.hpp"
 
 namespace gradus::optim {
@@ -11,7 +11,6 @@ using gradus::detail::elements;
 
 namespace {
 
-using kernels::adam;
 using kernels::AdamStep;
 
 void check_adam(const auto& options) {
@@ -19,24 +18,6 @@ void check_adam(const auto& options) {
   require_non_negative("epsilon value", options.eps);
   require_betas(options.betas);
   require_non_negative("weight_decay value", options.weight_decay);
-}
-
-// The float32 kernel in double.
-void adam(double* p, const double* g, double* m, double* v, double* max_v, std::int64_t n, const AdamStep& step) {
-  const double rate = -(step.lr / step.correction1), root = std::sqrt(step.correction2);
-  for (std::int64_t i = 0; i < n; ++i) {
-    double d = step.maximize ? -g[i] : g[i];
-    if (step.decoupled) {
-      p[i] *= 1 - step.lr * step.weight_decay;
-    } else if (step.weight_decay != 0) {
-      d = std::fma(step.weight_decay, p[i], d);
-    }
-    m[i] = std::fma(1 - step.beta1, d, step.beta1 * m[i]);
-    v[i] = std::fma((1 - step.beta2) * d, d, step.beta2 * v[i]);
-    double s = v[i];
-    if (max_v) s = max_v[i] = max_v[i] < s || std::isnan(s) ? s : max_v[i];
-    p[i] += rate * m[i] / (std::sqrt(s) / root + step.eps);
-  }
 }
 
 /// Updates parameters one by one, by for_each_gradient.
@@ -58,9 +39,9 @@ auto adam_update(const auto& o, bool decoupled) {
       step.correction1 = 1 - std::pow(step.beta1, static_cast<double>(corrected));
       step.correction2 = 1 - std::pow(step.beta2, static_cast<double>(corrected));
     }
-    visit_floating(p, [&]<class T>(T*) {
-      adam(elements<T>(p), elements<T>(gradient), elements<T>(state.exp_avg), elements<T>(state.exp_avg_sq),
-           elements_if<T>(amsgrad, state.max_exp_avg_sq), p.numel(), step);
+    visit_floating(p.dtype(), [&]<class T>(T*) {
+      kernels::adam(elements<T>(p), elements<T>(gradient), elements<T>(state.exp_avg), elements<T>(state.exp_avg_sq),
+                    elements_if<T>(amsgrad, state.max_exp_avg_sq), p.numel(), step);
     });
     bump_version(p);
   };

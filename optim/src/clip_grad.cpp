@@ -41,7 +41,7 @@ double largest(const T* x, std::int64_t n) {
 double norm_of(const std::vector<Tensor>& gradients, double p) {
   double total = 0;
   for (const Tensor& g : gradients) {
-    visit_floating(g, [&]<class T>(T*) {
+    visit_floating(g.dtype(), [&]<class T>(T*) {
       const T* x = elements<T>(g);
       const std::int64_t n = g.numel();
       if (std::isinf(p)) {
@@ -79,7 +79,7 @@ double clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm, d
   const double scale = max_norm / (norm + 1e-6);
   if (scale >= 1) return norm;
   for (const Tensor& g : gradients) {
-    visit_floating(g, [&]<class T>(T*) {
+    visit_floating(g.dtype(), [&]<class T>(T*) {
       const T factor = static_cast<T>(scale);
       T* x = elements<T>(g);
       std::transform(x, x + g.numel(), x, [factor](T v) { return static_cast<T>(v * factor); });

@@ -70,7 +70,7 @@ void NAdam::step() {
     prepare(state.exp_avg, p);
     prepare(state.exp_avg_sq, p);
     const Rates rates = rates_of(o, state);
-    visit_floating(p, [&]<class T>(T*) {
+    visit_floating(p.dtype(), [&]<class T>(T*) {
       update(o, rates, elements<T>(p), elements<T>(g), elements<T>(state.exp_avg), elements<T>(state.exp_avg_sq),
              p.numel());
     });

@@ -1,7 +1,7 @@
 #include <gradus/optim/rmsprop.hpp>
 
 #include "check.hpp"
-#include "kernels/kernels.hpp"
+#include "kernels/steps.hpp"
 #include "update.hpp"
 
 namespace gradus::optim {
@@ -11,29 +11,7 @@ using gradus::detail::elements;
 
 namespace {
 
-using kernels::rmsprop;
 using kernels::RmspropStep;
-
-// The float32 kernel in double.
-void rmsprop(double* p, const double* g, double* v, double* a, double* b, std::int64_t n, const RmspropStep& step) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    double d = step.maximize ? -g[i] : g[i];
-    if (step.weight_decay != 0) d = std::fma(step.weight_decay, p[i], d);
-    v[i] = std::fma((1 - step.alpha) * d, d, step.alpha * v[i]);
-    double s = v[i];
-    if (a) {
-      a[i] = std::fma(1 - step.alpha, d, step.alpha * a[i]);
-      s = std::fma(-a[i], a[i], s);
-    }
-    const double root = std::sqrt(s) + step.eps;
-    if (b) {
-      b[i] = step.momentum * b[i] + d / root;
-      p[i] = std::fma(-step.lr, b[i], p[i]);
-    } else {
-      p[i] += -step.lr * d / root;
-    }
-  }
-}
 
 }  // namespace
 
@@ -71,10 +49,10 @@ void RMSprop::step() {
       prepare(state.square_avg, p);
       if (has_momentum) prepare(state.momentum_buffer, p);
       if (o.centered) prepare(state.grad_avg, p);
-      visit_floating(p, [&]<class T>(T*) {
-        rmsprop(elements<T>(p), elements<T>(gradient), elements<T>(state.square_avg),
-                elements_if<T>(o.centered, state.grad_avg), elements_if<T>(has_momentum, state.momentum_buffer),
-                p.numel(), step);
+      visit_floating(p.dtype(), [&]<class T>(T*) {
+        kernels::rmsprop(elements<T>(p), elements<T>(gradient), elements<T>(state.square_avg),
+                         elements_if<T>(o.centered, state.grad_avg),
+                         elements_if<T>(has_momentum, state.momentum_buffer), p.numel(), step);
       });
       bump_version(p);
     });

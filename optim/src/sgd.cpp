@@ -1,7 +1,7 @@
 #include <gradus/optim/sgd.hpp>
 
 #include "check.hpp"
-#include "kernels/kernels.hpp"
+#include "kernels/steps.hpp"
 #include "update.hpp"
 
 namespace gradus::optim {
@@ -33,22 +33,7 @@ void SGDState::list(FieldList& list) { list.optional("momentum_buffer", momentum
 
 namespace {
 
-using kernels::sgd;
 using kernels::SgdStep;
-
-// The float32 kernel in double.
-void sgd(double* p, const double* g, double* momentum_buffer, std::int64_t n, const SgdStep& step) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    double d = step.maximize ? -g[i] : g[i];
-    if (step.weight_decay != 0) d = std::fma(step.weight_decay, p[i], d);
-    if (momentum_buffer) {
-      double& b = momentum_buffer[i];
-      b = step.first ? d : std::fma(1 - step.dampening, d, step.momentum * b);
-      d = step.nesterov ? std::fma(step.momentum, b, d) : b;
-    }
-    p[i] = std::fma(-step.lr, d, p[i]);
-  }
-}
 
 }  // namespace
 
@@ -67,8 +52,8 @@ void SGD::step() {
       Tensor& buffer = state.momentum_buffer;
       step.first = !buffer.defined();
       if (has_momentum) prepare(buffer, p);
-      visit_floating(p, [&]<class T>(T*) {
-        sgd(elements<T>(p), elements<T>(gradient), elements_if<T>(has_momentum, buffer), p.numel(), step);
+      visit_floating(p.dtype(), [&]<class T>(T*) {
+        kernels::sgd(elements<T>(p), elements<T>(gradient), elements_if<T>(has_momentum, buffer), p.numel(), step);
       });
       bump_version(p);
     });

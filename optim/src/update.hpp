@@ -16,16 +16,6 @@ inline void prepare(Tensor& buffer, const Tensor& parameter) {
   }
 }
 
-/// Calls f with a null pointer of the element type of a floating tensor.
-template <class F>
-void visit_floating(const Tensor& x, F f) {
-  if (impl_of(x)->dtype == float32) {
-    f(static_cast<float*>(nullptr));
-  } else {
-    f(static_cast<double*>(nullptr));
-  }
-}
-
 /// The elements, or null where the buffer is not in use.
 template <class T>
 T* elements_if(bool used, const Tensor& buffer) {

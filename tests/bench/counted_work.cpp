@@ -29,6 +29,20 @@ void inference(int times) {
   repeat(times, [&] { net(x); });
 }
 
+/// The operations whose kernels tests/checks/instructions.sh guards; null for another name.
+void (*operation(const std::string& name))(int times) {
+  if (name == "softmax") return [](int times) { repeat(times, [x = randn({64, 64})] { softmax(x, 1); }); };
+  if (name == "gelu") return [](int times) { repeat(times, [x = randn({64, 64})] { gelu(x); }); };
+  if (name == "transpose") return [](int times) { repeat(times, [x = randn({64, 64})] { x.t(); }); };
+  if (name == "sum-f64") return [](int times) { repeat(times, [x = randn({64, 64}, float64)] { x.sum(); }); };
+  if (name == "index_select") {
+    return [](int times) {
+      repeat(times, [x = randn({64, 64}), index = randint(0, 64, {64})] { x.index_select(0, index); });
+    };
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -39,6 +53,10 @@ int main(int argc, char** argv) {
   manual_seed(1);
   if (work == "batch_norm") return batch_norm(times), 0;
   if (work == "inference") return inference(times), 0;
+  if (const auto repeated = operation(work)) {
+    const NoGradGuard no_grad;
+    return repeated(times), 0;
+  }
   for (const std::string net : {"tiny", "digits"}) {
     for (const std::string optimizer : {"sgd", "adam"}) {
       if (work != net + "-" + optimizer) continue;

@@ -1,5 +1,7 @@
 // Single kernels: BatchNorm on every instruction set, elementwise loops, softmax, optimiser steps, products, memory.
 // Run with --benchmark_filter=... ; GRADUS_ISA chooses the instruction set of everything but BatchNorm.
+#include "kernels/nn_table.hpp"
+#include "kernels/steps.hpp"
 #include "kernels/table.hpp"
 
 #include <gradus/core/parallel.hpp>
@@ -18,8 +20,9 @@
 namespace gradus {
 namespace {
 
-using kernels::BatchShape;
 using kernels::Isa;
+using kernels::Unary;
+using nn::kernels::BatchShape;
 
 std::vector<float> normal(std::int64_t n, std::uint32_t seed) {
   std::mt19937 engine(seed);
@@ -56,11 +59,14 @@ void batch_norm(benchmark::State& state) {
   const Array x(normal(size, 1)), dy(normal(size, 2)), y(normal(size, 3)), dx(normal(size, 4));
   std::vector<float> weight(channels, 1), bias(channels), dweight(channels), dbias(channels);
   std::vector<double> mean(channels), var(channels), rstd(channels);
+  const nn::kernels::BatchNormForward<float> forward{shape,       y.data(),   x.data(),    weight.data(), bias.data(),
+                                                     mean.data(), var.data(), rstd.data(), 1e-5};
+  const nn::kernels::BatchNormBackward<float> backward{
+      shape,         dx.data(),   dweight.data(), dbias.data(), dy.data(), x.data(),
+      weight.data(), mean.data(), var.data(),     rstd.data(),  true};
   for (auto _ : state) {
-    kernels::batch_norm(y.data(), x.data(), shape, weight.data(), bias.data(), 1e-5, mean.data(), var.data(),
-                        rstd.data());
-    kernels::batch_norm_backward(dx.data(), dweight.data(), dbias.data(), dy.data(), x.data(), shape, weight.data(),
-                                 mean.data(), var.data(), rstd.data());
+    nn::kernels::batch_norm(forward);
+    nn::kernels::batch_norm_backward(backward);
   }
   set_num_threads(before);
   state.SetItemsProcessed(state.iterations() * size);
@@ -75,27 +81,25 @@ BENCHMARK(batch_norm)
 
 /// Statistics and normalisation of 256 x 256 with the kernels of one instruction set.
 void batch_norm_isa(benchmark::State& state) {
-  const kernels::Table* table = kernels::table_for(static_cast<Isa>(state.range(0)));
+  const auto* table = kernels::table_for<nn::kernels::Table>(static_cast<Isa>(state.range(0)));
   if (!table) return state.SkipWithError("not supported by this processor");
   const Array x(normal(256 * 256, 1)), y(normal(256 * 256, 2));
   std::vector<double> mean(256), var(256), rstd(256);
-  for (auto _ : state) {
-    table->batch_norm(
-        {y.data(), x.data(), {256, 256}, nullptr, nullptr, 1e-5, mean.data(), var.data(), rstd.data(), false}, 0, 256);
-  }
+  const nn::kernels::BatchNormForward<float> pass{{256, 256},  y.data(),   x.data(),    nullptr, nullptr,
+                                                  mean.data(), var.data(), rstd.data(), 1e-5};
+  for (auto _ : state) table->f32.batch_norm(pass, 0, 256, nullptr);
   state.SetLabel(kernels::isa_name(static_cast<Isa>(state.range(0))));
 }
 BENCHMARK(batch_norm_isa)->DenseRange(0, 3);
 
-using Unary = void (*)(float* y, const float* x, std::int64_t n);
-void elementwise(benchmark::State& state, Unary kernel) {
+void elementwise(benchmark::State& state, Unary f) {
   const Array x(normal(state.range(0), 1)), y(normal(state.range(0), 2));
-  for (auto _ : state) kernel(y.data(), x.data(), state.range(0));
+  for (auto _ : state) kernels::map(f, y.data(), x.data(), state.range(0));
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK_CAPTURE(elementwise, relu, kernels::relu)->Arg(1)->Arg(100)->Arg(1 << 14);
-BENCHMARK_CAPTURE(elementwise, exp, kernels::exp)->Arg(1)->Arg(100)->Arg(1 << 14);
-BENCHMARK_CAPTURE(elementwise, tanh, kernels::tanh)->Arg(100)->Arg(1 << 14);
+BENCHMARK_CAPTURE(elementwise, relu, Unary::relu)->Arg(1)->Arg(100)->Arg(1 << 14);
+BENCHMARK_CAPTURE(elementwise, exp, Unary::exp)->Arg(1)->Arg(100)->Arg(1 << 14);
+BENCHMARK_CAPTURE(elementwise, tanh, Unary::tanh)->Arg(100)->Arg(1 << 14);
 
 void cross_entropy(benchmark::State& state) {
   const std::int64_t rows = state.range(0), cols = state.range(1);
@@ -103,10 +107,10 @@ void cross_entropy(benchmark::State& state) {
   std::vector<std::int64_t> target;
   for (std::int64_t i = 0; i < rows; ++i) target.push_back(i % cols);
   std::vector<double> logsumexp(static_cast<std::size_t>(rows));
-  const kernels::Classes classes{target.data(), rows, cols};
+  const nn::kernels::Classes<float> classes{x.data(), target.data(), rows, cols};
   for (auto _ : state) {
-    benchmark::DoNotOptimize(kernels::cross_entropy(x.data(), classes, logsumexp.data()));
-    kernels::cross_entropy_backward(dx.data(), x.data(), classes, logsumexp.data(), 1 / static_cast<double>(rows));
+    benchmark::DoNotOptimize(nn::kernels::cross_entropy(classes, logsumexp.data()));
+    nn::kernels::cross_entropy_backward(dx.data(), classes, logsumexp.data(), 1 / static_cast<double>(rows));
   }
 }
 BENCHMARK(cross_entropy)->ArgNames({"rows", "cols"})->Args({32, 2})->Args({60, 10})->Args({128, 10})->Args({16, 1000});
@@ -114,7 +118,7 @@ BENCHMARK(cross_entropy)->ArgNames({"rows", "cols"})->Args({32, 2})->Args({60, 1
 void sgd(benchmark::State& state) {
   const std::int64_t n = state.range(0);
   const Array p(normal(n, 1)), g(normal(n, 2)), buffer(normal(n, 3));
-  for (auto _ : state) kernels::sgd(p.data(), g.data(), buffer.data(), n, {.lr = 1e-9, .momentum = 0.9});
+  for (auto _ : state) optim::kernels::sgd(p.data(), g.data(), buffer.data(), n, {.lr = 1e-9, .momentum = 0.9});
   state.SetItemsProcessed(state.iterations() * n);
 }
 BENCHMARK(sgd)->Arg(300)->Arg(1 << 16);
@@ -124,8 +128,9 @@ void adam(benchmark::State& state) {
   const std::vector<float> zeros(static_cast<std::size_t>(n));
   const Array p(normal(n, 1)), g(normal(n, 2)), m(zeros), v(zeros);
   for (auto _ : state) {
-    kernels::adam(p.data(), g.data(), m.data(), v.data(), nullptr, n,
-                  {.lr = 1e-9, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 0.6, .correction2 = 0.009});
+    optim::kernels::adam(
+        p.data(), g.data(), m.data(), v.data(), static_cast<float*>(nullptr), n,
+        {.lr = 1e-9, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 0.6, .correction2 = 0.009});
   }
   state.SetItemsProcessed(state.iterations() * n);
 }

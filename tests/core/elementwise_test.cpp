@@ -1,5 +1,5 @@
 // Every elementwise kernel on every instruction set, at awkward lengths and offsets, against the same operation on one
-// float, bit for bit.
+// number, bit for bit.
 #include "kernel_support.hpp"
 
 #include <functional>
@@ -8,130 +8,127 @@
 namespace gradus::test {
 namespace {
 
-float larger(float a, float b) { return a != a ? a : b != b ? b : a > b ? a : b; }
-float smaller(float a, float b) { return a != a ? a : b != b ? b : b > a ? a : b; }
+using kernels::Binary;
+using kernels::Operand;
+using kernels::Unary;
 
+template <class T>
 struct Case {
   std::string name;
-  std::function<void(const Table&, float* y, const float* a, const float* b, std::int64_t n)> run;
-  std::function<float(float a, float b)> expected;
+  Binary binary;
+  Unary unary;
+  std::function<T(T a, T b)> expected;
+
+  void run(Isa isa, T* y, const T* a, const T* b, std::int64_t n) const {
+    const kernels::Kernels<T>& kernels = kernels_of<T>(isa);
+    if (unary == Unary::count) {
+      kernels.binary[static_cast<std::size_t>(binary)](y, {a, 0, 1}, {b, 0, 1}, 1, n);
+    } else {
+      kernels.unary[static_cast<std::size_t>(unary)](y, a, n);
+    }
+  }
 };
 
-constexpr float kScalar = 0.7f;
-
-std::vector<Case> cases() {
-  std::vector<Case> all;
-  const auto binary = [&](const char* name, Table::Binary* Table::*kernel, float (*f)(float, float)) {
-    all.push_back({name, [=](auto& t, auto y, auto a, auto b, auto n) { (t.*kernel)(y, a, b, n); }, f});
+template <class T>
+std::vector<Case<T>> binary_cases() {
+  std::vector<Case<T>> all;
+  const auto add = [&](const char* name, Binary f, T (*expected)(T, T)) {
+    all.push_back({name, f, Unary::count, expected});
   };
-  const auto scalar = [&](const char* name, Table::Scalar* Table::*kernel, float (*f)(float, float)) {
-    all.push_back({name, [=](auto& t, auto y, auto a, auto, auto n) { (t.*kernel)(y, a, kScalar, n); },
-                   [=](float a, float) { return f(a, kScalar); }});
-  };
-  const auto unary = [&](const char* name, Table::Unary* Table::*kernel, float (*f)(float)) {
-    all.push_back({name, [=](auto& t, auto y, auto a, auto, auto n) { (t.*kernel)(y, a, n); },
-                   [=](float a, float) { return f(a); }});
-  };
-  binary("add", &Table::add, [](float a, float b) { return a + b; });
-  binary("sub", &Table::sub, [](float a, float b) { return a - b; });
-  binary("mul", &Table::mul, [](float a, float b) { return a * b; });
-  binary("div", &Table::div, [](float a, float b) { return a / b; });
-  binary("maximum", &Table::maximum, larger);
-  binary("minimum", &Table::minimum, smaller);
-  binary("relu_backward", &Table::relu_backward, [](float dy, float y) { return y <= 0 ? 0 : dy; });
-  scalar("add_scalar", &Table::add_scalar, [](float a, float s) { return a + s; });
-  scalar("sub_scalar", &Table::sub_scalar, [](float a, float s) { return a - s; });
-  scalar("mul_scalar", &Table::mul_scalar, [](float a, float s) { return a * s; });
-  scalar("div_scalar", &Table::div_scalar, [](float a, float s) { return a / s; });
-  scalar("maximum_scalar", &Table::maximum_scalar, larger);
-  scalar("minimum_scalar", &Table::minimum_scalar, smaller);
-  scalar("scalar_sub", &Table::scalar_sub, [](float a, float s) { return s - a; });
-  scalar("scalar_div", &Table::scalar_div, [](float a, float s) { return s / a; });
-  scalar("leaky_relu", &Table::leaky_relu, [](float a, float s) { return a > 0 ? a : a * s; });
-  unary("neg", &Table::neg, [](float a) { return -a; });
-  unary("abs", &Table::abs, [](float a) { return std::fabs(a); });
-  unary("sqrt", &Table::sqrt, [](float a) { return std::sqrt(a); });
-  unary("rsqrt", &Table::rsqrt, [](float a) { return 1 / std::sqrt(a); });
-  unary("square", &Table::square, [](float a) { return a * a; });
-  unary("relu", &Table::relu, [](float a) { return a < 0 ? 0 : a; });
-  all.push_back({"leaky_relu_backward",
-                 [](auto& t, auto y, auto a, auto b, auto n) { t.leaky_relu_backward(y, a, b, kScalar, n); },
-                 [](float dy, float x) { return x > 0 ? dy : dy * kScalar; }});
-  all.push_back({"fill", [](auto& t, auto y, auto, auto, auto n) { t.fill(y, kScalar, n); },
-                 [](float, float) { return kScalar; }});
+  add("add", Binary::add, [](T a, T b) { return a + b; });
+  add("sub", Binary::sub, [](T a, T b) { return a - b; });
+  add("mul", Binary::mul, [](T a, T b) { return a * b; });
+  add("div", Binary::div, [](T a, T b) { return a / b; });
+  add("maximum", Binary::maximum, [](T a, T b) { return a != a ? a : b != b ? b : a > b ? a : b; });
+  add("minimum", Binary::minimum, [](T a, T b) { return a != a ? a : b != b ? b : b > a ? a : b; });
+  add("relu_backward", Binary::relu_backward, [](T dy, T y) { return y <= 0 ? 0 : dy; });
+  add("tanh_backward", Binary::tanh_backward, [](T dy, T y) { return dy * (1 - y * y); });
+  add("sigmoid_backward", Binary::sigmoid_backward, [](T dy, T y) { return dy * (y * (1 - y)); });
   return all;
 }
 
-class Elementwise : public testing::TestWithParam<Isa> {
- protected:
-  const Table& table = *kernels::table_for(GetParam());
-};
+template <class T>
+std::vector<Case<T>> all_cases() {
+  std::vector<Case<T>> all = binary_cases<T>();
+  const auto add = [&](const char* name, Unary f, T (*expected)(T)) {
+    all.push_back({name, Binary::count, f, [expected](T a, T) { return expected(a); }});
+  };
+  add("neg", Unary::neg, [](T a) { return -a; });
+  add("abs", Unary::abs, [](T a) { return std::fabs(a); });
+  add("sqrt", Unary::sqrt, [](T a) { return std::sqrt(a); });
+  add("rsqrt", Unary::rsqrt, [](T a) { return 1 / std::sqrt(a); });
+  add("reciprocal", Unary::reciprocal, [](T a) { return 1 / a; });
+  add("square", Unary::square, [](T a) { return a * a; });
+  add("cube", Unary::cube, [](T a) { return a * a * a; });
+  add("relu", Unary::relu, [](T a) { return a < 0 ? 0 : a; });
+  return all;
+}
+
+class Elementwise : public testing::TestWithParam<Isa> {};
 INSTANTIATE_TEST_SUITE_P(EveryIsa, Elementwise, testing::ValuesIn(isas()));
 
 TEST_P(Elementwise, IsTheOperationOnEachElement) {
-  for (const Case& c : cases()) {
-    for (const std::int64_t n : kLengths) {
-      for (const std::int64_t offset : {0, 1, 5}) {
-        const std::vector<float> x = awkward(n, 1), z = awkward(n, 2);
-        std::vector<float> expected;
-        for (std::size_t i = 0; i < x.size(); ++i) expected.push_back(c.expected(x[i], z[i]));
-        Guarded a(n, offset), b(n, 2 * offset), y(n, 3 * offset);
-        a.fill(x), b.fill(z);
-        c.run(table, y.data(), a.data(), b.data(), n);
-        EXPECT_TRUE(same_bits(y.values(), expected)) << c.name << ", " << n << " elements, offset " << offset;
-        EXPECT_TRUE(same_bits(a.values(), x) && same_bits(b.values(), z)) << c.name << " changed an operand";
+  for_both_widths([&]<class T>(T*) {
+    for (const Case<T>& c : all_cases<T>()) {
+      for (const std::int64_t n : kLengths) {
+        for (const std::int64_t offset : {0, 1, 5}) {
+          const std::vector<T> x = awkward<T>(n, 1), z = awkward<T>(n, 2);
+          std::vector<T> expected;
+          for (std::size_t i = 0; i < x.size(); ++i) expected.push_back(c.expected(x[i], z[i]));
+          Guarded<T> a(n, offset), b(n, 2 * offset), y(n, 3 * offset);
+          a.fill(x), b.fill(z);
+          c.run(GetParam(), y.data(), a.data(), b.data(), n);
+          EXPECT_TRUE(same_bits(y.values(), expected)) << c.name << ", " << n << " elements, offset " << offset;
+          EXPECT_TRUE(same_bits(a.values(), x) && same_bits(b.values(), z)) << c.name << " changed an operand";
+        }
       }
     }
-  }
+  });
 }
 
 TEST_P(Elementwise, OutputMayBeAnOperand) {
-  for (const Case& c : cases()) {
-    const std::vector<float> x = awkward(45, 3), z = awkward(45, 4);
-    std::vector<float> expected;
-    for (std::size_t i = 0; i < x.size(); ++i) expected.push_back(c.expected(x[i], z[i]));
-    std::vector<float> a = x, b = z;
-    c.run(table, a.data(), a.data(), b.data(), 45);
-    EXPECT_TRUE(same_bits(a, expected)) << c.name << " into the first operand";
-    c.run(table, b.data(), x.data(), b.data(), 45);
-    EXPECT_TRUE(same_bits(b, expected)) << c.name << " into the second operand";
-  }
+  for_both_widths([&]<class T>(T*) {
+    for (const Case<T>& c : all_cases<T>()) {
+      const std::vector<T> x = awkward<T>(45, 3), z = awkward<T>(45, 4);
+      std::vector<T> expected;
+      for (std::size_t i = 0; i < x.size(); ++i) expected.push_back(c.expected(x[i], z[i]));
+      std::vector<T> a = x, b = z;
+      c.run(GetParam(), a.data(), a.data(), b.data(), 45);
+      EXPECT_TRUE(same_bits(a, expected)) << c.name << " into the first operand";
+      c.run(GetParam(), b.data(), x.data(), b.data(), 45);
+      EXPECT_TRUE(same_bits(b, expected)) << c.name << " into the second operand";
+    }
+  });
 }
 
-TEST_P(Elementwise, RowsMeetEveryRow) {
-  struct {
-    Table::Row* Table::*kernel;
-    float (*f)(float, float);
-  } const operations[] = {{&Table::add_row, [](float a, float b) { return a + b; }},
-                          {&Table::sub_row, [](float a, float b) { return a - b; }},
-                          {&Table::mul_row, [](float a, float b) { return a * b; }},
-                          {&Table::div_row, [](float a, float b) { return a / b; }}};
-  for (const auto& [kernel, f] : operations) {
-    for (const std::int64_t cols : kLengths) {
-      const std::int64_t rows = 3;
-      const std::vector<float> x = awkward(rows * cols, 5), r = awkward(cols, 6);
-      std::vector<float> expected;
-      for (std::int64_t i = 0; i < rows * cols; ++i) expected.push_back(f(x[i], r[i % cols]));
-      Guarded y(rows * cols, 3);
-      (table.*kernel)(y.data(), x.data(), r.data(), rows, cols);
-      EXPECT_TRUE(same_bits(y.values(), expected)) << cols << " columns";
+TEST_P(Elementwise, RowsColumnsAndNumbersMeetAMatrix) {
+  for_both_widths([&]<class T>(T*) {
+    for (const Case<T>& c : binary_cases<T>()) {
+      for (const std::int64_t cols : kLengths) {
+        const std::int64_t rows = 3;
+        const std::vector<T> x = awkward<T>(rows * cols, 5), v = awkward<T>(rows + cols, 6);
+        const Operand<T> matrix{x.data(), cols, 1};
+        for (const Operand<T>& other :
+             {Operand<T>{v.data(), 0, 1}, Operand<T>{v.data(), 1, 0}, Operand<T>{v.data(), 0, 0}}) {
+          std::vector<T> first, second, both;
+          for (std::int64_t i = 0; i < rows * cols; ++i) {
+            const T o = v[i / cols * other.row + i % cols * other.step];
+            first.push_back(c.expected(x[i], o));
+            second.push_back(c.expected(o, x[i]));
+            both.push_back(c.expected(o, o));
+          }
+          Guarded<T> y(rows * cols, 3);
+          const auto kernel = kernels_of<T>(GetParam()).binary[static_cast<std::size_t>(c.binary)];
+          kernel(y.data(), matrix, other, rows, cols);
+          EXPECT_TRUE(same_bits(y.values(), first)) << c.name << ", " << cols << " columns";
+          kernel(y.data(), other, matrix, rows, cols);
+          EXPECT_TRUE(same_bits(y.values(), second)) << c.name << ", " << cols << " columns";
+          kernel(y.data(), other, other, rows, cols);
+          EXPECT_TRUE(same_bits(y.values(), both)) << c.name << ", " << cols << " columns";
+        }
+      }
     }
-  }
-}
-
-TEST_P(Elementwise, AxpyRoundsTwice) {
-  for (const std::int64_t n : kLengths) {
-    const std::vector<float> x = awkward(n, 7), start = awkward(n, 8);
-    Guarded y(n, 1);
-    y.fill(start);
-    table.axpy(y.data(), x.data(), kScalar, n);
-    std::vector<float> expected;
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const float product = kScalar * x[i];
-      expected.push_back(start[i] + product);
-    }
-    EXPECT_TRUE(same_bits(y.values(), expected)) << n;
-  }
+  });
 }
 
 }  // namespace

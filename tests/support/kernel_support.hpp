@@ -4,12 +4,16 @@
 
 #include "kernels/table.hpp"
 
+#include <gradus/core/parallel.hpp>
+
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <new>
 #include <ostream>
 #include <random>
@@ -19,14 +23,26 @@
 namespace gradus::test {
 
 using kernels::Isa;
-using kernels::Table;
 
 inline std::vector<Isa> isas() {
   std::vector<Isa> supported;
   for (const Isa isa : {Isa::plain, Isa::sse2, Isa::avx2, Isa::avx512}) {
-    if (kernels::table_for(isa)) supported.push_back(isa);
+    if (kernels::supported(isa)) supported.push_back(isa);
   }
   return supported;
+}
+
+/// The kernels of core for elements of T.
+template <class T>
+const kernels::Kernels<T>& kernels_of(Isa isa) {
+  return kernels::table_for<kernels::Table>(isa)->of<T>();
+}
+
+/// f with null pointers of both floating elements.
+template <class F>
+void for_both_widths(F f) {
+  f(static_cast<float*>(nullptr));
+  f(static_cast<double*>(nullptr));
 }
 
 constexpr std::int64_t kLengths[] = {0, 1, 3, 15, 16, 17, 33, 257};
@@ -62,21 +78,33 @@ class Guarded {
   T* block_;
 };
 
-inline std::vector<float> normal(std::int64_t n, std::uint32_t seed, double mean = 0, double std = 1) {
+template <class T = float>
+std::vector<T> normal(std::int64_t n, std::uint32_t seed, double mean = 0, double std = 1) {
   std::mt19937 engine(seed);
   std::normal_distribution<double> distribution(mean, std);
-  std::vector<float> values(static_cast<std::size_t>(n));
-  for (float& v : values) v = static_cast<float>(distribution(engine));
+  std::vector<T> values(static_cast<std::size_t>(n));
+  for (T& v : values) v = static_cast<T>(distribution(engine));
   return values;
 }
 
 /// Normal values with zeros of both signs, denormals, infinities, NaN and the ends of the range among them.
-inline std::vector<float> awkward(std::int64_t n, std::uint32_t seed) {
-  constexpr float special[] = {0.0f, -0.0f,   1e-45f,   -1e-40f,  INFINITY, -INFINITY,
-                               NAN,  3.4e38f, -3.4e38f, 1.2e-38f, 1.0f};
-  std::vector<float> values = normal(n, seed, 0, 3);
+template <class T = float>
+std::vector<T> awkward(std::int64_t n, std::uint32_t seed) {
+  using Limits = std::numeric_limits<T>;
+  constexpr T special[] = {T(0),
+                           T(-0.0),
+                           Limits::denorm_min(),
+                           -Limits::min() / 100,
+                           Limits::infinity(),
+                           -Limits::infinity(),
+                           Limits::quiet_NaN(),
+                           Limits::max(),
+                           Limits::lowest(),
+                           Limits::min(),
+                           T(1)};
+  std::vector<T> values = normal<T>(n, seed, 0, 3);
   std::mt19937 engine(seed + 1);
-  for (float& v : values) {
+  for (T& v : values) {
     if (engine() % 3 == 0) v = special[engine() % std::size(special)];
   }
   return values;
@@ -100,13 +128,36 @@ testing::AssertionResult same_bits(const std::vector<T>& got, const std::vector<
   return testing::AssertionSuccess();
 }
 
-/// The distance of a float from the exact value, in units of the last place of the exact value.
-inline double ulps(float got, long double exact) {
-  const float nearest = static_cast<float>(exact);
+/// The distance of a number from the exact value, in units of the last place of the exact value.
+template <class T>
+double ulps(T got, long double exact) {
+  using Limits = std::numeric_limits<T>;
+  const T nearest = static_cast<T>(exact);
   if (nearest != nearest || std::isinf(nearest)) return same_bits(got, nearest) ? 0 : INFINITY;
-  const double scale = std::ldexp(1.0, std::max(std::ilogb(nearest == 0 ? 1e-45f : nearest) - 23, -149));
-  return static_cast<double>(std::fabs(static_cast<long double>(got) - exact)) / scale;
+  const int least = Limits::min_exponent - Limits::digits;
+  const int place = nearest == 0 ? least : std::max(std::ilogb(nearest) - (Limits::digits - 1), least);
+  return static_cast<double>(std::ldexp(std::fabs(static_cast<long double>(got) - exact), -place));
 }
+
+/// Tests of the threaded entries.
+class Threaded : public testing::Test {
+ protected:
+  ~Threaded() override { set_num_threads(before_); }
+
+  /// Runs `work`, which returns all it computes, with 1, 2 and 3 threads.
+  template <class Work>
+  void expect_equal(const char* name, Work work) {
+    set_num_threads(1);
+    const auto expected = work();
+    for (const int threads : {2, 3}) {
+      set_num_threads(threads);
+      EXPECT_TRUE(same_bits(work(), expected)) << name << " with " << threads << " threads";
+    }
+  }
+
+ private:
+  int before_ = get_num_threads();
+};
 
 }  // namespace gradus::test
 

@@ -1,12 +1,15 @@
 // Sixteen floats or doubles side by side, whatever the width of the registers: a kernel written with them adds in the
-// same order on every instruction set. Included by the body_*.cpp files alone, each compiled for one instruction set;
-// everything here has internal linkage and calls nothing of std, so that no code for a new processor is ever shared.
+// same order on every instruction set. Included by the body.cpp of each library alone, which is compiled once for every
+// instruction set; everything here has internal linkage and calls nothing of std, so that no code for a new processor
+// is ever shared.
 #pragma once
 
-#include "table.hpp"
+#include "kernels/fused_product.hpp"
+
+#include <cstdint>
 
 #ifdef GRADUS_BODY_PLAIN
-#include "lane.hpp"
+#include "kernels/lane.hpp"
 #else
 #include <xsimd/xsimd.hpp>
 #endif
@@ -14,38 +17,33 @@
 #define GRADUS_INLINE [[gnu::always_inline]] inline
 
 namespace gradus::body {
-using namespace kernels;
+
+using std::int32_t;
+using std::int64_t;
+using std::uint32_t;
+using std::uint64_t;
 
 namespace {
 
-#ifdef GRADUS_BODY_PLAIN
+#if defined(GRADUS_BODY_PLAIN)
 template <class T>
 using Batch = Lane<T>;
 #else
 #if defined(__AVX512BW__)
-using FloatArch = xsimd::avx512bw;
-using DoubleArch = xsimd::avx2;  // Zen 4 converts between float and double at full speed in 256 bits alone
+using Arch = xsimd::avx512bw;
 #elif defined(__AVX2__)
-using FloatArch = xsimd::avx2;  // not fma3<avx2>, which fuses products behind our back
-using DoubleArch = xsimd::avx2;
+using Arch = xsimd::avx2;  // not fma3<avx2>, which fuses products behind our back
 #else
-using FloatArch = xsimd::sse2;
-using DoubleArch = xsimd::sse2;
+using Arch = xsimd::sse2;
 #endif
 template <class T>
-struct BatchOf {
-  using type = xsimd::batch<T, DoubleArch>;
-};
-template <>
-struct BatchOf<float> {
-  using type = xsimd::batch<float, FloatArch>;
-};
-template <class T>
-using Batch = typename BatchOf<T>::type;
+using Batch = xsimd::batch<T, Arch>;
 #endif
 
 constexpr int kLanes = 16;
-constexpr int64_t kFloat = sizeof(float);
+
+template <class T>
+constexpr bool is_float = sizeof(T) == sizeof(float);
 
 template <class T>
 struct Pack {
@@ -62,62 +60,55 @@ using Floats = Pack<float>;
 using Doubles = Pack<double>;
 
 // ----------------------------------------------------------------------------------------------------- arithmetic
-template <class T>
-GRADUS_INLINE Pack<T> operator+(Pack<T> a, Pack<T> b) {
+/// f of every register of the operands.
+template <class T, class F, class... More>
+GRADUS_INLINE Pack<T> each_part(F f, Pack<T> a, const More&... more) {
 #pragma GCC unroll 16
-  for (int i = 0; i < a.count; ++i) a.part[i] = a.part[i] + b.part[i];
-  return a;
-}
-template <class T>
-GRADUS_INLINE Pack<T> operator-(Pack<T> a, Pack<T> b) {
-#pragma GCC unroll 16
-  for (int i = 0; i < a.count; ++i) a.part[i] = a.part[i] - b.part[i];
-  return a;
-}
-template <class T>
-GRADUS_INLINE Pack<T> operator*(Pack<T> a, Pack<T> b) {
-#pragma GCC unroll 16
-  for (int i = 0; i < a.count; ++i) a.part[i] = a.part[i] * b.part[i];
-  return a;
-}
-template <class T>
-GRADUS_INLINE Pack<T> operator/(Pack<T> a, Pack<T> b) {
-#pragma GCC unroll 16
-  for (int i = 0; i < a.count; ++i) a.part[i] = a.part[i] / b.part[i];
-  return a;
-}
-template <class T>
-GRADUS_INLINE Pack<T> square_root(Pack<T> a) {
-#pragma GCC unroll 16
-  for (auto& p : a.part) p = sqrt(p);
+  for (int i = 0; i < a.count; ++i) a.part[i] = f(a.part[i], more.part[i]...);
   return a;
 }
 
 template <class T>
+GRADUS_INLINE Pack<T> operator+(Pack<T> a, Pack<T> b) {
+  return each_part([](auto p, auto q) { return p + q; }, a, b);
+}
+template <class T>
+GRADUS_INLINE Pack<T> operator-(Pack<T> a, Pack<T> b) {
+  return each_part([](auto p, auto q) { return p - q; }, a, b);
+}
+template <class T>
+GRADUS_INLINE Pack<T> operator*(Pack<T> a, Pack<T> b) {
+  return each_part([](auto p, auto q) { return p * q; }, a, b);
+}
+template <class T>
+GRADUS_INLINE Pack<T> operator/(Pack<T> a, Pack<T> b) {
+  return each_part([](auto p, auto q) { return p / q; }, a, b);
+}
+template <class T>
+GRADUS_INLINE Pack<T> square_root(Pack<T> a) {
+  return each_part([](auto p) { return sqrt(p); }, a);
+}
+template <class T>
 GRADUS_INLINE Pack<T> magnitude(Pack<T> a) {
-#pragma GCC unroll 16
-  for (auto& p : a.part) p = abs(p);
-  return a;
+  return each_part([](auto p) { return abs(p); }, a);
 }
 
 /// `yes` where a > b, elsewhere, and where either is NaN, `no`.
 template <class T>
 GRADUS_INLINE Pack<T> where_greater(Pack<T> a, Pack<T> b, Pack<T> yes, Pack<T> no) {
-#pragma GCC unroll 16
-  for (int i = 0; i < a.count; ++i) a.part[i] = select(a.part[i] > b.part[i], yes.part[i], no.part[i]);
-  return a;
+  return each_part([](auto p, auto q, auto y, auto n) { return select(p > q, y, n); }, a, b, yes, no);
 }
 template <class T>
 GRADUS_INLINE Pack<T> where_at_most(Pack<T> a, Pack<T> b, Pack<T> yes, Pack<T> no) {
-#pragma GCC unroll 16
-  for (int i = 0; i < a.count; ++i) a.part[i] = select(a.part[i] <= b.part[i], yes.part[i], no.part[i]);
-  return a;
+  return each_part([](auto p, auto q, auto y, auto n) { return select(p <= q, y, n); }, a, b, yes, no);
 }
 template <class T>
 GRADUS_INLINE Pack<T> where_equal(Pack<T> a, Pack<T> b, Pack<T> yes, Pack<T> no) {
-#pragma GCC unroll 16
-  for (int i = 0; i < a.count; ++i) a.part[i] = select(a.part[i] == b.part[i], yes.part[i], no.part[i]);
-  return a;
+  return each_part([](auto p, auto q, auto y, auto n) { return select(p == q, y, n); }, a, b, yes, no);
+}
+template <class T>  // by ==, since xsimd 8.1 finds NaN != NaN false
+GRADUS_INLINE Pack<T> where_nan(Pack<T> a, Pack<T> yes, Pack<T> no) {
+  return where_equal(a, a, no, yes);
 }
 template <class T>
 GRADUS_INLINE bool all_at_most(Pack<T> a, Pack<T> b) {
@@ -125,12 +116,6 @@ GRADUS_INLINE bool all_at_most(Pack<T> a, Pack<T> b) {
 #pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) all_are = all_are && all(a.part[i] <= b.part[i]);
   return all_are;
-}
-template <class T>  // by ==, since xsimd 8.1 finds NaN != NaN false
-GRADUS_INLINE Pack<T> where_nan(Pack<T> a, Pack<T> yes, Pack<T> no) {
-#pragma GCC unroll 16
-  for (int i = 0; i < a.count; ++i) a.part[i] = select(a.part[i] == a.part[i], no.part[i], yes.part[i]);
-  return a;
 }
 
 /// The same bits as registers of another type. Not xsimd's bitwise_cast, whose template argument changed in xsimd 11.
@@ -160,6 +145,9 @@ GRADUS_INLINE void each_group(int64_t first, int64_t last, F f) {
 #if defined(GRADUS_BODY_PLAIN)
 GRADUS_INLINE Batch<double> widen(const float* p) { return *p; }
 GRADUS_INLINE void narrow(float* p, Batch<double> a) { *p = static_cast<float>(a.value); }
+#elif defined(__AVX512BW__)
+GRADUS_INLINE Batch<double> widen(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+GRADUS_INLINE void narrow(float* p, Batch<double> a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
 #elif defined(__AVX2__)
 GRADUS_INLINE Batch<double> widen(const float* p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 GRADUS_INLINE void narrow(float* p, Batch<double> a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
@@ -197,9 +185,7 @@ GRADUS_INLINE void store_narrow(float* p, Doubles a, All = {}) {
 
 #ifdef __AVX512BW__
 GRADUS_INLINE __mmask16 mask16(First lanes) { return static_cast<__mmask16>((1u << lanes.n) - 1); }
-GRADUS_INLINE __mmask8 mask4(First lanes, int part) {
-  return static_cast<__mmask8>((((1u << lanes.n) - 1) >> (4 * part)) & 15);
-}
+GRADUS_INLINE __mmask8 mask8(First lanes, int part) { return static_cast<__mmask8>(mask16(lanes) >> (8 * part)); }
 
 GRADUS_INLINE Floats load(const float* p, First lanes) {
   Floats a;
@@ -209,23 +195,19 @@ GRADUS_INLINE Floats load(const float* p, First lanes) {
 GRADUS_INLINE void store(float* p, Floats a, First lanes) { _mm512_mask_storeu_ps(p, mask16(lanes), a.part[0]); }
 GRADUS_INLINE Doubles load(const double* p, First lanes) {
   Doubles a;
-#pragma GCC unroll 16
-  for (int i = 0; i < 4; ++i) a.part[i] = _mm256_maskz_loadu_pd(mask4(lanes, i), p + 4 * i);
+  for (int i = 0; i < 2; ++i) a.part[i] = _mm512_maskz_loadu_pd(mask8(lanes, i), p + 8 * i);
   return a;
 }
 GRADUS_INLINE void store(double* p, Doubles a, First lanes) {
-#pragma GCC unroll 16
-  for (int i = 0; i < 4; ++i) _mm256_mask_storeu_pd(p + 4 * i, mask4(lanes, i), a.part[i]);
+  for (int i = 0; i < 2; ++i) _mm512_mask_storeu_pd(p + 8 * i, mask8(lanes, i), a.part[i]);
 }
 GRADUS_INLINE Doubles load_wide(const float* p, First lanes) {
   Doubles a;
-#pragma GCC unroll 16
-  for (int i = 0; i < 4; ++i) a.part[i] = _mm256_cvtps_pd(_mm_maskz_loadu_ps(mask4(lanes, i), p + 4 * i));
+  for (int i = 0; i < 2; ++i) a.part[i] = _mm512_cvtps_pd(_mm256_maskz_loadu_ps(mask8(lanes, i), p + 8 * i));
   return a;
 }
 GRADUS_INLINE void store_narrow(float* p, Doubles a, First lanes) {
-#pragma GCC unroll 16
-  for (int i = 0; i < 4; ++i) _mm_mask_storeu_ps(p + 4 * i, mask4(lanes, i), _mm256_cvtpd_ps(a.part[i]));
+  for (int i = 0; i < 2; ++i) _mm256_mask_storeu_ps(p + 8 * i, mask8(lanes, i), _mm512_cvtpd_ps(a.part[i]));
 }
 #else
 template <class T>
@@ -257,6 +239,26 @@ GRADUS_INLINE void store_narrow(float* p, Doubles a, First lanes) {
 }
 #endif
 
+GRADUS_INLINE void store_narrow(float* p, Doubles a, Stream) {
+#if defined(__AVX512BW__)
+  for (int i = 0; i < 2; ++i) _mm256_stream_ps(p + 8 * i, _mm512_cvtpd_ps(a.part[i]));
+#elif defined(__AVX2__)
+  for (int i = 0; i < 4; ++i) _mm_stream_ps(p + 4 * i, _mm256_cvtpd_ps(a.part[i]));
+#else
+  store_narrow(p, a);
+#endif
+}
+
+// For a body that serves both widths, doubles are as wide as they are.
+template <class Lanes>
+GRADUS_INLINE Doubles load_wide(const double* p, Lanes lanes) {
+  return load(p, lanes);
+}
+template <class Lanes>
+GRADUS_INLINE void store_narrow(double* p, Doubles a, Lanes lanes) {
+  store(p, a, lanes);
+}
+
 /// a with the lanes that are not there set to 0.
 GRADUS_INLINE Doubles only(Doubles a, All) { return a; }
 GRADUS_INLINE Doubles only(Doubles a, First lanes) {
@@ -265,39 +267,38 @@ GRADUS_INLINE Doubles only(Doubles a, First lanes) {
   return load(lane, lanes);
 }
 
-GRADUS_INLINE void store_narrow(float* p, Doubles a, Stream) {
-#if defined(__AVX2__)
-#pragma GCC unroll 16
-  for (int i = 0; i < 4; ++i) _mm_stream_ps(p + 4 * i, _mm256_cvtpd_ps(a.part[i]));
-#else
-  store_narrow(p, a);
-#endif
-}
-
 // ------------------------------------------------------------------------------------------------------ fused products
-/// a * b + c, rounded once; in software where the processor cannot.
-GRADUS_INLINE Floats fused(Floats a, Floats b, Floats c) {
+#ifdef __FMA__
 #ifdef __AVX512BW__
-  a.part[0] = _mm512_fmadd_ps(a.part[0], b.part[0], c.part[0]);
-  return a;
-#elif defined(__FMA__)
-#pragma GCC unroll 16
-  for (int i = 0; i < 2; ++i) a.part[i] = _mm256_fmadd_ps(a.part[i], b.part[i], c.part[i]);
-  return a;
+GRADUS_INLINE Batch<float> fuse(Batch<float> a, Batch<float> b, Batch<float> c) { return _mm512_fmadd_ps(a, b, c); }
+GRADUS_INLINE Batch<double> fuse(Batch<double> a, Batch<double> b, Batch<double> c) { return _mm512_fmadd_pd(a, b, c); }
 #else
-  float u[kLanes], v[kLanes], w[kLanes];
+GRADUS_INLINE Batch<float> fuse(Batch<float> a, Batch<float> b, Batch<float> c) { return _mm256_fmadd_ps(a, b, c); }
+GRADUS_INLINE Batch<double> fuse(Batch<double> a, Batch<double> b, Batch<double> c) { return _mm256_fmadd_pd(a, b, c); }
+#endif
+#else
+using gradus::detail::fused_product;
+#endif
+
+/// a * b + c, rounded once; in software where the processor cannot.
+template <class T>
+GRADUS_INLINE Pack<T> fused(Pack<T> a, Pack<T> b, Pack<T> c) {
+#ifdef __FMA__
+  return each_part([](auto p, auto q, auto r) { return fuse(p, q, r); }, a, b, c);
+#else
+  T u[kLanes], v[kLanes], w[kLanes];
   store(u, a), store(v, b), store(w, c);
-  for (int i = 0; i < kLanes; ++i) u[i] = __builtin_fmaf(u[i], v[i], w[i]);
+  for (int i = 0; i < kLanes; ++i) u[i] = fused_product(u[i], v[i], w[i]);
   return load(u);
 #endif
 }
 
-/// a * b + c for factors that were floats: their product is exact, so it does not matter whether it is rounded.
-GRADUS_INLINE Doubles add_product(Doubles a, Doubles b, Doubles c) {
-#if defined(__FMA__)
-#pragma GCC unroll 16
-  for (int i = 0; i < 4; ++i) a.part[i] = _mm256_fmadd_pd(a.part[i], b.part[i], c.part[i]);
-  return a;
+/// a * b + c with one rounding or two, whichever is faster: for sums that may differ between processors, and for
+/// products that are exact, as those of two floats in double.
+template <class T>
+GRADUS_INLINE Pack<T> multiply_add(Pack<T> a, Pack<T> b, Pack<T> c) {
+#ifdef __FMA__
+  return fused(a, b, c);
 #else
   return a * b + c;
 #endif
@@ -307,34 +308,13 @@ GRADUS_INLINE Doubles add_product(Doubles a, Doubles b, Doubles c) {
 /// in another; where a loop is full of conversions this shares the work out.
 GRADUS_INLINE Doubles add_by_multiplier(Doubles a, Doubles b) {
 #ifdef __FMA__
-  return add_product(a, Doubles(1), b);
+  return fused(a, Doubles(1), b);
 #else
   return a + b;
 #endif
 }
 
-/// a * b + c with one rounding or two, whichever is faster. For sums that may differ between processors.
-GRADUS_INLINE Floats multiply_add(Floats a, Floats b, Floats c) {
-#ifdef __FMA__
-  return fused(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
-
-template <class T>
-GRADUS_INLINE T sum_of_register(Batch<T> a) {
-  constexpr int width = Pack<T>::width;
-#ifdef __AVX512BW__
-  if constexpr (width == 16) return _mm512_reduce_add_ps(a);
-#endif
-  T lane[width];
-  a.store_unaligned(lane);
-  for (int half = width / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
-  return lane[0];
-}
-
+// -------------------------------------------------------------------------------------------------------------- sums
 /// The sum of the lanes, always in the same order: halves onto halves.
 template <class T>
 GRADUS_INLINE T sum_of_lanes(Pack<T> a) {
@@ -343,8 +323,47 @@ GRADUS_INLINE T sum_of_lanes(Pack<T> a) {
 #pragma GCC unroll 16
     for (int i = 0; i < half; ++i) a.part[i] = a.part[i] + a.part[i + half];
   }
-  return sum_of_register<T>(a.part[0]);
+#ifdef __AVX512BW__
+  if constexpr (sizeof(T) == 4) return _mm512_reduce_add_ps(a.part[0]);
+#endif
+  T lane[Pack<T>::width];
+  a.part[0].store_unaligned(lane);
+  for (int half = Pack<T>::width / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
+  return lane[0];
 }
+
+/// Sums of doubles that were floats, in every lane: there is room for what rounding takes off.
+struct PlainSum {
+  Doubles sum{0.0};
+  GRADUS_INLINE void add(Doubles x) { sum = sum + x; }
+  GRADUS_INLINE Doubles value() const { return sum; }
+};
+
+/// Sums that keep what rounding takes off (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
+struct CompensatedSum {
+  Doubles sum{0.0}, lost{0.0};
+  GRADUS_INLINE void add(Doubles x) {
+    const Doubles next = sum + x, x_seen = next - sum;
+    lost = lost + ((sum - (next - x_seen)) + (x - x_seen));
+    sum = next;
+  }
+  GRADUS_INLINE Doubles value() const {  // an infinite sum has lost NaN
+    return where_at_most(magnitude(lost), Doubles(__DBL_MAX__), sum + lost, sum);
+  }
+};
+
+template <class T>
+struct SumOf {
+  using type = PlainSum;
+};
+template <>
+struct SumOf<double> {
+  using type = CompensatedSum;
+};
+/// What the sum of elements of T is carried in.
+template <class T>
+using Sum = typename SumOf<T>::type;
 
 }  // namespace
 }  // namespace gradus::body

@@ -1,6 +1,5 @@
 // add, sub, mul, div, pow, maximum, minimum: each with its derivative. A broadcast operand enters the graph through
 // Input(x, y.shape()), which sums its gradient back to its shape.
-#include "kernels/kernels.hpp"
 #include "ops/elementwise.hpp"
 
 #include <cmath>
@@ -13,24 +12,31 @@ namespace {
 
 /// f over two tensors in the dtype they meet in.
 template <class F>
-Tensor zip_promoted(const Tensor& a, const Tensor& b, F f, BinaryKernel kernel = nullptr) {
+Tensor zip_promoted(const Tensor& a, const Tensor& b, F f, std::optional<Binary> kernel = {}) {
   return visit(a.dtype(), [&]<class T>(T*) {
     return zip<T, T>(
         a, b, [f](T p, T q) { return static_cast<T>(f(p, q)); }, kernel);
   });
 }
 
-/// f(x, s) in the dtype that x and the number meet in.
+enum class Order { tensor_first, number_first };
+
+/// f(x, s), or f(s, x), in the dtype that x and the number meet in.
 template <class F>
-Tensor map_scalar(const Tensor& x, Scalar scalar, F f, ScalarKernel kernel = nullptr) {
-  const Dtype dtype = promote(x.dtype(), scalar.kind());
-  if (kernel && x.dtype() == float32 && x.numel() >= worth_a_kernel) {
-    Tensor y = make_tensor(x.shape(), float32);
-    kernel(elements<float>(y), elements<float>(x), scalar.rounded<float>(), x.numel());
-    return y;
-  }
-  return visit(dtype, [&]<class T>(T*) {
-    return map<T, T>(x.to(dtype), [f, s = scalar.rounded<T>()](T p) { return static_cast<T>(f(p, s)); });
+Tensor map_scalar(const Tensor& x_, Scalar scalar, F f, Binary kernel, Order order = Order::tensor_first) {
+  const Tensor x = x_.to(promote(x_.dtype(), scalar.kind()));
+  return visit(x.dtype(), [&]<class T>(T*) {
+    const T s = scalar.rounded<T>();
+    if constexpr (std::floating_point<T>) {
+      if (x.numel() >= worth_a_kernel) {
+        Tensor y = make_tensor(x.shape(), x.dtype());
+        const kernels::Operand<T> tensor{elements<T>(x), 0, 1}, number{&s, 0, 0};
+        const bool swapped = order == Order::number_first;
+        kernels::zip(kernel, elements<T>(y), swapped ? number : tensor, swapped ? tensor : number, 1, x.numel());
+        return y;
+      }
+    }
+    return map<T, T>(x, [=](T p) { return static_cast<T>(order == Order::tensor_first ? f(p, s) : f(s, p)); });
   });
 }
 
@@ -54,6 +60,23 @@ T power(T base, T exponent) {
   }
 }
 
+/// For exponents that need no logarithm, as in PyTorch.
+std::optional<Unary> power_kernel(double exponent) {
+  if (exponent == 2) return Unary::square;
+  if (exponent == 3) return Unary::cube;
+  if (exponent == 0.5) return Unary::sqrt;
+  if (exponent == -0.5) return Unary::rsqrt;
+  if (exponent == -1) return Unary::reciprocal;
+  return {};
+}
+
+Tensor power_of(const Tensor& x, Scalar exponent) {
+  const auto kernel = power_kernel(exponent.to<double>());
+  if (kernel && is_floating(x.dtype())) return map_floating(x, *kernel);
+  return visit(x.dtype(),
+               [&]<class T>(T*) { return map<T, T>(x, [e = exponent.to<T>()](T p) { return power(p, e); }); });
+}
+
 void refuse_subtraction(Dtype a, Dtype b) {
   if (a != boolean && b != boolean) return;
   throw RuntimeError(message("Subtraction, the `-` operator, with ",
@@ -74,7 +97,7 @@ void refuse_negative_integer_power(const Tensor& exponent) {
 
 Tensor add(const Tensor& a_, const Tensor& b_) {
   const auto [a, b] = Operands(a_, b_);
-  Tensor y = zip_promoted(a, b, plus, kernels::add);
+  Tensor y = zip_promoted(a, b, plus, Binary::add);
   if (tracks(a, b)) {
     record(y, "AddBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, InputGradients& dx) {
       dx[0] = dy;
@@ -87,7 +110,7 @@ Tensor add(const Tensor& a_, const Tensor& b_) {
 Tensor sub(const Tensor& a_, const Tensor& b_) {
   refuse_subtraction(a_.dtype(), b_.dtype());
   const auto [a, b] = Operands(a_, b_);
-  Tensor y = zip_promoted(a, b, minus, kernels::sub);
+  Tensor y = zip_promoted(a, b, minus, Binary::sub);
   if (tracks(a, b)) {
     record(y, "SubBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, InputGradients& dx) {
       dx[0] = dy;
@@ -99,7 +122,7 @@ Tensor sub(const Tensor& a_, const Tensor& b_) {
 
 Tensor mul(const Tensor& a_, const Tensor& b_) {
   const auto [a, b] = Operands(a_, b_);
-  Tensor y = zip_promoted(a, b, times, kernels::mul);
+  Tensor y = zip_promoted(a, b, times, Binary::mul);
   if (tracks(a, b)) {
     record(y, "MulBackward0", {Input(a, y.shape()), Input(b, y.shape())},
            keep(tracks(b) ? a : Tensor(), tracks(a) ? b : Tensor()),
@@ -115,7 +138,7 @@ Tensor div(const Tensor& a_, const Tensor& b_) {
   const Dtype met = result_type(a_, b_);
   const auto [a, b] = Operands(a_, b_, is_floating(met) ? met : float32);
   Tensor y = zip_promoted(
-      a, b, [](auto p, auto q) { return p / q; }, kernels::div);
+      a, b, [](auto p, auto q) { return p / q; }, Binary::div);
   if (tracks(a, b)) {
     record(y, "DivBackward0", {Input(a, y.shape()), Input(b, y.shape())}, keep(tracks(b) ? a : Tensor(), b),
            [](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
@@ -127,36 +150,34 @@ Tensor div(const Tensor& a_, const Tensor& b_) {
 }
 
 Tensor add(const Tensor& a, Scalar b) {
-  Tensor y = map_scalar(a, b, plus, kernels::add_scalar);
+  Tensor y = map_scalar(a, b, plus, Binary::add);
   if (tracks(a)) record(y, "AddBackward0", {a}, [](const Tensor& dy, InputGradients& dx) { dx[0] = dy; });
   return y;
 }
 
 Tensor sub(const Tensor& a, Scalar b) {
   refuse_subtraction(a.dtype(), b.kind());
-  Tensor y = map_scalar(a, b, minus, kernels::sub_scalar);
+  Tensor y = map_scalar(a, b, minus, Binary::sub);
   if (tracks(a)) record(y, "SubBackward0", {a}, [](const Tensor& dy, InputGradients& dx) { dx[0] = dy; });
   return y;
 }
 
 Tensor rsub(Scalar a, const Tensor& b) {
   refuse_subtraction(a.kind(), b.dtype());
-  constexpr auto kernel = [](float* y, const float* x, float s, std::int64_t n) { kernels::scalar_sub(y, s, x, n); };
-  Tensor y = map_scalar(
-      b, a, [](auto p, auto s) { return minus(s, p); }, kernel);
+  Tensor y = map_scalar(b, a, minus, Binary::sub, Order::number_first);
   if (tracks(b)) record(y, "RsubBackward1", {b}, [](const Tensor& dy, InputGradients& dx) { dx[0] = -dy; });
   return y;
 }
 
 Tensor mul(const Tensor& a, Scalar b) {
-  Tensor y = map_scalar(a, b, times, kernels::mul_scalar);
+  Tensor y = map_scalar(a, b, times, Binary::mul);
   if (tracks(a)) record(y, "MulBackward0", {a}, [b](const Tensor& dy, InputGradients& dx) { dx[0] = dy * b; });
   return y;
 }
 
 Tensor div(const Tensor& a, Scalar b) {
   Tensor y = map_scalar(
-      floating(a), b, [](auto p, auto s) { return p / s; }, kernels::div_scalar);
+      floating(a), b, [](auto p, auto s) { return p / s; }, Binary::div);
   if (tracks(a)) record(y, "DivBackward0", {a}, [b](const Tensor& dy, InputGradients& dx) { dx[0] = dy / b; });
   return y;
 }
@@ -167,10 +188,7 @@ Tensor pow(const Tensor& a, Scalar exponent) {
   if (!is_floating(promote(a.dtype(), exponent.kind())) && exponent.to<std::int64_t>() < 0) {
     throw RuntimeError("Integers to negative integer powers are not allowed.");
   }
-  constexpr auto squares = [](float* y, const float* x, float, std::int64_t n) { kernels::square(y, x, n); };
-  const bool is_square = exponent.to<double>() == 2;
-  Tensor y = map_scalar(
-      a, exponent, [](auto p, auto s) { return power(p, s); }, is_square ? +squares : nullptr);
+  Tensor y = power_of(a.to(promote(a.dtype(), exponent.kind())), exponent);
   if (tracks(a)) {
     record(y, "PowBackward0", {a}, keep(a),
            [p = exponent.to<double>()](const Tensor& dy, const Tensor& a, InputGradients& dx) {
@@ -208,7 +226,7 @@ namespace {
 
 /// max or min of two tensors; where they are equal each gets half of the gradient. NaN wins, and loses to none.
 template <class F>
-Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, BinaryKernel kernel) {
+Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, Binary kernel) {
   const auto [a, b] = Operands(a_, b_);
   Tensor y = zip_promoted(
       a, b, [wins](auto p, auto q) { return p != p || wins(p, q) ? p : q; }, kernel);
@@ -227,12 +245,12 @@ Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, Bi
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
   return extremum(
-      a, b, "MaximumBackward0", [](const auto& p, const auto& q) { return p > q; }, kernels::maximum);
+      a, b, "MaximumBackward0", [](const auto& p, const auto& q) { return p > q; }, Binary::maximum);
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
   return extremum(
-      a, b, "MinimumBackward0", [](const auto& p, const auto& q) { return p < q; }, kernels::minimum);
+      a, b, "MinimumBackward0", [](const auto& p, const auto& q) { return p < q; }, Binary::minimum);
 }
 
 Tensor maximum(const Tensor& a, Scalar b) { return maximum(a, number_like(a, b)); }

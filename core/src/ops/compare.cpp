@@ -28,20 +28,6 @@ Tensor test(const Tensor& x, F f) {
   return visit(x.dtype(), [&]<class T>(T*) { return map<T, bool>(x, f); });
 }
 
-/// a where `chosen` (already of the full shape) is true, else b, outside the graph.
-Tensor choose(const Tensor& chosen, const Tensor& a_, const Tensor& b_) {
-  const NoGradGuard no_grad;
-  const Tensor a = a_.expand(chosen.shape()), b = b_.expand(chosen.shape());
-  Tensor y = make_tensor(chosen.shape(), a.dtype());
-  visit(a.dtype(), [&]<class T>(T*) {
-    const bool* take = elements<bool>(chosen);
-    const T *yes = elements<T>(a), *no = elements<T>(b);
-    T* to = elements<T>(y);
-    for (std::int64_t i = 0, n = y.numel(); i < n; ++i) to[i] = take[i] ? yes[i] : no[i];
-  });
-  return y;
-}
-
 }  // namespace
 
 Tensor eq(const Tensor& a, const Tensor& b) { return compare(a, b, std::equal_to<>()); }
@@ -83,14 +69,13 @@ Tensor where(const Tensor& condition, const Tensor& a_, const Tensor& b_) {
   const Dtype dtype = result_type(a_, b_);
   const Tensor a = a_.to(dtype), b = b_.to(dtype);
   const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape()));
-  Tensor chosen = condition.expand(shape);
-  const Tensor y = choose(chosen, a, b);
+  const Tensor y = choose(shape, condition, a, b);
   if (tracks(a, b)) {
-    record(y, "WhereBackward0", {Input(a, shape), Input(b, shape)}, keep(std::move(chosen)),
-           [](const Tensor& dy, const Tensor& chosen, InputGradients& dx) {
+    record(y, "WhereBackward0", {Input(a, shape), Input(b, shape)}, keep(condition),
+           [](const Tensor& dy, const Tensor& condition, InputGradients& dx) {
              const Tensor zero = zeros({}, dy.dtype());
-             if (dx.needs(0)) dx[0] = where(chosen, dy, zero);
-             if (dx.needs(1)) dx[1] = where(chosen, zero, dy);
+             if (dx.needs(0)) dx[0] = where(condition, dy, zero);
+             if (dx.needs(1)) dx[1] = where(condition, zero, dy);
            });
   }
   return y;

@@ -200,12 +200,11 @@ Tensor cat(std::span<const Tensor> tensors, Integer dim_) {
   for (const Tensor& x : tensors) parts.push_back(x.to(joined.dtype));
 
   Tensor y = make_tensor(joined.shape, joined.dtype);
-  std::int64_t start = 0;
+  std::vector<Tensor> filled;
   for (const Tensor& x : parts) {
-    if (legacy_empty(x)) continue;
-    paste(y, x, dim, start);
-    start += x.shape()[dim];
+    if (x.numel() > 0) filled.push_back(x);
   }
+  join(y, filled, dim);
   if (any_tracked(parts)) {
     std::vector<std::int64_t> lengths;
     for (const Tensor& x : parts) lengths.push_back(legacy_empty(x) ? 0 : x.shape()[dim]);

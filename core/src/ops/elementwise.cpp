@@ -2,39 +2,42 @@
 
 namespace gradus::detail {
 
-Runs::Runs(const Shape& y, const Shape& a, const Shape& b) {
-  // Strides of 0 where an operand is broadcast; neighbouring dimensions that both walk as one are merged, inner first.
-  std::int64_t pace_a = 1, pace_b = 1;
-  for (int d = y.rank() - 1, da = a.rank() - 1, db = b.rank() - 1; d >= 0; --d, --da, --db) {
-    const std::int64_t extent = y[d];
-    const bool moves_a = da >= 0 && a[da] == extent && extent != 1;
-    const bool moves_b = db >= 0 && b[db] == extent && extent != 1;
-    if (extent == 0) {
-      count = 0;
-      return;
-    }
-    if (extent == 1) continue;
-    const std::int64_t stride_a = moves_a ? pace_a : 0, stride_b = moves_b ? pace_b : 0;
-    if (outer_rank_ == 0 && (n == 1 || (stride_a == step_a * n && stride_b == step_b * n))) {
-      step_a = n == 1 ? moves_a : step_a;
-      step_b = n == 1 ? moves_b : step_b;
-      n *= extent;
-    } else {
-      extent_[outer_rank_] = extent;
-      stride_a_[outer_rank_] = stride_a;
-      stride_b_[outer_rank_] = stride_b;
-      ++outer_rank_;
-      count *= extent;
-    }
-    if (moves_a) pace_a *= extent;
-    if (moves_b) pace_b *= extent;
+namespace {
+
+template <class T>
+void choose_run(T* y, const bool* condition, const T* a, std::int64_t step_a, const T* b, std::int64_t step_b,
+                std::int64_t n) {
+  if constexpr (std::same_as<T, bool>) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = condition[i] ? a[i * step_a] : b[i * step_b];
+  } else {
+    kernels::where(moved(y), condition, moved(a), step_a, moved(b), step_b, n);
   }
-  const auto reverse = [this](std::int64_t* first) {  // collected inner first, walked outer first
-    for (int i = 0, j = outer_rank_ - 1; i < j; ++i, --j) std::swap(first[i], first[j]);
-  };
-  reverse(extent_);
-  reverse(stride_a_);
-  reverse(stride_b_);
+}
+
+}  // namespace
+
+Tensor choose(const Shape& shape, const Tensor& condition, const Tensor& a, const Tensor& b) {
+  Tensor y = make_tensor(shape, a.dtype());
+  if (y.numel() == 0) return y;
+  Walk<3> walk = broadcast_walk<3>(shape, {&condition.shape(), &a.shape(), &b.shape()});
+  const Walk<3>::Dimension inner = walk.pop();
+  const std::int64_t n = inner.extent, step_a = inner.stride[1], step_b = inner.stride[2];
+  visit(a.dtype(), [&]<class T>(T*) {
+    T* to = elements<T>(y);
+    walk.for_each(0, walk.count(), [&](auto, auto at) {
+      const bool* which = elements<bool>(condition) + at[0];
+      const T *from_a = elements<T>(a) + at[1], *from_b = elements<T>(b) + at[2];
+      if (inner.stride[0] == 1) {
+        choose_run(to, which, from_a, step_a, from_b, step_b, n);
+      } else {
+        const T* from = *which ? from_a : from_b;
+        const std::int64_t step = *which ? step_a : step_b;
+        for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * step];
+      }
+      to += n;
+    });
+  });
+  return y;
 }
 
 Dtype result_type(const Tensor& a, const Tensor& b) {

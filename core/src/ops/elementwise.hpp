@@ -1,17 +1,18 @@
-// Loops over elements, for one and two operands, with broadcasting. Long float32 runs go to a kernel where one is
+// Loops over elements, for one and two operands, with broadcasting. Floating elements go to a kernel where one is
 // given.
 #pragma once
 
 #include "autograd/record.hpp"
+#include "kernels/kernels.hpp"
+#include "ops/groups.hpp"
 #include "tensor/message.hpp"
+
+#include <optional>
 
 namespace gradus::detail {
 
-using UnaryKernel = void (*)(float* y, const float* x, std::int64_t n);
-using BinaryKernel = void (*)(float* y, const float* a, const float* b, std::int64_t n);
-using ScalarKernel = void (*)(float* y, const float* x, float s, std::int64_t n);
-
-inline constexpr std::int64_t worth_a_kernel = 16;  // shorter runs are done before a kernel is chosen
+using kernels::Binary;
+using kernels::Unary;
 
 /// What T is added and multiplied in: an int64 that overflows wraps around, as PyTorch, which C++ has for unsigned
 /// only.
@@ -33,64 +34,50 @@ Tensor map(const Tensor& x, F f) {
   return y;
 }
 
-/// The same for a floating x of either width; `kernel`, if given, does the float32 case.
+/// The same for a floating x of either width, which a kernel serves where one is given.
 template <class F>
-Tensor map_floating(const Tensor& x, F f, UnaryKernel kernel = nullptr) {
-  if (x.dtype() == float64) return map<double, double>(x, f);
-  if (!kernel || x.numel() < worth_a_kernel) return map<float, float>(x, f);
-  Tensor y = make_tensor(x.shape(), float32);
-  kernel(elements<float>(y), elements<float>(x), x.numel());
+Tensor map_floating(const Tensor& x, F f, std::optional<Unary> kernel = {}) {
+  return visit_floating(x.dtype(), [&]<class T>(T*) {
+    if (!kernel || x.numel() < worth_a_kernel) return map<T, T>(x, f);
+    Tensor y = make_tensor(x.shape(), x.dtype());
+    kernels::map(*kernel, elements<T>(y), elements<T>(x), x.numel());
+    return y;
+  });
+}
+/// For functions that a kernel computes in another way than the standard library does: what becomes of an element must
+/// not depend on how many there are.
+inline Tensor map_floating(const Tensor& x, Unary kernel) {
+  Tensor y = make_tensor(x.shape(), x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) { kernels::map(kernel, elements<T>(y), elements<T>(x), x.numel()); });
   return y;
 }
 
-/// The same for functions that are computed in double and rounded once, as the kernels of exp and its relatives do:
-/// what becomes of an element does not depend on how many there are.
-template <class F>
-Tensor map_wide(const Tensor& x, F f, UnaryKernel kernel) {
-  return map_floating(
-      x, [f]<class T>(T p) { return static_cast<T>(f(static_cast<double>(p))); }, kernel);
+/// How operands of shapes that broadcast to `shape` are walked together.
+template <std::size_t N>
+Walk<N> broadcast_walk(const Shape& shape, const std::array<const Shape*, N>& operands) {
+  Walk<N> walk;
+  std::array<std::int64_t, N> pace;
+  for (std::size_t i = 0; i < N; ++i) pace[i] = numel(*operands[i]);
+  for (int d = 0; d < shape.rank(); ++d) {
+    std::array<std::int64_t, N> stride{};
+    for (std::size_t i = 0; i < N; ++i) {
+      const int own = d - (shape.rank() - operands[i]->rank());
+      if (own < 0 || (*operands[i])[own] == 1) continue;
+      pace[i] /= (*operands[i])[own];
+      stride[i] = pace[i];
+    }
+    walk.push(shape[d], stride);
+  }
+  return walk;
 }
 
-/// How two operands of different shapes are walked: `outer` runs of `n` elements in which each operand stands still
-/// (step 0) or advances (step 1).
-class Runs {
- public:
-  Runs(const Shape& y, const Shape& a, const Shape& b);
-
-  /// Calls f(offset in a, offset in b) for every run, in the order of y.
-  template <class F>
-  void for_each(F f) const {
-    std::int64_t index[Shape::max_rank] = {};
-    std::int64_t at_a = 0, at_b = 0;
-    for (std::int64_t run = 0; run < count; ++run) {
-      f(at_a, at_b);
-      for (int d = outer_rank_ - 1; d >= 0; --d) {
-        at_a += stride_a_[d];
-        at_b += stride_b_[d];
-        if (++index[d] < extent_[d]) break;
-        at_a -= extent_[d] * stride_a_[d];
-        at_b -= extent_[d] * stride_b_[d];
-        index[d] = 0;
-      }
-    }
-  }
-
-  std::int64_t n = 1, count = 1;
-  std::int64_t step_a = 0, step_b = 0;
-
- private:
-  int outer_rank_ = 0;
-  std::int64_t extent_[Shape::max_rank] = {}, stride_a_[Shape::max_rank] = {}, stride_b_[Shape::max_rank] = {};
-};
-
 template <class T, class R, class F>
-void run(R* y, const T* a, const T* b, const Runs& runs, F f) {
-  const std::int64_t n = runs.n;
-  if (runs.step_a && runs.step_b) {
+void run(R* y, const T* a, std::int64_t step_a, const T* b, std::int64_t step_b, std::int64_t n, F f) {
+  if (step_a && step_b) {
     for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
-  } else if (runs.step_a) {
+  } else if (step_a) {
     for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], *b);
-  } else if (runs.step_b) {
+  } else if (step_b) {
     for (std::int64_t i = 0; i < n; ++i) y[i] = f(*a, b[i]);
   } else {
     for (std::int64_t i = 0; i < n; ++i) y[i] = f(*a, *b);
@@ -99,30 +86,44 @@ void run(R* y, const T* a, const T* b, const Runs& runs, F f) {
 
 /// y = f(a, b) with elements of T, results of R; both operands must have the dtype of T already.
 template <class T, class R, class F>
-Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] BinaryKernel kernel = nullptr) {
-  Tensor y = make_tensor(broadcast_shapes(a.shape(), b.shape()), dtype_of<R>);
+Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] std::optional<Binary> kernel = {}) {
+  constexpr bool has_kernels = std::floating_point<T> && std::same_as<T, R>;
+  const bool alike = a.shape() == b.shape();
+  Tensor y = make_tensor(alike ? a.shape() : broadcast_shapes(a.shape(), b.shape()), dtype_of<R>);
   R* to = elements<R>(y);
   const T *from_a = elements<T>(a), *from_b = elements<T>(b);
-  if constexpr (std::same_as<T, float> && std::same_as<R, float>) {
-    if (kernel && a.shape() == b.shape() && y.numel() >= worth_a_kernel) {
-      kernel(to, from_a, from_b, y.numel());
+  const std::int64_t count = y.numel();
+  if constexpr (has_kernels) {
+    if (kernel && alike && count >= worth_a_kernel) {
+      kernels::zip<T>(*kernel, to, {from_a, 0, 1}, {from_b, 0, 1}, 1, count);
       return y;
     }
   }
-  const Runs runs(y.shape(), a.shape(), b.shape());
-  runs.for_each([&](std::int64_t at_a, std::int64_t at_b) {
-    if constexpr (std::same_as<T, float> && std::same_as<R, float>) {
-      if (kernel && runs.step_a && runs.step_b && runs.n >= worth_a_kernel) {
-        kernel(to, from_a + at_a, from_b + at_b, runs.n);
-        to += runs.n;
-        return;
-      }
+  if (alike || count == 0) return run(to, from_a, 1, from_b, 1, count, f), y;
+
+  Walk<2> walk = broadcast_walk<2>(y.shape(), {&a.shape(), &b.shape()});
+  const Walk<2>::Dimension inner = walk.pop();
+  const std::int64_t n = inner.extent;
+  if constexpr (has_kernels) {
+    if (kernel && count >= worth_a_kernel) {
+      const Walk<2>::Dimension outer = walk.pop();
+      walk.for_each(0, walk.count(), [&](auto, auto at) {
+        kernels::zip<T>(*kernel, to, {from_a + at[0], outer.stride[0], inner.stride[0]},
+                        {from_b + at[1], outer.stride[1], inner.stride[1]}, outer.extent, n);
+        to += outer.extent * n;
+      });
+      return y;
     }
-    run(to, from_a + at_a, from_b + at_b, runs, f);
-    to += runs.n;
+  }
+  walk.for_each(0, walk.count(), [&](auto, auto at) {
+    run(to, from_a + at[0], inner.stride[0], from_b + at[1], inner.stride[1], n, f);
+    to += n;
   });
   return y;
 }
+
+/// a where `condition` is true, else b, all broadcast to `shape`, outside the graph; a and b have one dtype.
+Tensor choose(const Shape& shape, const Tensor& condition, const Tensor& a, const Tensor& b);
 
 /// The dtype in which two tensors meet: a 0-d tensor only matters when its kind (boolean, integer, floating) is higher.
 Dtype result_type(const Tensor& a, const Tensor& b);

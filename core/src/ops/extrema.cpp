@@ -1,5 +1,6 @@
 // max, min, argmax, argmin, all, any.
 #include "autograd/record.hpp"
+#include "kernels/kernels.hpp"
 #include "ops/groups.hpp"
 #include "ops/index.hpp"
 #include "tensor/message.hpp"
@@ -35,13 +36,22 @@ template <bool largest>
 ValuesIndices extrema(const Tensor& x, const Groups& groups, bool keepdim) {
   ValuesIndices y{make_tensor(groups.shape(keepdim), x.dtype()), make_tensor(groups.shape(keepdim), int64)};
   visit(x.dtype(), [&]<class T>(T*) {
+    T* const values = elements<T>(y.values);
+    std::int64_t* const indices = elements<std::int64_t>(y.indices);
+    if constexpr (std::floating_point<T>) {
+      if (groups.rows() && groups.size >= worth_a_kernel) {
+        for_each_row(elements<T>(x), groups, [=](std::int64_t i, const T* row, std::int64_t n) {
+          indices[i] = largest ? kernels::argmax(row, n) : kernels::argmin(row, n);
+          values[i] = row[indices[i]];
+        });
+        return;
+      }
+    }
     const auto make = [](std::int64_t) { return Extremum<T, largest>(); };
-    for_each_group(elements<T>(x), groups, make,
-                   [values = elements<T>(y.values), indices = elements<std::int64_t>(y.indices)](
-                       std::int64_t i, const Extremum<T, largest>& extremum) {
-                     values[i] = extremum.value();
-                     indices[i] = extremum.place();
-                   });
+    for_each_group(elements<T>(x), groups, make, [=](std::int64_t i, const Extremum<T, largest>& extremum) {
+      values[i] = extremum.value();
+      indices[i] = extremum.place();
+    });
   });
   return y;
 }

@@ -104,12 +104,15 @@ Product<T> dense(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std
 
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const float* a, const float* b,
           float beta, float* c) {
-  if (m == 1 && trans_b && (beta == 0 || beta == 1)) return kernels::gemv(c, b, a, beta == 0 ? nullptr : c, n, k);
+  if (m == 1 && trans_b && (beta == 0 || beta == 1))
+    return kernels::gemv<float>(c, b, a, beta == 0 ? nullptr : c, n, k);
   product(dense(trans_a, trans_b, m, n, k, a, b, beta, c));
 }
 
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const double* a, const double* b,
           double beta, double* c) {
+  if (m == 1 && trans_b && (beta == 0 || beta == 1))
+    return kernels::gemv<double>(c, b, a, beta == 0 ? nullptr : c, n, k);
   product(dense(trans_a, trans_b, m, n, k, a, b, beta, c));
 }
 

@@ -17,16 +17,17 @@ Groups::Groups(const Shape& shape, const Dims& dims) : kept_shape_(shape) {
     if (dims.empty() || reduced[d]) {
       kept_shape_[d] = 1;
       size *= shape[d];
-      inner.push(shape[d], strides[d]);
+      inner.push(shape[d], {strides[d]});
     } else {
       short_shape_.push_back(shape[d]);
       count *= shape[d];
-      outer.push(shape[d], strides[d]);
+      outer.push(shape[d], {strides[d]});
     }
   }
-  if (inner.innermost_is_dense()) {
+  const auto dense = [](const Walk<1>& walk) { return walk.innermost() && walk.innermost()->stride[0] == 1; };
+  if (dense(inner)) {
     run = inner.pop().extent;
-  } else if (outer.innermost_is_dense()) {
+  } else if (dense(outer)) {
     width = outer.pop().extent;
   }
 }

@@ -23,15 +23,28 @@ class Groups {
 
   // Group i, counted in the order of the result, begins where `outer` says for i / width, plus i % width: `width`
   // groups lie side by side. Its elements come in runs of `run` neighbours, found with `inner`. Width or run is 1.
-  Walk outer, inner;
+  Walk<1> outer, inner;
   std::int64_t width = 1, run = 1;
 
-  /// Whether they are the columns of a matrix (size, width).
-  bool columns() const { return width > 1 && count == width; }
+  /// Whether they are the columns of matrices (size, width), or each of them one run.
+  bool columns() const {
+    return width > 1 && inner.rank() <= 1 && (size == 1 || inner.innermost()->stride[0] == width);
+  }
+  bool rows() const { return width == 1 && run == size; }
 
  private:
   Shape kept_shape_, short_shape_;
 };
+
+inline constexpr std::int64_t worth_a_kernel = 16;  // elements; fewer are done before a kernel is chosen
+
+/// Calls f(i, elements, their number) for group i of `groups.rows()`, on several threads.
+template <class T, class F>
+void for_each_row(const T* x, const Groups& groups, F f) {
+  parallel_for(0, groups.count, (1 << 15) / (groups.size + 1) + 1, [&](std::int64_t first, std::int64_t last) {
+    groups.outer.for_each(first, last, [&](std::int64_t i, auto begin) { f(i, x + begin[0], groups.size); });
+  });
+}
 
 /// Shows an accumulator to the elements of every group, in their order in memory: for group i, `make(i)` gives the
 /// accumulator, `add(x)` is called for every element, or `add(x, n)` for n neighbours where it has that, then finish(i,
@@ -46,10 +59,10 @@ void for_each_group(const T* x, const Groups& groups, Make make, Finish finish) 
   if (width == 1) {
     const std::int64_t grain = parallel_elements / (groups.size + 1) + 1;
     parallel_for(0, groups.count, grain, [&](std::int64_t first, std::int64_t last) {
-      groups.outer.for_each(first, last, [&](std::int64_t i, std::int64_t begin) {
+      groups.outer.for_each(first, last, [&](std::int64_t i, auto begin) {
         Accumulator accumulator = make(i);
-        groups.inner.for_each(0, runs, [&](std::int64_t, std::int64_t at) {
-          const T* from = x + begin + at;
+        groups.inner.for_each(0, runs, [&](std::int64_t, auto at) {
+          const T* from = x + begin[0] + at[0];
           if constexpr (requires { accumulator.add(from, groups.run); }) {
             accumulator.add(from, groups.run);
           } else {
@@ -71,9 +84,9 @@ void for_each_group(const T* x, const Groups& groups, Make make, Finish finish) 
       const std::int64_t i = row * width + left;
       Accumulator accumulators[panel];
       for (std::int64_t k = 0; k < n; ++k) accumulators[k] = make(i + k);
-      groups.outer.for_each(row, row + 1, [&](std::int64_t, std::int64_t begin) {
-        groups.inner.for_each(0, runs, [&](std::int64_t, std::int64_t at) {
-          const T* from = x + begin + left + at;
+      groups.outer.for_each(row, row + 1, [&](std::int64_t, auto begin) {
+        groups.inner.for_each(0, runs, [&](std::int64_t, auto at) {
+          const T* from = x + begin[0] + left + at[0];
           for (std::int64_t k = 0; k < n; ++k) accumulators[k].add(from[k]);
         });
       });

@@ -1,9 +1,10 @@
 // select, narrow, index_select, gather, masked_fill, and the adjoints that put elements back where an index took them.
 #include "ops/index.hpp"
 
-#include "autograd/record.hpp"
+#include "ops/elementwise.hpp"
 #include "ops/pairs.hpp"
-#include "tensor/message.hpp"
+
+#include <algorithm>
 
 namespace gradus {
 
@@ -57,10 +58,14 @@ Tensor index_add(const Tensor& x, const Shape& shape, int dim, const Tensor& ind
 }  // namespace
 
 std::optional<std::int64_t> detail::index_outside(const Tensor& index, std::int64_t extent) {
-  for (const std::int64_t i : index.data<std::int64_t>()) {
-    if (i < 0 || i >= extent) return i;
+  const auto all = index.data<std::int64_t>();
+  std::uint64_t signs = 0;  // the sign of i is set below 0, that of extent - 1 - i from extent on
+  for (const std::int64_t i : all) {
+    const auto place = static_cast<std::uint64_t>(i);
+    signs |= place | (static_cast<std::uint64_t>(extent) - 1 - place);
   }
-  return {};
+  if (static_cast<std::int64_t>(signs) >= 0) return {};
+  return *std::find_if(all.begin(), all.end(), [extent](std::int64_t i) { return i < 0 || i >= extent; });
 }
 
 Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const Tensor& index) {
@@ -183,7 +188,8 @@ Tensor gather(const Tensor& x, Integer dim_, const Tensor& index) {
     throw RuntimeError(message("index ", *outside, " is out of bounds for dimension ", dim, " with size ", extent));
   }
   Tensor y = make_tensor(index.shape(), x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { pair_gathered(elements<T>(x), x.shape(), dim, index, elements<T>(y), read); });
+  visit(x.dtype(),
+        [&]<class T>(T*) { pair_gathered(elements<T>(x), x.shape(), dim, index, elements<T>(y), read, Access::read); });
   if (tracks(x)) {
     record(y, "GatherBackward0", {x}, keep(index),
            [from = x.shape(), dim](const Tensor& dy, const Tensor& index, InputGradients& dx) {
@@ -198,18 +204,10 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
     throw RuntimeError(message("masked_fill only supports boolean masks, but got mask with dtype ", mask.dtype()));
   }
   const Shape shape = broadcast_shapes(mask.shape(), x.shape());
-  Tensor filled = mask.expand(shape);
-  const Tensor from = expand(x.detach(), shape), y = make_tensor(shape, x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) {
-    const bool* fill = elements<bool>(filled);
-    const T filling = value.to<T>();
-    const T* kept = elements<T>(from);
-    T* to = elements<T>(y);
-    for (std::int64_t i = 0, n = y.numel(); i < n; ++i) to[i] = fill[i] ? filling : kept[i];
-  });
+  const Tensor y = choose(shape, mask, full({}, value, x.dtype()), x);
   if (tracks(x)) {
-    record(y, "MaskedFillBackward0", {Input(x, shape)}, keep(std::move(filled)),
-           [](const Tensor& dy, const Tensor& filled, InputGradients& dx) { dx[0] = masked_fill(dy, filled, 0); });
+    record(y, "MaskedFillBackward0", {Input(x, shape)}, keep(mask),
+           [](const Tensor& dy, const Tensor& mask, InputGradients& dx) { dx[0] = masked_fill(dy, mask, 0); });
   }
   return y;
 }

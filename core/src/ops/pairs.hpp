@@ -3,31 +3,52 @@
 #pragma once
 
 #include "ops/strided.hpp"
+#include "runtime/parallel_for.hpp"
+
+#include <optional>
 
 namespace gradus::detail {
 
-/// Calls f(element of `large`, element of `small`) for all that index_select(large, dim, index) pairs.
+/// Calls f(element of `large`, element of `small`) for all that index_select(large, dim, index) pairs. Threads share
+/// out what lies behind `dim`, so that no place is seen by two, and each in order.
 template <class T, class F>
 void pair_selected(T* large, const Shape& shape, int dim, const Tensor& index, T* small, F f) {
   const std::int64_t inner = strides_of(shape)[dim], n = index.numel(), block = shape[dim] * inner;
+  const std::int64_t outer = block == 0 ? 0 : numel(shape) / block;
   const auto* at = elements<std::int64_t>(index);
-  for (T* const end = large + numel(shape); large != end; large += block) {
-    for (std::int64_t k = 0; k < n; ++k) {
-      for (std::int64_t i = 0; i < inner; ++i) f(large[at[k] * inner + i], *small++);
+  const auto range = [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t o = 0; o < outer; ++o) {
+      for (std::int64_t k = 0; k < n; ++k) {
+        T* const to = large + o * block + at[k] * inner;
+        T* const from = small + (o * n + k) * inner;
+        for (std::int64_t i = first; i < last; ++i) f(to[i], from[i]);
+      }
     }
-  }
+  };
+  parallel_for(0, inner, worth_a_thread / (outer * n + 1) + 1, range, 16);
 }
 
-/// The same for gather(large, dim, index); `small` has the shape of the index.
+enum class Access { read, write };
+
+/// The same for gather(large, dim, index); `small` has the shape of the index. Only reads are shared out to threads,
+/// since two indices may name one place.
 template <class T, class F>
-void pair_gathered(T* large, const Shape& shape, int dim, const Tensor& index, T* small, F f) {
+void pair_gathered(T* large, const Shape& shape, int dim, const Tensor& index, T* small, F f,
+                   Access access = Access::write) {
   if (index.numel() == 0) return;
   Shape strides = strides_of(shape);
   const std::int64_t stride = shape.empty() ? 1 : std::exchange(strides[dim], 0);
-  const auto* at = elements<std::int64_t>(index);
-  Walk(index.shape(), strides).for_each(0, index.numel(), [&](std::int64_t i, std::int64_t offset) {
-    f(large[offset + at[i] * stride], small[i]);
-  });
+  Walk<1> walk = walk_of(index.shape(), strides);
+  const Walk<1>::Dimension inner = walk.pop();
+  const std::int64_t n = inner.extent, step = inner.stride[0], rows = walk.count();
+  parallel_for(0, rows, access == Access::read ? worth_a_thread / n + 1 : rows,
+               [&](std::int64_t first, std::int64_t last) {
+                 walk.for_each(first, last, [&](std::int64_t row, auto offset) {
+                   T *const from = large + offset[0], *const to = small + row * n;
+                   const std::int64_t* at = elements<std::int64_t>(index) + row * n;
+                   for (std::int64_t i = 0; i < n; ++i) f(from[i * step + at[i] * stride], to[i]);
+                 });
+               });
 }
 
 inline constexpr auto read = [](auto& large, auto& small) { small = large; };

@@ -163,17 +163,17 @@ Tensor Places::offsets() const {
   Tensor offsets = make_tensor(count_, int64);
   if (count_ == 0) return offsets;
   const auto walk = [](const std::vector<Part>& parts) {
-    Walk w;
-    for (const Part& part : parts) w.push(part.extent, part.stride);
+    Walk<1> w;
+    for (const Part& part : parts) w.push(part.extent, {part.stride});
     return w;
   };
-  const Walk before = walk(before_), after = walk(after_);
+  const Walk<1> before = walk(before_), after = walk(after_);
   const Tensor middle = gathered_offsets(gathered_shape_);
   const auto* at = elements<std::int64_t>(middle);
   auto* to = elements<std::int64_t>(offsets);
-  before.for_each(0, before.count(), [&](std::int64_t, std::int64_t a) {
+  before.for_each(0, before.count(), [&](std::int64_t, auto a) {
     for (std::int64_t i = 0, n = middle.numel(); i < n; ++i) {
-      after.for_each(0, after.count(), [&](std::int64_t, std::int64_t c) { *to++ = start_ + a + at[i] + c; });
+      after.for_each(0, after.count(), [&](std::int64_t, auto c) { *to++ = start_ + a[0] + at[i] + c[0]; });
     }
   });
   return offsets;

@@ -17,7 +17,7 @@ namespace {
 class DoubleSum {
  public:
   void add(double x) { sum_ += x; }
-  void add(const float* x, std::int64_t n) { sum_ += n == 1 ? *x : kernels::sum(x, n); }
+  void add(const float* x, std::int64_t n) { sum_ += n == 1 ? *x : kernels::sum(x, n).sum; }
   double value() const { return sum_; }
 
  private:
@@ -31,6 +31,12 @@ class CompensatedSum {
     const double sum = sum_ + x, x_seen = sum - sum_;
     lost_ += (sum_ - (sum - x_seen)) + (x - x_seen);
     sum_ = sum;
+  }
+  void add(const double* x, std::int64_t n) {
+    if (n == 1) return add(*x);
+    const kernels::Total total = kernels::sum(x, n);
+    add(total.sum);
+    lost_ += total.lost;
   }
   double value() const { return std::isfinite(lost_) ? sum_ + lost_ : sum_; }
 
@@ -77,9 +83,12 @@ class SquaredDeviations {
 template <class T, class R>
 Tensor sums(const Tensor& x, const Groups& groups, bool keepdim, double divisor = 1) {
   Tensor y = make_tensor(groups.shape(keepdim), dtype_of<R>);
-  if constexpr (std::is_same_v<T, float> && std::is_same_v<R, float>) {
-    if (groups.columns() && divisor == 1) {
-      kernels::column_sums(elements<R>(y), elements<T>(x), groups.size, groups.width);
+  if constexpr (std::floating_point<T> && std::is_same_v<T, R>) {
+    if (groups.columns()) {
+      groups.outer.for_each(0, groups.outer.count(), [&](std::int64_t i, auto begin) {
+        kernels::column_sums(elements<T>(y) + i * groups.width, elements<T>(x) + begin[0], groups.size, groups.width,
+                             divisor);
+      });
       return y;
     }
   }

@@ -13,9 +13,6 @@ using namespace detail;
 
 namespace {
 
-using Kernel = void (*)(float* y, const float* x, std::int64_t rows, std::int64_t cols);
-using BackwardKernel = void (*)(float* dx, const float* dy, const float* y, std::int64_t rows, std::int64_t cols);
-
 struct Maximum {
   void add(double x) { value = x > value || x != x ? x : value; }  // NaN stays, as no x > NaN
   double value = -INFINITY;
@@ -48,10 +45,10 @@ struct Totals {
   double *shift, *sum;
 };
 
-bool in_rows(const Tensor& x, int dim) { return x.dtype() == float32 && x.dim() > 0 && dim == x.dim() - 1; }
+bool in_rows(const Tensor& x, int dim) { return x.dim() > 0 && dim == x.dim() - 1; }
 
 /// y = f(x - maximum, sum of exp(x - maximum)) along one dimension, or the kernel where that serves.
-template <class F>
+template <class Kernel, class F>
 Tensor normalized(const Tensor& x, int dim, const char* op, Kernel kernel, F f) {
   if (!is_floating(x.dtype())) {
     throw RuntimeError(message('"', op, "_lastdim_kernel_impl\" not implemented for '", type_name(x.dtype()),
@@ -61,7 +58,7 @@ Tensor normalized(const Tensor& x, int dim, const char* op, Kernel kernel, F f) 
   if (x.numel() == 0) return y;
   const std::int64_t n = x.dim() == 0 ? 1 : x.shape()[dim], inner = x.dim() == 0 ? 1 : strides_of(x.shape())[dim];
   if (in_rows(x, dim)) {
-    kernel(elements<float>(y), elements<float>(x), x.numel() / n, n);
+    visit_floating(x.dtype(), [&]<class T>(T*) { kernel(elements<T>(y), elements<T>(x), x.numel() / n, n); });
     return y;
   }
   const Totals totals(x, Groups(x.shape(), dim), false);
@@ -80,11 +77,14 @@ Tensor normalized(const Tensor& x, int dim, const char* op, Kernel kernel, F f) 
 }
 
 /// dx by the kernel; undefined where the kernel does not serve: then the derivative is composed.
-Tensor fused_backward(const Tensor& dy, const Tensor& y, int dim, BackwardKernel kernel) {
+template <class Kernel>
+Tensor fused_backward(const Tensor& dy, const Tensor& y, int dim, Kernel kernel) {
   if (grad_enabled() || !in_rows(y, dim) || y.numel() == 0) return {};
-  Tensor dx = make_tensor(y.shape(), float32);
+  Tensor dx = make_tensor(y.shape(), y.dtype());
   const std::int64_t cols = y.shape()[dim];
-  kernel(elements<float>(dx), elements<float>(dy), elements<float>(y), y.numel() / cols, cols);
+  visit_floating(y.dtype(), [&]<class T>(T*) {
+    kernel(elements<T>(dx), elements<T>(dy), elements<T>(y), y.numel() / cols, cols);
+  });
   return dx;
 }
 
@@ -111,10 +111,12 @@ Tensor logsumexp(const Tensor& x_, Dims dims, bool keepdim) {
 
 Tensor softmax(const Tensor& x, Integer dim_) {
   const int dim = normalize_dim(dim_, x.dim());
-  Tensor y = normalized(x, dim, "softmax", kernels::softmax, [](double d, double sum) { return std::exp(d) / sum; });
+  Tensor y = normalized(
+      x, dim, "softmax", [](auto... of) { kernels::softmax(of...); },
+      [](double d, double sum) { return std::exp(d) / sum; });
   if (tracks(x)) {
     record(y, "SoftmaxBackward0", {x}, keep(y), [dim](const Tensor& dy, const Tensor& share, InputGradients& dx) {
-      dx[0] = fused_backward(dy, share, dim, kernels::softmax_backward);
+      dx[0] = fused_backward(dy, share, dim, [](auto... of) { kernels::softmax_backward(of...); });
       if (!dx[0].defined()) dx[0] = share * (dy - sum(dy * share, dim, true));
     });
   }
@@ -123,12 +125,13 @@ Tensor softmax(const Tensor& x, Integer dim_) {
 
 Tensor log_softmax(const Tensor& x, Integer dim_) {
   const int dim = normalize_dim(dim_, x.dim());
-  Tensor y =
-      normalized(x, dim, "log_softmax", kernels::log_softmax, [](double d, double sum) { return d - std::log(sum); });
+  Tensor y = normalized(
+      x, dim, "log_softmax", [](auto... of) { kernels::log_softmax(of...); },
+      [](double d, double sum) { return d - std::log(sum); });
   if (tracks(x)) {
     record(y, "LogSoftmaxBackward0", {x}, keep(y),
            [dim](const Tensor& dy, const Tensor& log_share, InputGradients& dx) {
-             dx[0] = fused_backward(dy, log_share, dim, kernels::log_softmax_backward);
+             dx[0] = fused_backward(dy, log_share, dim, [](auto... of) { kernels::log_softmax_backward(of...); });
              if (!dx[0].defined()) dx[0] = dy - exp(log_share) * sum(dy, dim, true);
            });
   }

@@ -1,6 +1,8 @@
 #include "ops/strided.hpp"
 
 #include "autograd/node.hpp"
+#include "kernels/kernels.hpp"
+#include "runtime/parallel_for.hpp"
 
 #include <algorithm>
 
@@ -16,41 +18,63 @@ Shape strides_of(const Shape& shape) {
   return strides;
 }
 
-void Walk::push(std::int64_t extent, std::int64_t stride) {
-  if (extent == 1) return;
-  if (rank_ > 0 && dims_[rank_ - 1].stride == extent * stride) {
-    dims_[rank_ - 1] = {dims_[rank_ - 1].extent * extent, stride};
+namespace {
+
+/// Where in a walk a dimension lies that is dense in `from`; -1 when there is none.
+int dense_dimension(const Walk<2>& walk) {
+  for (int d = walk.rank() - 1; d >= 0; --d) {
+    if (walk[d].stride[1] == 1) return d;
+  }
+  return -1;
+}
+
+template <class T>
+void transpose(T* to, const T* from, const Walk<2>::Dimension& rows, const Walk<2>::Dimension& cols) {
+  if constexpr (std::same_as<T, bool>) {
+    for (std::int64_t j = 0; j < cols.extent; ++j) {
+      for (std::int64_t i = 0; i < rows.extent; ++i) to[j * cols.stride[0] + i] = from[i * rows.stride[1] + j];
+    }
   } else {
-    dims_[rank_++] = {extent, stride};
+    kernels::transpose(moved(to), cols.stride[0], moved(from), rows.stride[1], rows.extent, cols.extent);
   }
 }
 
-Walk::Dimension Walk::pop() { return rank_ > 0 ? dims_[--rank_] : Dimension{}; }
-
-std::int64_t Walk::count() const {
-  std::int64_t count = 1;
-  for (int d = 0; d < rank_; ++d) count *= dims_[d].extent;
-  return count;
+/// Copies along a walk with the offsets in `to`, whose innermost dimension is dense, and in `from`.
+template <class T>
+void copy_walked(T* to, const T* from, Walk<2> walk) {
+  const Walk<2>::Dimension inner = walk.pop();
+  const std::int64_t n = inner.extent, stride = inner.stride[1];
+  if (walk.rank() == 0 && stride == 1) {
+    parallel_for(0, n, worth_a_thread,
+                 [=](std::int64_t first, std::int64_t last) { std::copy_n(from + first, last - first, to + first); });
+    return;
+  }
+  const int dense = stride > 1 ? dense_dimension(walk) : -1;
+  const Walk<2>::Dimension across = dense >= 0 ? walk.take(dense) : Walk<2>::Dimension{};
+  parallel_for(0, walk.count(), worth_a_thread / (n * across.extent) + 1, [&](std::int64_t first, std::int64_t last) {
+    walk.for_each(first, last, [&](std::int64_t, auto at) {
+      T* const y = to + at[0];
+      const T* const x = from + at[1];
+      if (dense >= 0) {
+        transpose(y, x, inner, across);
+      } else if (stride == 1) {
+        std::copy_n(x, n, y);
+      } else {
+        for (std::int64_t i = 0; i < n; ++i) y[i] = x[i * stride];
+      }
+    });
+  });
 }
+
+}  // namespace
 
 Tensor strided_copy(const Tensor& x, const Shape& shape, const Shape& strides, std::int64_t offset) {
   Tensor y = make_tensor(shape, x.dtype());
   if (y.numel() == 0) return y;
-  Walk walk(shape, strides);
-  const Walk::Dimension innermost = walk.pop();
-  const std::int64_t n = innermost.extent, stride = innermost.stride;
-  visit(x.dtype(), [&]<class T>(T*) {
-    const T* from = elements<T>(x) + offset;
-    T* to = elements<T>(y);
-    walk.for_each(0, walk.count(), [&](std::int64_t, std::int64_t at) {
-      if (stride == 1) {
-        std::copy_n(from + at, n, to);
-      } else {
-        for (std::int64_t i = 0; i < n; ++i) to[i] = from[at + i * stride];
-      }
-      to += n;
-    });
-  });
+  Walk<2> walk;
+  const Shape dense = strides_of(shape);
+  for (int d = 0; d < shape.rank(); ++d) walk.push(shape[d], {dense[d], strides[d]});
+  visit(x.dtype(), [&]<class T>(T*) { copy_walked(elements<T>(y), elements<T>(x) + offset, walk); });
   return y;
 }
 
@@ -67,6 +91,22 @@ void paste(const Tensor& y, const Tensor& x, int dim, std::int64_t start) {
     for (const T *from = elements<T>(x), *end = from + x.numel(); from != end; from += block, to += pace) {
       std::copy_n(from, block, to);
     }
+  });
+}
+
+void join(const Tensor& y, std::span<const Tensor> parts, int dim) {
+  const std::int64_t inner = strides_of(y.shape())[dim], pace = y.shape()[dim] * inner;
+  if (y.numel() == 0) return;
+  visit(y.dtype(), [&]<class T>(T*) {
+    parallel_for(0, y.numel() / pace, worth_a_thread / pace + 1, [&](std::int64_t first, std::int64_t last) {
+      T* to = elements<T>(y) + first * pace;
+      for (std::int64_t row = first; row < last; ++row) {
+        for (const Tensor& x : parts) {
+          const std::int64_t block = x.shape()[dim] * inner;
+          to = std::copy_n(elements<T>(x) + row * block, block, to);
+        }
+      }
+    });
   });
 }
 

@@ -3,47 +3,75 @@
 
 #include "tensor/tensor_impl.hpp"
 
+#include <array>
+#include <concepts>
+#include <span>
+
 namespace gradus::detail {
+
+inline constexpr std::int64_t worth_a_thread = 1 << 16;  // elements that are moved
 
 /// Distance in elements from one index to the next, in every dimension of a contiguous tensor.
 Shape strides_of(const Shape& shape);
 
-/// Dimensions with their strides, outermost first. Those that are walked like one are merged, those of extent 1 left
-/// out.
+/// Dimensions with their strides in each of N arrays that are walked together, outermost first. Those that are walked
+/// like one are merged, those of extent 1 left out.
+template <std::size_t N = 1>
 class Walk {
  public:
-  Walk() = default;
-  Walk(const Shape& shape, const Shape& strides) {
-    for (int d = 0; d < shape.rank(); ++d) push(shape[d], strides[d]);
+  using Offsets = std::array<std::int64_t, N>;
+  struct Dimension {
+    std::int64_t extent = 1;
+    Offsets stride{};
+  };
+
+  void push(std::int64_t extent, const Offsets& stride) {
+    if (extent == 1) return;
+    bool like_one = rank_ > 0;
+    for (std::size_t i = 0; i < N && like_one; ++i) like_one = dims_[rank_ - 1].stride[i] == extent * stride[i];
+    if (like_one) {
+      dims_[rank_ - 1] = {dims_[rank_ - 1].extent * extent, stride};
+    } else {
+      dims_[rank_++] = {extent, stride};
+    }
+  }
+  /// Takes out dimension d.
+  Dimension take(int d) {
+    const Dimension taken = dims_[d];
+    for (--rank_; d < rank_; ++d) dims_[d] = dims_[d + 1];
+    return taken;
+  }
+  /// Takes off the innermost dimension.
+  Dimension pop() { return rank_ > 0 ? take(rank_ - 1) : Dimension{}; }
+  const Dimension& operator[](int d) const { return dims_[d]; }
+  const Dimension* innermost() const { return rank_ > 0 ? &dims_[rank_ - 1] : nullptr; }
+  int rank() const { return rank_; }
+
+  std::int64_t count() const {
+    std::int64_t count = 1;
+    for (int d = 0; d < rank_; ++d) count *= dims_[d].extent;
+    return count;
   }
 
-  void push(std::int64_t extent, std::int64_t stride);
-
-  struct Dimension {
-    std::int64_t extent = 1, stride = 1;
-  };
-  /// Takes off the innermost dimension.
-  Dimension pop();
-  bool innermost_is_dense() const { return rank_ > 0 && dims_[rank_ - 1].stride == 1; }
-
-  std::int64_t count() const;
-
-  /// Calls f(i, offset) for the positions i in [first, last), counted in row-major order.
+  /// Calls f(i, offsets) for the positions i in [first, last), counted in row-major order.
   template <class F>
   void for_each(std::int64_t first, std::int64_t last, F f) const {
     std::int64_t index[Shape::max_rank] = {};
-    std::int64_t offset = 0;
+    Offsets at{};
+    const auto advance = [&at](const Dimension& dim, std::int64_t steps) {
+      for (std::size_t k = 0; k < N; ++k) at[k] += steps * dim.stride[k];
+    };
     for (std::int64_t i = first, d = rank_ - 1; d >= 0 && i > 0; --d) {
       index[d] = i % dims_[d].extent;
-      offset += index[d] * dims_[d].stride;
+      advance(dims_[d], index[d]);
       i /= dims_[d].extent;
     }
     for (std::int64_t i = first; i < last; ++i) {
-      f(i, offset);
+      f(i, at);
       for (int d = rank_ - 1; d >= 0; --d) {
-        offset += dims_[d].stride;
+        advance(dims_[d], 1);
         if (++index[d] < dims_[d].extent) break;
-        offset -= dims_[d].extent * dims_[d].stride;
+        advance(dims_[d], -dims_[d].extent);
         index[d] = 0;
       }
     }
@@ -54,6 +82,25 @@ class Walk {
   Dimension dims_[Shape::max_rank];
 };
 
+/// What elements of T are moved as by kernels, which look at no bit of them.
+template <class T>
+using Moved = std::conditional_t<std::same_as<T, std::int64_t>, double, T>;
+template <class T>
+Moved<T>* moved(T* elements) {
+  return reinterpret_cast<Moved<T>*>(elements);
+}
+template <class T>
+const Moved<T>* moved(const T* elements) {
+  return reinterpret_cast<const Moved<T>*>(elements);
+}
+
+/// The walk through one array.
+inline Walk<1> walk_of(const Shape& shape, const Shape& strides) {
+  Walk<1> walk;
+  for (int d = 0; d < shape.rank(); ++d) walk.push(shape[d], {strides[d]});
+  return walk;
+}
+
 /// A new tensor y of `shape` with y[i, j, …] = x[offset + i strides[0] + j strides[1] + …]. Outside the graph.
 Tensor strided_copy(const Tensor& x, const Shape& shape, const Shape& strides, std::int64_t offset = 0);
 
@@ -63,6 +110,9 @@ void mark_as_copy(const Tensor& y, const char* op);
 
 /// Copies x over the part of y that begins at `start` of dimension `dim`.
 void paste(const Tensor& y, const Tensor& x, int dim, std::int64_t start);
+
+/// Fills y with the parts, one behind the other in dimension `dim`; all have its dtype.
+void join(const Tensor& y, std::span<const Tensor> parts, int dim);
 
 /// Part of the storage of x as a tensor of its own, outside the graph.
 inline Tensor part_of(const Tensor& x, const Shape& shape, std::int64_t offset = 0) {

@@ -1,9 +1,9 @@
 // Functions of one operand: each with its derivative.
-#include "kernels/kernels.hpp"
 #include "ops/elementwise.hpp"
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numbers>
 
 namespace gradus {
@@ -12,24 +12,33 @@ using namespace detail;
 
 namespace {
 
+/// dx by a kernel; undefined where it must be differentiable itself: then it is composed.
+Tensor fused_backward(const Tensor& dy, const Tensor& saved, Binary kernel) {
+  if (grad_enabled()) return {};
+  Tensor dx = make_tensor(dy.shape(), dy.dtype());
+  visit_floating(dy.dtype(), [&]<class T>(T*) {
+    kernels::zip<T>(kernel, elements<T>(dx), {elements<T>(dy), 0, 1}, {elements<T>(saved), 0, 1}, 1, dy.numel());
+  });
+  return dx;
+}
+
 std::int64_t negative(std::int64_t p) { return minus(std::int64_t{0}, p); }
 
 }  // namespace
 
 Tensor neg(const Tensor& x) {
   if (x.dtype() == boolean) throw RuntimeError("Negation, the `-` operator, on a bool tensor is not supported.");
-  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, negative)
-                                : map_floating(x, std::negate<>(), kernels::neg);
+  Tensor y =
+      x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, negative) : map_floating(x, std::negate<>(), Unary::neg);
   if (tracks(x)) record(y, "NegBackward0", {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = -dy; });
   return y;
 }
 
 Tensor abs(const Tensor& x) {
   if (x.dtype() == boolean) return x;
-  Tensor y =
-      x.dtype() == int64
-          ? map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return p < 0 ? negative(p) : p; })
-          : visit_floating(x.dtype(), [&]<class T>(T*) { return map<T, T>(x, [](T p) { return std::abs(p); }); });
+  Tensor y = x.dtype() == int64
+                 ? map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return p < 0 ? negative(p) : p; })
+                 : map_floating(x, Unary::abs);
   if (tracks(x)) {
     record(y, "AbsBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
       const Tensor sign = (x > 0).to(dy.dtype()) - (x < 0).to(dy.dtype());
@@ -44,7 +53,7 @@ Tensor square(const Tensor& x) { return pow(x, 2); }
 Tensor sqrt(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(
-      x, [](auto p) { return std::sqrt(p); }, kernels::sqrt);
+      x, [](auto p) { return std::sqrt(p); }, Unary::sqrt);
   if (tracks(x)) {
     record(y, "SqrtBackward0", {x}, keep(y),
            [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy / (y * 2); });
@@ -55,7 +64,7 @@ Tensor sqrt(const Tensor& x_) {
 Tensor rsqrt(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(
-      x, [](auto p) { return 1 / std::sqrt(p); }, kernels::rsqrt);
+      x, [](auto p) { return 1 / std::sqrt(p); }, Unary::rsqrt);
   if (tracks(x)) {
     record(y, "RsqrtBackward0", {x}, keep(y),
            [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy * pow(y, 3) * -0.5; });
@@ -65,7 +74,7 @@ Tensor rsqrt(const Tensor& x_) {
 
 Tensor reciprocal(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return 1 / p; });
+  Tensor y = map_floating(x, Unary::reciprocal);
   if (tracks(x)) {
     record(y, "ReciprocalBackward0", {x}, keep(y),
            [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = -dy * square(y); });
@@ -75,8 +84,7 @@ Tensor reciprocal(const Tensor& x_) {
 
 Tensor exp(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_wide(
-      x, [](double p) { return std::exp(p); }, kernels::exp);
+  Tensor y = map_floating(x, Unary::exp);
   if (tracks(x)) {
     record(y, "ExpBackward0", {x}, keep(y),
            [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy * y; });
@@ -86,8 +94,7 @@ Tensor exp(const Tensor& x_) {
 
 Tensor log(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_wide(
-      x, [](double p) { return std::log(p); }, kernels::log);
+  Tensor y = map_floating(x, Unary::log);
   if (tracks(x)) {
     record(y, "LogBackward0", {x}, keep(x),
            [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy / x; });
@@ -148,22 +155,24 @@ Tensor erf(const Tensor& x_) {
 
 Tensor tanh(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_wide(
-      x, [](double p) { return std::tanh(p); }, kernels::tanh);
+  Tensor y = map_floating(x, Unary::tanh);
   if (tracks(x)) {
-    record(y, "TanhBackward0", {x}, keep(y),
-           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy * (1 - square(y)); });
+    record(y, "TanhBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& y, InputGradients& dx) {
+      dx[0] = fused_backward(dy, y, Binary::tanh_backward);
+      if (!dx[0].defined()) dx[0] = dy * (1 - square(y));
+    });
   }
   return y;
 }
 
 Tensor sigmoid(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_wide(
-      x, [](double p) { return 1 / (1 + std::exp(-p)); }, kernels::sigmoid);
+  Tensor y = map_floating(x, Unary::sigmoid);
   if (tracks(x)) {
-    record(y, "SigmoidBackward0", {x}, keep(y),
-           [](const Tensor& dy, const Tensor& s, InputGradients& dx) { dx[0] = dy * (s * (1 - s)); });
+    record(y, "SigmoidBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& s, InputGradients& dx) {
+      dx[0] = fused_backward(dy, s, Binary::sigmoid_backward);
+      if (!dx[0].defined()) dx[0] = dy * (s * (1 - s));
+    });
   }
   return y;
 }
@@ -175,7 +184,7 @@ namespace {
 Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
   Tensor dx = visit(dy.dtype(), [&]<class T>(T*) {
     const T leak = static_cast<T>(slope);
-    const BinaryKernel kernel = slope == 0 ? kernels::relu_backward : nullptr;
+    const auto kernel = slope == 0 ? std::optional(Binary::relu_backward) : std::nullopt;
     return zip<T, T>(
         dy, y,
         [leak](T d, T v) -> T {
@@ -197,8 +206,7 @@ Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
 Tensor relu(const Tensor& x) {
   if (x.dtype() == boolean) throw RuntimeError("Boolean inputs not supported for relu");
   const auto positive = []<class T>(T p) { return p < T{0} ? T{0} : p; };  // keeps NaN
-  Tensor y =
-      x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, positive, kernels::relu);
+  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, positive, Unary::relu);
   if (tracks(x)) {
     record(y, "ReluBackward0", {x}, keep(y),
            [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = where_positive(dy, y, 0); });
@@ -222,11 +230,12 @@ Tensor leaky_relu(const Tensor& x_, double negative_slope) {
 
 Tensor gelu(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(
-      x, []<class T>(T p) { return p * T(0.5) * (1 + std::erf(p * static_cast<T>(1 / std::numbers::sqrt2))); });
+  Tensor y = map_floating(x, Unary::gelu);
   if (tracks(x)) {
     record(y, "GeluBackward0", {x}, keep(x),
            [](const Tensor& dy, const Tensor& v, InputGradients& dx) {  // dx = dy (Phi(v) + v phi(v))
+             dx[0] = fused_backward(dy, v, Binary::gelu_backward);
+             if (dx[0].defined()) return;
              const Tensor cumulative = (erf(v * (1 / std::numbers::sqrt2)) + 1) * 0.5;
              const Tensor density = exp(square(v) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
              dx[0] = dy * (cumulative + v * density);
@@ -237,10 +246,12 @@ Tensor gelu(const Tensor& x_) {
 
 Tensor softplus(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, []<class T>(T p) { return p > 20 ? p : std::log1p(std::exp(p)); });
+  Tensor y = map_floating(x, Unary::softplus);
   if (tracks(x)) {
-    record(y, "SoftplusBackward0", {x}, keep(x),
-           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy * sigmoid(x); });
+    record(y, "SoftplusBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+      dx[0] = fused_backward(dy, x, Binary::softplus_backward);
+      if (!dx[0].defined()) dx[0] = dy * sigmoid(x);
+    });
   }
   return y;
 }
@@ -253,6 +264,15 @@ Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> m
   const Tensor from = x.to(dtype);
   Tensor y = visit(dtype, [&]<class T>(T*) {
     const T low = min ? min->to<T>() : T{}, high = max ? max->to<T>() : T{};
+    if constexpr (std::floating_point<T>) {
+      if (from.numel() >= worth_a_kernel) {
+        constexpr T infinity = std::numeric_limits<T>::infinity();
+        Tensor clamped = make_tensor(from.shape(), dtype);
+        kernels::clamp(elements<T>(clamped), elements<T>(from), min ? low : -infinity, max ? high : infinity,
+                       from.numel());
+        return clamped;
+      }
+    }
     return map<T, T>(from, [&](T p) {
       if (min && p < low) p = low;
       if (max && p > high) p = high;

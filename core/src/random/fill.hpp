@@ -3,7 +3,7 @@
 // the words an element costs.
 #pragma once
 
-#include "kernels/table.hpp"
+#include "kernels/isa.hpp"
 
 #include <gradus/core/random.hpp>
 

@@ -13,7 +13,7 @@ namespace {
 
 /// Calls `f` with a null pointer of the element type. For other dtypes throws PyTorch's text, which names its function.
 template <class F>
-void visit_floating(Dtype dtype, const char* function, F&& f) {
+void visit_supported(Dtype dtype, const char* function, F&& f) {
   switch (dtype) {
     case float32:
       return f(static_cast<float*>(nullptr));
@@ -76,15 +76,15 @@ void check_probabilities(const T* p, std::int64_t n) {
 
 Tensor rand(const Shape& shape, Dtype dtype, Generator& generator) {
   Tensor x = empty(shape, dtype);
-  visit_floating(dtype, "check_uniform_bounds",
-                 [&]<class T>(T*) { fill_uniform(elements<T>(x), x.numel(), 0, 1, generator); });
+  visit_supported(dtype, "check_uniform_bounds",
+                  [&]<class T>(T*) { fill_uniform(elements<T>(x), x.numel(), 0, 1, generator); });
   return x;
 }
 
 Tensor randn(const Shape& shape, Dtype dtype, Generator& generator) {
   Tensor x = empty(shape, dtype);
-  visit_floating(dtype, "normal_kernel_cpu",
-                 [&]<class T>(T*) { fill_normal(elements<T>(x), x.numel(), 0, 1, generator); });
+  visit_supported(dtype, "normal_kernel_cpu",
+                  [&]<class T>(T*) { fill_normal(elements<T>(x), x.numel(), 0, 1, generator); });
   return x;
 }
 
@@ -100,7 +100,7 @@ Tensor randperm(std::int64_t n, Generator& generator) {
 
 Tensor bernoulli(const Tensor& p, Generator& generator) {
   Tensor x = empty_like(p);
-  visit_floating(p.dtype(), "bernoulli_tensor_cpu_p_", [&]<class T>(T*) {
+  visit_supported(p.dtype(), "bernoulli_tensor_cpu_p_", [&]<class T>(T*) {
     check_probabilities(elements<T>(p), p.numel());
     fill_bernoulli(elements<T>(x), elements<T>(p), p.numel(), generator);
   });
@@ -144,7 +144,7 @@ Tensor normal(double mean, double std, const Shape& shape, Dtype dtype, Generato
 }
 
 Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
-  visit_floating(x.dtype(), "check_uniform_bounds", [&]<class T>(T*) {
+  visit_supported(x.dtype(), "check_uniform_bounds", [&]<class T>(T*) {
     check_uniform<T>(from, to);
     overwrite(x, "UniformBackward0");
     fill_uniform(elements<T>(x), x.numel(), from, to, generator);
@@ -154,7 +154,7 @@ Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
 
 Tensor normal_(Tensor x, double mean, double std, Generator& generator) {
   if (!(std >= 0)) throw RuntimeError(message("normal expects std >= 0.0, but found std ", std));
-  visit_floating(x.dtype(), "normal_kernel_cpu", [&]<class T>(T*) {
+  visit_supported(x.dtype(), "normal_kernel_cpu", [&]<class T>(T*) {
     overwrite(x, "NormalBackward0");
     fill_normal(elements<T>(x), x.numel(), mean, std, generator);
   });

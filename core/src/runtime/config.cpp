@@ -1,7 +1,7 @@
 #include <gradus/core/config.hpp>
 #include <gradus/core/parallel.hpp>
 
-#include "kernels/table.hpp"
+#include "kernels/isa.hpp"
 #include "ops/gemm.hpp"
 #include "tensor/message.hpp"
 

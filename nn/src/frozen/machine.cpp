@@ -11,6 +11,8 @@
 
 namespace gradus::nn::frozen {
 
+using gradus::kernels::Unary;
+
 namespace {
 
 // --- getting ready
@@ -44,7 +46,7 @@ void check_half(const Product& product, const std::string& layers) {
 
 ReadyProduct ready(const Product& product, bool half, const std::string& layers) {
   if (half) check_half(product, layers);
-  const kernels::DenseTable& table = kernels::dense_table();
+  const auto& table = gradus::kernels::table<kernels::DenseTable>();
   const auto as_float = [](double w) { return static_cast<float>(w); };
   ReadyProduct made{.dense = {.inputs = product.inputs, .outputs = product.outputs, .weight = nullptr, .bias = nullptr},
                     .kernel = half ? table.with_half : table.with_float,
@@ -93,6 +95,10 @@ void map(float* y, const float* x, std::int64_t n, F f) noexcept {
   for (std::int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
 }
 
+void map(float* y, const float* x, std::int64_t n, Unary kernel) noexcept {
+  gradus::kernels::chosen<float>().unary[static_cast<std::size_t>(kernel)](y, x, n);
+}
+
 void run(const Activation& activation, const ReadyStep& step, float* y, const float* x, std::int64_t rows) noexcept {
   const std::int64_t n = rows * step.in;
   const float a = static_cast<float>(activation.a), b = static_cast<float>(activation.b);
@@ -104,13 +110,13 @@ void run(const Activation& activation, const ReadyStep& step, float* y, const fl
     case Function::leaky_relu:
       return map(y, x, n, [a](float p) { return p < 0 ? p * a : p; });
     case Function::sigmoid:
-      return kernels::table().sigmoid(y, x, n);
+      return map(y, x, n, Unary::sigmoid);
     case Function::tanh:
-      return kernels::table().tanh(y, x, n);
+      return map(y, x, n, Unary::tanh);
     case Function::gelu:
       return map(y, x, n, [](float p) { return p * 0.5f * (1 + std::erf(p * (1 / std::numbers::sqrt2_v<float>))); });
     case Function::softplus:
-      return map(y, x, n, [](float p) { return p > 20 ? p : std::log1p(std::exp(p)); });
+      return map(y, x, n, Unary::softplus);
     case Function::elu:
       return map(y, x, n, [a](float p) { return p > 0 ? p : a * std::expm1(p); });
     case Function::silu:
@@ -121,8 +127,8 @@ void run(const Activation& activation, const ReadyStep& step, float* y, const fl
 }
 
 void run(const Softmax& softmax, const ReadyStep&, float* y, const float* x, std::int64_t rows) noexcept {
-  const kernels::Table& table = kernels::table();
-  (softmax.log ? table.log_softmax : table.softmax)(y, x, rows * softmax.groups, softmax.size);
+  const auto& floats = gradus::kernels::chosen<float>();
+  (softmax.log ? floats.log_softmax : floats.softmax)(y, x, rows * softmax.groups, softmax.size, nullptr);
 }
 
 void pool_at(const Pool& pool, float* y, const float* x, std::int64_t first) noexcept {

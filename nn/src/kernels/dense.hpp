@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace gradus::kernels {
+namespace gradus::nn::kernels {
 
 /// What ends a product.
 enum class Then { nothing, relu, leaky_relu };
@@ -31,7 +31,4 @@ struct DenseTable {
   int panel;
 };
 
-/// That of the instruction set in use.
-const DenseTable& dense_table();
-
-}  // namespace gradus::kernels
+}  // namespace gradus::nn::kernels

@@ -1,10 +1,16 @@
 // The products of dense.hpp for the instruction set that this file is compiled for.
 #pragma once
 
-#include "dense.hpp"
+#include "kernels/dense.hpp"
 #include "kernels/lanes.hpp"
 
 namespace gradus::body {
+
+using nn::kernels::Dense;
+using nn::kernels::DenseRows;
+using nn::kernels::DenseTable;
+using nn::kernels::Then;
+
 namespace {
 
 // As many sums as the registers hold, beside the weights and one element of each row: a tile has kTileRows rows and a
@@ -162,7 +168,7 @@ void dense(const Dense& dense, const DenseRows& all) {
   }
 }
 
-constexpr DenseTable make_dense_table() { return {dense<float>, dense<uint16_t>, kPanel}; }
+constinit const DenseTable dense_table{dense<float>, dense<uint16_t>, kPanel};
 
 }  // namespace
 }  // namespace gradus::body

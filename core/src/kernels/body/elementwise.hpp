@@ -1,94 +1,165 @@
 // One operation on every element.
 #pragma once
 
-#include "../lanes.hpp"
+#include "kernels/body/gelu.hpp"
+#include "kernels/body/transcendental.hpp"
+#include "kernels/table.hpp"
 
 namespace gradus::body {
+
+using kernels::Binary;
+using kernels::Operand;
+using kernels::Unary;
+
 namespace {
 
 /// y[i] = f(x[i]...), sixteen at a time.
-template <class F, class... X>
-GRADUS_INLINE void each(float* y, int64_t n, F f, const X*... x) {
+template <class T, class F, class... X>
+GRADUS_INLINE void each(T* y, int64_t n, F f, const X*... x) {
   int64_t i = 0;
 #pragma GCC unroll 4
   for (; i + kLanes <= n; i += kLanes) store(y + i, f(load(x + i)...));
   if (const First rest{static_cast<int>(n - i)}; rest.n > 0) store(y + i, f(load(x + i, rest)...), rest);
 }
 
-GRADUS_INLINE Floats plus(Floats a, Floats b) { return a + b; }
-GRADUS_INLINE Floats minus(Floats a, Floats b) { return a - b; }
-GRADUS_INLINE Floats times(Floats a, Floats b) { return a * b; }
-GRADUS_INLINE Floats over(Floats a, Floats b) { return a / b; }
 // A comparison with NaN is false, which leaves b: right when b is the NaN, so a is looked at once more.
-GRADUS_INLINE Floats larger(Floats a, Floats b) { return where_nan(a, a, where_greater(a, b, a, b)); }
-GRADUS_INLINE Floats smaller(Floats a, Floats b) { return where_nan(a, a, where_greater(b, a, a, b)); }
-
-using Operation = Floats(Floats, Floats);
-
-template <Operation op>
-void binary(float* y, const float* a, const float* b, int64_t n) {
-  each(
-      y, n, [](Floats u, Floats v) { return op(u, v); }, a, b);
+template <class T>
+GRADUS_INLINE Pack<T> larger(Pack<T> a, Pack<T> b) {
+  return where_nan(a, a, where_greater(a, b, a, b));
 }
-template <Operation op>
-void with_scalar(float* y, const float* a, float s, int64_t n) {
-  each(
-      y, n, [v = Floats(s)](Floats u) { return op(u, v); }, a);
-}
-template <Operation op>
-void scalar_with(float* y, const float* a, float s, int64_t n) {
-  each(
-      y, n, [u = Floats(s)](Floats v) { return op(u, v); }, a);
-}
-template <Operation op>
-void with_row(float* y, const float* a, const float* row, int64_t rows, int64_t cols) {
-  for (int64_t i = 0; i < rows; ++i) binary<op>(y + i * cols, a + i * cols, row, cols);
+template <class T>
+GRADUS_INLINE Pack<T> smaller(Pack<T> a, Pack<T> b) {
+  return where_nan(a, a, where_greater(b, a, a, b));
 }
 
-void axpy(float* y, const float* x, float alpha, int64_t n) {
-  each(
-      y, n, [k = Floats(alpha)](Floats u, Floats v) { return u + k * v; }, y, x);
-}
-void fill(float* y, float value, int64_t n) {
-  each(y, n, [v = Floats(value)] { return v; });
-}
-void neg(float* y, const float* x, int64_t n) {
-  each(
-      y, n, [](Floats v) { return v * Floats(-1); }, x);
-}
-void abs(float* y, const float* x, int64_t n) {
-  each(
-      y, n, [](Floats v) { return magnitude(v); }, x);
-}
-void sqrt(float* y, const float* x, int64_t n) {
-  each(
-      y, n, [](Floats v) { return square_root(v); }, x);
-}
-void rsqrt(float* y, const float* x, int64_t n) {
-  each(
-      y, n, [](Floats v) { return Floats(1) / square_root(v); }, x);
-}
-void square(float* y, const float* x, int64_t n) {
-  each(
-      y, n, [](Floats v) { return v * v; }, x);
+template <class T>
+GRADUS_INLINE Pack<T> apply(Unary f, Pack<T> x) {
+  const Pack<T> zero(0), one(1);
+  switch (f) {
+    case Unary::neg:
+      return x * Pack<T>(-1);
+    case Unary::abs:
+      return magnitude(x);
+    case Unary::sqrt:
+      return square_root(x);
+    case Unary::rsqrt:
+      return one / square_root(x);
+    case Unary::reciprocal:
+      return one / x;
+    case Unary::square:
+      return x * x;
+    case Unary::cube:
+      return (x * x) * x;
+    case Unary::relu:
+      return where_greater(zero, x, zero, x);  // false of NaN, which passes
+    case Unary::gelu:
+      return each_part([](Batch<T> v) { return gelu<T>(v); }, x);
+    default:
+      return x;
+  }
 }
 
-// Of NaN both comparisons of relu are false, so it passes.
-void relu(float* y, const float* x, int64_t n) {
-  each(
-      y, n, [zero = Floats(0)](Floats v) { return where_greater(zero, v, zero, v); }, x);
+/// f of every element, computed in double and rounded once.
+template <class T, class F>
+GRADUS_INLINE Pack<T> in_double(F f, Pack<T> x) {
+  if constexpr (is_float<T>) {
+    float lane[kLanes];
+    store(lane, x);
+    store_narrow(lane, each_part(f, load_wide(lane)));
+    return load(lane);
+  } else {
+    return each_part(f, x);
+  }
 }
-void relu_backward(float* dx, const float* dy, const float* y, int64_t n) {
-  each(
-      dx, n, [zero = Floats(0)](Floats g, Floats v) { return where_at_most(v, zero, zero, g); }, dy, y);
+
+template <class T>
+GRADUS_INLINE Pack<T> apply(Binary f, Pack<T> a, Pack<T> b) {
+  const Pack<T> zero(0), one(1);
+  switch (f) {
+    case Binary::add:
+      return a + b;
+    case Binary::sub:
+      return a - b;
+    case Binary::mul:
+      return a * b;
+    case Binary::div:
+      return a / b;
+    case Binary::maximum:
+      return larger(a, b);
+    case Binary::minimum:
+      return smaller(a, b);
+    case Binary::relu_backward:
+      return where_at_most(b, zero, zero, a);
+    case Binary::tanh_backward:
+      return a * (one - b * b);
+    case Binary::sigmoid_backward:
+      return a * (b * (one - b));
+    case Binary::softplus_backward:
+      return a * in_double([](Double v) { return sigmoid<T>(v); }, b);
+    case Binary::gelu_backward:
+      return each_part([](Batch<T> dy, Batch<T> v) { return gelu_backward<T>(dy, v); }, a, b);
+    default:
+      return a;
+  }
 }
-void leaky_relu(float* y, const float* x, float slope, int64_t n) {
-  each(
-      y, n, [k = Floats(slope)](Floats v) { return where_greater(v, Floats(0), v, v * k); }, x);
+
+/// Those that are computed in double and rounded once.
+template <class T>
+GRADUS_INLINE Double apply_wide(Unary f, Double x) {
+  switch (f) {
+    case Unary::exp:
+      return exp<T>(x);
+    case Unary::log:
+      return log<T>(x);
+    case Unary::tanh:
+      return tanh<T>(x);
+    case Unary::sigmoid:
+      return sigmoid<T>(x);
+    default:
+      return softplus<T>(x);
+  }
 }
-void leaky_relu_backward(float* dx, const float* dy, const float* x, float slope, int64_t n) {
+
+template <class T, Unary f>
+void map(T* y, const T* x, int64_t n) {
+  if constexpr (f >= Unary::exp) {
+    each_group(0, n, [=](int64_t i, auto lanes) {
+      const Doubles v = load_wide(x + i, lanes);
+      store_narrow(y + i, each_part([](Double part) { return apply_wide<T>(f, part); }, v), lanes);
+    });
+  } else {
+    each(
+        y, n, [](Pack<T> v) { return apply(f, v); }, x);
+  }
+}
+
+template <class T, Binary f>
+void zip(T* y, Operand<T> a, Operand<T> b, int64_t rows, int64_t n) {
+  for (int64_t i = 0; i < rows; ++i, y += n, a.data += a.row, b.data += b.row) {
+    if (a.step && b.step) {
+      each(
+          y, n, [](Pack<T> u, Pack<T> v) { return apply(f, u, v); }, a.data, b.data);
+    } else if (a.step) {
+      each(
+          y, n, [v = Pack<T>(*b.data)](Pack<T> u) { return apply(f, u, v); }, a.data);
+    } else if (b.step) {
+      each(
+          y, n, [u = Pack<T>(*a.data)](Pack<T> v) { return apply(f, u, v); }, b.data);
+    } else {
+      each(y, n, [value = apply(f, Pack<T>(*a.data), Pack<T>(*b.data))] { return value; });
+    }
+  }
+}
+
+template <class T>
+void clamp(T* y, const T* x, T low, T high, int64_t n) {
   each(
-      dx, n, [k = Floats(slope)](Floats g, Floats v) { return where_greater(v, Floats(0), g, g * k); }, dy, x);
+      y, n,
+      [bottom = Pack<T>(low), top = Pack<T>(high)](Pack<T> v) {
+        v = where_greater(bottom, v, bottom, v);
+        return where_greater(v, top, top, v);
+      },
+      x);
 }
 
 }  // namespace

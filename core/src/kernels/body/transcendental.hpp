@@ -1,9 +1,10 @@
-// exp, log, tanh and sigmoid of floats, evaluated in double to about 2^-38 and rounded once, so that the float result
-// is the right one but for one case in some thousands. Additions, products and divisions only: the same bits
-// everywhere.
+// exp, log, tanh, sigmoid and softplus, computed in double whatever the element. For elements of float (T) polynomials
+// end at about 2^-38, so that the result, rounded once, is the right one but for one case in some thousands; for
+// doubles they go on to 2^-57. Additions, products and divisions only: the same bits everywhere. Coefficients not named
+// otherwise are those of the polynomial through the function at Chebyshev's points.
 #pragma once
 
-#include "elementwise.hpp"
+#include "kernels/lanes.hpp"
 
 namespace gradus::body {
 namespace {
@@ -11,75 +12,136 @@ namespace {
 using Double = Batch<double>;
 using Bits = Batch<uint64_t>;
 
-struct Exponential {
-  Double power;     // 2^k
-  Double fraction;  // e^x = power (1 + fraction), |fraction| <= sqrt(2) - 1
-};
-
-/// For |x| <= 700, or NaN. e^x = 2^k e^r with r = x - k ln 2 in [-ln 2 / 2, ln 2 / 2] and the Taylor series of e^r - 1.
-GRADUS_INLINE Exponential exponential(Double x) {
-  constexpr double ln2_high = 0x1.62e42fefap-1, ln2_low = 0x1.cf79abc9e3b3ap-40;
-  constexpr double shift = 0x1.8p52;  // the last bits of a double this large count ones
-  const Double shifted = x * Double(0x1.71547652b82fep0) + Double(shift);
-  const Double k = shifted - Double(shift);
-  const Double r = (x - k * Double(ln2_high)) - k * Double(ln2_low);
-  const Double s = r * r;
-  const Double low = Double(1.0 / 2) + r * Double(1.0 / 6) + s * (Double(1.0 / 24) + r * Double(1.0 / 120));
-  const Double high = Double(1.0 / 720) + r * Double(1.0 / 5040) +
-                      s * (Double(1.0 / 40320) + r * Double(1.0 / 362880) + s * Double(1.0 / 3628800));
-  const Double power = reinterpret<Double>((reinterpret<Bits>(shifted) + Bits(1023)) << 52);
-  return {power, r + s * (low + s * s * high)};
+/// c0 + c1 x + c2 x^2 + …
+template <class T>
+GRADUS_INLINE Batch<T> polynomial(Batch<T> x, auto c0, auto... more) {
+  const Batch<T> first(static_cast<T>(c0));
+  if constexpr (sizeof...(more) == 0) {
+    return first;
+  } else {
+    return first + x * polynomial<T>(x, more...);
+  }
 }
 
-/// Brings x into [-limit, limit], beyond which the float result does not change; NaN stays.
-GRADUS_INLINE Double clamp(Double x, double limit) {
-  const Double top(limit), bottom(-limit);
+constexpr double kShift = 0x1.8p52;  // the last bits of a double this large count ones
+
+struct Exponential {
+  Double shifted;   // k + kShift
+  Double fraction;  // e^x = 2^k (1 + fraction), |fraction| <= sqrt(2) - 1
+};
+
+/// For |x| <= 1000, or NaN. e^x = 2^k e^r with r = x - k ln 2 in [-ln 2 / 2, ln 2 / 2].
+template <class T>
+GRADUS_INLINE Exponential exponential(Double x) {
+  const Double shifted = x * Double(0x1.71547652b82fep0) + Double(kShift), k = shifted - Double(kShift);
+  if constexpr (is_float<T>) {
+    const Double r = x - k * Double(0x1.62e42fefa39efp-1);
+    return {shifted,
+            r + r * r *
+                    polynomial<double>(r, 0x1p-1, 0x1.55555567532adp-3, 0x1.5555555c87148p-5, 0x1.1110c632a3088p-7,
+                                       0x1.6c16858b7acb9p-10, 0x1.a15179d80ae96p-13, 0x1.a1132015ba37ep-16)};
+  } else {
+    const Double r = (x - k * Double(0x1.62e42fefap-1)) - k * Double(0x1.cf79abc9e3b3ap-40);
+    return {shifted, r + r * r *
+                             polynomial<double>(r, 0x1p-1, 0x1.5555555555557p-3, 0x1.5555555555556p-5,
+                                                0x1.11111111100dcp-7, 0x1.6c16c16c162d4p-10, 0x1.a01a01abe7fe1p-13,
+                                                0x1.a01a01a6d889cp-16, 0x1.71de0231960ebp-19, 0x1.27e4db646b17ep-22,
+                                                0x1.af4de97ca4194p-26, 0x1.1f730349868cep-29)};
+  }
+}
+
+/// 2^n for the integer n in the last bits of a double, -1022 to 1023.
+GRADUS_INLINE Double power_of_two(Bits n) { return reinterpret<Double>((n + Bits(1023)) << 52); }
+
+/// Brings x into [low, high], beyond which the result does not change; NaN stays.
+GRADUS_INLINE Double clamp(Double x, double low, double high) {
+  const Double top(high), bottom(low);
   x = select(x > top, top, x);
   return select(bottom > x, bottom, x);
 }
 
+template <class T>
 GRADUS_INLINE Double exp(Double x) {
-  const Exponential e = exponential(clamp(x, 200));
-  return e.power + e.power * e.fraction;
+  if constexpr (is_float<T>) {
+    const Exponential e = exponential<T>(clamp(x, -200, 200));
+    const Double power = power_of_two(reinterpret<Bits>(e.shifted));
+    return power + power * e.fraction;
+  } else {  // 2^k in two factors, since it may be no double
+    const Exponential e = exponential<T>(clamp(x, -750, 710));
+    const Bits k = reinterpret<Bits>(e.shifted) - reinterpret<Bits>(Double(kShift)) + Bits(2048), half = k >> 1;
+    return (Double(1) + e.fraction) * power_of_two(half - Bits(1024)) * power_of_two(k - half - Bits(1024));
+  }
 }
 
-/// log of a positive number no smaller than a float: x = 2^k m with m in [sqrt(1/2), sqrt(2)) and
-/// log m = 2 artanh(s), s = (m - 1) / (m + 1). Below 0 NaN, of 0 minus infinity.
-GRADUS_INLINE Double log(Double x) {
+/// log(2^k (1 + f)) with 1 + f in [sqrt(1/2), sqrt(2)): log(1 + f) = 2 artanh(s) with s = f / (2 + f), its first terms
+/// so arranged that nothing is lost (K. C. Ng, FreeBSD's e_log.c).
+template <class T>
+GRADUS_INLINE Double log_of_parts(Double k, Double f) {
+  const Double s = f / (Double(2) + f), t = s * s;
+  if constexpr (is_float<T>) {
+    const Double rest = t * polynomial<double>(t, 0x1.5555555564eb5p-1, 0x1.999998cae7df2p-2, 0x1.249323f4dad55p-2,
+                                               0x1.c67ad2107e9d4p-3, 0x1.8c8cac2ff1febp-3);
+    return k * Double(0x1.62e42fefa39efp-1) + (s + s + s * rest);
+  } else {
+    const Double rest =
+        t * polynomial<double>(t, 0x1.5555555555558p-1, 0x1.99999999952d8p-2, 0x1.2492492df26cep-2,
+                               0x1.c71c62e40b94ep-3, 0x1.7462b5152e8a6p-3, 0x1.39fe52a20dc69p-3, 0x1.2b58f4c8d5f63p-3);
+    const Double half_square = Double(0.5) * f * f;
+    return k * Double(0x1.62e42fee00000p-1) -
+           ((half_square - (s * (half_square + rest) + k * Double(0x1.a39ef35793c76p-33))) - f);
+  }
+}
+
+struct Parts {
+  Double k, m;  // x = 2^k m with m in [sqrt(1/2), sqrt(2))
+};
+/// For positive normal x.
+GRADUS_INLINE Parts parts_of(Double x) {
   constexpr uint64_t sqrt_half = 0x3fe6a09e667f3bcd, bias = 1024;
   const Bits biased_k = (reinterpret<Bits>(x) + Bits((bias << 52) - sqrt_half)) >> 52;
   const Double m = reinterpret<Double>(reinterpret<Bits>(x) - ((biased_k - Bits(bias)) << 52));
-  const Double shift(0x1.8p52);
-  const Double k = reinterpret<Double>(reinterpret<Bits>(shift) + biased_k) - (shift + Double(bias));
-  const Double s = (m - Double(1)) / (m + Double(1)), t = s * s, u = t * t;
-  const Double low = (Double(1) + t * Double(1.0 / 3)) + u * (Double(1.0 / 5) + t * Double(1.0 / 7));
-  const Double high = (Double(1.0 / 9) + t * Double(1.0 / 11)) + u * (Double(1.0 / 13) + t * Double(1.0 / 15));
-  const Double y = k * Double(0x1.62e42fefa39efp-1) + (s + s) * (low + u * u * high);
+  return {reinterpret<Double>(reinterpret<Bits>(Double(kShift)) + biased_k) - Double(kShift + bias), m};
+}
+
+/// Below 0 NaN, of 0 minus infinity.
+template <class T>
+GRADUS_INLINE Double log(Double x) {
   const Double zero(0), infinity(__builtin_inf()), nan(__builtin_nan(""));
+  Double scaled = x, offset = zero;
+  if constexpr (!is_float<T>) {
+    const Double smallest(__DBL_MIN__);
+    scaled = select(smallest > x, x * Double(0x1p54), x);
+    offset = select(smallest > x, Double(54), zero);
+  }
+  const Parts p = parts_of(scaled);
+  const Double y = log_of_parts<T>(p.k - offset, p.m - Double(1));
   const Double outside = select(zero > x, nan, select(x == x, zero - infinity, x));
   return select(x > zero, select(infinity > x, y, x), outside);
 }
 
 /// tanh |x| = (e - 1) / (e + 1) with e = exp(2 |x|), of which e - 1 is had without cancellation; then the sign.
+template <class T>
 GRADUS_INLINE Double tanh(Double x) {
   const Double size = abs(x);
-  const Exponential e = exponential(clamp(size + size, 40));
-  const Double minus_one = e.power * e.fraction + (e.power - Double(1));
+  const Exponential e = exponential<T>(clamp(size + size, 0, 40));
+  const Double power = power_of_two(reinterpret<Bits>(e.shifted));
+  const Double minus_one = power * e.fraction + (power - Double(1));
   const Bits sign = reinterpret<Bits>(x) & reinterpret<Bits>(Double(-0.0));
   return reinterpret<Double>(reinterpret<Bits>(minus_one / (minus_one + Double(2))) | sign);
 }
 
-GRADUS_INLINE Double sigmoid(Double x) { return Double(1) / (Double(1) + exp(Double(0) - x)); }
-
-template <Double (*f)(Double)>
-GRADUS_INLINE Doubles apply(Doubles x) {
-#pragma GCC unroll 16
-  for (auto& part : x.part) part = f(part);
-  return x;
+template <class T>
+GRADUS_INLINE Double sigmoid(Double x) {
+  return Double(1) / (Double(1) + exp<T>(Double(0) - x));
 }
-template <Double (*f)(Double)>
-void each_wide(float* y, const float* x, int64_t n) {
-  each_group(0, n, [=](int64_t i, auto lanes) { store_narrow(y + i, apply<f>(load_wide(x + i, lanes)), lanes); });
+
+/// log(1 + exp(x)), and x itself above 20, as PyTorch. Where 1 + e < sqrt(2), e is what exceeds 1 exactly.
+template <class T>
+GRADUS_INLINE Double softplus(Double x) {
+  const Double e = exp<T>(x);
+  const Parts p = parts_of(Double(1) + clamp(e, 0, 0x1p40));
+  const Double y = log_of_parts<T>(p.k, select(p.k == Double(0), e, p.m - Double(1)));
+  return select(x <= Double(20), y, x);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Which instruction set to use.
 #include <gradus/core/error.hpp>
 
-#include "table.hpp"
+#include "kernels/isa.hpp"
 #include "tensor/message.hpp"
 
 #include <cstdlib>
@@ -11,34 +11,20 @@ namespace gradus::kernels {
 
 using detail::message;
 
-extern const Table plain_table;
-
 #if defined(__x86_64__) && defined(__SSE2__)
 
-extern const Table sse2_table, avx2_table, avx512_table;
-
-const Table* table_for(Isa isa) noexcept {
+bool supported(Isa isa) noexcept {
   // Unlike a look at CPUID this also asks whether the operating system saves the registers.
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl");
-  switch (isa) {
-    case Isa::sse2:
-      return &sse2_table;
-    case Isa::avx2:
-      return avx2 ? &avx2_table : nullptr;
-    case Isa::avx512:
-      return avx512 ? &avx512_table : nullptr;
-    case Isa::plain:
-      break;
-  }
-  return &plain_table;
+  if (isa == Isa::avx2) return avx2;
+  if (isa != Isa::avx512) return true;
+  return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
 
 #else
 
-const Table* table_for(Isa isa) noexcept { return isa == Isa::plain ? &plain_table : nullptr; }
+bool supported(Isa isa) noexcept { return isa == Isa::plain; }
 
 #endif
 
@@ -48,7 +34,7 @@ constexpr Isa kBestFirst[] = {Isa::avx512, Isa::avx2, Isa::sse2, Isa::plain};
 
 Isa best_supported() {
   for (const Isa isa : kBestFirst) {
-    if (table_for(isa)) return isa;
+    if (supported(isa)) return isa;
   }
   return Isa::plain;
 }
@@ -58,7 +44,7 @@ Isa choose() {
   if (!wish || !*wish) return best_supported();
   for (const Isa isa : kBestFirst) {
     if (std::string_view(isa_name(isa)) != wish) continue;
-    if (table_for(isa)) return isa;
+    if (supported(isa)) return isa;
     throw ValueError(message("GRADUS_ISA=", wish, " is not supported by this processor, whose best is ",
                              isa_name(best_supported())));
   }
@@ -83,11 +69,6 @@ const char* isa_name(Isa isa) noexcept {
 
 Isa isa() {
   static const Isa chosen = choose();
-  return chosen;
-}
-
-const Table& table() {
-  static const Table& chosen = *table_for(isa());
   return chosen;
 }
 

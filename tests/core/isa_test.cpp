@@ -20,7 +20,7 @@ namespace {
     unsetenv("GRADUS_ISA");
   }
   try {
-    std::cerr << "chose " << isa_name(isa()) << ", table " << (&table() == table_for(isa()) ? "its own" : "another's")
+    std::cerr << "chose " << isa_name(isa()) << ", table " << (&table<Table>() == table_for<Table>(isa()) ? "its own" : "another's")
               << '\n'
               << config();
   } catch (const ValueError& error) {
@@ -33,34 +33,34 @@ void expect_choice(const char* wish, const std::string& text) {
   EXPECT_EXIT(choose(wish), testing::ExitedWithCode(0), text) << (wish ? wish : "no wish");
 }
 
-TEST(Select, WithoutAWishItIsTheBest) {
+TEST(InstructionSet, WithoutAWishItIsTheBest) {
   const char* best = "plain";
   for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
-    if (table_for(isa)) best = isa_name(isa);
+    if (supported(isa)) best = isa_name(isa);
   }
   expect_choice(nullptr, std::string("chose ") + best + ", table its own");
   expect_choice("", std::string("chose ") + best);
 }
 
-TEST(Select, AWishIsFollowedOrRefused) {
+TEST(InstructionSet, AWishIsFollowedOrRefused) {
   for (const Isa isa : {Isa::plain, Isa::sse2, Isa::avx2, Isa::avx512}) {
     const std::string name = isa_name(isa);
-    expect_choice(name.c_str(), table_for(isa) ? "chose " + name + ", table its own"
+    expect_choice(name.c_str(), supported(isa) ? "chose " + name + ", table its own"
                                                : "ValueError: GRADUS_ISA=" + name + " is not supported");
   }
 }
 
-TEST(Select, AnUnknownWishIsNamedWithTheKnownOnes) {
+TEST(InstructionSet, AnUnknownWishIsNamedWithTheKnownOnes) {
   expect_choice("neon", "ValueError: GRADUS_ISA expects plain, sse2, avx2 or avx512, got neon");
 }
 
-TEST(Select, ConfigNamesVersionInstructionSetBlasThreadsAndParts) {
+TEST(InstructionSet, ConfigNamesVersionInstructionSetBlasThreadsAndParts) {
   expect_choice("plain",
                 "gradus [0-9.]+\ninstruction set: plain\nBLAS: .+\nthreads: [0-9]+\nparts: GRADUS_BLAS=O[NF]+ "
                 "GRADUS_THREADS=ON GRADUS_FILES_ZIP=ON GRADUS_FILES_GZIP=ON GRADUS_FILES_CSV=ON");
 }
 
-TEST(Select, PlainIsAlwaysThere) { EXPECT_NE(table_for(Isa::plain), nullptr); }
+TEST(InstructionSet, PlainIsAlwaysThere) { EXPECT_NE(table_for<Table>(Isa::plain), nullptr); }
 
 }  // namespace
 }  // namespace gradus::kernels

@@ -1,0 +1,167 @@
+// softmax and log_softmax along rows, in double. A long row fills the lanes and leaves its exponentials in `scratch`;
+// of short rows sixteen are taken at a time, each in a lane of its own, so that few classes waste nothing.
+#pragma once
+
+#include "kernels/body/transcendental.hpp"
+
+namespace gradus::body {
+namespace {
+
+constexpr bool fills_lanes(int64_t cols) { return cols >= kLanes; }
+
+template <class T>
+GRADUS_INLINE Doubles exp_of(Doubles x) {
+  return each_part([](Double v) { return exp<T>(v); }, x);
+}
+template <class T>
+GRADUS_INLINE Doubles log_of(Doubles x) {
+  return each_part([](Double v) { return log<T>(v); }, x);
+}
+
+// ------------------------------------------------------------------------------------------------------ a long row
+/// The largest element of at least sixteen.
+template <class T>
+GRADUS_INLINE double largest(const T* x, int64_t cols) {
+  Pack<T> top = load(x);
+  const auto look = [&top](Pack<T> v) { top = where_greater(v, top, v, top); };
+  for (int64_t j = kLanes; j + kLanes <= cols; j += kLanes) look(load(x + j));
+  look(load(x + cols - kLanes));
+  T lane[kLanes];
+  store(lane, top);
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lane[i] = lane[i + half] > lane[i] ? lane[i + half] : lane[i];
+  }
+  return lane[0];
+}
+
+/// The sum of exp(x - top); each goes to `exponentials`, unless that is null.
+template <class T>
+GRADUS_INLINE double sum_of_exp(const T* x, int64_t cols, double top, double* exponentials) {
+  Doubles total(0);
+  each_group(0, cols, [&](int64_t j, auto lanes) {
+    const Doubles e = exp_of<T>(load_wide(x + j, lanes) - Doubles(top));
+    if (exponentials) store(exponentials + j, e, lanes);
+    total = total + only(e, lanes);
+  });
+  return sum_of_lanes(total);
+}
+
+// ----------------------------------------------------------------------------------------------------- short rows
+/// Up to sixteen neighbouring rows of an array with `cols` columns.
+template <class T>
+struct RowGroup {
+  T* x;
+  int64_t cols;
+  First rows;
+
+  GRADUS_INLINE Doubles column(int64_t j) const {
+    double lane[kLanes] = {};
+    for (int i = 0; i < rows.n; ++i) lane[i] = static_cast<double>(x[i * cols + j]);
+    return load(lane);
+  }
+  GRADUS_INLINE void set_column(int64_t j, Doubles values) const {
+    T lane[kLanes];
+    store_narrow(lane, values, All());
+    for (int i = 0; i < rows.n; ++i) x[i * cols + j] = lane[i];
+  }
+};
+
+template <class F>
+GRADUS_INLINE void each_row_group(int64_t rows, F f) {
+  for (int64_t i = 0; i < rows; i += kLanes) f(i, First{static_cast<int>(rows - i < kLanes ? rows - i : kLanes)});
+}
+
+struct Normaliser {
+  Doubles top;    // the largest of the row
+  Doubles total;  // sum of exp(x - top)
+};
+template <class T>
+GRADUS_INLINE Normaliser normaliser(RowGroup<const T> x) {
+  Doubles top = x.column(0);
+  for (int64_t j = 1; j < x.cols; ++j) {
+    const Doubles v = x.column(j);
+    top = where_greater(v, top, v, top);
+  }
+  Doubles total(0);
+  for (int64_t j = 0; j < x.cols; ++j) total = total + exp_of<T>(x.column(j) - top);
+  return {top, total};
+}
+
+// --------------------------------------------------------------------------------------------------------- kernels
+template <class T>
+void softmax(T* y, const T* x, int64_t rows, int64_t cols, double* scratch) {
+  if (fills_lanes(cols)) {
+    for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
+      const double top = largest(x, cols);
+      const Doubles shift(top), scale(1 / sum_of_exp(x, cols, top, scratch));
+      each_group(0, cols, [=](int64_t j, auto lanes) {
+        const Doubles e = scratch ? load(scratch + j, lanes) : exp_of<T>(load_wide(x + j, lanes) - shift);
+        store_narrow(y + j, e * scale, lanes);
+      });
+    }
+    return;
+  }
+  each_row_group(rows, [=](int64_t i, First lanes) {
+    const RowGroup<const T> in{x + i * cols, cols, lanes};
+    const RowGroup<T> out{y + i * cols, cols, lanes};
+    const Normaliser n = normaliser(in);
+    for (int64_t j = 0; j < cols; ++j) out.set_column(j, exp_of<T>(in.column(j) - n.top) / n.total);
+  });
+}
+
+template <class T>
+void log_softmax(T* y, const T* x, int64_t rows, int64_t cols, double*) {
+  if (fills_lanes(cols)) {
+    for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
+      const double top = largest(x, cols);
+      const Doubles shift(top), log_total = log_of<T>(Doubles(sum_of_exp(x, cols, top, nullptr)));
+      each_group(0, cols, [=](int64_t j, auto lanes) {
+        store_narrow(y + j, (load_wide(x + j, lanes) - shift) - log_total, lanes);
+      });
+    }
+    return;
+  }
+  each_row_group(rows, [=](int64_t i, First lanes) {
+    const RowGroup<const T> in{x + i * cols, cols, lanes};
+    const RowGroup<T> out{y + i * cols, cols, lanes};
+    const Normaliser n = normaliser(in);
+    const Doubles log_total = log_of<T>(n.total);
+    for (int64_t j = 0; j < cols; ++j) out.set_column(j, (in.column(j) - n.top) - log_total);
+  });
+}
+
+template <class T>
+void softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols) {
+  for (int64_t i = 0; i < rows; ++i, dx += cols, dy += cols, y += cols) {
+    Doubles products(0);
+    each_group(0, cols, [&](int64_t j, auto lanes) {
+      products = products + load_wide(dy + j, lanes) * load_wide(y + j, lanes);
+    });
+    const Doubles dot(sum_of_lanes(products));
+    each_group(0, cols, [=](int64_t j, auto lanes) {
+      store_narrow(dx + j, (load_wide(dy + j, lanes) - dot) * load_wide(y + j, lanes), lanes);
+    });
+  }
+}
+
+/// x, or a zero of its sign where an element of T would underflow: 0 - x is then 0 and not -0.
+template <class T>
+GRADUS_INLINE Doubles flush(Doubles x) {
+  if constexpr (!is_float<T>) return x;
+  return where_at_most(magnitude(x), Doubles(0x1p-150), x * Doubles(0), x);
+}
+
+template <class T>
+void log_softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols) {
+  for (int64_t i = 0; i < rows; ++i, dx += cols, dy += cols, y += cols) {
+    Doubles sum(0);
+    each_group(0, cols, [&](int64_t j, auto lanes) { sum = sum + load_wide(dy + j, lanes); });
+    const Doubles total(sum_of_lanes(sum));
+    each_group(0, cols, [=](int64_t j, auto lanes) {
+      store_narrow(dx + j, load_wide(dy + j, lanes) - flush<T>(exp_of<T>(load_wide(y + j, lanes)) * total), lanes);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace gradus::body

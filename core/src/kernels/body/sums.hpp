@@ -1,0 +1,73 @@
+// Sums, of all elements and of columns. Floats are added in double. Doubles are added in pairs of pairs, eight to a
+// block, and the blocks without loss, so that the error does not grow with their number.
+#pragma once
+
+#include "kernels/lanes.hpp"
+#include "kernels/table.hpp"
+
+namespace gradus::body {
+
+using kernels::Total;
+
+namespace {
+
+constexpr int kBlockOfSums = 8;
+
+/// The sum of eight, each given by f(i).
+template <class F>
+GRADUS_INLINE Doubles sum_of_block(F f) {
+  return ((f(0) + f(1)) + (f(2) + f(3))) + ((f(4) + f(5)) + (f(6) + f(7)));
+}
+
+GRADUS_INLINE Total total_of(PlainSum s) { return {sum_of_lanes(s.sum)}; }
+GRADUS_INLINE Total total_of(CompensatedSum s) {
+  double sum[kLanes], lost[kLanes];
+  store(sum, s.sum), store(lost, s.lost);
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) {
+      const double next = sum[i] + sum[i + half], seen = next - sum[i];
+      lost[i] = (lost[i] + lost[i + half]) + ((sum[i] - (next - seen)) + (sum[i + half] - seen));
+      sum[i] = next;
+    }
+  }
+  return {sum[0], lost[0]};
+}
+
+template <class T>
+Total sum(const T* x, int64_t n) {
+  Sum<T> total;
+  int64_t i = 0;
+  for (; i + kBlockOfSums * kLanes <= n; i += kBlockOfSums * kLanes) {
+    total.add(sum_of_block([=](int b) { return load_wide(x + i + b * kLanes, All()); }));
+  }
+  each_group(i, n, [&](int64_t at, auto lanes) { total.add(load_wide(x + at, lanes)); });
+  return total_of(total);
+}
+
+constexpr int64_t kStripOfSums = 256;  // columns whose sums stay in the first-level cache
+
+template <class T>
+void column_sums(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last, double divisor) {
+  Sum<T> sums[kStripOfSums / kLanes];
+  for (int64_t strip = first; strip < last; strip += kStripOfSums) {
+    const int64_t end = strip + kStripOfSums < last ? strip + kStripOfSums : last;
+    for (auto& sum : sums) sum = {};
+    int64_t i = 0;
+    for (; i + kBlockOfSums <= rows; i += kBlockOfSums) {
+      each_group(strip, end, [&](int64_t j, auto lanes) {
+        const T* at = x + i * cols + j;
+        sums[(j - strip) / kLanes].add(sum_of_block([=](int b) { return load_wide(at + b * cols, lanes); }));
+      });
+    }
+    for (; i < rows; ++i) {
+      each_group(strip, end,
+                 [&](int64_t j, auto lanes) { sums[(j - strip) / kLanes].add(load_wide(x + i * cols + j, lanes)); });
+    }
+    each_group(strip, end, [&](int64_t j, auto lanes) {
+      store_narrow(y + j, sums[(j - strip) / kLanes].value() / Doubles(divisor), lanes);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace gradus::body

@@ -1,0 +1,233 @@
+// BatchNorm of (N, C). The array is walked in blocks of rows, sixteen channels at a time, so that the numbers of a
+// channel are loaded once for a block. Strips of columns bound how much is touched between two passes over the same
+// elements.
+#pragma once
+
+#include "kernels/batch_norm_body.hpp"
+
+namespace gradus::body {
+namespace {
+
+constexpr int64_t kStrip = 1024;        // columns
+constexpr int64_t kRowsAtOnce = 4;      // as many streams as processors prefetch
+constexpr int64_t kInCache = 64 << 10;  // elements of an array that stays near the processor
+
+/// f(j, end) for strips of the columns [first, last).
+template <class F>
+GRADUS_INLINE void each_strip(int64_t first, int64_t last, F f) {
+  for (int64_t j = first; j < last; j += kStrip) f(j, j + kStrip < last ? j + kStrip : last);
+}
+
+/// f(i, end, j, lanes) for blocks of rows and in them for groups of the columns [first, last). Full groups have lanes
+/// of type Whole. A small array is one block.
+template <class Whole = All, class F>
+GRADUS_INLINE void each_block(BatchShape shape, int64_t first, int64_t last, F f) {
+  const int64_t rows = shape.n * shape.c <= kInCache ? shape.n : kRowsAtOnce;
+  for (int64_t i = 0; i < shape.n; i += rows) {
+    const int64_t end = i + rows < shape.n ? i + rows : shape.n;
+    each_group<Whole>(first, last, [=](int64_t j, auto lanes) { f(i, end, j, lanes); });
+  }
+}
+
+/// Sums of floats x into s and of x^2 into q.
+inline void sums_of_x(double* s, double* q, const BatchNormForward<float>& pass, int64_t first, int64_t last) {
+  const int64_t c = pass.shape.c;
+  const float* const x = pass.x;
+  each_block(pass.shape, first, last, [=](int64_t i, int64_t end, int64_t j, auto lanes) {
+    Doubles sum = i ? load(s + j, lanes) : Doubles(0), squares = i ? load(q + j, lanes) : Doubles(0);
+    const float* at = x + i * c + j;
+    for (int64_t r = i; r < end; ++r, at += c) {
+      const Doubles v = load_wide(at, lanes);
+      sum = sum + v;
+      squares = multiply_add(v, v, squares);
+    }
+    store(s + j, sum, lanes);
+    store(q + j, squares, lanes);
+  });
+}
+
+/// Mean, variance and rstd of floats. Returns whether all are finite.
+inline bool statistics_of_rows(const BatchNormForward<float>& pass, double*, int64_t first, int64_t last) {
+  const int64_t n = pass.shape.n, c = pass.shape.c;
+  sums_of_x(pass.mean, pass.var, pass, first, last);
+  bool all_finite = true;
+  each_group(first, last, [&](int64_t j, auto lanes) {
+    const Doubles count(static_cast<double>(n)), mean = load(pass.mean + j, lanes) / count;
+    Doubles var = load(pass.var + j, lanes) / count - mean * mean;
+    if (!well_centered(mean, var)) {
+      var = Doubles(0);
+      for (int64_t i = 0; i < n; ++i) {
+        const Doubles d = load_wide(pass.x + i * c + j, lanes) - mean;
+        var = var + d * d;
+      }
+      var = var / count;
+    }
+    all_finite = store_statistics(pass, j, mean, var, lanes) && all_finite;
+  });
+  return all_finite;
+}
+
+/// The same of doubles, with the low parts of their means.
+inline bool statistics_of_rows(const BatchNormForward<double>& pass, double* low, int64_t first, int64_t last) {
+  const int64_t n = pass.shape.n, c = pass.shape.c;
+  bool all_finite = true;
+  each_group(first, last, [&](int64_t j, auto lanes) {
+    const Doubles count(static_cast<double>(n));
+    CompensatedSum sum, deviations, squares;
+    for (int64_t i = 0; i < n; ++i) sum.add(load(pass.x + i * c + j, lanes));
+    const Doubles near = sum.value() / count;
+    for (int64_t i = 0; i < n; ++i) {
+      const Doubles d = load(pass.x + i * c + j, lanes) - near;
+      deviations.add(d);
+      squares.add(d * d);
+    }
+    const Statistics s = statistics_about(near, deviations.value(), squares.value(), count);
+    store(low + j - first, s.low, lanes);
+    all_finite = store_statistics(pass, j, s.mean, s.var, lanes) && all_finite;
+  });
+  return all_finite;
+}
+
+/// `low`, of columns first and on, is what the means lack; null when they lack nothing.
+template <class Whole, class T>
+void normalise(const BatchNormForward<T>& pass, const double* low, int64_t first, int64_t last) {
+  each_block<Whole>(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) {
+    const Affine<T> normalised{load(pass.mean + j, lanes), low ? load(low + j - first, lanes) : Doubles(0),
+                               load(pass.rstd + j, lanes), pass.weight ? load_wide(pass.weight + j, lanes) : Doubles(1),
+                               pass.bias ? load_wide(pass.bias + j, lanes) : Doubles(0)};
+    const int64_t c = pass.shape.c;
+    const T* x = pass.x + i * c + j;
+    T* y = pass.y + i * c + j;
+    for (int64_t r = i; r < end; ++r, x += c, y += c) store_narrow(y, normalised(load_wide(x, lanes)), lanes);
+  });
+}
+template <class T>
+void normalise_rows(const BatchNormForward<T>& pass, const double* low, int64_t first, int64_t last) {
+  return pass.stream ? normalise<Stream>(pass, low, first, last) : normalise<All>(pass, low, first, last);
+}
+
+template <class T>
+bool batch_norm_rows(const BatchNormForward<T>& pass, int64_t first, int64_t last) {
+  double low[is_float<T> ? 1 : kStrip];
+  bool all_finite = true;
+  each_strip(first, last, [&](int64_t j, int64_t end) {
+    all_finite = statistics_of_rows(pass, low, j, end) && all_finite;
+    normalise_rows(pass, is_float<T> ? nullptr : low, j, end);
+  });
+  return all_finite;
+}
+
+/// Numbers of every channel of a strip; `low` is what the means of doubles lack.
+struct StripNumbers {
+  double a[kStrip], b[kStrip], low[kStrip];
+};
+
+/// Sums of dy into a, and into b those of dy x.
+inline void sums_of_dy(StripNumbers& numbers, const BatchNormBackward<float>& pass, int64_t first, int64_t last) {
+  const int64_t c = pass.shape.c;
+  each_block(pass.shape, first, last, [=, &pass, &numbers](int64_t i, int64_t end, int64_t j, auto lanes) {
+    double *const s = numbers.a + j - first, *const p = numbers.b + j - first;
+    Doubles sum = i ? load(s, lanes) : Doubles(0), products = i ? load(p, lanes) : Doubles(0);
+    const float *x = pass.x + i * c + j, *dy = pass.dy + i * c + j;
+    for (int64_t r = i; r < end; ++r, x += c, dy += c) {
+      const Doubles g = load_wide(dy, lanes);
+      sum = add_by_multiplier(g, sum);
+      products = multiply_add(g, load_wide(x, lanes), products);
+    }
+    store(s, sum, lanes);
+    store(p, products, lanes);
+  });
+}
+
+/// The sum of dy (x - mean - low).
+template <class T, class Lanes>
+GRADUS_INLINE Doubles sum_of_products(const BatchNormBackward<T>& pass, Doubles mean, Doubles low, int64_t j,
+                                      Lanes lanes) {
+  const int64_t n = pass.shape.n, c = pass.shape.c;
+  Sum<T> products;
+  for (int64_t i = 0; i < n; ++i) {
+    products.add(load_wide(pass.dy + i * c + j, lanes) * ((load_wide(pass.x + i * c + j, lanes) - mean) - low));
+  }
+  return products.value();
+}
+
+/// Sums of dy and of dy (x - mean), of columns [first, last).
+inline void sums_about_mean(StripNumbers& numbers, const BatchNormBackward<float>& pass, int64_t first, int64_t last) {
+  sums_of_dy(numbers, pass, first, last);
+  each_group(first, last, [&](int64_t j, auto lanes) {
+    double* const p = numbers.b + j - first;
+    const Doubles mean = load(pass.mean + j, lanes);
+    const bool near = well_centered(mean, load(pass.var + j, lanes));
+    store(p,
+          near ? load(p, lanes) - mean * load(numbers.a + j - first, lanes)
+               : sum_of_products(pass, mean, Doubles(0), j, lanes),
+          lanes);
+  });
+}
+inline void sums_about_mean(StripNumbers& numbers, const BatchNormBackward<double>& pass, int64_t first, int64_t last) {
+  const int64_t n = pass.shape.n, c = pass.shape.c;
+  each_group(first, last, [&](int64_t j, auto lanes) {
+    const Doubles mean = load(pass.mean + j, lanes);
+    CompensatedSum sum, deviations;
+    for (int64_t i = 0; i < n; ++i) {
+      sum.add(load(pass.dy + i * c + j, lanes));
+      deviations.add(load(pass.x + i * c + j, lanes) - mean);
+    }
+    const Doubles low = pass.batch_statistics ? deviations.value() / Doubles(static_cast<double>(n)) : Doubles(0);
+    store(numbers.a + j - first, sum.value(), lanes);
+    store(numbers.b + j - first, sum_of_products(pass, mean, low, j, lanes), lanes);
+    store(numbers.low + j - first, low, lanes);
+  });
+}
+
+/// Writes dweight and dbias from the sums, and replaces these by the means that dx needs.
+template <class T>
+void finish_gradient(StripNumbers& numbers, const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
+  const Doubles count(static_cast<double>(pass.shape.n));
+  each_group(first, last, [&](int64_t j, auto lanes) {
+    double *const a = numbers.a + j - first, *const b = numbers.b + j - first;
+    const Doubles dbias = load(a, lanes), dweight = load(b, lanes) * load(pass.rstd + j, lanes);
+    if (pass.dweight) store_narrow(pass.dweight + j, dweight, lanes);
+    if (pass.dbias) store_narrow(pass.dbias + j, dbias, lanes);
+    store(a, dbias / count, lanes);
+    store(b, dweight / count, lanes);
+  });
+}
+
+template <class Whole, class T>
+void input_gradient(const StripNumbers& numbers, const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
+  each_block<Whole>(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) {
+    const Doubles rstd = load(pass.rstd + j, lanes);
+    const Doubles scale = pass.weight ? load_wide(pass.weight + j, lanes) * rstd : rstd;
+    const InputGradient<T> gradient{scale,
+                                    load(numbers.a + j - first, lanes),
+                                    load(numbers.b + j - first, lanes),
+                                    load(pass.mean + j, lanes),
+                                    is_float<T> ? Doubles(0) : load(numbers.low + j - first, lanes),
+                                    rstd};
+    const int64_t c = pass.shape.c;
+    const T *x = pass.x + i * c + j, *dy = pass.dy + i * c + j;
+    T* dx = pass.dx + i * c + j;
+    if (pass.batch_statistics) {
+      for (int64_t r = i; r < end; ++r, x += c, dy += c, dx += c) {
+        store_narrow(dx, gradient(load_wide(dy, lanes), load_wide(x, lanes)), lanes);
+      }
+    } else {
+      for (int64_t r = i; r < end; ++r, dy += c, dx += c) store_narrow(dx, load_wide(dy, lanes) * scale, lanes);
+    }
+  });
+}
+
+template <class T>
+void batch_norm_rows_backward(const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
+  StripNumbers numbers;
+  each_strip(first, last, [&](int64_t j, int64_t end) {
+    sums_about_mean(numbers, pass, j, end);
+    finish_gradient(numbers, pass, j, end);
+    if (!pass.dx) return;
+    pass.stream ? input_gradient<Stream>(numbers, pass, j, end) : input_gradient<All>(numbers, pass, j, end);
+  });
+}
+
+}  // namespace
+}  // namespace gradus::body

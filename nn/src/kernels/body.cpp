@@ -1,0 +1,51 @@
+// All kernels of nn, for the instruction set that this file is compiled for.
+#include "kernels/batch_norm_channels.hpp"
+#include "kernels/batch_norm_rows.hpp"
+#include "kernels/cross_entropy_body.hpp"
+#include "kernels/dense_body.hpp"
+
+namespace gradus::body {
+namespace {
+
+template <class T>
+bool batch_norm(const BatchNormForward<T>& pass, int64_t first, int64_t last, T* scratch) {
+  return pass.shape.l == 1 ? batch_norm_rows(pass, first, last) : batch_norm_channels(pass, first, last, scratch);
+}
+template <class T>
+void batch_norm_apply(const BatchNormForward<T>& pass, int64_t first, int64_t last) {
+  return pass.shape.l == 1 ? normalise_rows(pass, nullptr, first, last) : normalise_channels(pass, first, last);
+}
+template <class T>
+void batch_norm_backward(const BatchNormBackward<T>& pass, int64_t first, int64_t last, T* scratch) {
+  return pass.shape.l == 1 ? batch_norm_rows_backward(pass, first, last)
+                           : batch_norm_channels_backward(pass, first, last, scratch);
+}
+
+template <class T>
+constexpr nn::kernels::Kernels<T> make_kernels() {
+  nn::kernels::Kernels<T> k{};
+  k.batch_norm_running = batch_norm_running<T>;
+  k.batch_norm = batch_norm<T>, k.batch_norm_apply = batch_norm_apply<T>,
+  k.batch_norm_backward = batch_norm_backward<T>;
+  k.log_sum_exp = log_sum_exp<T>, k.cross_entropy_backward = cross_entropy_backward<T>;
+  return k;
+}
+
+constinit const nn::kernels::Table table{make_kernels<float>(), make_kernels<double>()};
+
+}  // namespace
+}  // namespace gradus::body
+
+namespace gradus::kernels {
+
+template <>
+const nn::kernels::Table* built_table<nn::kernels::Table, Isa::GRADUS_ISA>() noexcept {
+  return &body::table;
+}
+
+template <>
+const nn::kernels::DenseTable* built_table<nn::kernels::DenseTable, Isa::GRADUS_ISA>() noexcept {
+  return &body::dense_table;
+}
+
+}  // namespace gradus::kernels

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "kernels/body/softmax.hpp"
+#include "kernels/nn_table.hpp"
+
+namespace gradus::body {
+
+using nn::kernels::Classes;
+
+namespace {
+
+template <class T>
+void log_sum_exp(double* y, const Classes<T>& classes, int64_t first, int64_t last) {
+  const int64_t cols = classes.cols;
+  if (fills_lanes(cols)) {
+    for (int64_t i = first; i < last; ++i) {
+      const T* x = classes.x + i * cols;
+      const double top = largest(x, cols);
+      store(y + i, Doubles(top) + log_of<T>(Doubles(sum_of_exp(x, cols, top, nullptr))), First{1});
+    }
+    return;
+  }
+  each_row_group(last - first, [=](int64_t i, First lanes) {
+    const Normaliser n = normaliser(RowGroup<const T>{classes.x + (first + i) * cols, cols, lanes});
+    store(y + first + i, n.top + log_of<T>(n.total), lanes);
+  });
+}
+
+/// One row of softmax(x) - onehot(target), scaled.
+template <class T>
+GRADUS_INLINE void shares_row(T* dx, const T* x, int64_t cols, int64_t target, double logsumexp, double scale) {
+  each_group(0, cols, [=](int64_t j, auto lanes) {
+    const Doubles p = exp_of<T>(load_wide(x + j, lanes) - Doubles(logsumexp));
+    store_narrow(dx + j, p * Doubles(scale), lanes);
+  });
+  const Doubles p = exp_of<T>(load_wide(x + target, First{1}) - Doubles(logsumexp));
+  store_narrow(dx + target, (p - Doubles(1)) * Doubles(scale), First{1});
+}
+
+template <class T>
+void cross_entropy_backward(T* dx, const Classes<T>& classes, const double* logsumexp, double scale, int64_t first,
+                            int64_t last) {
+  const int64_t cols = classes.cols;
+  if (fills_lanes(cols)) {
+    for (int64_t i = first; i < last; ++i) {
+      const bool counts = classes.target[i] != classes.ignored;
+      shares_row(dx + i * cols, classes.x + i * cols, cols, counts ? classes.target[i] : 0, logsumexp[i],
+                 counts ? scale : 0);
+    }
+    return;
+  }
+  each_row_group(last - first, [&](int64_t group, First lanes) {
+    const int64_t i = first + group;
+    const RowGroup<const T> in{classes.x + i * cols, cols, lanes};
+    const RowGroup<T> out{dx + i * cols, cols, lanes};
+    double row_scale[kLanes] = {};
+    double target[kLanes] = {};
+    for (int r = 0; r < lanes.n; ++r) {
+      row_scale[r] = classes.target[i + r] == classes.ignored ? 0 : scale;
+      target[r] = static_cast<double>(classes.target[i + r]);
+    }
+    const Doubles k = load(row_scale), lse = load(logsumexp + i, lanes), hot = load(target);
+    for (int64_t j = 0; j < cols; ++j) {
+      const Doubles p = exp_of<T>(in.column(j) - lse), here(static_cast<double>(j));
+      out.set_column(j, where_equal(hot, here, p - Doubles(1), p) * k);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace gradus::body

@@ -1,0 +1,89 @@
+// Sums on every instruction set: how much rounding they lose, the same bits everywhere.
+#include "kernel_support.hpp"
+
+namespace gradus::test {
+namespace {
+
+using kernels::Total;
+
+class Sums : public testing::TestWithParam<Isa> {
+ protected:
+  template <class T>
+  Total sum(const std::vector<T>& x, Isa isa) const {
+    return kernels_of<T>(isa).sum(x.data(), static_cast<std::int64_t>(x.size()));
+  }
+  template <class T>
+  std::vector<T> column_sums(const std::vector<T>& x, std::int64_t rows, std::int64_t cols, Isa isa,
+                             double divisor = 1) const {
+    Guarded<T> y(cols, 1);
+    kernels_of<T>(isa).column_sums(y.data(), x.data(), rows, cols, 0, cols, divisor);
+    return y.values();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Sums, testing::ValuesIn(isas()));
+
+template <class T>
+long double exact_sum(const std::vector<T>& x) {
+  long double exact = 0;
+  for (const T v : x) exact += static_cast<long double>(v);
+  return exact;
+}
+
+TEST_P(Sums, LoseNothingThatShows) {
+  for_both_widths([&]<class T>(T*) {
+    for (const std::int64_t n : {0, 1, 3, 15, 16, 17, 33, 257, 1000, 100'000}) {
+      const std::vector<T> x = normal<T>(n, 1, 1e6);
+      const Total total = sum(x, GetParam()), plain = sum(x, Isa::plain);
+      EXPECT_NEAR(total.sum + total.lost, static_cast<double>(exact_sum(x)), 1e-15 * 1e6 * static_cast<double>(n));
+      EXPECT_EQ(total.sum, plain.sum) << "bits differ from plain";
+      EXPECT_EQ(total.lost, plain.lost);
+    }
+  });
+}
+
+TEST_P(Sums, FewDoublesAreAddedExactly) {
+  const std::vector<double> x{1e16, 1, 1, 1, -1e16, 1e-3};
+  const Total total = sum(x, GetParam());
+  EXPECT_EQ(total.sum + total.lost, 3.001);
+  const std::vector<float> floats{1e8f, 1.0f, -1e8f, 1e-3f};
+  EXPECT_EQ(sum(floats, GetParam()).sum, 1.0 + static_cast<double>(1e-3f));
+}
+
+TEST_P(Sums, OfColumnsAreRoundedOnce) {
+  for_both_widths([&]<class T>(T*) {
+    for (const std::int64_t cols : {1, 3, 16, 17, 300}) {
+      for (const std::int64_t rows : {1, 7, 8, 37}) {
+        const std::vector<T> x = normal<T>(rows * cols, 2, 10);
+        const std::vector<T> y = column_sums(x, rows, cols, GetParam()),
+                             thirds = column_sums(x, rows, cols, GetParam(), 3);
+        for (std::int64_t j = 0; j < cols; ++j) {
+          std::vector<T> column;
+          for (std::int64_t i = 0; i < rows; ++i) column.push_back(x[i * cols + j]);
+          EXPECT_LE(ulps(y[j], exact_sum(column)), sizeof(T) == 4 ? 0.501 : 2)
+              << rows << "x" << cols << ", column " << j;
+          EXPECT_LE(ulps(thirds[j], exact_sum(column) / 3), sizeof(T) == 4 ? 0.501 : 3);
+        }
+        EXPECT_TRUE(same_bits(y, column_sums(x, rows, cols, Isa::plain)));
+      }
+    }
+  });
+}
+
+TEST_P(Sums, InfinitiesAndNaNStay) {
+  for_both_widths([&]<class T>(T*) {
+    const T inf = INFINITY;
+    EXPECT_EQ(column_sums<T>({inf, 1, 2, 3, inf, 4}, 3, 2, GetParam()), (std::vector<T>{inf, 8}));
+    EXPECT_TRUE(std::isnan(column_sums<T>({inf, -inf}, 2, 1, GetParam())[0]));
+  });
+}
+
+TEST_P(Sums, OfARangeOfColumnsTouchNothingElse) {
+  const std::vector<float> x = normal(5 * 64, 3);
+  Guarded y(64);
+  for (std::int64_t j = 0; j < 64; ++j) y[j] = 99;
+  kernels_of<float>(GetParam()).column_sums(y.data(), x.data(), 5, 64, 16, 40, 1);
+  for (std::int64_t j = 0; j < 64; ++j) EXPECT_EQ(y[j] == 99, j < 16 || j >= 40) << j;
+}
+
+}  // namespace
+}  // namespace gradus::test

@@ -1,0 +1,91 @@
+// The kernels of cross-entropy on every instruction set, for few and many classes.
+#include "exact_softmax.hpp"
+#include "kernels/nn_table.hpp"
+
+namespace gradus::test {
+namespace {
+
+using nn::kernels::Classes;
+
+class CrossEntropyKernels : public testing::TestWithParam<Isa> {
+ protected:
+  template <class T>
+  struct Result {
+    std::vector<double> logsumexp;
+    std::vector<T> dx;
+  };
+  template <class T>
+  Result<T> run(const Classes<T>& classes, Isa isa) const {
+    const auto& kernels = kernels::table_for<nn::kernels::Table>(isa)->of<T>();
+    Guarded<double> logsumexp(classes.rows, 1);
+    Guarded<T> dx(classes.rows * classes.cols, 1);
+    kernels.log_sum_exp(logsumexp.data(), classes, 0, classes.rows);
+    kernels.cross_entropy_backward(dx.data(), classes, logsumexp.data(), 0.25, 0, classes.rows);
+    return {logsumexp.values(), dx.values()};
+  }
+};
+INSTANTIATE_TEST_SUITE_P(EveryIsa, CrossEntropyKernels, testing::ValuesIn(isas()));
+
+TEST_P(CrossEntropyKernels, BackwardIsSoftmaxMinusOneHot) {
+  for_both_widths([&]<class T>(T*) {
+    const bool once = sizeof(T) == 4;
+    for (const auto& [rows, cols] : kMatrices) {
+      const std::vector<T> x = normal<T>(rows * cols, 7, 0, 2);
+      std::vector<std::int64_t> target;
+      for (std::int64_t i = 0; i < rows; ++i) target.push_back(i % 4 == 3 ? -100 : (7 * i) % cols);
+      const ExactSoftmax exact = exact_softmax(x, rows, cols);
+      const Result<T> r = run(Classes<T>{x.data(), target.data(), rows, cols}, GetParam());
+      for (std::int64_t i = 0; i < rows; ++i) {
+        EXPECT_NEAR(r.logsumexp[i], static_cast<double>(exact.logsumexp[i]), once ? 1e-11 : 1e-14);
+        for (std::int64_t j = 0; j < cols; ++j) {
+          const long double p = exact.softmax[i * cols + j] - (target[i] == j ? 1 : 0);
+          const T got = r.dx[i * cols + j];
+          EXPECT_NEAR(got, target[i] == -100 ? 0 : static_cast<double>(p / 4),
+                      once ? 1e-11 + 6e-8 * std::fabs(got) : 1e-15)
+              << rows << "x" << cols;
+        }
+      }
+    }
+  });
+}
+
+TEST_P(CrossEntropyKernels, HaveTheSameBitsAsPlain) {
+  for_both_widths([&]<class T>(T*) {
+    for (const auto& [rows, cols] : kMatrices) {
+      const std::vector<T> x = awkward<T>(rows * cols, 8);
+      const std::vector<std::int64_t> target(static_cast<std::size_t>(rows), cols - 1);
+      const Classes<T> classes{x.data(), target.data(), rows, cols};
+      const Result<T> got = run(classes, GetParam()), plain = run(classes, Isa::plain);
+      EXPECT_TRUE(same_bits(got.logsumexp, plain.logsumexp) && same_bits(got.dx, plain.dx)) << rows << "x" << cols;
+    }
+  });
+}
+
+using CrossEntropyThreads = Threaded;
+
+TEST_F(CrossEntropyThreads, ChangeNoBit) {
+  const std::int64_t rows = 3001, cols = 110;
+  const std::vector<float> x = normal(rows * cols, 5);
+  std::vector<std::int64_t> target;
+  for (std::int64_t i = 0; i < rows; ++i) target.push_back(i % 5 == 0 ? 7 : i % cols);
+  const Classes<float> classes{x.data(), target.data(), rows, cols, 7};
+  std::vector<double> logsumexp(static_cast<std::size_t>(rows));
+  double loss = 0;
+  expect_equal("cross_entropy", [&] {
+    loss = nn::kernels::cross_entropy(classes, logsumexp.data());
+    std::vector<float> dx(x.size());
+    nn::kernels::cross_entropy_backward(dx.data(), classes, logsumexp.data(), 0.5);
+    dx.push_back(static_cast<float>(loss * 1e6));
+    return dx;
+  });
+  double expected = 0;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    double total = 0;
+    for (std::int64_t j = 0; j < cols; ++j) total += std::exp(static_cast<double>(x[i * cols + j]));
+    if (target[i] != 7) expected += std::log(total) - static_cast<double>(x[i * cols + target[i]]);
+  }
+  EXPECT_NEAR(loss, expected, 1e-7);
+}
+
+}  // namespace
+}  // namespace gradus::test
