@@ -44,8 +44,9 @@ void Adagrad::step() {
     if (!state.sum.defined()) state.sum = full(p.shape(), o.initial_accumulator_value, p.dtype());
     prepare(state.sum, p);
     const double rate = o.lr / (1 + static_cast<double>(state.step++) * o.lr_decay);
-    visit_floating(
-        p, [&]<class T>(T*) { update(o, rate, elements<T>(p), elements<T>(g), elements<T>(state.sum), p.numel()); });
+    visit_floating(p.dtype(), [&]<class T>(T*) {
+      update(o, rate, elements<T>(p), elements<T>(g), elements<T>(state.sum), p.numel());
+    });
     bump_version(p);
   });
 }

@@ -27,14 +27,14 @@ struct Batch {
 /// y = a b for every matrix of the batches, which broadcast; outside the graph.
 void multiply(const Batch& a, const Batch& b, const Tensor& y, const Shape& batch) {
   const std::int64_t m = a.rows(), k = a.cols(), n = b.cols();
-  const Runs runs(batch, a.shape(), b.shape());
+  const Shape of_a = a.shape(), of_b = b.shape();
+  const Walk<2> walk = broadcast_walk<2>(batch, {&of_a, &of_b});
   visit_floating(y.dtype(), [&]<class T>(T*) {
     T* to = elements<T>(y);
-    runs.for_each([&](std::int64_t at_a, std::int64_t at_b) {
-      for (std::int64_t i = 0; i < runs.n; ++i, to += m * n) {
-        gemm(a.transposed, b.transposed, m, n, k, elements<T>(a.stored) + (at_a + i * runs.step_a) * m * k,
-             elements<T>(b.stored) + (at_b + i * runs.step_b) * k * n, T{0}, to);
-      }
+    walk.for_each(0, walk.count(), [&](auto, auto at) {
+      gemm(a.transposed, b.transposed, m, n, k, elements<T>(a.stored) + at[0] * m * k,
+           elements<T>(b.stored) + at[1] * k * n, T{0}, to);
+      to += m * n;
     });
   });
 }
