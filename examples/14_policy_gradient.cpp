@@ -92,12 +92,12 @@ void learn(nn::Sequential& policy, optim::Optimizer& optimizer, const Games& gam
 int main(int argc, char** argv) {
   manual_seed(argc > 1 ? std::atoi(argv[1]) : 0);
   nn::Sequential policy{nn::BatchNorm1d(4, {.affine = false}), nn::Linear(4, 32), nn::Tanh(), nn::Linear(32, 2)};
-  optim::Adam adam(policy.parameters(), {.lr = 0.02});
+  optim::Adam adam(policy.parameters(), {.lr = 0.005});
 
-  for (int round = 1; round <= 30; ++round) {
-    const auto [steps, games] = play_many(policy, 10, drawn);
+  for (int round = 1; round <= 100; ++round) {
+    const auto [steps, games] = play_many(policy, 20, drawn);
     learn(policy, adam, games);
-    if (round % 5 == 0) std::printf("after %3d games: %5.1f steps\n", 10 * round, steps);
+    if (round % 10 == 0) std::printf("after %4d games: %5.1f steps\n", 20 * round, steps);
   }
   const double steps = play_many(policy, 100, best).first;
   std::printf("100 games with the likelier action: %.1f steps on average, of at most %d\n", steps, CartPole::longest);

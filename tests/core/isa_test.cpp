@@ -20,8 +20,8 @@ namespace {
     unsetenv("GRADUS_ISA");
   }
   try {
-    std::cerr << "chose " << isa_name(isa()) << ", table " << (&table<Table>() == table_for<Table>(isa()) ? "its own" : "another's")
-              << '\n'
+    std::cerr << "chose " << isa_name(isa()) << ", table "
+              << (&table<Table>() == table_for<Table>(isa()) ? "its own" : "another's") << '\n'
               << config();
   } catch (const ValueError& error) {
     std::cerr << "ValueError: " << error.what();

@@ -1,6 +1,7 @@
 #include "bits.hpp"
 #include "errors.hpp"
 #include "golden.hpp"
+#include "kernels/table.hpp"
 #include "random/fill.hpp"
 
 #include <gradus/core/autograd.hpp>
@@ -132,7 +133,7 @@ TEST(Random, NormalValuesDoNotDependOnTheInstructionSet) {
   Tensor reference = uniform.clone();
   detail::box_muller(reference.data<float>().data(), 1 << 12, 0.1, 2.5, Isa::plain);
   for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
-    if (!kernels::table_for(isa)) continue;
+    if (!kernels::table_for<kernels::Table>(isa)) continue;
     Tensor x = uniform.clone();
     detail::box_muller(x.data<float>().data(), 1 << 12, 0.1, 2.5, isa);
     expect_same(x, reference);

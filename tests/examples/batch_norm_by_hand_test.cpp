@@ -174,7 +174,7 @@ TEST(BatchNormByHand, DerivationNamesWhatThereIs) {
   std::string sources;
   for (const char* file :
        {"examples/06_batch_norm_by_hand/by_hand.cpp", "examples/06_batch_norm_by_hand/by_hand.hpp",
-        "nn/src/batch_norm.cpp", "core/src/kernels/body/batch_norm.hpp", "core/src/kernels/body/batch_norm_rows.hpp"}) {
+        "nn/src/batch_norm.cpp", "nn/src/kernels/batch_norm_body.hpp", "nn/src/kernels/batch_norm_rows.hpp"}) {
     sources += read_file(root + file);
   }
   const std::string page = read_file(root + "nn/README.md");

@@ -345,7 +345,8 @@ TEST_F(ConvertNorm, RefusesPairsAndNumbersThatDoNotFit) {
   Sequential net{Linear(3, 4), BatchNorm1d(4), Linear(4, 2)};
   net.at<BatchNorm1d>(1).running_var[2].fill_(-1);
   save(net.state_dict(), path("net.pt"));
-  expect_refusal("net.pt x.pt --fuse-batchnorm", "nothing to fuse: '1': the result would not be finite");
+  expect_refusal("net.pt x.pt --fuse-batchnorm",
+                 "fuse: running_var + eps is not above 0 everywhere; recalibrate the net first");
   expect_refusal("net.pt x.pt --fuse-batchnorm --pair 2=1", "--pair 2=1: their sizes differ");
   expect_refusal("net.pt x.pt --fuse-batchnorm --pair 1=0", "--pair 1=0: there is no '1.weight' of two dimensions");
   expect_refusal("net.pt x.pt --fuse-batchnorm --pair 0=2",

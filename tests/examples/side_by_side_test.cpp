@@ -50,6 +50,10 @@ TEST(SideBySide, Networks) {
   std::cout << net;
   std::cout << std::endl;
   net.train(); net.eval();
+  {
+    nn::EvalGuard eval(net);
+    EXPECT_FALSE(net.training());
+  }
   net.train();
   optim::SGD opt(net.parameters(), {.lr = 0.1, .momentum = 0.9});
   const Tensor x = randn({40, 2}), target = randint(3, {40});
@@ -59,6 +63,12 @@ TEST(SideBySide, Networks) {
   const Tensor y = target;
   DataLoader loader(TensorDataset(x, y), {.batch_size = 32, .shuffle = true});
   EXPECT_EQ(loader.size(), 2);
+}
+
+TEST(SideBySide, GroupsOfParameters) {
+  nn::Sequential net{nn::Linear(2, 3), nn::BatchNorm1d(3)};
+  auto [decay, rest] = nn::decay_groups(net); optim::AdamW opt({{decay, {}}, {rest, {.weight_decay = 0}}});
+  EXPECT_EQ(opt.param_groups().size(), 2u);
 }
 
 TEST(SideBySide, Files) {

@@ -1,7 +1,7 @@
 // Optimiser steps on every instruction set against the same step on one element, bit for bit.
 #include "kernel_support.hpp"
 
-#include "kernels/steps_kernel.hpp"
+#include "kernels/steps_table.hpp"
 
 #include <gradus/core/parallel.hpp>
 

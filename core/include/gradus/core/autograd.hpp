@@ -1,8 +1,9 @@
 // Reverse-mode differentiation: guards, backward with options, gradients of chosen inputs.
 //
-// Threads may share leaves, such as the parameters of one model, and compute, record and differentiate at the same time:
-// gradients that meet in one leaf are added one after the other. A graph is one thread's at a time, so is a tensor that is
-// written to, and hooks of a shared leaf are called by whichever thread gets there. Guards count for their own thread.
+// Threads may share leaves, such as the parameters of one model, and compute, record and differentiate at the same
+// time: gradients that meet in one leaf are added one after the other. A graph is one thread's at a time, so is a
+// tensor that is written to, and hooks of a shared leaf are called by whichever thread gets there. Guards count for
+// their own thread.
 #pragma once
 
 #include <gradus/core/tensor.hpp>

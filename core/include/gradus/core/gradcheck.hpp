@@ -37,7 +37,8 @@ void gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs, c
 /// `f` takes `const std::vector<Tensor>&`, depends on nothing else that changes, and returns one float64 tensor. The
 /// inputs that require a gradient must be float64, and far enough from every kink of f; others may be of any dtype.
 /// Returns true, or throws RuntimeError that names the input, the element and both numbers; also when f gives another
-/// result the second time, changes an input, seems not to read one, or when a gradient has not the shape and dtype of its input.
+/// result the second time, changes an input, seems not to read one, or when a gradient has not the shape and dtype of
+/// its input.
 template <class F>
 bool gradcheck(F&& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
   detail::gradcheck(detail::TensorFunction(f), inputs, options);

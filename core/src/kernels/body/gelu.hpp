@@ -88,24 +88,28 @@ GRADUS_INLINE Normal<T> normal_at(Batch<T> a) {
   return {density, density * (t * horner(C::ratio, t))};
 }
 
+/// For every x. Beyond the limit both are 0, so that an infinite x gives NaN, as in PyTorch.
 template <class T>
-GRADUS_INLINE Batch<T> magnitude_up_to(Batch<T> x, T limit) {
-  const Batch<T> a = abs(x), top(limit);
-  return select(a > top, top, a);
+GRADUS_INLINE Normal<T> normal_of(Batch<T> x) {
+  using Register = Batch<T>;
+  const Register a = abs(x), top(Tail<T>::limit), zero(0);
+  const auto beyond = a > top;
+  const Normal<T> normal = normal_at<T>(select(beyond, top, a));
+  return {select(beyond, zero, normal.density), select(beyond, zero, normal.tail)};
 }
 
 template <class T>
 GRADUS_INLINE Batch<T> gelu(Batch<T> x) {
   using Register = Batch<T>;
-  const Register a = magnitude_up_to(x, Tail<T>::limit), tail = normal_at<T>(a).tail, scale(Tail<T>::scale);
-  return select(x > Register(0), x - a * tail * scale, x * tail * scale);
+  const Register tail = normal_of<T>(x).tail, scale(Tail<T>::scale);
+  return select(x > Register(0), x - select(tail > Register(0), x, Register(0)) * tail * scale, x * tail * scale);
 }
 
 /// dy (Phi(x) + x phi(x))
 template <class T>
 GRADUS_INLINE Batch<T> gelu_backward(Batch<T> dy, Batch<T> x) {
   using Register = Batch<T>;
-  const Normal<T> normal = normal_at<T>(magnitude_up_to(x, Tail<T>::limit));
+  const Normal<T> normal = normal_of<T>(x);
   const Register scale(Tail<T>::scale), tail = normal.tail * scale;
   const Register distribution = select(x > Register(0), Register(1) - tail, tail);
   const Register density = normal.density * scale * Register(T(0.3989422804014327));

@@ -102,8 +102,8 @@ class BatchNorm1d : public Module {
   /// nullopt: the buffers become the mean over all batches since the last reset.
   void set_momentum(std::optional<double> momentum);
 
-  /// From now on the batch is that of all `processes` together, or of this one again. Every process has its own rows, in
-  /// any number, also none, and a loss that is the mean over them.
+  /// From now on the batch is that of all `processes` together, or of this one again. Every process has its own rows,
+  /// in any number, also none, and a loss that is the mean over them.
   void set_sync(std::shared_ptr<AllReduce> processes) { options_.sync = std::move(processes); }
 
   /// Frozen, it computes as in eval() whatever train() says, until freeze(false). Not part of the state_dict.
