@@ -142,13 +142,15 @@ void expect_exact(const Problem<T>& p, const Result<T>& r, Options o = {}) {
       dx.add(r.dx[i], weight * rstd * (p.dy[i] - through_statistics));
       dx.add_term(weight * rstd * p.dy[i]);
     });
-    EXPECT_LE(y.value(), kTolerance<T>) << "y, channel " << c;
-    EXPECT_LE(dx.value(), kTolerance<T>) << "dx, channel " << c;
+    // In float64 the mean is carried with a low part, which is rounded itself where the mean is large.
+    const double far = sizeof(T) == 4 ? 1 : static_cast<double>(1 + 1e-4L * std::fabs(mean) * rstd);
+    EXPECT_LE(y.value(), kTolerance<T> * far) << "y, channel " << c;
+    EXPECT_LE(dx.value(), kTolerance<T> * far) << "dx, channel " << c;
     EXPECT_LE(ulps(r.dbias[c], sum), (sizeof(T) == 4 ? 0.501 : 2)) << "dbias, channel " << c;
     if (sizeof(T) == 4) {
       EXPECT_LE(ulps(r.dweight[c], products), 0.501) << "dweight, channel " << c;
     } else {
-      EXPECT_NEAR(r.dweight[c], static_cast<double>(products), 2e-15 * static_cast<double>(magnitudes))
+      EXPECT_NEAR(r.dweight[c], static_cast<double>(products), 2e-15 * far * static_cast<double>(magnitudes))
           << "dweight, channel " << c;
     }
   }
