@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <string>
+#include <thread>
 
 namespace gradus::detail {
 
@@ -16,19 +17,16 @@ struct Counted {
   bool unique() const noexcept { return owners.load(std::memory_order_acquire) == 1; }
 };
 
-/// A lock of one word, for the few lines in which threads that share a leaf change it.
+/// A lock of one byte, for the few lines in which threads that share a leaf change it.
 class Lock {
  public:
   void lock() noexcept {
-    while (taken_.exchange(1, std::memory_order_acquire)) taken_.wait(1, std::memory_order_relaxed);
+    while (taken_.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
   }
-  void unlock() noexcept {
-    taken_.store(0, std::memory_order_release);
-    taken_.notify_one();
-  }
+  void unlock() noexcept { taken_.store(false, std::memory_order_release); }
 
  private:
-  std::atomic<int> taken_{0};
+  std::atomic<bool> taken_{false};
 };
 
 /// A block of memory that several tensors may share: this header, then the elements. `version` counts in-place writes.
