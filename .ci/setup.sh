@@ -43,9 +43,9 @@ configure() {
   cmake -S "$root" -B "$folder" "${generator[@]}" "${@:2}" >/dev/null
 }
 
-# build FOLDER [TARGET]
+# build FOLDER [TARGET]...
 build() {
-  local target=()
-  (($# > 1)) && target=(--target "$2")
-  cmake --build "$1" --parallel "$(nproc)" "${target[@]}"
+  local targets=()
+  (($# > 1)) && targets=(--target "${@:2}")
+  cmake --build "$1" --parallel "$(nproc)" "${targets[@]}"
 }

@@ -53,7 +53,7 @@ libcxx() {
 mpi() {
   configure build/mpi -DCMAKE_BUILD_TYPE=Release -DGRADUS_MPI=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
     -DGRADUS_BUILD_BENCHMARKS=OFF
-  for target in optim_distributed_test distributed_ranks 16_data_parallel; do build build/mpi "$target"; done
+  build build/mpi optim_distributed_test distributed_ranks 16_data_parallel
   run_tests build/mpi --tests-regex optim_distributed
   mpirun --allow-run-as-root --oversubscribe -np 2 build/mpi/examples/16_data_parallel
 }
