@@ -24,7 +24,6 @@ Tensor copied(const Tensor& view) { return view.contiguous(); }
 Tensor largest(const Tensor& x) { return std::get<0>(x.max(1)); }
 Tensor widened(const Tensor& x) { return x.to(torch::kFloat64); }
 Tensor mean_of_rows(const Tensor& x) { return x.mean(1, true); }
-using torch::nn::functional::softplus;
 Tensor cross_entropy(const Tensor& x, const Tensor& t) { return torch::nn::functional::cross_entropy(x, t); }
 using NoGrad = torch::NoGradGuard;
 }  // namespace
@@ -42,7 +41,6 @@ Tensor copied(Tensor copy) { return copy; }
 Tensor largest(const Tensor& x) { return x.max(1).values; }
 Tensor widened(const Tensor& x) { return x.to(gradus::float64); }
 Tensor mean_of_rows(const Tensor& x) { return x.mean(1, true); }
-using gradus::softplus;
 Tensor cross_entropy(const Tensor& x, const Tensor& t) { return gradus::nn::functional::cross_entropy(x, t); }
 using NoGrad = gradus::NoGradGuard;
 }  // namespace
