@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "files.hpp"
+#include "paths.hpp"
 
 namespace gradus::test {
 namespace {
@@ -16,7 +17,7 @@ constexpr int batches = 3, before = 5, after = 10;  // as in files_against_torch
 /// Runs the other side; its exit status.
 int run_python(const std::string& action, const TemporaryFolder& folder) {
   const char* python = std::getenv("PYTHON");
-  const std::string script = GRADUS_SOURCE_DIR "/tests/checks/files_against_torch.py";
+  const std::string script = source_path("tests/checks/files_against_torch.py");
   return std::system(
              ((python ? python : "python3") + (" '" + script + "' ") + action + " '" + folder / "" + "'").c_str()) /
          256;

@@ -5,12 +5,13 @@
 #include <gtest/gtest.h>
 
 #include "files.hpp"
+#include "paths.hpp"
 #include "tensors.hpp"
 
 namespace gradus::test {
 namespace {
 
-const std::string golden = GRADUS_GOLDEN_DIR "/files/";
+const std::string golden = source_path("tests/golden/files/");
 
 nn::Sequential net() {
   return nn::Sequential({{"hidden", nn::Linear(3, 4, {.bias = false})},

@@ -1,12 +1,13 @@
 #include <gradus/core/io.hpp>
 
 #include "files.hpp"
+#include "paths.hpp"
 #include "tensors.hpp"
 
 namespace gradus::test {
 namespace {
 
-const std::string golden = GRADUS_GOLDEN_DIR "/files/";
+const std::string golden = source_path("tests/golden/files/");
 
 TEST(Io, RecognisesAFormatByWhatTheFileHolds) {
   const TemporaryFolder folder;

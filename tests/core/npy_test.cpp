@@ -6,6 +6,7 @@
 #include "files.hpp"
 #include "io/budget.hpp"
 #include "io/zip.hpp"
+#include "paths.hpp"
 
 namespace gradus::test {
 namespace {
@@ -74,7 +75,7 @@ TEST(Npy, ReadsEveryTypeThatFits) {
 }
 
 TEST(Npy, ReadsBigEndianAndWhatPython2Wrote) {
-  const std::string golden = GRADUS_GOLDEN_DIR "/files/";
+  const std::string golden = source_path("tests/golden/files/");
   const Tensor x = load(golden + "big_endian.npy").at("arr_0");
   EXPECT_EQ(x.shape(), Shape({2, 3}));
   expect_elements<std::int64_t>(x, {0, 1, 2, 3, 4, 5});
@@ -157,7 +158,7 @@ TEST(Npz, RefusesUnsafeNamesAndOtherFiles) {
 }
 
 TEST(Npz, PassesOverWhatIsNoArrayOfNumbers) {
-  const std::string path = GRADUS_GOLDEN_DIR "/files/mixed.npz";
+  const std::string path = source_path("tests/golden/files/mixed.npz");
   const StateDict arrays = load(path);
   ASSERT_EQ(arrays.size(), 1u);
   expect_elements<double>(arrays.at("x"), {1, 0, 0, 1});

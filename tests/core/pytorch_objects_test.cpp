@@ -4,11 +4,12 @@
 
 #include "files.hpp"
 #include "io/elements.hpp"
+#include "paths.hpp"
 
 namespace gradus::test {
 namespace {
 
-const std::string golden = std::string(GRADUS_GOLDEN_DIR) + "/files/";
+const std::string golden = source_path("tests/golden/files/");
 
 template <class T>
 std::vector<T> elements(const Tensor& x) {

@@ -5,12 +5,13 @@
 #include <cmath>
 
 #include "io/elements.hpp"
+#include "paths.hpp"
 #include "zip_builder.hpp"
 
 namespace gradus::test {
 namespace {
 
-const std::string golden = std::string(GRADUS_GOLDEN_DIR) + "/files/";
+const std::string golden = source_path("tests/golden/files/");
 
 template <class T>
 std::vector<T> elements(const Tensor& x) {

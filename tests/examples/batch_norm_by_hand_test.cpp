@@ -1,4 +1,5 @@
 // The lesson, as its reader runs it: true as a whole and section by section, and false with each of its switches.
+#include "paths.hpp"
 #include "run.hpp"
 
 #include <gtest/gtest.h>
@@ -106,7 +107,7 @@ TEST(BatchNormByHand, RefusesNumbersThatMakeNoExample) {
 }
 
 TEST(BatchNormByHand, ReadmeShowsItsTable) {
-  const std::string readme = read_file(std::string(GRADUS_SOURCE_DIR) + "/examples/README.md");
+  const std::string readme = read_file(source_path("examples/README.md"));
   const auto begin = readme.find("   x  direct");
   ASSERT_NE(begin, std::string::npos);
   EXPECT_TRUE(contains(whole().out, readme.substr(begin, readme.find("```", begin) - begin)));
@@ -143,9 +144,8 @@ TEST(BatchNormByHand, EachSwitchMakesClaimsFalseAndNamesThem) {
       {"--drop-var-path", "18.2 %", {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14}, 3},
       {"--biased-mix", "3.9 %", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14}, 1},
   };
-  const std::string sources =
-      read_file(std::string(GRADUS_SOURCE_DIR) + "/examples/06_batch_norm_by_hand/by_hand.cpp") +
-      read_file(std::string(GRADUS_SOURCE_DIR) + "/examples/06_batch_norm_by_hand/by_hand.hpp");
+  const std::string sources = read_file(source_path("examples/06_batch_norm_by_hand/by_hand.cpp")) +
+                              read_file(source_path("examples/06_batch_norm_by_hand/by_hand.hpp"));
   for (const Switch& broken : switches) {
     SCOPED_TRACE(broken.name);
     const Outcome run = lesson(broken.name);
@@ -170,7 +170,7 @@ TEST(BatchNormByHand, EachSwitchMakesClaimsFalseAndNamesThem) {
 
 /// nn/README.md says which function holds which step.
 TEST(BatchNormByHand, DerivationNamesWhatThereIs) {
-  const std::string root = std::string(GRADUS_SOURCE_DIR) + "/";
+  const std::string root = source_path("");
   std::string sources;
   for (const char* file :
        {"examples/06_batch_norm_by_hand/by_hand.cpp", "examples/06_batch_norm_by_hand/by_hand.hpp",

@@ -1,6 +1,7 @@
 // examples/08_convert as its users meet it.
 #include "files.hpp"
 #include "names.hpp"
+#include "paths.hpp"
 #include "run.hpp"
 #include "tensors.hpp"
 
@@ -11,7 +12,7 @@
 namespace gradus::test {
 namespace {
 
-const std::string golden = GRADUS_GOLDEN_DIR "/files/";
+const std::string golden = source_path("tests/golden/files/");
 
 class Convert : public ::testing::Test {
  protected:

@@ -1,6 +1,7 @@
 // A training that is killed or interrupted at any moment, again and again: its checkpoint is always one that was
 // written completely, and in the end the training has come, to the bit, to where one comes that is left alone.
 #include "files.hpp"
+#include "paths.hpp"
 #include "run.hpp"
 
 #include <gradus/gradus.hpp>
@@ -22,16 +23,8 @@ namespace {
 constexpr int epochs = 20, steps = 23;  // steps an epoch: 1437 digits, 60 at a time
 
 std::vector<std::string> arguments(const std::string& checkpoint) {
-  return {GRADUS_EXAMPLES_DIR "/03_train_mlp",
-          "--quiet",
-          "--threads",
-          "1",
-          "--optimizer",
-          "adam",
-          "--epochs",
-          std::to_string(epochs),
-          "--save",
-          checkpoint};
+  return {example_path("03_train_mlp"), "--quiet", "--threads", "1", "--optimizer", "adam", "--epochs",
+          std::to_string(epochs),       "--save",  checkpoint};
 }
 
 pid_t start(std::vector<std::string> command) {

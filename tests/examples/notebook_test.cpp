@@ -1,3 +1,4 @@
+#include "paths.hpp"
 #include "run.hpp"
 
 #include <gtest/gtest.h>
@@ -8,7 +9,7 @@ namespace {
 TEST(Notebook, PrintsEveryCellAsPyTorchDoes) {
   const Outcome run = run_example("02_notebook");
   EXPECT_EQ(run.status, 0);
-  EXPECT_EQ(run.out, read_file(std::string(GRADUS_GOLDEN_DIR) + "/notebook.txt"));
+  EXPECT_EQ(run.out, read_file(source_path("tests/golden/notebook.txt")));
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "paths.hpp"
 #include "run.hpp"
 
 #include <gtest/gtest.h>
@@ -6,11 +7,11 @@ namespace gradus::test {
 namespace {
 
 TEST(Readme, FirstBlockIsTheFirstExample) {
-  const std::string readme = read_file(std::string(GRADUS_SOURCE_DIR) + "/README.md");
+  const std::string readme = read_file(source_path("README.md"));
   const std::string opening = "```cpp\n";
   const auto begin = readme.find(opening) + opening.size();
   const std::string block = readme.substr(begin, readme.find("```", begin) - begin);
-  EXPECT_EQ(block, read_file(std::string(GRADUS_SOURCE_DIR) + "/examples/01_tensors_and_gradients.cpp"));
+  EXPECT_EQ(block, read_file(source_path("examples/01_tensors_and_gradients.cpp")));
   EXPECT_EQ(run_example("01_tensors_and_gradients").status, 0);
 }
 

@@ -1,5 +1,6 @@
 // The C++ column of README's table "PyTorch and gradus side by side", compiled and run. The test below holds every line
 // of the table to this file.
+#include "paths.hpp"
 #include "run.hpp"
 
 #include <gradus/gradus.hpp>
@@ -85,8 +86,8 @@ TEST(SideBySide, Files) {
 // clang-format on
 
 TEST(SideBySide, ReadmeShowsTheseLines) {
-  const std::string source = read_file(std::string(GRADUS_SOURCE_DIR) + "/tests/examples/side_by_side_test.cpp");
-  const std::string readme = read_file(std::string(GRADUS_SOURCE_DIR) + "/README.md");
+  const std::string source = read_file(source_path("tests/examples/side_by_side_test.cpp"));
+  const std::string readme = read_file(source_path("README.md"));
   std::istringstream table(readme.substr(readme.find("| PyTorch | gradus |")));
   int lines = 0;
   for (std::string line; std::getline(table, line) && line.starts_with('|');) {

@@ -1,5 +1,6 @@
 // examples/11_tabular as its users meet it.
 #include "files.hpp"
+#include "paths.hpp"
 #include "run.hpp"
 
 #include <gradus/gradus.hpp>
@@ -9,7 +10,7 @@
 namespace gradus::test {
 namespace {
 
-const std::string iris = GRADUS_DATA_DIR "/iris.csv";
+const std::string iris = source_path("examples/data/iris.csv");
 
 class Tabular : public ::testing::Test {
  protected:

@@ -16,6 +16,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "paths.hpp"
+
 namespace gradus::test {
 
 using nlohmann::json;
@@ -25,7 +27,7 @@ using nlohmann::json;
 inline const json& load_golden(const std::string& name) {
   static std::map<std::string, json> loaded;
   if (const auto found = loaded.find(name); found != loaded.end()) return found->second;
-  const std::string path = std::string(GRADUS_GOLDEN_DIR) + "/" + name;
+  const std::string path = source_path("tests/golden/") + name;
   std::ifstream file(path);
   if (!file) throw std::runtime_error("cannot open the fixture " + path);
   return loaded.emplace(name, json::parse(file)).first->second;

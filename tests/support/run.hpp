@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "paths.hpp"
+
 namespace gradus::test {
 
 struct Outcome {
@@ -19,7 +21,7 @@ struct Outcome {
 
 /// Runs `program` of the examples through the shell, in `folder`: run_example("03_train_mlp --quiet").
 inline Outcome run_example(const std::string& command, const std::string& folder = ".") {
-  FILE* pipe = popen(("cd '" + folder + "' && " + GRADUS_EXAMPLES_DIR "/" + command + " 2>&1").c_str(), "r");
+  FILE* pipe = popen(("cd '" + folder + "' && " + example_path(command) + " 2>&1").c_str(), "r");
   if (!pipe) throw std::runtime_error("cannot start " + command);
   Outcome outcome{0, ""};
   std::array<char, 4096> part;
