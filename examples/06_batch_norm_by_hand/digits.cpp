@@ -1,5 +1,7 @@
 #include "digits.hpp"
 
+#include <gradus/nn/functional.hpp>
+
 using namespace gradus;
 
 namespace lesson {
@@ -9,6 +11,12 @@ ImageSet load_digits() {
   ImageSet digits = ::load_digits(GRADUS_DATA_DIR "/digits.csv");
   for (Images* part : {&digits.train, &digits.test}) part->x = part->x.to(float64);
   return digits;
+}
+
+double loss_with_gradients(const nn::Module& net, const Tensor& x, const Tensor& y) {
+  const Tensor loss = nn::functional::cross_entropy(net(x), y);
+  loss.backward();
+  return loss.item();
 }
 
 double accuracy(const Tensor& logits, const Tensor& y) { return (logits.argmax(1) == y).to(float64).mean().item(); }

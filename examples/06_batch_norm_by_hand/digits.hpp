@@ -4,6 +4,7 @@
 #include "images.hpp"
 
 #include <gradus/core/data.hpp>
+#include <gradus/nn/module.hpp>
 #include <gradus/optim/sgd.hpp>
 
 #include <vector>
@@ -14,6 +15,9 @@ using gradus::Tensor;
 
 /// 1437 images for training, 360 for testing: x (N, 64), float64.
 ImageSet load_digits();
+
+/// The mean cross-entropy of a batch; adds its gradients to those that the parameters hold.
+double loss_with_gradients(const gradus::nn::Module& net, const Tensor& x, const Tensor& y);
 
 /// Ten epochs of SGD in batches of 60. `gradients(x, y)` leaves the gradients of a batch in the parameters and returns
 /// its loss. Returns the mean losses of the epochs.

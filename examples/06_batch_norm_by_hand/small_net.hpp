@@ -1,35 +1,26 @@
-// A perceptron whose BatchNorm layers are differentiated by hand: around each of them the graph is cut.
+// A perceptron whose BatchNorm layers are differentiated by hand.
 #pragma once
 
 #include "by_hand.hpp"
 
-#include <gradus/nn/linear.hpp>
-
-#include <vector>
+#include <gradus/nn/sequential.hpp>
 
 namespace lesson {
 
-/// 64 inputs; three hidden layers of 32: Linear without bias, BatchNorm by hand, ReLU; a Linear to 10 classes.
-class SmallNet {
+/// The layer by hand as a module. It has no running statistics: evaluation, too, normalises by those of x.
+class LayerByHand : public gradus::nn::Module {
  public:
-  explicit SmallNet(const Mistakes& mistakes);  // draws its weights from the default generator
-
-  /// Leaves the gradients of the mean cross-entropy in the parameters, and returns it.
-  double gradients(const Tensor& x, const Tensor& target);
-  /// Each layer normalises by the statistics of all of x.
-  Tensor logits(const Tensor& x) const;
-  std::vector<Tensor> parameters() const;
+  LayerByHand(std::int64_t units, const Mistakes& mistakes);
+  void state(gradus::nn::StateList& list) override { list("weight", weight_)("bias", bias_); }
+  Tensor forward(const Tensor& x) const override;
 
  private:
-  struct Block {
-    gradus::nn::Linear linear;
-    Tensor weight, bias;  // (1, C), of BatchNorm
-  };
-  ByHand layer_of(const Block& block) const;
-
-  std::vector<Block> blocks_;
-  gradus::nn::Linear out_;
+  gradus::nn::Parameter weight_, bias_;  // (1, C)
   Mistakes mistakes_;
 };
+
+/// 64 inputs; three hidden layers of 32: Linear without bias, LayerByHand, ReLU; a Linear to 10 classes. Draws its
+/// weights from the default generator.
+gradus::nn::Sequential small_net(const Mistakes& mistakes);
 
 }  // namespace lesson

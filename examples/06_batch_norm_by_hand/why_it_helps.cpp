@@ -7,7 +7,6 @@
 #include <gradus/nn/activation.hpp>
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/init.hpp>
-#include <gradus/nn/loss.hpp>
 
 #include <cmath>
 #include <utility>
@@ -63,19 +62,13 @@ nn::Sequential make_net(Kind kind) {
   return net;
 }
 
-double loss_with_gradients(nn::Sequential& net, const Tensor& x, const Tensor& y) {
-  net.zero_grad();
-  const Tensor loss = nn::functional::cross_entropy(net(x), y);
-  loss.backward();
-  return loss.item();
-}
-
 /// |g' - g| / |g|: g the gradient that the parameters hold, g' the one for the same batch after a step. Takes a copy of
 /// the net, and leaves no trace.
 double change_of_gradient(nn::Sequential net, const std::vector<Tensor>& parameters, const Tensor& x, const Tensor& y,
                           double lr) {
   const std::vector<Tensor> moved = net.parameters();
   for (std::size_t i = 0; i < moved.size(); ++i) moved[i].detach().sub_(parameters[i].grad(), lr);
+  net.zero_grad();
   loss_with_gradients(net, x, y);
   double difference = 0, size = 0;
   for (std::size_t i = 0; i < moved.size(); ++i) {

@@ -62,9 +62,7 @@ std::vector<double> losses_of(bool yours, const ImageSet& digits) {
   manual_seed(13);
   Net net(yours);
   return lesson::train(net.parameters(), digits.train, 0.1, [&](const Tensor& x, const Tensor& y) {
-    const Tensor loss = nn::functional::cross_entropy(net(x), y);
-    loss.backward();
-    return loss.item();
+    return lesson::loss_with_gradients(net, x, y);
   });
 }
 
