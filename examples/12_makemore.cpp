@@ -13,7 +13,7 @@ using namespace gradus;
 
 namespace {
 
-constexpr std::int64_t kContext = 3, kLetters = 27;  // "." ends a name and stands before it
+constexpr std::int64_t context_length = 3, letter_count = 27;  // "." ends a name and stands before it
 
 std::int64_t number_of(char letter) { return letter == '.' ? 0 : letter - 'a' + 1; }
 
@@ -23,19 +23,23 @@ TensorDataset<2> read_names(const std::string& path) {
   if (!file) throw FileError(path + ": cannot be read");
   std::vector<std::int64_t> before, next;
   for (std::string name; std::getline(file, name);) {
-    const std::string letters = std::string(kContext, '.') + name + ".";
-    for (std::size_t i = kContext; i < letters.size(); ++i) {
-      for (std::size_t k = i - kContext; k < i; ++k) before.push_back(number_of(letters[k]));
+    const std::string letters = std::string(context_length, '.') + name + ".";
+    for (std::size_t i = context_length; i < letters.size(); ++i) {
+      for (std::size_t k = i - context_length; k < i; ++k) before.push_back(number_of(letters[k]));
       next.push_back(number_of(letters[i]));
     }
   }
   const auto n = static_cast<std::int64_t>(next.size());
-  return TensorDataset(from_span(before, {n, kContext}), from_span(next, {n}));
+  return TensorDataset(from_span(before, {n, context_length}), from_span(next, {n}));
 }
 
 nn::Sequential make_net() {
-  return nn::Sequential{nn::Embedding(kLetters, 10), nn::Flatten(), nn::Linear(10 * kContext, 64, {.bias = false}),
-                        nn::BatchNorm1d(64),         nn::Tanh(),    nn::Linear(64, kLetters)};
+  return nn::Sequential{nn::Embedding(letter_count, 10),
+                        nn::Flatten(),
+                        nn::Linear(10 * context_length, 64, {.bias = false}),
+                        nn::BatchNorm1d(64),
+                        nn::Tanh(),
+                        nn::Linear(64, letter_count)};
 }
 
 void train(const nn::Sequential& net, const TensorDataset<2>& data, int epochs) {
@@ -66,15 +70,15 @@ std::int64_t draw(const Tensor& probabilities) {
 
 std::string make_name(const nn::Sequential& net) {
   const NoGradGuard no_grad;
-  std::string name(kContext, '.');
+  std::string name(context_length, '.');
   while (name.size() < 20) {
     std::vector<std::int64_t> before;
-    for (std::size_t k = name.size() - kContext; k < name.size(); ++k) before.push_back(number_of(name[k]));
-    const std::int64_t next = draw(softmax(net(from_span(before, {1, kContext}))[0], 0));
+    for (std::size_t k = name.size() - context_length; k < name.size(); ++k) before.push_back(number_of(name[k]));
+    const std::int64_t next = draw(softmax(net(from_span(before, {1, context_length}))[0], 0));
     if (next == 0) break;
     name += static_cast<char>('a' + next - 1);
   }
-  return name.substr(kContext);
+  return name.substr(context_length);
 }
 
 /// The exercise: dx of BatchNorm from dy, equation (15) of nn/README.md.

@@ -13,8 +13,8 @@ using namespace gradus;
 
 namespace {
 
-constexpr std::int64_t kLength = 64;
-constexpr const char* kKinds[] = {"sine", "square", "sawtooth", "noise"};
+constexpr std::int64_t series_length = 64;
+constexpr const char* kind_names[] = {"sine", "square", "sawtooth", "noise"};
 
 double shape_of(std::int64_t kind, double turns, double noise) {
   const double turn = turns - std::floor(turns);
@@ -32,18 +32,19 @@ double shape_of(std::int64_t kind, double turns, double noise) {
 
 /// Signals (N, 1, L), two to six periods long under noise, and their kinds (N).
 TensorDataset<2> make_signals(std::int64_t n) {
-  const Tensor kinds = randint(4, {n}), noise = randn({n, kLength}), start = rand({n}), periods = rand({n}) * 4 + 2;
+  const Tensor kinds = randint(4, {n}), noise = randn({n, series_length}), start = rand({n}),
+               periods = rand({n}) * 4 + 2;
   Tensor x = noise * 0.3;
   for (std::int64_t i = 0; i < n; ++i) {
     Tensor row = x[i];
-    const Tensor other = randn({kLength});
-    const double from = start[i].item(), speed = periods[i].item() / kLength;
-    for (std::int64_t l = 0; l < kLength; ++l) {
+    const Tensor other = randn({series_length});
+    const double from = start[i].item(), speed = periods[i].item() / series_length;
+    for (std::int64_t l = 0; l < series_length; ++l) {
       row.data<float>()[static_cast<std::size_t>(l)] += static_cast<float>(
           shape_of(kinds[i].item<std::int64_t>(), from + speed * static_cast<double>(l), other[l].item()));
     }
   }
-  return TensorDataset(x.reshape({n, 1, kLength}), kinds);
+  return TensorDataset(x.reshape({n, 1, series_length}), kinds);
 }
 
 nn::Sequential make_net() {
@@ -109,7 +110,7 @@ int main(int argc, char** argv) try {
   for (std::int64_t kind = 0; kind < 4; ++kind) {
     const Tensor own = tensors[1] == kind;
     const double right = (own.to(float32) * (classes == tensors[1]).to(float32)).sum().item();
-    std::printf("%-8s %.1f %%\n", kKinds[kind], 100 * right / own.sum().item());
+    std::printf("%-8s %.1f %%\n", kind_names[kind], 100 * right / own.sum().item());
   }
   finish_output();
 } catch (const std::exception& error) {

@@ -1,9 +1,9 @@
 // A net with BatchNorm trained in several processes: mpirun -np 2 16_data_parallel. Each takes its rows of every batch,
 // and all normalise over all rows, so the result is that of one process.
+#include "images.hpp"
+
 #include <gradus/distributed.hpp>
 #include <gradus/gradus.hpp>
-
-#include "images.hpp"
 
 #include <CLI/CLI.hpp>
 

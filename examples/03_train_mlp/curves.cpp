@@ -9,7 +9,7 @@ using namespace gradus;
 
 namespace {
 
-constexpr std::int64_t kColumns = 6;
+constexpr std::int64_t column_count = 6;
 
 std::string data_block(std::size_t number, const Tensor& table) {
   std::ostringstream block;
@@ -43,12 +43,12 @@ Tensor to_table(const std::vector<EpochResult>& results) {
       rows.push_back(value);
     }
   }
-  return from_span(rows, {static_cast<std::int64_t>(results.size()), kColumns});
+  return from_span(rows, {static_cast<std::int64_t>(results.size()), column_count});
 }
 
 Tensor read_results(const std::string& csv_path) {
   const Tensor table = read_csv(csv_path, {.header = true}).to(float64);
-  if (table.size(1) != kColumns || table.size(0) == 0) {
+  if (table.size(1) != column_count || table.size(0) == 0) {
     throw FileError(csv_path + ": expected what --csv writes, got a table of shape " + to_string(table.shape()));
   }
   return table;

@@ -3,6 +3,7 @@
 #include "terminal.hpp"
 
 #include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>

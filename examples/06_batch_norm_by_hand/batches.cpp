@@ -15,11 +15,11 @@ namespace lesson {
 
 namespace {
 
-const Example kDefault;
+const Example default_example;
 
 /// The layer of the default example, without eps or with PyTorch's.
 ByHand default_layer(double eps, const Mistakes& mistakes) {
-  return {column({kDefault.weight}), column({kDefault.bias}), eps, mistakes};
+  return {column({default_example.weight}), column({default_example.bias}), eps, mistakes};
 }
 
 void batch_of_one(Page& page, const Mistakes& mistakes) {
@@ -37,8 +37,9 @@ void batch_of_one(Page& page, const Mistakes& mistakes) {
   refusal = refusal.substr(0, refusal.find('\n'));
   page.say("\"" + refusal + "\"");
   const Nodes node = default_layer(1e-5, {}).forward(column({7}));
-  page.claim("by hand with eps = 1e-5, x = 7 gives y = bias and dx = 0",
-             node.y.item() == kDefault.bias && default_layer(1e-5, mistakes).backward(column({3}), node).x.item() == 0);
+  page.claim(
+      "by hand with eps = 1e-5, x = 7 gives y = bias and dx = 0",
+      node.y.item() == default_example.bias && default_layer(1e-5, mistakes).backward(column({3}), node).x.item() == 0);
   page.claim("nn::BatchNorm1d refuses it, and counts no batch",
              refusal.starts_with("Expected more than 1 value per channel when training") &&
                  layer.num_batches_tracked.item<int>() == 0);

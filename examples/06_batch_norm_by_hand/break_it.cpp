@@ -46,9 +46,8 @@ Result result_of(const Lesson& lesson, const ImageSet& digits, const Mistakes& m
   const ByHand wide{full({1, 32}, 2, float64), zeros({1, 32}, float64), 1e-5, mistakes};
   manual_seed(1);
   const nn::Sequential net = small_net(mistakes);
-  const auto losses = train(net.parameters(), digits.train, 0.1, [&](const Tensor& images, const Tensor& y) {
-    return loss_with_gradients(net, images, y);
-  });
+  const auto losses = train(net.parameters(), digits.train, 0.1,
+                            [&](const Tensor& images, const Tensor& y) { return loss_with_gradients(net, images, y); });
   const NoGradGuard no_grad;
   return {share(layer, lesson.x, lesson.dy), share(wide, x, dy), losses, accuracy(net(digits.test.x), digits.test.y)};
 }
@@ -109,7 +108,8 @@ void claim_errors(Page& page, const Lesson& lesson) {
 void break_it(Page& page, const Lesson& lesson) {
   page.say(
       "Three switches break the lesson: --drop-mean-path, --drop-var-path, --biased-mix. Here is what each of them "
-      "does to dx, largest error beside largest element, for the numbers of section 2 and for a random batch (60, 32), seed "
+      "does to dx, largest error beside largest element, for the numbers of section 2 and for a random batch (60, 32), "
+      "seed "
       "9; and to a small net that learns handwritten digits with it, loss by epoch: three hidden layers of 32 units, "
       "batches of 60, ten epochs of SGD, learning rate 0.1, seed 1.");
   const Results r = train_all(lesson);

@@ -13,7 +13,7 @@ namespace lesson {
 
 namespace {
 
-const Example kDefault;
+const Example default_example;
 
 struct Moments {
   double mean, biased, unbiased;
@@ -44,7 +44,7 @@ void three_batches(Page& page) {
   Buffers moving, average;
   double off = 0, average_off = 0;
   int count = 0;
-  for (const Tensor& x : {column(kDefault.x), column({2, 2, 6, 6}), column({0, 1, 3, 4})}) {
+  for (const Tensor& x : {column(default_example.x), column({2, 2, 6, 6}), column({0, 1, 3, 4})}) {
     const Moments m = moments(x);
     moving.update(m, 0.1);
     average.update(m, 1.0 / ++count);
@@ -70,7 +70,7 @@ struct Convention {
   double eps;
 };
 
-const Convention kConventions[] = {
+const Convention six_conventions[] = {
     {"gradus, PyTorch", "0.1", 0.1, true, 1, 1e-5},   {"Keras, for (N, C)", "0.99", 0.01, false, 1, 1e-3},
     {"CS231n", "0.9", 0.1, false, 0, 1e-5},           {"d2l (PyTorch)", "0.9", 0.9, false, 1, 1e-5},
     {"d2l (TensorFlow)", "0.9", 0.1, false, 1, 1e-5}, {"makemore", "0.1", 0.1, true, 1, 1e-5},
@@ -82,12 +82,12 @@ void conventions(Page& page) {
       "for batches of 4, by 1.7 % for batches of 60. The same first batch, 1, 7, 9, 15, under six conventions; \"new\" "
       "is the weight of the new batch, and y is what evaluation then makes of x = 15 with weight = 2 and bias = 1:");
   Table table({"", "momentum", "new", "variance", "start", "mean", "var", "y"}, 4);
-  const Moments first = moments(column(kDefault.x));
+  const Moments first = moments(column(default_example.x));
   std::vector<double> ys;
-  for (const Convention& c : kConventions) {
+  for (const Convention& c : six_conventions) {
     const double mean = blend(0, first.mean, c.weight_of_new);
     const double var = blend(c.first_var, c.unbiased ? first.unbiased : first.biased, c.weight_of_new);
-    ys.push_back((15 - mean) / std::sqrt(var + c.eps) * kDefault.weight + kDefault.bias);
+    ys.push_back((15 - mean) / std::sqrt(var + c.eps) * default_example.weight + default_example.bias);
     table.row(c.name, c.momentum, fixed(c.weight_of_new, 2), c.unbiased ? "/ (N - 1)" : "/ N", fixed(c.first_var, 0),
               mean, var, ys.back());
   }
@@ -102,16 +102,16 @@ void conventions(Page& page) {
 
 void evaluation_after_one_step(Page& page) {
   nn::BatchNorm1d layer(1, {.dtype = float64});
-  layer.weight.detach().fill_(kDefault.weight);
-  layer.bias.detach().fill_(kDefault.bias);
-  const Tensor x = column(kDefault.x);
+  layer.weight.detach().fill_(default_example.weight);
+  layer.bias.detach().fill_(default_example.bias);
+  const Tensor x = column(default_example.x);
   layer(x);
   Buffers buffers;
   buffers.update(moments(x), 0.1);
   page.near("the layer's buffers after that batch: " + number(buffers.mean) + " and " + number(buffers.var),
             cat({layer.running_mean, layer.running_var}), tensor({buffers.mean, buffers.var}, float64));
   layer.eval();
-  const Tensor y = (x - buffers.mean) / std::sqrt(buffers.var + 1e-5) * kDefault.weight + kDefault.bias;
+  const Tensor y = (x - buffers.mean) / std::sqrt(buffers.var + 1e-5) * default_example.weight + default_example.bias;
   page.near("and evaluation then gives y = " + numbers(y), layer(x), y);
 }
 

@@ -12,12 +12,12 @@ Derivatives ByHand::backward(const Tensor& dy, const Nodes& node) const {
   const auto n = static_cast<double>(dy.size(0));
   Derivatives d;
   d.y = dy;
-  d.bias = d.y.sum(kBatch, true);
+  d.bias = d.y.sum(over_batch, true);
   d.scaled = d.y;
-  d.weight = (d.scaled * node.xhat).sum(kBatch, true);
+  d.weight = (d.scaled * node.xhat).sum(over_batch, true);
   d.xhat = d.scaled * weight;
   if (mistakes.drop_weight) d.xhat = d.scaled;
-  d.rstd = (d.xhat * node.centered).sum(kBatch, true);
+  d.rstd = (d.xhat * node.centered).sum(over_batch, true);
   d.std = -d.rstd * node.rstd.square();
   d.var = d.std / (2 * node.std);
   d.square = (d.var / n).expand(dy.shape());
@@ -26,7 +26,7 @@ Derivatives ByHand::backward(const Tensor& dy, const Nodes& node) const {
   d.through_var = d.square * 2 * node.centered;
   if (mistakes.drop_var_path) d.through_var = zeros_like(dy);
   d.centered = d.direct + d.through_var;
-  d.mean = -d.centered.sum(kBatch, true);
+  d.mean = -d.centered.sum(over_batch, true);
   d.through_mean = (d.mean / n).expand(dy.shape());
   if (mistakes.drop_mean_path) d.through_mean = zeros_like(dy);
   d.x = d.direct + d.through_var + d.through_mean;
@@ -35,7 +35,7 @@ Derivatives ByHand::backward(const Tensor& dy, const Nodes& node) const {
 
 Tensor ByHand::fused_backward(const Tensor& dy, const Nodes& node) const {
   const auto n = static_cast<double>(dy.size(0));
-  const Tensor sum_dy = dy.sum(kBatch, true), sum_dy_xhat = (dy * node.xhat).sum(kBatch, true);
+  const Tensor sum_dy = dy.sum(over_batch, true), sum_dy_xhat = (dy * node.xhat).sum(over_batch, true);
   return weight * node.rstd / n * (n * dy - sum_dy - node.xhat * sum_dy_xhat);
 }
 

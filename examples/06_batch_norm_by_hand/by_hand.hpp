@@ -18,7 +18,7 @@ struct Mistakes {
   friend bool operator==(const Mistakes&, const Mistakes&) = default;
 };
 
-inline const gradus::Dims kBatch{0};
+inline const gradus::Dims over_batch{0};
 
 /// The nine steps from x (N, C) to y (N, C). Those that sum the batch up are (1, C), the others (N, C).
 struct Nodes {
@@ -59,10 +59,10 @@ Nodes ByHand::forward(const Tensor& x, F keep) const {
   const auto n = static_cast<double>(x.size(0));
   const double divisor = mistakes.biased_mix ? n - 1 : n;
   Nodes node;
-  node.mean = keep("mean", x.sum(kBatch, true) / n);
+  node.mean = keep("mean", x.sum(over_batch, true) / n);
   node.centered = keep("centered", x - node.mean);
   node.square = keep("square", node.centered.square());
-  node.var = keep("var", node.square.sum(kBatch, true) / divisor);
+  node.var = keep("var", node.square.sum(over_batch, true) / divisor);
   node.std = keep("std", (node.var + eps).sqrt());
   node.rstd = keep("rstd", 1 / node.std);
   node.xhat = keep("xhat", node.centered * node.rstd);

@@ -23,7 +23,7 @@ struct Check {
   double step = 1e-5, tolerance = 1e-6;
 };
 
-constexpr Check kChecks[] = {
+constexpr Check all_checks[] = {
     {.name = "loss = sum(y)", .random_dy = false},
     {.name = "no layer before it", .looks_at_dx = false},
     {.name = "weight = 1", .weight_is_one = true},
@@ -76,7 +76,7 @@ void lying_checks(Page& page, const Lesson& lesson) {
   using Four = std::array<bool, 4>;
   std::vector<Four> passed;
   bool by_hand_passes = true;
-  for (const Check& check : kChecks) {
+  for (const Check& check : all_checks) {
     const bool by_hand = passes(check, lesson.mistakes);
     const Four wrong = {passes(check, {.drop_mean_path = true}), passes(check, {.drop_var_path = true}),
                         passes(check, {.biased_mix = true}), passes(check, {.drop_weight = true})};

@@ -20,7 +20,7 @@ struct Entry {
   Section* run;
 };
 
-constexpr Entry kSections[] = {
+constexpr Entry all_sections[] = {
     {"Forward, node by node", forward_node_by_node},
     {"Backward, node by node", backward_node_by_node},
     {"Three paths to x", three_paths},
@@ -37,7 +37,7 @@ constexpr Entry kSections[] = {
     {"The derivative of the derivative", second_order},
     {"Why it helps: what is known", why_it_helps},
 };
-constexpr int kCount = std::size(kSections);
+constexpr int section_count = std::size(all_sections);
 
 /// A mistake that can be switched on, and the line of code that it breaks.
 struct Switch {
@@ -49,7 +49,7 @@ struct Switch {
   const char* line;
 };
 
-constexpr Switch kSwitches[] = {
+constexpr Switch all_switches[] = {
     {&Mistakes::drop_mean_path, "--drop-mean-path",
      "the backward pass by hand leaves out the path through the mean, as if the mean were a constant", 3, "by_hand.cpp",
      "d.through_mean = (d.mean / n).expand(dy.shape());"},
@@ -59,7 +59,7 @@ constexpr Switch kSwitches[] = {
     {&Mistakes::biased_mix, "--biased-mix",
      "the forward pass by hand divides the variance by N - 1, while the backward pass by hand is that of a division by "
      "N",
-     1, "by_hand.hpp", "node.var = keep(\"var\", node.square.sum(kBatch, true) / divisor);"},
+     1, "by_hand.hpp", "node.var = keep(\"var\", node.square.sum(over_batch, true) / divisor);"},
 };
 
 struct Options {
@@ -75,7 +75,7 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
       "BatchNorm's backward pass by hand: fifteen sections, every claim checked.\n"
       "Status 0: all claims are true. Status 1: one is false, as with each of the three switches.\n"
       "Your own numbers: --x 1,2,4,8 --dy=-1,0,2,0.5 --weight 3");
-  app.add_option("--section", o.section, "print this one only")->check(CLI::Range(1, kCount));
+  app.add_option("--section", o.section, "print this one only")->check(CLI::Range(1, section_count));
   app.add_flag("--list", o.list, "print the titles");
   app.add_option("--x", o.example.x, "the batch, 2 to 8 numbers")->delimiter(',')->capture_default_str();
   app.add_option("--dy", o.example.dy, "the derivative of the loss by y, as many")
@@ -84,7 +84,7 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   app.add_option("--weight", o.example.weight, "weight of the layer")->capture_default_str();
   app.add_option("--bias", o.example.bias, "bias of the layer")->capture_default_str();
   app.add_option("--eps", o.example.eps, "what is added to the variance")->capture_default_str();
-  for (const Switch& s : kSwitches) app.add_flag(s.name, o.mistakes.*s.made, "break it: " + std::string(s.meaning));
+  for (const Switch& s : all_switches) app.add_flag(s.name, o.mistakes.*s.made, "break it: " + std::string(s.meaning));
   if (const auto status = parse_command_line(app, argc, argv)) return status;
   if (const std::string wrong = problem(o.example); !wrong.empty()) throw gradus::ValueError(wrong);
   return std::nullopt;
@@ -100,7 +100,7 @@ void introduce(Page& page) {
 }
 
 void announce(Page& page, const Mistakes& mistakes) {
-  for (const Switch& s : kSwitches) {
+  for (const Switch& s : all_switches) {
     if (mistakes.*s.made) page.say(std::string(s.name) + ": " + s.meaning + ".");
   }
   page.say(
@@ -110,14 +110,14 @@ void announce(Page& page, const Mistakes& mistakes) {
 
 Page section(int number, const Lesson& lesson) {
   Page page;
-  page.heading(number, kSections[number - 1].title);
-  for (const Switch& s : kSwitches) {
+  page.heading(number, all_sections[number - 1].title);
+  for (const Switch& s : all_switches) {
     if (lesson.mistakes.*s.made && s.section == number) {
       page.say(std::string(s.name) + " breaks this line of " + s.file + ":");
       page.show("    " + std::string(s.line) + "\n");
     }
   }
-  kSections[number - 1].run(page, lesson);
+  all_sections[number - 1].run(page, lesson);
   return page;
 }
 
@@ -128,7 +128,7 @@ int teach(const Options& options) {
   if (options.section == 0 && !broken) introduce(page);
   if (broken) announce(page, options.mistakes);
   std::fputs(page.text().c_str(), stdout);
-  for (int i = 1; i <= kCount; ++i) {
+  for (int i = 1; i <= section_count; ++i) {
     if (options.section != 0 && options.section != i) continue;
     const Page next = section(i, lesson);
     if (broken && options.section == 0 && next.text() == section(i, right).text()) continue;
@@ -147,7 +147,7 @@ int main(int argc, char** argv) {
     if (const auto status = parse(argc, argv, options)) return *status;
     int status = 0;
     if (options.list) {
-      for (int i = 0; i < kCount; ++i) std::printf("%2d  %s\n", i + 1, kSections[i].title);
+      for (int i = 0; i < section_count; ++i) std::printf("%2d  %s\n", i + 1, all_sections[i].title);
     } else {
       status = teach(options);
     }

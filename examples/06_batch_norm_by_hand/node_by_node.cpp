@@ -29,7 +29,7 @@ struct Step {
   Tensor Derivatives::*by_hand;
 };
 
-const Step kBackward[] = {
+const Step backward_steps[] = {
     {"y", "dy, given", &Derivatives::y},
     {"bias", "sum dy", &Derivatives::bias},
     {"scaled", "dy", &Derivatives::scaled},
@@ -157,7 +157,7 @@ void backward_node_by_node(Page& page, const Lesson& lesson) {
   const std::map<std::string, Tensor> kept = autograd(lesson);
   Table table({"gradient", "formula", "by hand", "autograd", "differences"});
   bool like_autograd = true, like_differences = true;
-  for (const Step& step : kBackward) {
+  for (const Step& step : backward_steps) {
     const Tensor by_hand = d.*step.by_hand, by_autograd = kept.at(step.name);
     const Tensor by_differences = differences(lesson, step.name, by_hand);
     for (std::int64_t i = 0; i < by_hand.numel(); ++i) {

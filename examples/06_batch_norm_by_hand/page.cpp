@@ -12,8 +12,8 @@ using namespace gradus;
 
 namespace {
 
-constexpr std::size_t kWidth = 80;
-const std::string kGap = "  ";
+constexpr std::size_t page_width = 80;
+const std::string column_gap = "  ";
 
 std::string printed(const char* format, int digits, double value) {
   char text[400];
@@ -28,13 +28,13 @@ std::size_t width(const std::string& text) {
   return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-/// Lines of at most kWidth columns, the first after `first`, the others after `indent`.
+/// Lines of at most page_width columns, the first after `first`, the others after `indent`.
 std::string wrapped(const std::string& text, const std::string& first, const std::string& indent) {
   std::istringstream words(text);
   std::string lines, line = first;
   bool fresh = true;
   for (std::string word; words >> word; fresh = false) {
-    if (!fresh && width(line) + 1 + width(word) > kWidth) {
+    if (!fresh && width(line) + 1 + width(word) > page_width) {
       lines += line + "\n";
       line = indent;
       fresh = true;
@@ -128,18 +128,18 @@ std::string Table::text() const {
   for (std::size_t first = 0, next; first < headings_.size(); first = next) {
     std::size_t group = columns[first].width;
     for (next = first + 1; next < headings_.size() && headings_[next].empty(); ++next) {
-      group += kGap.size() + columns[next].width;
+      group += column_gap.size() + columns[next].width;
     }
     const std::size_t missing = std::max(width(headings_[first]), group) - group;
     columns[next - 1].width += missing;
     group += missing;
-    headings += kGap + padded(headings_[first], group, next == first + 1 && columns[first].numbers);
-    rules += kGap + std::string(group, '-');
+    headings += column_gap + padded(headings_[first], group, next == first + 1 && columns[first].numbers);
+    rules += column_gap + std::string(group, '-');
   }
   for (const auto& row : rows_) {
     std::string line;
     for (std::size_t c = 0; c < row.size(); ++c) {
-      line += kGap + padded(text_of(row[c], columns[c]), columns[c].width, row[c].is_number);
+      line += column_gap + padded(text_of(row[c], columns[c]), columns[c].width, row[c].is_number);
     }
     lines += without_end(line);
   }

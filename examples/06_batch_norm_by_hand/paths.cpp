@@ -11,7 +11,7 @@ namespace lesson {
 
 namespace {
 
-Tensor mean_of(const Tensor& x) { return x.mean(kBatch, true); }
+Tensor mean_of(const Tensor& x) { return x.mean(over_batch, true); }
 
 /// BatchNorm in gradus operations, for autograd to find dx.
 struct Reference {
@@ -38,10 +38,10 @@ Tensor weighted_mean(const Tensor& x) {
   const auto n = static_cast<double>(x.size(0));
   std::vector<double> weights;
   for (double rank = n; rank > 0; --rank) weights.push_back(rank / (n * (n + 1) / 2));
-  return (x * column(weights)).sum(kBatch, true);
+  return (x * column(weights)).sum(over_batch, true);
 }
 
-const Centre kCentres[] = {
+const Centre centres[] = {
     {"mean", mean_of}, {"weighted mean", weighted_mean}, {"mean + 2", [](const Tensor& x) { return mean_of(x) + 2; }}};
 
 struct Parts {
@@ -97,12 +97,12 @@ void other_centres(Page& page, const Lesson& lesson) {
       "It vanishes for this mean only. Normalise around something else, and deviations no longer sum to zero: around a "
       "mean that gives the first values more weight than the last, or around the mean plus a constant.");
   Table table({"centre", "part, direct", "part, through var", "dx is off without it"});
-  for (const Centre& centre : kCentres) {
+  for (const Centre& centre : centres) {
     const Parts p = parts_of(lesson, centre);
     table.row(centre.name, p.direct, p.through_var, percent(relative(p.dx_detached, p.dx)));
   }
   page.show(table);
-  for (const Centre& centre : kCentres) {
+  for (const Centre& centre : centres) {
     page.near("around the " + std::string(centre.name) + " the part through var is -2 dvar (mean - centre)",
               parts_of(lesson, centre).through_var, part_through_var(lesson, centre.of(lesson.x).item()),
               lesson.precision);
@@ -152,7 +152,7 @@ void vanishing_term(Page& page, const Lesson& lesson) {
       "Deviations from the mean sum to zero, so the second part is zero, and nobody is wrong. Three proofs by running: "
       "leave the part in; leave it out; detach the mean inside the variance, so that autograd does not even see it.");
   const Tensor left_out = d.direct + d.through_var - d.direct.sum() / static_cast<double>(lesson.x.size(0));
-  const Parts parts = parts_of(lesson, kCentres[0]);
+  const Parts parts = parts_of(lesson, centres[0]);
   Table table({"x", "both parts", "first part only", "mean detached in var", "autograd"});
   for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
     table.row(lesson.x[i], d.x[i], left_out[i], parts.dx_detached[i], parts.dx[i]);

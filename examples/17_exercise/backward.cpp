@@ -9,11 +9,12 @@
 //   std      = sqrt(var + eps)      (1, C)
 //
 // The values are in `node`: node.mean, node.centered, ... The derivative of the loss by each of them goes into `d`
-// under the same name and has the same shape. What you need: +, -, *, / on tensors and numbers, .square(), .sum(kBatch,
-// true), which sums the batch up into a (1, C), and .expand(dy.shape()), which repeats a (1, C) for each row.
+// under the same name and has the same shape. What you need: +, -, *, / on tensors and numbers, .square(),
+// .sum(over_batch, true), which sums the batch up into a (1, C), and .expand(dy.shape()), which repeats a (1, C) for
+// each row.
 #include "backward.hpp"
 
-using lesson::kBatch;
+using lesson::over_batch;
 
 namespace exercise {
 

@@ -15,7 +15,7 @@ namespace exercise {
 
 namespace {
 
-constexpr std::int64_t kRows = 5, kColumns = 3;
+constexpr std::int64_t row_count = 5, column_count = 3;
 
 /// A line of the exercise, in order.
 struct Line {
@@ -24,7 +24,7 @@ struct Line {
   const char* hint;
 };
 
-const Line kLines[] = {
+const Line formula_lines[] = {
     {"bias", &Derivatives::bias,
      "y = scaled + bias adds the same bias to every row: each row hands a share back to it"},
     {"scaled", &Derivatives::scaled, "y = scaled + bias: what does y do when scaled grows by a little?"},
@@ -49,10 +49,10 @@ struct Batch {
 
 Batch random_batch() {
   Generator seed(11);
-  Batch b{randn({kRows, kColumns}, float64, seed) * 2 + 1,
-          randn({1, kColumns}, float64, seed) + 2,
-          randn({1, kColumns}, float64, seed),
-          randn({kRows, kColumns}, float64, seed),
+  Batch b{randn({row_count, column_count}, float64, seed) * 2 + 1,
+          randn({1, column_count}, float64, seed) + 2,
+          randn({1, column_count}, float64, seed),
+          randn({row_count, column_count}, float64, seed),
           {}};
   b.node = lesson::ByHand{b.weight, b.bias}.forward(b.x);
   return b;
@@ -82,10 +82,10 @@ bool agrees(const Tensor& a, const Tensor& b) {
 
 std::string wrong_shape(const Tensor& got, const Tensor& right) {
   std::string text = "has the shape " + to_string(got.shape()) + " where " + to_string(right.shape()) + " is expected";
-  const bool per_row = got.dim() == 2 && got.size(0) == kRows;
+  const bool per_row = got.dim() == 2 && got.size(0) == row_count;
   if (per_row && right.size(0) == 1) text += ": the sum over the batch is missing";
-  if (got.shape() == Shape{kColumns}) text += ": sum(kBatch, true) keeps the dimension that it sums up";
-  if (!per_row && right.size(0) == kRows) text += ": it has one value for each row";
+  if (got.shape() == Shape{column_count}) text += ": sum(over_batch, true) keeps the dimension that it sums up";
+  if (!per_row && right.size(0) == row_count) text += ": it has one value for each row";
   return text;
 }
 
@@ -94,9 +94,9 @@ std::string wrong_value(const std::string& name, const Tensor& got, const std::m
                         const Batch& b) {
   const Tensor& value = right.at(name);
   if (agrees(got, -value)) return "has the wrong sign";
-  if (agrees(got, value * kRows)) return "is N times too large: where does 1/N belong?";
-  if (agrees(got * kRows, value)) return "is N times too small: 1/N counts once";
-  if (agrees(got * (kRows - 1), value * kRows)) return "divides by N - 1: this variance is divided by N";
+  if (agrees(got, value * row_count)) return "is N times too large: where does 1/N belong?";
+  if (agrees(got * row_count, value)) return "is N times too small: 1/N counts once";
+  if (agrees(got * (row_count - 1), value * row_count)) return "divides by N - 1: this variance is divided by N";
   if (agrees(got * 2, value)) return "is half of what it should be: a factor 2 is missing";
   if (agrees(got, value * 2)) return "is twice what it should be";
   if (agrees(got * b.weight, value)) return "forgets weight";
@@ -107,7 +107,7 @@ std::string wrong_value(const std::string& name, const Tensor& got, const std::m
     }
     if (agrees(got, right.at("direct"))) return "lacks a path to x: only direct is left";
   }
-  if (name == "mean" && agrees(got, -right.at("through_var").sum(lesson::kBatch, true)))
+  if (name == "mean" && agrees(got, -right.at("through_var").sum(lesson::over_batch, true)))
     return "lacks the direct share";
   return "";
 }
@@ -134,7 +134,7 @@ std::optional<Mistake> first_mistake(Backward backward) {
   } catch (const Error& e) {
     error = e.what();
   }
-  for (const Line& line : kLines) {
+  for (const Line& line : formula_lines) {
     std::string wrong = diagnosis(line, d.*line.value, right, b);
     if (wrong.empty()) continue;
     if (!error.empty() && !(d.*line.value).defined()) wrong += ", and a line stops with an error: " + error;

@@ -61,9 +61,8 @@ struct Net : nn::Module {
 std::vector<double> losses_of(bool yours, const ImageSet& digits) {
   manual_seed(13);
   Net net(yours);
-  return lesson::train(net.parameters(), digits.train, 0.1, [&](const Tensor& x, const Tensor& y) {
-    return lesson::loss_with_gradients(net, x, y);
-  });
+  return lesson::train(net.parameters(), digits.train, 0.1,
+                       [&](const Tensor& x, const Tensor& y) { return lesson::loss_with_gradients(net, x, y); });
 }
 
 bool trains_like_the_library() {

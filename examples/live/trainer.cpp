@@ -17,12 +17,12 @@ namespace live {
 
 namespace {
 
-constexpr std::int64_t kPoints = 512, kBatch = 64, kHidden = 16;
+constexpr std::int64_t point_count = 512, batch_size = 64, hidden_units = 16;
 
 /// Class 0 or 1 of the i-th point, and its place without noise.
 std::pair<double, double> place(Points points, std::int64_t i) {
   const bool second = i % 2 == 1;
-  const double t = static_cast<double>(i / 2) / (kPoints / 2);
+  const double t = static_cast<double>(i / 2) / (point_count / 2);
   if (points == Points::moons) {
     const double angle = M_PI * t;
     return second ? std::pair(1 - std::cos(angle) - 0.5, 0.25 - std::sin(angle))
@@ -35,11 +35,11 @@ std::pair<double, double> place(Points points, std::int64_t i) {
 nn::Sequential make_net(std::int64_t depth, bool normed) {
   nn::Sequential net;
   for (std::int64_t layer = 0; layer < depth; ++layer) {
-    net.push_back(nn::Linear(layer == 0 ? 2 : kHidden, kHidden, {.bias = !normed}));
-    if (normed) net.push_back(nn::BatchNorm1d(kHidden));
+    net.push_back(nn::Linear(layer == 0 ? 2 : hidden_units, hidden_units, {.bias = !normed}));
+    if (normed) net.push_back(nn::BatchNorm1d(hidden_units));
     net.push_back(nn::ReLU());
   }
-  net.push_back(nn::Linear(kHidden, 2));
+  net.push_back(nn::Linear(hidden_units, 2));
   return net;
 }
 
@@ -50,15 +50,15 @@ Race::Race(const RaceOptions& options) : generator_(options.seed) {
   if (!(options.lr > 0) || !std::isfinite(options.lr)) throw ValueError("the learning rate is a number above 0");
   std::vector<float> x;
   std::vector<std::int64_t> y;
-  for (std::int64_t i = 0; i < kPoints; ++i) {
+  for (std::int64_t i = 0; i < point_count; ++i) {
     const auto [first, second] = place(options.points, i);
     x.push_back(static_cast<float>(first));
     x.push_back(static_cast<float>(second));
     y.push_back(i % 2);
   }
   const double noise = options.points == Points::moons ? 0.15 : 0.05;
-  x_ = from_span(x, {kPoints, 2}) + randn({kPoints, 2}, float32, generator_) * noise;
-  y_ = from_span(y, {kPoints});
+  x_ = from_span(x, {point_count, 2}) + randn({point_count, 2}, float32, generator_) * noise;
+  y_ = from_span(y, {point_count});
   for (const bool normed : {false, true}) {
     manual_seed(options.seed + 1);
     Runner runner{make_net(options.depth, normed), nullptr};
@@ -77,7 +77,7 @@ void Race::train(Runner& runner) {
 }
 
 void Race::step() {
-  const Tensor rows = randint(0, kPoints, {kBatch}, int64, generator_);
+  const Tensor rows = randint(0, point_count, {batch_size}, int64, generator_);
   batch_x_ = x_.index_select(0, rows);
   batch_y_ = y_.index_select(0, rows);
   for (Runner& runner : runners_) train(runner);
@@ -111,7 +111,7 @@ std::vector<float> Race::hidden(int net) {
 }
 
 std::vector<float> Race::points() const {
-  return cat({x_, y_.to(float32).reshape({kPoints, 1})}, 1).to_vector<float>();
+  return cat({x_, y_.to(float32).reshape({point_count, 1})}, 1).to_vector<float>();
 }
 
 }  // namespace live

@@ -26,7 +26,7 @@ class Race {
  public:
   explicit Race(const RaceOptions& options);
 
-  static constexpr int kPlain = 0, kNormed = 1;
+  static constexpr int plain_net = 0, normed_net = 1;
 
   void step();  ///< one step of both nets, on the same batch
   double loss(int net) const { return runners_[net].loss; }

@@ -1,8 +1,8 @@
-#include <gradus/core/print.hpp>
-#include <gradus/nn/activation.hpp>
-
 #include "autograd/record.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/core/print.hpp>
+#include <gradus/nn/activation.hpp>
 
 #include <cmath>
 

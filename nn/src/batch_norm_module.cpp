@@ -1,11 +1,11 @@
 // The layer: its state, its modes, and what can be done with a trained one.
-#include <gradus/core/autograd.hpp>
-#include <gradus/core/print.hpp>
-#include <gradus/nn/batch_norm.hpp>
-
 #include "batch_norm.hpp"
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
+
+#include <gradus/core/autograd.hpp>
+#include <gradus/core/print.hpp>
+#include <gradus/nn/batch_norm.hpp>
 
 #include <mutex>
 #include <optional>

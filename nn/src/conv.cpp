@@ -1,11 +1,11 @@
 // Convolution is bilinear in x and weight: it and its two gradients are derivatives of one another, so that three
 // functions give every order. Each is a product of matrices with the patches that the kernel sees in their columns.
-#include <gradus/nn/conv.hpp>
-#include <gradus/nn/init.hpp>
-
 #include "autograd/record.hpp"
 #include "ops/gemm.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/nn/conv.hpp>
+#include <gradus/nn/init.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -158,7 +158,7 @@ void weight_gradient(T* dw, const T* dy, const T* x, const Geometry& g) {
 
 // --- the three in the graph
 
-constexpr const char* kGradientNode = "ConvolutionBackwardBackward0";
+constexpr const char* gradient_node = "ConvolutionBackwardBackward0";
 
 Tensor input_gradient(const Tensor& dy, const Tensor& weight, const Geometry& g);
 Tensor weight_gradient(const Tensor& dy, const Tensor& x, const Geometry& g);
@@ -184,7 +184,7 @@ Tensor input_gradient(const Tensor& dy, const Tensor& weight, const Geometry& g)
   visit_floating(dy.dtype(),
                  [&]<class T>(T*) { input_gradient(elements<T>(dx), elements<T>(dy), elements<T>(weight), g); });
   if (tracks(dy, weight)) {
-    record(dx, kGradientNode, {dy, weight}, keep(dy, weight),
+    record(dx, gradient_node, {dy, weight}, keep(dy, weight),
            [g](const Tensor& ddx, const Tensor& dy, const Tensor& weight, InputGradients& out) {
              if (out.needs(0)) out[0] = convolution(ddx, weight, {}, g);
              if (out.needs(1)) out[1] = weight_gradient(dy, ddx, g);
@@ -198,7 +198,7 @@ Tensor weight_gradient(const Tensor& dy, const Tensor& x, const Geometry& g) {
   visit_floating(dy.dtype(),
                  [&]<class T>(T*) { weight_gradient(elements<T>(dw), elements<T>(dy), elements<T>(x), g); });
   if (tracks(dy, x)) {
-    record(dw, kGradientNode, {dy, x}, keep(dy, x),
+    record(dw, gradient_node, {dy, x}, keep(dy, x),
            [g](const Tensor& ddw, const Tensor& dy, const Tensor& x, InputGradients& out) {
              if (out.needs(0)) out[0] = convolution(x, ddw, {}, g);
              if (out.needs(1)) out[1] = input_gradient(dy, ddw, g);

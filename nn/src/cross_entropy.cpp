@@ -1,10 +1,11 @@
 // cross_entropy and nll_loss. Logits are (N, C, d…) or (C); class c of a sample lies c steps after its class 0, where a
 // step is the product of all d.
-#include <gradus/nn/functional.hpp>
+#include "kernels/cross_entropy.hpp"
 
 #include "arguments.hpp"
-#include "kernels/cross_entropy.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/nn/functional.hpp>
 
 namespace gradus::nn::functional {
 

@@ -1,8 +1,8 @@
 // Losses between mse_loss and l1_loss, and those of probabilities.
-#include <gradus/nn/loss.hpp>
-
 #include "arguments.hpp"
 #include "reduction.hpp"
+
+#include <gradus/nn/loss.hpp>
 
 namespace gradus::nn {
 

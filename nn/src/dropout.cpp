@@ -1,7 +1,7 @@
+#include "tensor/message.hpp"
+
 #include <gradus/core/print.hpp>
 #include <gradus/nn/dropout.hpp>
-
-#include "tensor/message.hpp"
 
 namespace gradus::nn {
 

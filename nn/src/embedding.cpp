@@ -1,8 +1,8 @@
-#include <gradus/nn/embedding.hpp>
-#include <gradus/nn/init.hpp>
-
 #include "autograd/record.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/nn/embedding.hpp>
+#include <gradus/nn/init.hpp>
 
 #include <algorithm>
 
@@ -12,7 +12,7 @@ using namespace gradus::detail;
 
 namespace {
 
-constexpr std::int64_t kNoRow = -1;
+constexpr std::int64_t no_row = -1;
 
 Tensor add_rows(const Tensor& dy, const Tensor& index, std::int64_t rows, std::int64_t padding);
 
@@ -51,7 +51,7 @@ Tensor add_rows(const Tensor& dy, const Tensor& index, std::int64_t rows, std::i
     record(dweight, "EmbeddingDenseBackwardBackward0", {dy}, keep(index),
            [padding](const Tensor& ddweight, const Tensor& index, InputGradients& out) {
              const Tensor rows = look_up(ddweight, index, padding, "EmbeddingBackward0");
-             out[0] = padding == kNoRow ? rows : masked_fill(rows, (index == padding).unsqueeze(-1), 0);
+             out[0] = padding == no_row ? rows : masked_fill(rows, (index == padding).unsqueeze(-1), 0);
            });
   }
   return dweight;
@@ -88,7 +88,7 @@ std::optional<std::int64_t> row_of(std::optional<std::int64_t> padding_idx, std:
 
 Tensor functional::embedding(const Tensor& index, const Tensor& weight, std::optional<std::int64_t> padding_idx) {
   check(index, weight);
-  return look_up(weight, index, row_of(padding_idx, weight.size(0)).value_or(kNoRow), "EmbeddingBackward0");
+  return look_up(weight, index, row_of(padding_idx, weight.size(0)).value_or(no_row), "EmbeddingBackward0");
 }
 
 Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingOptions& options,

@@ -1,10 +1,10 @@
-#include <gradus/core/random.hpp>
-#include <gradus/nn/export_header.hpp>
-
 #include "frozen/machine.hpp"
 #include "frozen/source.hpp"
 #include "io/file.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/core/random.hpp>
+#include <gradus/nn/export_header.hpp>
 
 #include <algorithm>
 
@@ -14,7 +14,7 @@ using detail::message;
 
 namespace {
 
-constexpr std::string_view kReserved =
+constexpr std::string_view reserved_words =
     " alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const const_cast "
     "constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern false float "
     "for "
@@ -28,7 +28,7 @@ void check_name(const std::string& name) {
   const auto fits = [&](char c) { return letter(c) || (c >= '0' && c <= '9'); };
   const bool word = !name.empty() && letter(name[0]) && std::ranges::all_of(name, fits);
   const bool reserved = name.starts_with('_') || name.find("__") != name.npos ||
-                        kReserved.find(message(" ", name, " ")) != kReserved.npos;
+                        reserved_words.find(message(" ", name, " ")) != reserved_words.npos;
   if (!word || reserved) throw ValueError(message("export_header: '", name, "' cannot be a name in C++"));
 }
 

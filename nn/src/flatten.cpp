@@ -1,6 +1,6 @@
-#include <gradus/nn/flatten.hpp>
-
 #include "tensor/message.hpp"
+
+#include <gradus/nn/flatten.hpp>
 
 namespace gradus::nn {
 

@@ -1,10 +1,10 @@
 // A sample of LayerNorm is a channel of BatchNorm: (rows, D) read as one batch (1, rows, D).
+#include "autograd/record.hpp"
+#include "tensor/message.hpp"
+
 #include <gradus/core/print.hpp>
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/layer_norm.hpp>
-
-#include "autograd/record.hpp"
-#include "tensor/message.hpp"
 
 namespace gradus::nn {
 

@@ -1,7 +1,7 @@
+#include "tensor/message.hpp"
+
 #include <gradus/nn/init.hpp>
 #include <gradus/nn/linear.hpp>
-
-#include "tensor/message.hpp"
 
 #include <cmath>
 

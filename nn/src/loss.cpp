@@ -1,10 +1,10 @@
 // Losses that compare x with a target element by element. Those that need the classes together are in
 // cross_entropy.cpp.
-#include <gradus/nn/loss.hpp>
-
 #include "arguments.hpp"
 #include "reduction.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/nn/loss.hpp>
 
 #include <cmath>
 

@@ -1,9 +1,9 @@
-#include <gradus/core/autograd.hpp>
-#include <gradus/nn/module.hpp>
-
 #include "tensor/tensor_impl.hpp"
 #include "text/type_name.hpp"
 #include "walk.hpp"
+
+#include <gradus/core/autograd.hpp>
+#include <gradus/nn/module.hpp>
 
 #include <algorithm>
 #include <mutex>

@@ -1,8 +1,8 @@
 // Saving, loading and printing of modules.
-#include <gradus/core/autograd.hpp>
-
 #include "tensor/message.hpp"
 #include "walk.hpp"
+
+#include <gradus/core/autograd.hpp>
 
 #include <algorithm>
 #include <ostream>

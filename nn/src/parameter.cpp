@@ -1,9 +1,10 @@
+#include "parameter.hpp"
+
+#include "tensor/tensor_impl.hpp"
+
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/print.hpp>
 #include <gradus/nn/parameter.hpp>
-
-#include "parameter.hpp"
-#include "tensor/tensor_impl.hpp"
 
 #include <algorithm>
 #include <mutex>

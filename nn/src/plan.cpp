@@ -1,8 +1,8 @@
-#include <gradus/core/create.hpp>
-#include <gradus/nn/plan.hpp>
-
 #include "frozen/machine.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/core/create.hpp>
+#include <gradus/nn/plan.hpp>
 
 #include <algorithm>
 #include <cassert>
@@ -15,8 +15,8 @@ using detail::message;
 
 namespace {
 
-constexpr std::size_t kStackFloats = 16384;
-constexpr std::size_t kRowsAtOnce = 64;  // more gain nothing: the weights are read once for each tile of rows anyway
+constexpr std::size_t stack_floats = 16384;
+constexpr std::size_t rows_at_once = 64;  // more gain nothing: the weights are read once for each tile of rows anyway
 
 }  // namespace
 
@@ -37,8 +37,8 @@ struct Plan::Impl {
   }
 
   void run(const float* x, float* y, std::size_t rows, std::span<float> scratch) const noexcept {
-    const std::size_t fit = width == 0 ? kRowsAtOnce : scratch.size() / std::max<std::size_t>(scratch_size(), 1);
-    const std::size_t block = std::min({rows, fit, kRowsAtOnce});
+    const std::size_t fit = width == 0 ? rows_at_once : scratch.size() / std::max<std::size_t>(scratch_size(), 1);
+    const std::size_t block = std::min({rows, fit, rows_at_once});
     for (std::size_t r = 0; r < rows; r += block) {
       run_block(x + r * in, y + r * out, std::min(block, rows - r), scratch.data(), scratch.data() + block * width);
     }
@@ -80,7 +80,7 @@ std::size_t Plan::weight_bytes() const noexcept {
 }
 
 void Plan::operator()(std::span<const float> in, std::span<float> out) const noexcept {
-  alignas(64) float stack[kStackFloats];
+  alignas(64) float stack[stack_floats];
   (*this)(in, out, stack);
 }
 
@@ -104,9 +104,9 @@ bool overlap(std::span<const float> a, std::span<const float> b) {
 }  // namespace
 
 void Plan::run(std::span<const float> in, std::span<float> out) const {
-  alignas(64) float stack[kStackFloats];
-  if (scratch_size() > kStackFloats) {
-    throw ValueError(message("Plan: needs ", scratch_size(), " floats of scratch, more than the ", kStackFloats,
+  alignas(64) float stack[stack_floats];
+  if (scratch_size() > stack_floats) {
+    throw ValueError(message("Plan: needs ", scratch_size(), " floats of scratch, more than the ", stack_floats,
                              " on the stack\nhand over a span of them"));
   }
   run(in, out, stack);
@@ -137,7 +137,7 @@ Tensor Plan::operator()(const Tensor& x) const {
   Shape shape = output_shape();
   shape.insert(0, rows);
   Tensor y = empty(shape);
-  std::vector<float> scratch(scratch_size() * std::clamp<std::size_t>(static_cast<std::size_t>(rows), 1, kRowsAtOnce));
+  std::vector<float> scratch(scratch_size() * std::clamp<std::size_t>(static_cast<std::size_t>(rows), 1, rows_at_once));
   run(x.data<float>(), y.data<float>(), scratch);
   return y;
 }

@@ -1,9 +1,9 @@
 // Both poolings are linear once the windows and the places of the maxima are known: each function has its adjoint as
 // derivative, and the other way round.
-#include <gradus/nn/pooling.hpp>
-
 #include "autograd/record.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/nn/pooling.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -14,7 +14,7 @@ using namespace gradus::detail;
 
 namespace {
 
-constexpr const char* kNode = "SqueezeBackward1";  // PyTorch pools in two dimensions
+constexpr const char* node_name = "SqueezeBackward1";  // PyTorch pools in two dimensions
 
 struct Window {
   std::int64_t first, last;  // excluded
@@ -68,7 +68,7 @@ Tensor average(const Tensor& x, const Windows& windows) {
     }
   });
   if (tracks(x)) {
-    record(y, kNode, {x}, [windows](const Tensor& dy, InputGradients& dx) { dx[0] = spread(dy, windows); });
+    record(y, node_name, {x}, [windows](const Tensor& dy, InputGradients& dx) { dx[0] = spread(dy, windows); });
   }
   return y;
 }
@@ -125,7 +125,7 @@ Tensor pick(const Tensor& x, const Tensor& places) {
     }
   });
   if (tracks(x)) {
-    record(y, kNode, {x}, keep(places),
+    record(y, node_name, {x}, keep(places),
            [length](const Tensor& dy, const Tensor& places, InputGradients& dx) { dx[0] = put(dy, places, length); });
   }
   return y;

@@ -1,9 +1,9 @@
 // What losses that compare x with a target element by element share.
 #pragma once
 
-#include <gradus/nn/functional.hpp>
-
 #include "tensor/message.hpp"
+
+#include <gradus/nn/functional.hpp>
 
 namespace gradus::nn {
 

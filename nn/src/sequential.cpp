@@ -1,6 +1,6 @@
-#include <gradus/nn/sequential.hpp>
-
 #include "tensor/message.hpp"
+
+#include <gradus/nn/sequential.hpp>
 
 #include <algorithm>
 #include <typeinfo>

@@ -1,10 +1,10 @@
 // How everything that a module can be asked reads its state.
 #pragma once
 
-#include <gradus/nn/module.hpp>
-
 #include "parameter.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/nn/module.hpp>
 
 namespace gradus::nn {
 

@@ -1,7 +1,7 @@
-#include <gradus/optim/adagrad.hpp>
-
 #include "check.hpp"
 #include "update.hpp"
+
+#include <gradus/optim/adagrad.hpp>
 
 namespace gradus::optim {
 

@@ -1,8 +1,8 @@
-#include <gradus/optim/adam.hpp>
-
 #include "check.hpp"
 #include "kernels/steps.hpp"
 #include "update.hpp"
+
+#include <gradus/optim/adam.hpp>
 
 namespace gradus::optim {
 

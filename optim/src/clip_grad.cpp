@@ -1,7 +1,7 @@
-#include <gradus/optim/clip_grad.hpp>
-
 #include "check.hpp"
 #include "update.hpp"
+
+#include <gradus/optim/clip_grad.hpp>
 
 #include <algorithm>
 

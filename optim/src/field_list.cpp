@@ -1,6 +1,5 @@
-#include <gradus/optim/field_list.hpp>
-
 #include <gradus/core/tensor.hpp>
+#include <gradus/optim/field_list.hpp>
 
 namespace gradus::optim {
 namespace {

@@ -1,7 +1,7 @@
-#include <gradus/optim/lr_scheduler.hpp>
-
 #include "check.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/optim/lr_scheduler.hpp>
 
 #include <algorithm>
 #include <numbers>

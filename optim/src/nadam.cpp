@@ -1,7 +1,7 @@
-#include <gradus/optim/nadam.hpp>
-
 #include "check.hpp"
 #include "update.hpp"
+
+#include <gradus/optim/nadam.hpp>
 
 namespace gradus::optim {
 

@@ -1,7 +1,7 @@
-#include <gradus/optim/one_cycle_lr.hpp>
-
 #include "check.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/optim/one_cycle_lr.hpp>
 
 #include <algorithm>
 #include <numbers>

@@ -1,10 +1,9 @@
-#include <gradus/optim/optimizer.hpp>
-
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
 
 #include <gradus/core/print.hpp>
 #include <gradus/nn/parameter.hpp>
+#include <gradus/optim/optimizer.hpp>
 
 #include <algorithm>
 #include <mutex>

@@ -1,8 +1,8 @@
 // The state of an optimiser, saved and loaded.
-#include <gradus/optim/optimizer.hpp>
-
 #include "state_reader.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/optim/optimizer.hpp>
 
 namespace gradus::optim {
 

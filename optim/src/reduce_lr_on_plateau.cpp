@@ -1,7 +1,7 @@
-#include <gradus/optim/reduce_lr_on_plateau.hpp>
-
 #include "check.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/optim/reduce_lr_on_plateau.hpp>
 
 #include <algorithm>
 #include <limits>

@@ -1,8 +1,8 @@
-#include <gradus/optim/rmsprop.hpp>
-
 #include "check.hpp"
 #include "kernels/steps.hpp"
 #include "update.hpp"
+
+#include <gradus/optim/rmsprop.hpp>
 
 namespace gradus::optim {
 

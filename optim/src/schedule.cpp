@@ -1,7 +1,7 @@
-#include <gradus/optim/schedule.hpp>
-
 #include "state_reader.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/optim/schedule.hpp>
 
 namespace gradus::optim {
 

@@ -1,6 +1,6 @@
-#include <gradus/optim/sequential_lr.hpp>
-
 #include "tensor/message.hpp"
+
+#include <gradus/optim/sequential_lr.hpp>
 
 #include <algorithm>
 #include <functional>

@@ -1,8 +1,8 @@
-#include <gradus/optim/sgd.hpp>
-
 #include "check.hpp"
 #include "kernels/steps.hpp"
 #include "update.hpp"
+
+#include <gradus/optim/sgd.hpp>
 
 namespace gradus::optim {
 

@@ -1,9 +1,9 @@
 // What the steps of all optimisers have in common.
 #pragma once
 
-#include <gradus/optim/optimizer.hpp>
-
 #include "tensor/tensor_impl.hpp"
+
+#include <gradus/optim/optimizer.hpp>
 
 namespace gradus::optim {
 

@@ -3,16 +3,14 @@
 #include "kernels/nn_table.hpp"
 #include "kernels/steps.hpp"
 #include "kernels/table.hpp"
-
-#include <gradus/core/parallel.hpp>
-
 #include "ops/gemm.hpp"
 #include "runtime/memory.hpp"
+
+#include <gradus/core/parallel.hpp>
 
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-
 #include <cstdint>
 #include <random>
 #include <vector>

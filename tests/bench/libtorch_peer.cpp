@@ -1,9 +1,8 @@
 // libtorch in the protocol of comparisons between frameworks: line for line what gradus_peer does.
 #include "protocol.hpp"
 
-#include <torch/torch.h>
-
 #include <sys/resource.h>
+#include <torch/torch.h>
 
 namespace {
 

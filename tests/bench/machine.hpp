@@ -2,6 +2,9 @@
 // use.
 #pragma once
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -9,9 +12,6 @@
 #include <cstdlib>
 #include <limits>
 #include <thread>
-
-#include <sys/resource.h>
-#include <unistd.h>
 
 namespace bench {
 

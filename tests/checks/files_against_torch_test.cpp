@@ -1,13 +1,13 @@
 // Files that PyTorch writes and gradus reads, and the other way round, where this machine has PyTorch: the same nets
 // give the same outputs, and a training goes on where the other side stopped.
+#include "files.hpp"
+#include "paths.hpp"
+
 #include <gradus/gradus.hpp>
 
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-
-#include "files.hpp"
-#include "paths.hpp"
 
 namespace gradus::test {
 namespace {

@@ -1,12 +1,12 @@
 // What files_against_torch_test says with PyTorch at hand, said by the small files that it wrote once: see
 // tests/golden/files/make_files.py.
-#include <gradus/gradus.hpp>
-
-#include <gtest/gtest.h>
-
 #include "files.hpp"
 #include "paths.hpp"
 #include "tensors.hpp"
+
+#include <gradus/gradus.hpp>
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

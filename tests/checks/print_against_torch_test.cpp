@@ -1,4 +1,6 @@
 // Texts of random tensors under random options, compared with PyTorch where this machine has it.
+#include "paths.hpp"
+
 #include <gradus/core/print.hpp>
 #include <gradus/core/state_dict.hpp>
 
@@ -9,8 +11,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <random>
-
-#include "paths.hpp"
 
 namespace gradus {
 namespace {

@@ -1,7 +1,7 @@
-#include <gradus/core/create.hpp>
-
 #include "errors.hpp"
 #include "tensors.hpp"
+
+#include <gradus/core/create.hpp>
 
 namespace gradus::test {
 namespace {

@@ -1,6 +1,6 @@
-#include <gradus/core/dtype.hpp>
-
 #include "errors.hpp"
+
+#include <gradus/core/dtype.hpp>
 
 #include <cmath>
 #include <limits>

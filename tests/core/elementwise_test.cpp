@@ -70,7 +70,7 @@ INSTANTIATE_TEST_SUITE_P(EveryIsa, Elementwise, testing::ValuesIn(isas()));
 TEST_P(Elementwise, IsTheOperationOnEachElement) {
   for_both_widths([&]<class T>(T*) {
     for (const Case<T>& c : all_cases<T>()) {
-      for (const std::int64_t n : kLengths) {
+      for (const std::int64_t n : usual_lengths) {
         for (const std::int64_t offset : {0, 1, 5}) {
           const std::vector<T> x = awkward<T>(n, 1), z = awkward<T>(n, 2);
           std::vector<T> expected;
@@ -104,7 +104,7 @@ TEST_P(Elementwise, OutputMayBeAnOperand) {
 TEST_P(Elementwise, RowsColumnsAndNumbersMeetAMatrix) {
   for_both_widths([&]<class T>(T*) {
     for (const Case<T>& c : binary_cases<T>()) {
-      for (const std::int64_t cols : kLengths) {
+      for (const std::int64_t cols : usual_lengths) {
         const std::int64_t rows = 3;
         const std::vector<T> x = awkward<T>(rows * cols, 5), v = awkward<T>(rows + cols, 6);
         const Operand<T> matrix{x.data(), cols, 1};

@@ -1,9 +1,9 @@
 // A gradient that a user can reach is never the memory of another tensor, so whoever writes to one changes no other.
+#include "tensors.hpp"
+
 #include <gtest/gtest.h>
 
 #include <list>
-
-#include "tensors.hpp"
 
 namespace gradus::test {
 namespace {

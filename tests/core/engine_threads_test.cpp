@@ -1,10 +1,10 @@
 // Threads that share leaves: each has graphs of its own, gradients meet in the leaves.
+#include "tensors.hpp"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <thread>
-
-#include "tensors.hpp"
 
 namespace gradus::test {
 namespace {

@@ -1,13 +1,13 @@
 // Texts of errors, against those recorded from PyTorch: ours begin alike, a remedy may follow.
+#include "errors.hpp"
+#include "golden.hpp"
+
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/random.hpp>
 
 #include <gtest/gtest.h>
 
 #include <map>
-
-#include "errors.hpp"
-#include "golden.hpp"
 
 namespace gradus::test {
 namespace {

@@ -1,5 +1,7 @@
 #include "io/file.hpp"
 
+#include "files.hpp"
+
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -7,8 +9,6 @@
 
 #include <csignal>
 #include <thread>
-
-#include "files.hpp"
 
 namespace gradus::test {
 namespace {

@@ -1,13 +1,12 @@
-#include <gradus/core/function.hpp>
+#include "errors.hpp"
+#include "tensors.hpp"
 
 #include <gradus/core/dot.hpp>
+#include <gradus/core/function.hpp>
 
 #include <gtest/gtest.h>
 
 #include <thread>
-
-#include "errors.hpp"
-#include "tensors.hpp"
 
 namespace gradus::test {
 namespace {

@@ -1,10 +1,10 @@
 #include "ops/gemm.hpp"
 
-#include <gradus/core/error.hpp>
-#include <gradus/core/parallel.hpp>
-
 #include "kernel_support.hpp"
 #include "ops/blocked_gemm.hpp"
+
+#include <gradus/core/error.hpp>
+#include <gradus/core/parallel.hpp>
 
 namespace gradus::test {
 namespace {
@@ -14,8 +14,8 @@ using detail::gemm;
 struct Sizes {
   std::int64_t m, n, k;
 };
-constexpr Sizes kSizes[] = {{1, 1, 1},   {1, 5, 3},    {5, 1, 3},    {2, 3, 4},      {7, 11, 13},
-                            {32, 2, 16}, {60, 10, 64}, {1, 100, 64}, {130, 129, 65}, {300, 140, 70}};
+constexpr Sizes all_sizes[] = {{1, 1, 1},   {1, 5, 3},    {5, 1, 3},    {2, 3, 4},      {7, 11, 13},
+                               {32, 2, 16}, {60, 10, 64}, {1, 100, 64}, {130, 129, 65}, {300, 140, 70}};
 
 template <class T>
 std::vector<T> random(std::int64_t n, std::uint32_t seed) {
@@ -62,7 +62,7 @@ TYPED_TEST_SUITE(Gemm, Types);
 TYPED_TEST(Gemm, IsTheProductWhateverIsTransposed) {
   for (const int threads : {1, 3}) {
     set_num_threads(threads);
-    for (const Sizes sizes : kSizes) {
+    for (const Sizes sizes : all_sizes) {
       for (const bool trans_a : {false, true}) {
         for (const bool trans_b : {false, true}) {
           for (const TypeParam beta : {TypeParam(0), TypeParam(1), TypeParam(-0.5)}) {
@@ -75,7 +75,7 @@ TYPED_TEST(Gemm, IsTheProductWhateverIsTransposed) {
 }
 
 TYPED_TEST(Gemm, BuiltInProductIsThatToo) {
-  for (const Sizes sizes : kSizes) {
+  for (const Sizes sizes : all_sizes) {
     for (const bool trans_a : {false, true}) {
       for (const bool trans_b : {false, true}) {
         for (const TypeParam beta : {TypeParam(0), TypeParam(1), TypeParam(-0.5)}) {

@@ -1,11 +1,10 @@
-#include <gradus/core/gradcheck.hpp>
-
 #include "autograd/record.hpp"
-
-#include <gtest/gtest.h>
-
 #include "errors.hpp"
 #include "tensors.hpp"
+
+#include <gradus/core/gradcheck.hpp>
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

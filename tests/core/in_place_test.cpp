@@ -1,8 +1,8 @@
-#include <gradus/core/autograd.hpp>
-#include <gradus/core/random.hpp>
-
 #include "errors.hpp"
 #include "tensors.hpp"
+
+#include <gradus/core/autograd.hpp>
+#include <gradus/core/random.hpp>
 
 #include <functional>
 

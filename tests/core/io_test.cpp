@@ -1,8 +1,8 @@
-#include <gradus/core/io.hpp>
-
 #include "files.hpp"
 #include "paths.hpp"
 #include "tensors.hpp"
+
+#include <gradus/core/io.hpp>
 
 namespace gradus::test {
 namespace {

@@ -26,11 +26,11 @@
 namespace gradus::detail {
 namespace {
 
-constexpr std::array<std::size_t, 16> kSizes{0,    1,    63,    64,    65,    200,    1024,    1025,
-                                             1152, 4000, 32767, 32768, 32769, 100000, 2 << 20, (4 << 20) + 64};
+constexpr std::array<std::size_t, 16> all_sizes{0,    1,    63,    64,    65,    200,    1024,    1025,
+                                                1152, 4000, 32767, 32768, 32769, 100000, 2 << 20, (4 << 20) + 64};
 
 TEST(Memory, BlocksAreAlignedAndHoldWhatWasAskedFor) {
-  for (const std::size_t bytes : kSizes) {
+  for (const std::size_t bytes : all_sizes) {
     void* block = allocate(bytes);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block) % 64, 0u) << bytes;
     std::memset(block, 7, bytes);
@@ -41,7 +41,7 @@ TEST(Memory, BlocksAreAlignedAndHoldWhatWasAskedFor) {
 TEST(Memory, LiveBlocksDoNotOverlap) {
   std::vector<std::pair<unsigned char*, std::size_t>> blocks;
   for (int round = 0; round < 30; ++round) {
-    for (const std::size_t bytes : kSizes) {
+    for (const std::size_t bytes : all_sizes) {
       if (bytes > 100000) continue;
       auto* block = static_cast<unsigned char*>(allocate(bytes));
       std::memset(block, static_cast<int>(blocks.size() % 251), bytes);
@@ -64,7 +64,8 @@ TEST(Memory, ImpossibleSizesThrow) { EXPECT_THROW(allocate(~std::size_t{0} / 2),
 TEST(Memory, SteadyLoopNeverAsksTheSystem) {
   const auto loop = [] {
     std::vector<std::pair<void*, std::size_t>> blocks;
-    for (int i = 0; i < 48; ++i) blocks.emplace_back(allocate(kSizes[i % kSizes.size()]), kSizes[i % kSizes.size()]);
+    for (int i = 0; i < 48; ++i)
+      blocks.emplace_back(allocate(all_sizes[i % all_sizes.size()]), all_sizes[i % all_sizes.size()]);
     for (const auto& [block, bytes] : blocks) deallocate(block, bytes);
   };
   loop();

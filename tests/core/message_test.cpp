@@ -1,8 +1,8 @@
 #include "tensor/message.hpp"
 
-#include <gradus/core/state_dict.hpp>
-
 #include "errors.hpp"
+
+#include <gradus/core/state_dict.hpp>
 
 namespace gradus::test {
 namespace {

@@ -1,9 +1,9 @@
 // multinomial and normal, against draws recorded from PyTorch.
-#include <gradus/core/random.hpp>
-
 #include "bits.hpp"
 #include "golden.hpp"
 #include "tensors.hpp"
+
+#include <gradus/core/random.hpp>
 
 namespace gradus::test {
 namespace {

@@ -1,10 +1,10 @@
 // Large graphs: time and stack do not depend on their depth, memory goes when they go.
 #include "autograd/node.hpp"
 
+#include "tensors.hpp"
+
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-
-#include "tensors.hpp"
 
 namespace gradus::test {
 namespace {

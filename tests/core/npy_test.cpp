@@ -1,12 +1,13 @@
 #include "io/npy.hpp"
 
-#include <gtest/gtest.h>
-#include <gradus/core/io.hpp>
-
 #include "files.hpp"
 #include "io/budget.hpp"
 #include "io/zip.hpp"
 #include "paths.hpp"
+
+#include <gradus/core/io.hpp>
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

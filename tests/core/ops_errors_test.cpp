@@ -1,9 +1,9 @@
 // What operations say of a mistake, against the texts recorded from PyTorch; what they add comes behind these.
-#include <gradus/core/ops.hpp>
-#include <gradus/core/random.hpp>
-
 #include "errors.hpp"
 #include "golden.hpp"
+
+#include <gradus/core/ops.hpp>
+#include <gradus/core/random.hpp>
 
 #include <cmath>
 #include <map>

@@ -1,9 +1,9 @@
 // Operations against results, node names and derivatives recorded from PyTorch, and their derivatives against
 // differences.
-#include <gradus/core/ops.hpp>
-
 #include "golden.hpp"
 #include "tensors.hpp"
+
+#include <gradus/core/ops.hpp>
 
 #include <map>
 

@@ -1,7 +1,7 @@
+#include "runtime/parallel_for.hpp"
+
 #include <gradus/core/error.hpp>
 #include <gradus/core/parallel.hpp>
-
-#include "runtime/parallel_for.hpp"
 
 #include <gtest/gtest.h>
 

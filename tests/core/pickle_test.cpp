@@ -1,9 +1,9 @@
 #include "io/pickle.hpp"
 
-#include <gtest/gtest.h>
-
 #include "files.hpp"
 #include "io/pickle_writer.hpp"
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

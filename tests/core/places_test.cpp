@@ -1,8 +1,8 @@
 // x[…], x(…) and index_put_ beyond what PyTorch's results show.
-#include <gradus/core/index.hpp>
-
 #include "errors.hpp"
 #include "tensors.hpp"
+
+#include <gradus/core/index.hpp>
 
 namespace gradus::test {
 namespace {

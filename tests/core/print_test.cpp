@@ -1,8 +1,8 @@
-#include <gradus/core/print.hpp>
-#include <gradus/core/state_dict.hpp>
-
 #include "autograd/record.hpp"
 #include "golden.hpp"
+
+#include <gradus/core/print.hpp>
+#include <gradus/core/state_dict.hpp>
 
 #include <gtest/gtest.h>
 

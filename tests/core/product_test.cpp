@@ -10,7 +10,7 @@ INSTANTIATE_TEST_SUITE_P(EveryIsa, Product, testing::ValuesIn(isas()));
 TEST_P(Product, OfMatrixAndVector) {
   for_both_widths([&]<class T>(T*) {
     for (const std::int64_t rows : {0, 1, 3, 4, 5, 11}) {
-      for (const std::int64_t cols : kLengths) {
+      for (const std::int64_t cols : usual_lengths) {
         const std::vector<T> w = normal<T>(rows * cols, 10), x = normal<T>(cols, 11), bias = normal<T>(rows, 12);
         for (const T* b : {static_cast<const T*>(nullptr), bias.data()}) {
           Guarded<T> y(rows, 1);

@@ -1,8 +1,8 @@
 // Files of before PyTorch 1.6, by hand.
-#include <gtest/gtest.h>
-
 #include "files.hpp"
 #include "io/pytorch.hpp"
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

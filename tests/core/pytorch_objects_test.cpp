@@ -1,10 +1,9 @@
-#include "io/pytorch.hpp"
-
-#include <gtest/gtest.h>
-
 #include "files.hpp"
 #include "io/elements.hpp"
+#include "io/pytorch.hpp"
 #include "paths.hpp"
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

@@ -1,12 +1,12 @@
 #include "io/pytorch.hpp"
 
-#include <gtest/gtest.h>
-
-#include <cmath>
-
 #include "io/elements.hpp"
 #include "paths.hpp"
 #include "zip_builder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
 
 namespace gradus::test {
 namespace {

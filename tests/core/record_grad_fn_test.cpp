@@ -1,11 +1,11 @@
 // The names of graph nodes, against those recorded from PyTorch.
+#include "golden.hpp"
+#include "tensors.hpp"
+
 #include <gtest/gtest.h>
 
 #include <map>
 #include <set>
-
-#include "golden.hpp"
-#include "tensors.hpp"
 
 namespace gradus::test {
 namespace {

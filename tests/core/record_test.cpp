@@ -1,9 +1,9 @@
 #include "autograd/record.hpp"
 
-#include <gtest/gtest.h>
-
 #include "errors.hpp"
 #include "tensors.hpp"
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

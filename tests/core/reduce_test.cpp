@@ -1,9 +1,9 @@
-#include <gtest/gtest.h>
-
 #include "errors.hpp"
 #include "tensors.hpp"
 
 #include <gradus/core/parallel.hpp>
+
+#include <gtest/gtest.h>
 
 #include <algorithm>
 

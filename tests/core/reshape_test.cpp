@@ -1,7 +1,7 @@
-#include <gtest/gtest.h>
-
 #include "errors.hpp"
 #include "tensors.hpp"
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

@@ -1,8 +1,8 @@
 #include "io/safetensors.hpp"
 
-#include <gtest/gtest.h>
-
 #include "files.hpp"
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

@@ -1,8 +1,8 @@
-#include <gradus/core/io.hpp>
-#include <gradus/core/table.hpp>
-
 #include "files.hpp"
 #include "tensors.hpp"
+
+#include <gradus/core/io.hpp>
+#include <gradus/core/table.hpp>
 
 #include <cmath>
 

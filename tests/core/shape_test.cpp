@@ -1,6 +1,6 @@
-#include <gradus/core/shape.hpp>
-
 #include "errors.hpp"
+
+#include <gradus/core/shape.hpp>
 
 namespace gradus::test {
 namespace {

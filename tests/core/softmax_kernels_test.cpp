@@ -29,7 +29,7 @@ TEST_P(SoftmaxKernels, FloatsAreRoundedOnceAndDoublesAfterTheMaximum) {
   for_both_widths([&]<class T>(T*) {
     using K = kernels::Kernels<T>;
     const bool once = sizeof(T) == 4;
-    for (const auto& [rows, cols] : kMatrices) {
+    for (const auto& [rows, cols] : matrix_sizes) {
       const std::vector<T> x = normal<T>(rows * cols, 4, 0, 4);
       const ExactSoftmax exact = exact_softmax(x, rows, cols);
       const std::vector<T> y = run<T>(&K::softmax, x, rows, cols, GetParam());
@@ -64,7 +64,7 @@ TEST_P(SoftmaxKernels, Backward) {
   for_both_widths([&]<class T>(T*) {
     using K = kernels::Kernels<T>;
     const double tolerance = sizeof(T) == 4 ? 1e-6 : 1e-13;
-    for (const auto& [rows, cols] : kMatrices) {
+    for (const auto& [rows, cols] : matrix_sizes) {
       const std::vector<T> x = normal<T>(rows * cols, 5), dy = normal<T>(rows * cols, 6);
       const std::vector<T> y = run<T>(&K::softmax, x, rows, cols, GetParam());
       const std::vector<T> log_y = run<T>(&K::log_softmax, x, rows, cols, GetParam());
@@ -98,7 +98,7 @@ TEST_P(SoftmaxKernels, LogSoftmaxBackwardHasNoMinusZeroWhereAFloatUnderflows) {
 TEST_P(SoftmaxKernels, HaveTheSameBitsAsPlain) {
   for_both_widths([&]<class T>(T*) {
     using K = kernels::Kernels<T>;
-    for (const auto& [rows, cols] : kMatrices) {
+    for (const auto& [rows, cols] : matrix_sizes) {
       for (const std::vector<T>& x : {awkward<T>(rows * cols, 8), normal<T>(rows * cols, 8)}) {
         const std::vector<T> dy = normal<T>(rows * cols, 9);
         for (const auto kernel : {&K::softmax, &K::log_softmax}) {

@@ -1,8 +1,9 @@
-#include <gtest/gtest.h>
-#include <gradus/core/state_dict.hpp>
-
 #include "errors.hpp"
 #include "names.hpp"
+
+#include <gradus/core/state_dict.hpp>
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

@@ -1,7 +1,7 @@
-#include <gradus/core/table.hpp>
-
 #include "files.hpp"
 #include "tensors.hpp"
+
+#include <gradus/core/table.hpp>
 
 #include <cmath>
 

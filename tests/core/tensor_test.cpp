@@ -1,7 +1,7 @@
-#include <gradus/core/dot.hpp>
-
 #include "errors.hpp"
 #include "tensors.hpp"
+
+#include <gradus/core/dot.hpp>
 
 namespace gradus::test {
 namespace {

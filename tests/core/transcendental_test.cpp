@@ -12,7 +12,7 @@ struct Function {
   Unary kernel;
   long double (*exact)(long double);
 };
-constexpr Function kFunctions[] = {
+constexpr Function all_functions[] = {
     {"exp", Unary::exp, [](long double x) { return std::exp(x); }},
     {"log", Unary::log, [](long double x) { return std::log(x); }},
     {"tanh", Unary::tanh, [](long double x) { return std::tanh(x); }},
@@ -60,12 +60,12 @@ double worst_ulps(Isa isa, const Function& f, const std::vector<T>& x) {
 
 TEST_P(Transcendental, FloatsAreWithin051Ulp) {
   const auto x = all_over<float>();
-  for (const Function& f : kFunctions) EXPECT_LE(worst_ulps(GetParam(), f, x), 0.51) << f.name;
+  for (const Function& f : all_functions) EXPECT_LE(worst_ulps(GetParam(), f, x), 0.51) << f.name;
 }
 
 TEST_P(Transcendental, DoublesAreWithinAFewUlps) {
   const auto x = all_over<double>();
-  for (const Function& f : kFunctions) {
+  for (const Function& f : all_functions) {
     const bool direct = f.kernel == Unary::exp || f.kernel == Unary::log;
     EXPECT_LE(worst_ulps(GetParam(), f, x), direct ? 1 : 2.5) << f.name;
   }
@@ -74,7 +74,7 @@ TEST_P(Transcendental, DoublesAreWithinAFewUlps) {
 TEST_P(Transcendental, HasTheSameBitsAsPlain) {
   for_both_widths([&]<class T>(T*) {
     const auto x = all_over<T>();
-    for (const Function& f : kFunctions) {
+    for (const Function& f : all_functions) {
       EXPECT_TRUE(same_bits(apply(GetParam(), f.kernel, x), apply(Isa::plain, f.kernel, x))) << f.name;
     }
   });
@@ -98,14 +98,14 @@ TEST_P(Transcendental, KnowsItsSpecialValues) {
     EXPECT_EQ(at(Unary::sigmoid, INFINITY), 1);
     EXPECT_EQ(at(Unary::softplus, -INFINITY), 0);
     EXPECT_EQ(at(Unary::softplus, INFINITY), INFINITY);
-    for (const Function& f : kFunctions) EXPECT_TRUE(std::isnan(at(f.kernel, NAN))) << f.name;
+    for (const Function& f : all_functions) EXPECT_TRUE(std::isnan(at(f.kernel, NAN))) << f.name;
   });
 }
 
 TEST_P(Transcendental, StaysInsideItsArrays) {
   for_both_widths([&]<class T>(T*) {
-    for (const Function& f : kFunctions) {
-      for (const std::int64_t n : kLengths) apply(GetParam(), f.kernel, awkward<T>(n, 2));
+    for (const Function& f : all_functions) {
+      for (const std::int64_t n : usual_lengths) apply(GetParam(), f.kernel, awkward<T>(n, 2));
     }
   });
 }

@@ -1,11 +1,11 @@
 #include "io/value_json.hpp"
 
+#include "files.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
-
-#include "files.hpp"
 
 namespace gradus::test {
 namespace {

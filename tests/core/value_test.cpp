@@ -1,8 +1,9 @@
-#include <gtest/gtest.h>
-#include <gradus/core/value.hpp>
-
 #include "errors.hpp"
 #include "names.hpp"
+
+#include <gradus/core/value.hpp>
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

@@ -1,8 +1,8 @@
 #include "io/zip.hpp"
 
-#include <gtest/gtest.h>
-
 #include "zip_builder.hpp"
+
+#include <gtest/gtest.h>
 
 namespace gradus::test {
 namespace {

@@ -10,7 +10,7 @@
 namespace gradus::test {
 namespace {
 
-constexpr int kSections = 15;
+constexpr int section_count = 15;
 
 /// Without the line of times, which goes to stderr.
 Outcome lesson(const std::string& arguments) {
@@ -114,7 +114,7 @@ TEST(BatchNormByHand, ReadmeShowsItsTable) {
 }
 
 TEST(BatchNormByHand, SectionsStandAlone) {
-  for (int section = 1; section <= kSections; ++section) {
+  for (int section = 1; section <= section_count; ++section) {
     const Outcome run = lesson("--section " + std::to_string(section));
     EXPECT_EQ(run.status, 0) << run.out;
     EXPECT_TRUE(run.out.starts_with("\n" + std::to_string(section) + ". ")) << run.out;
@@ -127,7 +127,7 @@ TEST(BatchNormByHand, SaysTheSameEveryTime) { EXPECT_EQ(lesson("").out, whole().
 TEST(BatchNormByHand, ListsItsSections) {
   const Outcome run = lesson("--list");
   EXPECT_EQ(run.status, 0);
-  EXPECT_EQ(std::count(run.out.begin(), run.out.end(), '\n'), kSections);
+  EXPECT_EQ(std::count(run.out.begin(), run.out.end(), '\n'), section_count);
   EXPECT_TRUE(run.out.starts_with(" 1  Forward, node by node\n 2  Backward, node by node\n"));
 }
 
@@ -154,7 +154,7 @@ TEST(BatchNormByHand, EachSwitchMakesClaimsFalseAndNamesThem) {
     EXPECT_TRUE(contains(run.out, broken.error));
     EXPECT_EQ(lesson(std::string(broken.name) + " --section 2").status, 1);
     EXPECT_EQ(lesson(std::string(broken.name) + " --section 13").status, 0);  // it has no backward pass
-    for (int section = 1; section <= kSections; ++section) {
+    for (int section = 1; section <= section_count; ++section) {
       const bool notices = std::ranges::count(broken.sections, section) > 0;
       EXPECT_EQ(contains(run.out, "\n  section " + std::to_string(section) + ": "), notices) << section;
       EXPECT_EQ(contains(run.out, "\n" + std::to_string(section) + ". "), notices) << section;

@@ -1,8 +1,8 @@
 // 08_convert makes the header that export_header makes of the net itself.
-#include <gradus/gradus.hpp>
-
 #include "files.hpp"
 #include "run.hpp"
+
+#include <gradus/gradus.hpp>
 
 namespace gradus::test {
 namespace {

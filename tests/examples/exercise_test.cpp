@@ -8,7 +8,7 @@
 namespace exercise {
 namespace {
 
-using lesson::kBatch;
+using lesson::over_batch;
 
 double rows(const Tensor& dy) { return static_cast<double>(dy.size(0)); }
 
@@ -31,16 +31,16 @@ struct Answer {
     __VA_ARGS__;                                                                                                    \
   }
 
-const Answer kWrong[] = {
+const Answer wrong_answers[] = {
     {"nothing at all", [](const Tensor& dy, const Nodes&, const Tensor&, Derivatives& d) { d.y = dy; }, "d.bias",
      "is not filled in yet"},
     {"no sum over the batch", GRADUS_ANSWER(d.bias = dy), "d.bias", "the sum over the batch is missing"},
     {"a dimension lost", GRADUS_ANSWER(d.bias = dy.sum(0)), "d.bias", "keeps the dimension"},
-    {"a mean for a sum", GRADUS_ANSWER(d.bias = dy.mean(kBatch, true)), "d.bias", "N times too small"},
+    {"a mean for a sum", GRADUS_ANSWER(d.bias = dy.mean(over_batch, true)), "d.bias", "N times too small"},
     {"weight's sum forgotten", GRADUS_ANSWER(d.weight = d.scaled * node.xhat), "d.weight",
      "the sum over the batch is missing"},
     {"weight forgotten", GRADUS_ANSWER(d.xhat = d.scaled), "d.xhat", "forgets weight"},
-    {"y instead of xhat", GRADUS_ANSWER(d.weight = (dy * node.y).sum(kBatch, true)), "d.weight", "another value"},
+    {"y instead of xhat", GRADUS_ANSWER(d.weight = (dy * node.y).sum(over_batch, true)), "d.weight", "another value"},
     {"a sign in 1/std", GRADUS_ANSWER(d.std = -d.std), "d.std", "wrong sign"},
     {"the 2 of the root", GRADUS_ANSWER(d.var = d.std / node.std), "d.var", "twice what it should be"},
     {"N - 1", GRADUS_ANSWER(d.square = (d.var / (rows(dy) - 1)).expand(dy.shape())), "d.square", "divides by N - 1"},
@@ -61,7 +61,7 @@ const Answer kWrong[] = {
 TEST(Exercise, SolutionHasNoMistake) { EXPECT_FALSE(first_mistake(solution).has_value()); }
 
 TEST(Exercise, NamesTheFirstWrongLineAndWhatIsWrongWithIt) {
-  for (const Answer& answer : kWrong) {
+  for (const Answer& answer : wrong_answers) {
     SCOPED_TRACE(answer.what);
     const auto mistake = first_mistake(answer.backward);
     ASSERT_TRUE(mistake.has_value());
@@ -73,7 +73,7 @@ TEST(Exercise, NamesTheFirstWrongLineAndWhatIsWrongWithIt) {
 
 TEST(Exercise, NamesTheLineBeforeAnError) {
   const auto mistake = first_mistake([](const Tensor& dy, const Nodes&, const Tensor& weight, Derivatives& d) {
-    d.bias = dy.sum(kBatch, true);
+    d.bias = dy.sum(over_batch, true);
     d.xhat = d.scaled * weight;  // d.scaled is undefined
   });
   ASSERT_TRUE(mistake.has_value());

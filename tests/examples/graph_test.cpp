@@ -1,7 +1,6 @@
 #include "run.hpp"
 
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <filesystem>

@@ -6,7 +6,6 @@
 #include <gradus/gradus.hpp>
 
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <filesystem>

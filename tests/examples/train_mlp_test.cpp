@@ -3,7 +3,6 @@
 #include <gradus/core/io.hpp>
 
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <algorithm>

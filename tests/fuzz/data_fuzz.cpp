@@ -1,4 +1,6 @@
 // The input is a data set: a file of numbers as text, or in the format of MNIST, also compressed.
+#include "fuzz.hpp"
+
 #include <gradus/core/data.hpp>
 
 #include <unistd.h>
@@ -6,8 +8,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-
-#include "fuzz.hpp"
 
 using namespace gradus;
 

@@ -2,9 +2,9 @@
 // may do nothing else: not crash, not hang, not take much more memory than the input.
 #pragma once
 
-#include <gradus/core/error.hpp>
-
 #include "io/file.hpp"
+
+#include <gradus/core/error.hpp>
 
 namespace gradus::fuzz {
 

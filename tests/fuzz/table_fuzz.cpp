@@ -1,4 +1,6 @@
 // The input is a table of text, read with options that its first bytes choose. What is read is used.
+#include "fuzz.hpp"
+
 #include <gradus/core/table.hpp>
 
 #include <unistd.h>
@@ -6,8 +8,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-
-#include "fuzz.hpp"
 
 using namespace gradus;
 

@@ -1,8 +1,8 @@
 // The input is the JSON of a checkpoint in the metadata of a safetensors file. What is read is written again.
-#include <gradus/core/create.hpp>
-
 #include "fuzz.hpp"
 #include "io/value_json.hpp"
+
+#include <gradus/core/create.hpp>
 
 using namespace gradus;
 

@@ -1,6 +1,5 @@
 // The kernels of BatchNorm on every instruction set: accuracy against long double, the same bits everywhere.
 #include "kernel_support.hpp"
-
 #include "kernels/nn_table.hpp"
 
 namespace gradus::test {
@@ -11,10 +10,10 @@ using nn::kernels::BatchNormForward;
 using nn::kernels::BatchShape;
 using nn::kernels::Kernels;
 
-constexpr double kEps = 1e-5;
+constexpr double usual_eps = 1e-5;
 // Rounding once costs half a unit in the last place of the largest element of a channel.
 template <class T>
-constexpr double kTolerance = sizeof(T) == 4 ? 6e-8 : 4e-15;
+constexpr double tolerance_of = sizeof(T) == 4 ? 6e-8 : 4e-15;
 
 template <class T>
 struct Problem {
@@ -51,8 +50,8 @@ Result<T> run(const Kernels<T>& kernels, const Problem<T>& p, Options o = {}) {
   x.fill(p.x), dy.fill(p.dy);
   const T *weight = o.affine ? p.weight.data() : nullptr, *bias = o.affine ? p.bias.data() : nullptr;
   T* const copies = o.scratch ? scratch.data() : nullptr;
-  const BatchNormForward<T> forward{p.shape,     y.data(),   x.data(),    weight, bias,
-                                    mean.data(), var.data(), rstd.data(), kEps,   o.stream};
+  const BatchNormForward<T> forward{p.shape,     y.data(),   x.data(),    weight,    bias,
+                                    mean.data(), var.data(), rstd.data(), usual_eps, o.stream};
   Result<T> r;
   if (o.training) {
     r.finite = kernels.batch_norm(forward, 0, c, copies);
@@ -123,7 +122,7 @@ void expect_exact(const Problem<T>& p, const Result<T>& r, Options o = {}) {
         var += (p.x[i] - mean) * (p.x[i] - mean) / count;
         squares += static_cast<Real>(p.x[i]) * p.x[i] / count;
       });
-      rstd = 1 / std::sqrt(var + kEps);
+      rstd = 1 / std::sqrt(var + usual_eps);
       EXPECT_NEAR(r.mean[c], static_cast<double>(mean), static_cast<double>(1e-14L * std::sqrt(squares)));
       EXPECT_NEAR(r.var[c], static_cast<double>(var), static_cast<double>(1e-12L * var)) << "channel " << c;
     }
@@ -144,8 +143,8 @@ void expect_exact(const Problem<T>& p, const Result<T>& r, Options o = {}) {
     });
     // In float64 the mean is carried with a low part, which is rounded itself where the mean is large.
     const double far = sizeof(T) == 4 ? 1 : static_cast<double>(1 + 1e-4L * std::fabs(mean) * rstd);
-    EXPECT_LE(y.value(), kTolerance<T> * far) << "y, channel " << c;
-    EXPECT_LE(dx.value(), kTolerance<T> * far) << "dx, channel " << c;
+    EXPECT_LE(y.value(), tolerance_of<T> * far) << "y, channel " << c;
+    EXPECT_LE(dx.value(), tolerance_of<T> * far) << "dx, channel " << c;
     EXPECT_LE(ulps(r.dbias[c], sum), (sizeof(T) == 4 ? 0.501 : 2)) << "dbias, channel " << c;
     if (sizeof(T) == 4) {
       EXPECT_LE(ulps(r.dweight[c], products), 0.501) << "dweight, channel " << c;
@@ -156,9 +155,9 @@ void expect_exact(const Problem<T>& p, const Result<T>& r, Options o = {}) {
   }
 }
 
-constexpr BatchShape kShapes[] = {{2, 1},     {3, 5},      {32, 16},    {33, 17},   {7, 100},   {257, 3},
-                                  {9, 1040},  {300, 280},  {2, 3, 1},   {2, 3, 4},  {4, 5, 15}, {3, 2, 16},
-                                  {5, 7, 17}, {1, 3, 257}, {6, 20, 33}, {40, 3, 64}};
+constexpr BatchShape all_shapes[] = {{2, 1},     {3, 5},      {32, 16},    {33, 17},   {7, 100},   {257, 3},
+                                     {9, 1040},  {300, 280},  {2, 3, 1},   {2, 3, 4},  {4, 5, 15}, {3, 2, 16},
+                                     {5, 7, 17}, {1, 3, 257}, {6, 20, 33}, {40, 3, 64}};
 
 class BatchNormKernels : public testing::TestWithParam<Isa> {
  protected:
@@ -172,7 +171,7 @@ INSTANTIATE_TEST_SUITE_P(EveryIsa, BatchNormKernels, testing::ValuesIn(isas()));
 
 TEST_P(BatchNormKernels, TrainingIsExactAndEqualEverywhere) {
   for_both_widths([&]<class T>(T*) {
-    for (const BatchShape shape : kShapes) {
+    for (const BatchShape shape : all_shapes) {
       SCOPED_TRACE(testing::Message() << shape.n << "x" << shape.c << "x" << shape.l);
       const Problem<T> p = problem<T>(shape);
       const Result<T> r = run(of<T>(GetParam()), p);
@@ -187,7 +186,7 @@ TEST_P(BatchNormKernels, TrainingIsExactAndEqualEverywhere) {
 
 TEST_P(BatchNormKernels, EvaluationIsExactAndEqualEverywhere) {
   for_both_widths([&]<class T>(T*) {
-    for (const BatchShape shape : kShapes) {
+    for (const BatchShape shape : all_shapes) {
       SCOPED_TRACE(testing::Message() << shape.n << "x" << shape.c << "x" << shape.l);
       const Problem<T> p = problem<T>(shape);
       const Options evaluation{.training = false};
@@ -264,7 +263,7 @@ TEST_P(BatchNormKernels, NoVarianceAndNoEpsMeansNoDivisionByZero) {
 }
 
 TEST_P(BatchNormKernels, RunningBuffersGiveTheConstantsOfEvaluation) {
-  for (const std::int64_t c : kLengths) {
+  for (const std::int64_t c : usual_lengths) {
     const std::vector<float> mean = normal(c, 1), var = normal(c, 2, 20);
     const auto constants = [&](const Kernels<float>& t, double eps) {
       Guarded<double> m(c, 1), v(c, 2), rstd(c, 3);

@@ -29,7 +29,7 @@ INSTANTIATE_TEST_SUITE_P(EveryIsa, CrossEntropyKernels, testing::ValuesIn(isas()
 TEST_P(CrossEntropyKernels, BackwardIsSoftmaxMinusOneHot) {
   for_both_widths([&]<class T>(T*) {
     const bool once = sizeof(T) == 4;
-    for (const auto& [rows, cols] : kMatrices) {
+    for (const auto& [rows, cols] : matrix_sizes) {
       const std::vector<T> x = normal<T>(rows * cols, 7, 0, 2);
       std::vector<std::int64_t> target;
       for (std::int64_t i = 0; i < rows; ++i) target.push_back(i % 4 == 3 ? -100 : (7 * i) % cols);
@@ -51,7 +51,7 @@ TEST_P(CrossEntropyKernels, BackwardIsSoftmaxMinusOneHot) {
 
 TEST_P(CrossEntropyKernels, HaveTheSameBitsAsPlain) {
   for_both_widths([&]<class T>(T*) {
-    for (const auto& [rows, cols] : kMatrices) {
+    for (const auto& [rows, cols] : matrix_sizes) {
       const std::vector<T> x = awkward<T>(rows * cols, 8);
       const std::vector<std::int64_t> target(static_cast<std::size_t>(rows), cols - 1);
       const Classes<T> classes{x.data(), target.data(), rows, cols};

@@ -1,9 +1,9 @@
 // The written header, compiled and run where it is to go: by the compilers of this machine, for ARM under qemu, as C++
 // and as C, gives what the net gives.
-#include <gradus/gradus.hpp>
-
 #include "files.hpp"
 #include "tensors.hpp"
+
+#include <gradus/gradus.hpp>
 
 #include <cstdio>
 #include <sstream>
@@ -13,7 +13,7 @@ namespace {
 
 using nn::export_header;
 
-constexpr std::int64_t kRows = 7;
+constexpr std::int64_t row_count = 7;
 
 struct Outcome {
   int status;
@@ -37,8 +37,8 @@ struct Target {
   bool c = false;
 };
 
-const std::string kStrict = " -Wall -Wextra -Wconversion -Werror ";
-const std::string kFreestanding = " -fno-exceptions -fno-rtti -ffreestanding ";
+const std::string strict_flags = " -Wall -Wextra -Wconversion -Werror ";
+const std::string freestanding_flags = " -fno-exceptions -fno-rtti -ffreestanding ";
 
 /// A program that prints, after what self_check says, the outputs of every row of x.
 std::string driver(const std::string& header, const Tensor& x, bool c) {
@@ -64,8 +64,8 @@ std::vector<float> outputs_on(const Target& target, nn::Module& net, const Tenso
   const std::string header = target.c ? "net.h" : "net.hpp", main = target.c ? "main.c" : "main.cpp";
   export_header(net, folder / header, options);
   write_text(folder / main, driver(header, x, target.c));
-  const Outcome built = shell("cd " + folder.path().string() + " && " + target.compiler + kStrict + target.flags + " " +
-                              main + " -o program -lm");
+  const Outcome built = shell("cd " + folder.path().string() + " && " + target.compiler + strict_flags + target.flags +
+                              " " + main + " -o program -lm");
   EXPECT_EQ(built.status, 0) << built.out.substr(0, 2000);
   const Outcome ran = shell("cd " + folder.path().string() + " && " + "timeout 60 " + target.emulator + " ./program");
   EXPECT_EQ(ran.status, 0) << ran.out;
@@ -78,7 +78,7 @@ std::vector<float> outputs_on(const Target& target, nn::Module& net, const Tenso
 void expect_same(const Target& target, nn::Module& net, Shape row, double bound = 1e-6,
                  nn::HeaderOptions options = {}) {
   net.eval();
-  row.insert(0, kRows);
+  row.insert(0, row_count);
   const Tensor x = randn(row);
   const NoGradGuard no_grad;
   const Tensor expected = net(x);
@@ -130,7 +130,7 @@ void expect_all(const Target& target) {
   expect_same(target, all, {3, 6}, 1e-6, {.row = {3, 6}});
 }
 
-TEST(ExportHeader, GivesTheSameAsCpp) { expect_all({"C++", "c++", "-std=c++17 -O1" + kFreestanding, ""}); }
+TEST(ExportHeader, GivesTheSameAsCpp) { expect_all({"C++", "c++", "-std=c++17 -O1" + freestanding_flags, ""}); }
 TEST(ExportHeader, GivesTheSameAsC) { expect_all({"C", "cc", "-std=c99 -O1 -pedantic", "", true}); }
 TEST(ExportHeader, GivesTheSameVectorised) { expect_all({"C++ -O3", "c++", "-std=c++20 -O3 -march=native", ""}); }
 TEST(ExportHeader, GivesTheSameWithClang) {
@@ -139,7 +139,7 @@ TEST(ExportHeader, GivesTheSameWithClang) {
 
 /// Printing goes through the debugger's channel, semihosting; newlib's start-up expects the floating-point unit
 /// switched on.
-constexpr const char* kCortexStart = R"(void _start(void);
+constexpr const char* cortex_start = R"(void _start(void);
 static void reset(void) {
   *(volatile unsigned*)0xE000ED88 |= 0xFu << 20;
   __asm__ volatile("dsb\n isb");
@@ -152,7 +152,7 @@ TEST(ExportHeader, GivesTheSameOnACortexM4) {
   if (!installed("arm-none-eabi-gcc")) GTEST_SKIP() << "no arm-none-eabi-gcc here";
   const TemporaryFolder folder;
   const std::string cpu = " -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 ";
-  write_text(folder / "start.c", kCortexStart);
+  write_text(folder / "start.c", cortex_start);
   ASSERT_EQ(shell("arm-none-eabi-gcc -c" + cpu + (folder / "start.c") + " -o " + (folder / "start.o")).status, 0);
   const std::string flags = cpu + "--specs=rdimon.specs -Wl,--section-start=.vectors=0 " + (folder / "start.o");
   const std::string board =
@@ -166,7 +166,7 @@ TEST(ExportHeader, GivesTheSameOnAarch64) {
 
 TEST(ExportHeader, FillsOddSizes) {
   manual_seed(2);
-  const Target here{"C++", "c++", "-std=c++17 -O1" + kFreestanding, ""};
+  const Target here{"C++", "c++", "-std=c++17 -O1" + freestanding_flags, ""};
   for (const std::int64_t inputs : {1, 2, 3, 5}) {
     nn::Sequential net{nn::Linear(inputs, 17), nn::ReLU(), nn::Linear(17, inputs, {.bias = false})};
     expect_same(here, net, {inputs});

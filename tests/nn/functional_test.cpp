@@ -1,5 +1,7 @@
 // Losses and dropout have files of their own; here: the functions that nn::functional shares with the tensor
 // operations.
+#include "golden.hpp"
+
 #include <gradus/core/tensor.hpp>
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/functional.hpp>
@@ -7,8 +9,6 @@
 #include <gtest/gtest.h>
 
 #include <map>
-
-#include "golden.hpp"
 
 namespace gradus {
 namespace {

@@ -1,8 +1,8 @@
+#include "errors.hpp"
+
 #include <gradus/gradus.hpp>
 
 #include <gtest/gtest.h>
-
-#include "errors.hpp"
 
 namespace gradus::nn {
 namespace {

@@ -1,9 +1,9 @@
 // ONNX files: what is written comes back as the same net, and other programs take it. That ONNX's own checker and the
 // ONNX Runtime agree is tested where they are installed.
-#include <gradus/gradus.hpp>
-
 #include "files.hpp"
 #include "tensors.hpp"
+
+#include <gradus/gradus.hpp>
 
 #include <cstdio>
 #include <sstream>
@@ -106,7 +106,7 @@ TEST_F(Onnx, DrawsNothing) {
 }
 
 /// Compares net(x) with what the ONNX Runtime makes of the file; both batches go through one session.
-constexpr const char* kRuntime = R"(
+constexpr const char* runtime_script = R"(
 const fs = require('fs'), ort = require('onnxruntime-node');
 const floats = (file) => new Float32Array(new Uint8Array(fs.readFileSync(file)).buffer);
 (async () => {
@@ -126,7 +126,7 @@ void expect_runtime_agrees(const TemporaryFolder& folder, nn::Sequential& net, S
   const NoGradGuard no_grad;
   write_text(folder / "x.bin", bytes_in(x));
   write_text(folder / "y.bin", bytes_in(net(x)));
-  write_text(folder / "run.js", kRuntime);
+  write_text(folder / "run.js", runtime_script);
   std::string dims;
   for (const std::int64_t extent : batch) dims += " " + std::to_string(extent);
   const std::string out = run("cd " + folder.path().string() + " && node run.js" + dims);

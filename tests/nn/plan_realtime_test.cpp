@@ -2,7 +2,6 @@
 #include <gradus/gradus.hpp>
 
 #include <gtest/gtest.h>
-
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>

@@ -1,8 +1,8 @@
 // A plan computes what the net computes, for nets of every shape, one row or many, on one thread or many.
-#include <gradus/gradus.hpp>
-
 #include "errors.hpp"
 #include "tensors.hpp"
+
+#include <gradus/gradus.hpp>
 
 #include <thread>
 

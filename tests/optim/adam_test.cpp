@@ -1,7 +1,7 @@
-#include <gradus/optim/adam.hpp>
-
 #include "errors.hpp"
 #include "optim_golden.hpp"
+
+#include <gradus/optim/adam.hpp>
 
 namespace gradus::test {
 namespace {

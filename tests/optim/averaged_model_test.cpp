@@ -1,12 +1,11 @@
-#include <gradus/optim/averaged_model.hpp>
+#include "errors.hpp"
+#include "near.hpp"
+#include "optim_golden.hpp"
 
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/linear.hpp>
 #include <gradus/nn/sequential.hpp>
-
-#include "errors.hpp"
-#include "near.hpp"
-#include "optim_golden.hpp"
+#include <gradus/optim/averaged_model.hpp>
 
 namespace gradus::test {
 namespace {

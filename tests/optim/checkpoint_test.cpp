@@ -1,15 +1,14 @@
-#include <gradus/optim/checkpoint.hpp>
+#include "errors.hpp"
+#include "files.hpp"
+#include "near.hpp"
 
 #include <gradus/nn/activation.hpp>
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/linear.hpp>
 #include <gradus/nn/sequential.hpp>
 #include <gradus/optim/adam.hpp>
+#include <gradus/optim/checkpoint.hpp>
 #include <gradus/optim/sgd.hpp>
-
-#include "errors.hpp"
-#include "files.hpp"
-#include "near.hpp"
 
 #include <gtest/gtest.h>
 

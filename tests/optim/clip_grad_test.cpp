@@ -1,6 +1,6 @@
-#include <gradus/optim/clip_grad.hpp>
-
 #include "errors.hpp"
+
+#include <gradus/optim/clip_grad.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,14 +1,13 @@
 // What one process can tell: the same program without others.
-#include <gradus/distributed.hpp>
+#include "errors.hpp"
+#include "near.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/gradcheck.hpp>
+#include <gradus/distributed.hpp>
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/linear.hpp>
 #include <gradus/nn/sequential.hpp>
-
-#include "errors.hpp"
-#include "near.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
+#include "errors.hpp"
+#include "golden.hpp"
+
 #include <gradus/optim/adam.hpp>
 #include <gradus/optim/lr_scheduler.hpp>
 #include <gradus/optim/rmsprop.hpp>
 #include <gradus/optim/sgd.hpp>
-
-#include "errors.hpp"
-#include "golden.hpp"
 
 #include <cmath>
 #include <memory>

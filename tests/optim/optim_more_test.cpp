@@ -1,11 +1,11 @@
 // Optimisers and schedules beside PyTorch 1.13: tests/golden/optim_more.json, and what is saved of them in the middle.
+#include "errors.hpp"
+#include "optim_golden.hpp"
+
 #include <gradus/optim/adagrad.hpp>
 #include <gradus/optim/lr_scheduler.hpp>
 #include <gradus/optim/nadam.hpp>
 #include <gradus/optim/sgd.hpp>
-
-#include "errors.hpp"
-#include "optim_golden.hpp"
 
 #include <cmath>
 #include <memory>

@@ -1,7 +1,7 @@
 // A training loop that has found its stride asks the system for no memory, and the C++ heap three times a step.
-#include <gradus/gradus.hpp>
-
 #include "runtime/memory.hpp"
+
+#include <gradus/gradus.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,11 @@
-#include <gradus/optim/adam.hpp>
-#include <gradus/optim/rmsprop.hpp>
-#include <gradus/optim/sgd.hpp>
-
 #include "errors.hpp"
 #include "optim_golden.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/random.hpp>
+#include <gradus/optim/adam.hpp>
+#include <gradus/optim/rmsprop.hpp>
+#include <gradus/optim/sgd.hpp>
 
 namespace gradus::test {
 namespace {

@@ -1,12 +1,11 @@
-#include <gradus/optim/adam.hpp>
-#include <gradus/optim/rmsprop.hpp>
-#include <gradus/optim/sgd.hpp>
+#include "errors.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/print.hpp>
 #include <gradus/nn/linear.hpp>
-
-#include "errors.hpp"
+#include <gradus/optim/adam.hpp>
+#include <gradus/optim/rmsprop.hpp>
+#include <gradus/optim/sgd.hpp>
 
 #include <gtest/gtest.h>
 

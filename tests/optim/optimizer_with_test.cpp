@@ -1,12 +1,11 @@
 // Optimisers and schedules as a user writes them: those of the comments in optimizer_with.hpp and schedule.hpp.
-#include <gradus/optim/checkpoint.hpp>
-#include <gradus/optim/optimizer_with.hpp>
-
-#include <gradus/nn/linear.hpp>
-
 #include "errors.hpp"
 #include "files.hpp"
 #include "optim_golden.hpp"
+
+#include <gradus/nn/linear.hpp>
+#include <gradus/optim/checkpoint.hpp>
+#include <gradus/optim/optimizer_with.hpp>
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
-#include <gradus/optim/rmsprop.hpp>
-
 #include "errors.hpp"
 #include "optim_golden.hpp"
+
+#include <gradus/optim/rmsprop.hpp>
 
 namespace gradus::test {
 namespace {

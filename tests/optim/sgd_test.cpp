@@ -1,7 +1,7 @@
-#include <gradus/optim/sgd.hpp>
-
 #include "errors.hpp"
 #include "optim_golden.hpp"
+
+#include <gradus/optim/sgd.hpp>
 
 namespace gradus::test {
 namespace {

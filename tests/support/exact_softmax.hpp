@@ -26,7 +26,7 @@ ExactSoftmax exact_softmax(const std::vector<T>& x, std::int64_t rows, std::int6
   return e;
 }
 
-constexpr std::pair<std::int64_t, std::int64_t> kMatrices[] = {{1, 1},   {1, 10}, {3, 2},   {16, 5},  {17, 3},
-                                                               {33, 15}, {3, 16}, {33, 17}, {5, 100}, {2, 1000}};
+constexpr std::pair<std::int64_t, std::int64_t> matrix_sizes[] = {{1, 1},   {1, 10}, {3, 2},   {16, 5},  {17, 3},
+                                                                  {33, 15}, {3, 16}, {33, 17}, {5, 100}, {2, 1000}};
 
 }  // namespace gradus::test

@@ -2,7 +2,11 @@
 // all elements in row-major order, in the shortest decimals that read back exactly (float32 as the equal double).
 #pragma once
 
+#include "paths.hpp"
+
 #include <gradus/core/tensor.hpp>
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -13,10 +17,6 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
-
-#include "paths.hpp"
 
 namespace gradus::test {
 

@@ -45,24 +45,24 @@ void for_both_widths(F f) {
   f(static_cast<double*>(nullptr));
 }
 
-constexpr std::int64_t kLengths[] = {0, 1, 3, 15, 16, 17, 33, 257};
+constexpr std::int64_t usual_lengths[] = {0, 1, 3, 15, 16, 17, 33, 257};
 
 /// n elements that begin `offset` elements behind a 64-byte boundary, with marks before and behind them.
 template <class T = float>
 class Guarded {
  public:
   explicit Guarded(std::int64_t n, std::int64_t offset = 0)
-      : first_(kMargin + static_cast<std::size_t>(offset)),
+      : first_(margin_size + static_cast<std::size_t>(offset)),
         size_(static_cast<std::size_t>(n)),
-        block_(static_cast<T*>(::operator new((first_ + size_ + kMargin) * sizeof(T), std::align_val_t(64)))) {
-    for (std::size_t i = 0; i < first_ + size_ + kMargin; ++i) block_[i] = kMark;
+        block_(static_cast<T*>(::operator new((first_ + size_ + margin_size) * sizeof(T), std::align_val_t(64)))) {
+    for (std::size_t i = 0; i < first_ + size_ + margin_size; ++i) block_[i] = margin_mark;
   }
   Guarded(const Guarded&) = delete;
   Guarded& operator=(const Guarded&) = delete;
   ~Guarded() {
-    for (std::size_t i = 0; i < kMargin; ++i) {
-      EXPECT_EQ(block_[first_ - 1 - i], kMark) << "written " << i + 1 << " elements before the beginning";
-      EXPECT_EQ(block_[first_ + size_ + i], kMark) << "written " << i + 1 << " elements behind the end";
+    for (std::size_t i = 0; i < margin_size; ++i) {
+      EXPECT_EQ(block_[first_ - 1 - i], margin_mark) << "written " << i + 1 << " elements before the beginning";
+      EXPECT_EQ(block_[first_ + size_ + i], margin_mark) << "written " << i + 1 << " elements behind the end";
     }
     ::operator delete(block_, std::align_val_t(64));
   }
@@ -72,8 +72,8 @@ class Guarded {
   void fill(const std::vector<T>& values) { std::copy(values.begin(), values.end(), data()); }
 
  private:
-  static constexpr std::size_t kMargin = 64;
-  static constexpr T kMark = static_cast<T>(-12345.75);
+  static constexpr std::size_t margin_size = 64;
+  static constexpr T margin_mark = static_cast<T>(-12345.75);
   std::size_t first_, size_;
   T* block_;
 };

@@ -1,6 +1,8 @@
 // Running the examples as a user does.
 #pragma once
 
+#include "paths.hpp"
+
 #include <sys/wait.h>
 
 #include <array>
@@ -9,8 +11,6 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
-
-#include "paths.hpp"
 
 namespace gradus::test {
 

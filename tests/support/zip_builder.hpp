@@ -1,11 +1,11 @@
 // Zip archives by hand, also such as no honest program writes.
 #pragma once
 
+#include "files.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "files.hpp"
 
 namespace gradus::test {
 

@@ -19,8 +19,8 @@ void accumulate(Tensor& sum, Tensor&& part) {
 }
 
 /// Hooks are given a gradient of their own each time, for they may keep it and write to it.
-void run_hooks(Extra& extra, Tensor& dy) {
-  for (const auto& hook : extra.hooks) {
+void run_hooks(TensorNotes& notes, Tensor& dy) {
+  for (const auto& hook : notes.hooks) {
     dy = own(dy);
     Tensor replaced = (*hook)(dy);
     if (!replaced.defined()) continue;
@@ -34,8 +34,8 @@ void run_hooks(Extra& extra, Tensor& dy) {
     }
     dy = std::move(replaced);
   }
-  if (!extra.hooks.empty()) dy = own(dy);
-  if (extra.retains_grad) extra.retained_grad = extra.retained_grad.defined() ? extra.retained_grad + dy : dy.clone();
+  if (!notes.hooks.empty()) dy = own(dy);
+  if (notes.retains_grad) notes.retained_grad = notes.retained_grad.defined() ? notes.retained_grad + dy : dy.clone();
 }
 
 void run_node(Pass& pass, Node& node, std::span<Tensor> dy, bool keep_graph) {
@@ -76,7 +76,7 @@ void run(Pass& pass, bool keep_graph, F take) {
     Tensor dy = std::move(notes.gradient);
     std::vector<Tensor> of_outputs = pass.take_outputs(*node);
     if (!dy.defined() && of_outputs.empty()) continue;
-    if (dy.defined() && node->extra) run_hooks(*node->extra, dy);
+    if (dy.defined() && node->tensor_notes) run_hooks(*node->tensor_notes, dy);
     if (!take(*node, dy)) continue;
     if (of_outputs.empty()) {
       run_node(pass, *node, {&dy, 1}, keep_graph);
@@ -123,7 +123,7 @@ std::vector<Ref<Node>> roots_of(std::span<const Tensor> outputs) {
     if (!outputs[i].requires_grad()) {
       throw RuntimeError(message("element ", i, " of tensors does not require grad and does not have a grad_fn"));
     }
-    roots.push_back(edge(outputs[i]));
+    roots.push_back(node_of(outputs[i]));
   }
   return roots;
 }
@@ -160,7 +160,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   std::vector<Ref<Node>> targets;
   for (const Tensor& x : inputs) {
     if (!x.requires_grad()) throw RuntimeError("One of the differentiated Tensors does not require grad");
-    targets.push_back(edge(x));
+    targets.push_back(node_of(x));
   }
   const auto recording = set_recording(options.create_graph);
   Pass pass(roots);

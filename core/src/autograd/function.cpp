@@ -1,8 +1,8 @@
-#include <gradus/core/function.hpp>
-
 #include "autograd/record.hpp"
 #include "tensor/message.hpp"
 #include "text/type_name.hpp"
+
+#include <gradus/core/function.hpp>
 
 #include <algorithm>
 #include <mutex>
@@ -136,7 +136,7 @@ void UserNode::check(const Gradients& gradients, const InputGradients& dx) const
 
 Tensor UserNode::forbid_derivative(const Tensor& gradient, std::span<const Tensor> dy) {
   std::vector<Ref<Node>> behind(inputs().begin(), inputs().end());
-  for (const Tensor& d : dy) behind.push_back(edge(d));
+  for (const Tensor& d : dy) behind.push_back(node_of(d));
   const Tensor separate = gradient.detach();
   set_history(separate, make_node<TwiceNode>(behind, {}, name()));
   return separate;

@@ -69,7 +69,7 @@ bool Node::try_retain() noexcept {
 }
 
 AccumulateGrad::AccumulateGrad(const Tensor& leaf) noexcept : Node("AccumulateGrad", true), leaf_(leaf) {
-  extra = impl_of(leaf)->extra;
+  tensor_notes = impl_of(leaf)->tensor_notes;
 }
 
 AccumulateGrad::~AccumulateGrad() {

@@ -80,7 +80,7 @@ class Node : public Counted {
   std::uint16_t output = 0;  // of its only input, whose gradient it hands on, if it stands for an output of a function
   // Nodes are numbered as they are made, so an input always has a smaller number than what was computed from it.
   const std::uint64_t sequence;
-  Ref<Extra> extra;  // of the output
+  Ref<TensorNotes> tensor_notes;  // of the output
 
   std::atomic<const Pass*> pass{nullptr};  // the pass that `notes` are of
   PassNotes notes;

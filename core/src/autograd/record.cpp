@@ -27,11 +27,11 @@ namespace {
 
 /// Lets the node of y remember what to_dot shows.
 void trace(Node& node, const Tensor& y, std::span<const Input> inputs) {
-  node.extra = Ref<Extra>(new Extra);
-  node.extra->retains_grad = true;
-  node.extra->value = y.detach();
+  node.tensor_notes = Ref<TensorNotes>(new TensorNotes);
+  node.tensor_notes->retains_grad = true;
+  node.tensor_notes->value = y.detach();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!node.inputs()[i] && inputs[i].tensor->defined()) node.extra->constants.push_back(*inputs[i].tensor);
+    if (!node.inputs()[i] && inputs[i].tensor->defined()) node.tensor_notes->constants.push_back(*inputs[i].tensor);
   }
 }
 
@@ -44,7 +44,7 @@ Saved Kept::saved_for(const Tensor& y) const {
   return by_product ? Saved::by_product(std::move(*temporary_)) : Saved(*tensor_);
 }
 
-Ref<Node> edge(const Tensor& x) {
+Ref<Node> node_of(const Tensor& x) {
   TensorImpl& impl = *impl_of(x);
   if (impl.grad_fn) {
     if (impl.is_view && impl.storage->version != impl.seen_version) {
@@ -63,40 +63,42 @@ Ref<Node> edge(const Tensor& x) {
   return node;
 }
 
-Input::Input(const Tensor& x, const Shape& shape) : tensor(&x), node(edge_or_null(x)) {
-  if (!node || x.shape() == shape) return;
+Input broadcast_input(const Tensor& x, const Shape& shape) {
+  Input input(x);
+  if (!input.node || x.shape() == shape) return input;
   auto backward = [from = x.shape()](const Tensor& dy, InputGradients& dx) { dx[0] = sum_to(dy, from); };
-  std::array inputs{std::move(node)};
-  node = make_node<FunctionNode<decltype(backward), 0>>(inputs, {}, "ExpandBackward0", std::move(backward));
-  if (tracing) trace(*node, expand(x.detach(), shape), {});
+  std::array inputs{std::move(input.node)};
+  input.node = make_node<FunctionNode<decltype(backward), 0>>(inputs, {}, "ExpandBackward0", std::move(backward));
+  if (tracing) trace(*input.node, expand(x.detach(), shape), {});
+  return input;
 }
 
 void set_history(const Tensor& y, Ref<Node> node) {
   TensorImpl& impl = *impl_of(y);
-  const Ref<Extra> before = std::move(impl.extra);
+  const Ref<TensorNotes> before = std::move(impl.tensor_notes);
   impl.seen_version = impl.storage->version;
   impl.grad_fn = std::move(node);
   if (!before) return;
   // After a write in place: hooks belong to what the tensor was before, name and kept gradient to the tensor.
   before->value = Tensor();
   if (before->name.empty() && !before->retains_grad) return;
-  Extra& extra = impl.shared_extra();
-  extra.name = std::move(before->name);
-  extra.retains_grad |= before->retains_grad;
+  TensorNotes& notes = impl.shared_notes();
+  notes.name = std::move(before->name);
+  notes.retains_grad |= before->retains_grad;
   before->retains_grad &= tracing;
-  extra.retained_grad = std::move(before->retained_grad);
-  if (!extra.name.empty()) extra.value = y.detach();
+  notes.retained_grad = std::move(before->retained_grad);
+  if (!notes.name.empty()) notes.value = y.detach();
 }
 
 void set_history(const Tensor& y, Ref<Node> node, std::span<const Input> inputs) {
   set_history(y, std::move(node));
   if (!tracing) return;
   trace(*impl_of(y)->grad_fn, y, inputs);
-  impl_of(y)->shared_extra();
+  impl_of(y)->shared_notes();
 }
 
 void trace_operand(const Tensor& y, const Tensor& x) {
-  if (tracing && x.defined()) impl_of(y)->shared_extra().constants.push_back(x);
+  if (tracing && x.defined()) impl_of(y)->shared_notes().constants.push_back(x);
 }
 
 }  // namespace detail

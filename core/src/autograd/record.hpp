@@ -33,19 +33,16 @@ bool tracks(const Tensors&... inputs) {
 Scoped<bool> set_recording(bool on) noexcept;
 
 /// The node behind a tensor: the one that computed it, or a leaf's accumulator; null when no gradient is wanted.
-Ref<Node> edge(const Tensor& x);
+Ref<Node> node_of(const Tensor& x);
 
-/// An input on its way into the graph. With `shape`, the input was broadcast to it: its gradient will be summed back.
-class Input {
- public:
-  Input(const Tensor& x) : tensor(&x), node(edge_or_null(x)) {}
-  Input(const Tensor& x, const Shape& shape);
+/// An input on its way into the graph.
+struct Input {
+  Input(const Tensor& x) : tensor(&x), node(x.defined() ? node_of(x) : Ref<Node>()) {}
   const Tensor* tensor;
   Ref<Node> node;
-
- private:
-  static Ref<Node> edge_or_null(const Tensor& x) { return x.defined() ? edge(x) : Ref<Node>(); }
 };
+/// One that the operation broadcast to `shape`: an ExpandBackward0 between them will sum its gradient back.
+Input broadcast_input(const Tensor& x, const Shape& shape);
 
 /// Makes `node` the one that computed y.
 void set_history(const Tensor& y, Ref<Node> node);
@@ -97,7 +94,7 @@ void record(const Tensor& y, const char* name, std::span<const Tensor> inputs, F
 
 /// Before all elements of x are replaced: refuses what must not be written to, counts the write, and makes an x of a
 /// graph the result of `name`, which leaves no gradient to what had computed the old elements.
-void overwrite(const Tensor& x, const char* name);
+void prepare_overwrite(const Tensor& x, const char* name);
 
 /// The sum of x over the dimensions in which `shape` was broadcast: the adjoint of broadcasting.
 Tensor sum_to(const Tensor& x, const Shape& shape);

@@ -1,12 +1,11 @@
-#include <gradus/core/csv.hpp>
+#include "data/csv_records.hpp"
+#include "tensor/message.hpp"
 
 #include <gradus/core/create.hpp>
+#include <gradus/core/csv.hpp>
 
 #include <algorithm>
 #include <limits>
-
-#include "data/csv_records.hpp"
-#include "tensor/message.hpp"
 
 namespace gradus {
 namespace {

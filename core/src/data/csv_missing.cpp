@@ -1,10 +1,9 @@
 // Instead of csv_records.cpp in a library built without libcsv: fields without quotes, in a file that is not
 // compressed.
 #include "data/csv_records.hpp"
+#include "io/file.hpp"
 
 #include <algorithm>
-
-#include "io/file.hpp"
 
 namespace gradus::detail {
 

@@ -1,13 +1,13 @@
 #include "data/csv_records.hpp"
 
+#include "data/gzip.hpp"
+#include "tensor/message.hpp"
+
 #include <csv.h>
 
 #include <algorithm>
 #include <memory>
 #include <new>
-
-#include "data/gzip.hpp"
-#include "tensor/message.hpp"
 
 namespace gradus::detail {
 namespace {

@@ -1,11 +1,11 @@
 // What a field says, and what a user is told of one.
-#include <algorithm>
-#include <charconv>
-#include <cmath>
-
 #include "data/csv_records.hpp"
 #include "data/from_chars.hpp"
 #include "tensor/message.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 
 namespace gradus::detail {
 namespace {

@@ -1,6 +1,6 @@
-#include <gradus/core/data.hpp>
-
 #include "tensor/message.hpp"
+
+#include <gradus/core/data.hpp>
 
 namespace gradus::detail {
 

@@ -1,7 +1,7 @@
-#include <gradus/core/data.hpp>
-
 #include "data/gzip.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/core/data.hpp>
 
 #include <algorithm>
 #include <bit>

@@ -1,11 +1,11 @@
+#include "data/csv_records.hpp"
+#include "tensor/message.hpp"
+
 #include <gradus/core/table.hpp>
 
 #include <algorithm>
 #include <limits>
 #include <unordered_map>
-
-#include "data/csv_records.hpp"
-#include "tensor/message.hpp"
 
 namespace gradus {
 namespace {

@@ -1,10 +1,9 @@
-#include <gradus/core/table.hpp>
+#include "tensor/message.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/create.hpp>
 #include <gradus/core/ops.hpp>
-
-#include "tensor/message.hpp"
+#include <gradus/core/table.hpp>
 
 namespace gradus {
 namespace {

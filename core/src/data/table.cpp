@@ -1,6 +1,7 @@
-#include <gradus/core/table.hpp>
+#include "tensor/message.hpp"
 
 #include <gradus/core/create.hpp>
+#include <gradus/core/table.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -8,8 +9,6 @@
 #include <limits>
 #include <numeric>
 #include <set>
-
-#include "tensor/message.hpp"
 
 namespace gradus {
 namespace {

@@ -1,8 +1,9 @@
 // A limit on the memory that a file may ask for.
 #pragma once
 
-#include <cstdint>
 #include <gradus/core/error.hpp>
+
+#include <cstdint>
 
 namespace gradus::detail {
 

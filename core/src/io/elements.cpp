@@ -1,12 +1,13 @@
 #include "io/elements.hpp"
 
+#include "ops/strided.hpp"
+#include "tensor/message.hpp"
+
+#include <gradus/core/create.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <gradus/core/create.hpp>
-
-#include "ops/strided.hpp"
-#include "tensor/message.hpp"
 
 namespace gradus::detail {
 namespace {

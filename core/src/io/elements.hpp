@@ -1,9 +1,10 @@
 // Elements as files store them, and their way into a tensor.
 #pragma once
 
-#include <bit>
 #include <gradus/core/error.hpp>
 #include <gradus/core/tensor.hpp>
+
+#include <bit>
 
 namespace gradus::detail {
 

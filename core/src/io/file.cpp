@@ -1,5 +1,9 @@
 #include "io/file.hpp"
 
+#include "tensor/message.hpp"
+
+#include <gradus/core/error.hpp>
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -8,10 +12,7 @@
 #include <cerrno>
 #include <climits>
 #include <filesystem>
-#include <gradus/core/error.hpp>
 #include <system_error>
-
-#include "tensor/message.hpp"
 
 namespace gradus::detail {
 namespace {

@@ -1,9 +1,8 @@
 // Instead of file.cpp on Windows. Paths are UTF-8.
 #include "io/file.hpp"
+#include "tensor/message.hpp"
 
 #include <gradus/core/error.hpp>
-
-#include "tensor/message.hpp"
 
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>

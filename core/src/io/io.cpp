@@ -1,5 +1,3 @@
-#include <gradus/core/io.hpp>
-
 #include "io/budget.hpp"
 #include "io/elements.hpp"
 #include "io/npy.hpp"
@@ -7,6 +5,8 @@
 #include "io/safetensors.hpp"
 #include "io/value_json.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/core/io.hpp>
 
 namespace gradus {
 namespace {

@@ -1,13 +1,13 @@
 #include "io/npy.hpp"
 
+#include "io/zip.hpp"
+#include "ops/strided.hpp"
+#include "tensor/message.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <map>
-
-#include "io/zip.hpp"
-#include "ops/strided.hpp"
-#include "tensor/message.hpp"
 
 // Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 namespace gradus::detail {

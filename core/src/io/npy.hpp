@@ -1,12 +1,12 @@
 // NumPy's formats: .npy holds one array, .npz is a zip archive of them.
 #pragma once
 
+#include "io/elements.hpp"
+#include "io/file.hpp"
+
 #include <gradus/core/value.hpp>
 
 #include <optional>
-
-#include "io/elements.hpp"
-#include "io/file.hpp"
 
 namespace gradus::detail {
 

@@ -1,14 +1,14 @@
 // The part of Python's pickle format that torch.save and NumPy write. Protocols 2 to 5.
 #pragma once
 
+#include "io/budget.hpp"
+#include "io/elements.hpp"
+#include "io/file.hpp"
+
 #include <gradus/core/value.hpp>
 
 #include <optional>
 #include <variant>
-
-#include "io/budget.hpp"
-#include "io/elements.hpp"
-#include "io/file.hpp"
 
 namespace gradus::detail {
 

@@ -1,8 +1,8 @@
 // What the names that a pickle may call stand for.
-#include <map>
-
 #include "io/pickle_machine.hpp"
 #include "tensor/message.hpp"
+
+#include <map>
 
 namespace gradus::detail {
 namespace {

@@ -1,10 +1,10 @@
 #include "io/pickle_machine.hpp"
 
+#include "tensor/message.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-
-#include "tensor/message.hpp"
 
 namespace gradus::detail {
 namespace {

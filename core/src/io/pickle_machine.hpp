@@ -1,9 +1,9 @@
 // The stack machine that a pickle is a program for.
 #pragma once
 
-#include <unordered_map>
-
 #include "io/pickle.hpp"
+
+#include <unordered_map>
 
 namespace gradus::detail {
 

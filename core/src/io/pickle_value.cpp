@@ -1,9 +1,9 @@
 // From the nodes of a pickle to values: what the objects of Python hold, as far as it is of use here.
-#include <algorithm>
-
 #include "io/pickle.hpp"
 #include "io/pickle_numpy.hpp"
 #include "tensor/message.hpp"
+
+#include <algorithm>
 
 namespace gradus::detail {
 namespace {

@@ -1,11 +1,11 @@
 #include "io/pickle_writer.hpp"
 
-#include <bit>
-
 #include "io/elements.hpp"
 #include "io/utf8.hpp"
 #include "io/value_json.hpp"
 #include "ops/strided.hpp"
+
+#include <bit>
 
 // Opcodes: Lib/pickletools.py of Python.
 namespace gradus::detail {

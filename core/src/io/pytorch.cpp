@@ -1,16 +1,18 @@
-#include <charconv>
-#include <cstring>
-#include <gradus/core/create.hpp>
-#include <map>
-#include <optional>
+#include "io/pytorch.hpp"
 
 #include "io/pickle.hpp"
 #include "io/pickle_writer.hpp"
-#include "io/pytorch.hpp"
 #include "io/zip.hpp"
 #include "ops/strided.hpp"
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
+
+#include <gradus/core/create.hpp>
+
+#include <charconv>
+#include <cstring>
+#include <map>
+#include <optional>
 
 // Format: torch/serialization.py and caffe2/serialize/inline_container.cc of PyTorch.
 namespace gradus::detail {

@@ -1,10 +1,10 @@
 // The files of torch.save and torch.load.
 #pragma once
 
-#include <gradus/core/io.hpp>
-
 #include "io/budget.hpp"
 #include "io/file.hpp"
+
+#include <gradus/core/io.hpp>
 
 namespace gradus::detail {
 

@@ -1,9 +1,9 @@
 // The safetensors format: a length, a JSON header of that length, the elements of all tensors.
 #pragma once
 
-#include <gradus/core/io.hpp>
-
 #include "io/file.hpp"
+
+#include <gradus/core/io.hpp>
 
 namespace gradus::detail {
 

@@ -1,10 +1,11 @@
 #include "io/safetensors_header.hpp"
 
-#include <cstring>
-#include <nlohmann/json.hpp>
-#include <set>
-
 #include "tensor/message.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+#include <set>
 
 namespace gradus::detail {
 namespace {

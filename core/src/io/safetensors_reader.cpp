@@ -1,11 +1,11 @@
-#include <algorithm>
-#include <cstring>
-#include <numeric>
-
 #include "io/elements.hpp"
 #include "io/safetensors_header.hpp"
 #include "ops/strided.hpp"
 #include "tensor/message.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
 
 // Format: github.com/safetensors/safetensors, README and safetensors/src/tensor.rs. The checks come in the order of the
 // reference.

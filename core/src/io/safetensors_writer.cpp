@@ -1,9 +1,9 @@
-#include <algorithm>
-
 #include "io/elements.hpp"
 #include "io/safetensors.hpp"
 #include "io/utf8.hpp"
 #include "tensor/message.hpp"
+
+#include <algorithm>
 
 namespace gradus::detail {
 namespace {

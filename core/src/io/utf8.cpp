@@ -1,6 +1,7 @@
 #include "io/utf8.hpp"
 
 #include <gradus/core/error.hpp>
+
 #include <nlohmann/json.hpp>
 
 namespace gradus::detail {

@@ -1,8 +1,8 @@
+#include "tensor/message.hpp"
+
 #include <gradus/core/value.hpp>
 
 #include <set>
-
-#include "tensor/message.hpp"
 
 namespace gradus {
 namespace {

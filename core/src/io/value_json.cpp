@@ -1,11 +1,12 @@
 #include "io/value_json.hpp"
 
-#include <cmath>
-#include <limits>
-#include <nlohmann/json.hpp>
-
 #include "io/budget.hpp"
 #include "tensor/message.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <limits>
 
 // None, bool, int, finite float, str and list are JSON's own. The rest is an object with one key that tells what it is:
 //   {"float": "nan"}   {"tensor": "model.0.weight"}   {"tuple": [...]}   {"dict": [[key, value], ...]}

@@ -1,8 +1,8 @@
 #include "io/zip.hpp"
 
-#include <zip.h>
-
 #include "tensor/message.hpp"
+
+#include <zip.h>
 
 namespace gradus::detail {
 namespace {

@@ -1,11 +1,11 @@
 // Zip archives in memory, through libzip.
 #pragma once
 
-#include <map>
-#include <vector>
-
 #include "io/budget.hpp"
 #include "io/file.hpp"
+
+#include <map>
+#include <vector>
 
 struct zip;
 

@@ -1,8 +1,9 @@
 // Which instruction set to use.
-#include <gradus/core/error.hpp>
-
 #include "kernels/isa.hpp"
+
 #include "tensor/message.hpp"
+
+#include <gradus/core/error.hpp>
 
 #include <cstdlib>
 #include <string_view>
@@ -30,10 +31,10 @@ bool supported(Isa isa) noexcept { return isa == Isa::plain; }
 
 namespace {
 
-constexpr Isa kBestFirst[] = {Isa::avx512, Isa::avx2, Isa::sse2, Isa::plain};
+constexpr Isa best_first[] = {Isa::avx512, Isa::avx2, Isa::sse2, Isa::plain};
 
 Isa best_supported() {
-  for (const Isa isa : kBestFirst) {
+  for (const Isa isa : best_first) {
     if (supported(isa)) return isa;
   }
   return Isa::plain;
@@ -42,7 +43,7 @@ Isa best_supported() {
 Isa choose() {
   const char* wish = std::getenv("GRADUS_ISA");
   if (!wish || !*wish) return best_supported();
-  for (const Isa isa : kBestFirst) {
+  for (const Isa isa : best_first) {
     if (std::string_view(isa_name(isa)) != wish) continue;
     if (supported(isa)) return isa;
     throw ValueError(message("GRADUS_ISA=", wish, " is not supported by this processor, whose best is ",

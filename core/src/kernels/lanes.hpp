@@ -40,14 +40,14 @@ template <class T>
 using Batch = xsimd::batch<T, Arch>;
 #endif
 
-constexpr int kLanes = 16;
+constexpr int lane_count = 16;
 
 template <class T>
 constexpr bool is_float = sizeof(T) == sizeof(float);
 
 template <class T>
 struct Pack {
-  static constexpr int width = static_cast<int>(Batch<T>::size), count = kLanes / width;
+  static constexpr int width = static_cast<int>(Batch<T>::size), count = lane_count / width;
   Batch<T> part[count];
 
   Pack() = default;
@@ -138,7 +138,7 @@ struct Stream : All {};
 template <class Whole = All, class F>
 GRADUS_INLINE void each_group(int64_t first, int64_t last, F f) {
   int64_t i = first;
-  for (; i + kLanes <= last; i += kLanes) f(i, Whole());
+  for (; i + lane_count <= last; i += lane_count) f(i, Whole());
   if (i < last) f(i, First{static_cast<int>(last - i)});
 }
 
@@ -212,7 +212,7 @@ GRADUS_INLINE void store_narrow(float* p, Doubles a, First lanes) {
 #else
 template <class T>
 struct Buffer {
-  T lane[kLanes] = {};
+  T lane[lane_count] = {};
   GRADUS_INLINE Buffer(const T* p, First lanes) {
     for (int i = 0; i < lanes.n; ++i) lane[i] = p[i];
   }
@@ -262,7 +262,7 @@ GRADUS_INLINE void store_narrow(double* p, Doubles a, Lanes lanes) {
 /// a with the lanes that are not there set to 0.
 GRADUS_INLINE Doubles only(Doubles a, All) { return a; }
 GRADUS_INLINE Doubles only(Doubles a, First lanes) {
-  double lane[kLanes];
+  double lane[lane_count];
   store(lane, a);
   return load(lane, lanes);
 }
@@ -286,9 +286,9 @@ GRADUS_INLINE Pack<T> fused(Pack<T> a, Pack<T> b, Pack<T> c) {
 #ifdef __FMA__
   return each_part([](auto p, auto q, auto r) { return fuse(p, q, r); }, a, b, c);
 #else
-  T u[kLanes], v[kLanes], w[kLanes];
+  T u[lane_count], v[lane_count], w[lane_count];
   store(u, a), store(v, b), store(w, c);
-  for (int i = 0; i < kLanes; ++i) u[i] = fused_product(u[i], v[i], w[i]);
+  for (int i = 0; i < lane_count; ++i) u[i] = fused_product(u[i], v[i], w[i]);
   return load(u);
 #endif
 }

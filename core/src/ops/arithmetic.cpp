@@ -1,5 +1,5 @@
 // add, sub, mul, div, pow, maximum, minimum: each with its derivative. A broadcast operand enters the graph through
-// Input(x, y.shape()), which sums its gradient back to its shape.
+// broadcast_input(x, y.shape()), which sums its gradient back to its shape.
 #include "ops/elementwise.hpp"
 
 #include <cmath>
@@ -99,10 +99,11 @@ Tensor add(const Tensor& a_, const Tensor& b_) {
   const auto [a, b] = Operands(a_, b_);
   Tensor y = zip_promoted(a, b, plus, Binary::add);
   if (tracks(a, b)) {
-    record(y, "AddBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, InputGradients& dx) {
-      dx[0] = dy;
-      dx[1] = dy;
-    });
+    record(y, "AddBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
+           [](const Tensor& dy, InputGradients& dx) {
+             dx[0] = dy;
+             dx[1] = dy;
+           });
   }
   return y;
 }
@@ -112,10 +113,11 @@ Tensor sub(const Tensor& a_, const Tensor& b_) {
   const auto [a, b] = Operands(a_, b_);
   Tensor y = zip_promoted(a, b, minus, Binary::sub);
   if (tracks(a, b)) {
-    record(y, "SubBackward0", {Input(a, y.shape()), Input(b, y.shape())}, [](const Tensor& dy, InputGradients& dx) {
-      dx[0] = dy;
-      if (dx.needs(1)) dx[1] = -dy;
-    });
+    record(y, "SubBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
+           [](const Tensor& dy, InputGradients& dx) {
+             dx[0] = dy;
+             if (dx.needs(1)) dx[1] = -dy;
+           });
   }
   return y;
 }
@@ -124,7 +126,7 @@ Tensor mul(const Tensor& a_, const Tensor& b_) {
   const auto [a, b] = Operands(a_, b_);
   Tensor y = zip_promoted(a, b, times, Binary::mul);
   if (tracks(a, b)) {
-    record(y, "MulBackward0", {Input(a, y.shape()), Input(b, y.shape())},
+    record(y, "MulBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
            keep(tracks(b) ? a : Tensor(), tracks(a) ? b : Tensor()),
            [](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
              if (dx.needs(0)) dx[0] = dy * b;
@@ -140,7 +142,8 @@ Tensor div(const Tensor& a_, const Tensor& b_) {
   Tensor y = zip_promoted(
       a, b, [](auto p, auto q) { return p / q; }, Binary::div);
   if (tracks(a, b)) {
-    record(y, "DivBackward0", {Input(a, y.shape()), Input(b, y.shape())}, keep(tracks(b) ? a : Tensor(), b),
+    record(y, "DivBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
+           keep(tracks(b) ? a : Tensor(), b),
            [](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
              if (dx.needs(0)) dx[0] = dy / b;
              if (dx.needs(1)) dx[1] = -dy * ((a / b) / b);
@@ -203,7 +206,7 @@ Tensor pow(const Tensor& a_, const Tensor& b_) {
   refuse_negative_integer_power(b);
   Tensor y = zip_promoted(a, b, [](auto p, auto q) { return power(p, q); });
   if (tracks(a, b)) {
-    record(y, "PowBackward1", {Input(a, y.shape()), Input(b, y.shape())}, keep(a, b, y),
+    record(y, "PowBackward1", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())}, keep(a, b, y),
            [](const Tensor& dy, const Tensor& base, const Tensor& exponent, const Tensor& y, InputGradients& dx) {
              if (dx.needs(0)) {
                const Tensor slope = exponent * pow(base, exponent - 1);
@@ -231,7 +234,7 @@ Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, Bi
   Tensor y = zip_promoted(
       a, b, [wins](auto p, auto q) { return p != p || wins(p, q) ? p : q; }, kernel);
   if (tracks(a, b)) {
-    record(y, name, {Input(a, y.shape()), Input(b, y.shape())}, keep(a, b),
+    record(y, name, {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())}, keep(a, b),
            [wins](const Tensor& dy, const Tensor& p, const Tensor& q, InputGradients& dx) {
              const Tensor share = dy / (1 + (p == q).to(dy.dtype()));
              if (dx.needs(0)) dx[0] = masked_fill(share, wins(q, p), 0);

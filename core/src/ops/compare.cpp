@@ -71,7 +71,7 @@ Tensor where(const Tensor& condition, const Tensor& a_, const Tensor& b_) {
   const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape()));
   const Tensor y = choose(shape, condition, a, b);
   if (tracks(a, b)) {
-    record(y, "WhereBackward0", {Input(a, shape), Input(b, shape)}, keep(condition),
+    record(y, "WhereBackward0", {broadcast_input(a, shape), broadcast_input(b, shape)}, keep(condition),
            [](const Tensor& dy, const Tensor& condition, InputGradients& dx) {
              const Tensor zero = zeros({}, dy.dtype());
              if (dx.needs(0)) dx[0] = where(condition, dy, zero);

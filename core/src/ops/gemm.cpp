@@ -1,11 +1,11 @@
 #include "ops/gemm.hpp"
 
-#include <gradus/core/error.hpp>
-
 #include "kernels/kernels.hpp"
 #include "ops/blocked_gemm.hpp"
 #include "runtime/parallel_for.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/core/error.hpp>
 
 #include <limits>
 #include <string>
@@ -19,7 +19,7 @@ namespace {
 
 #ifdef GRADUS_HAS_BLAS
 
-constexpr std::int64_t kLargest = std::numeric_limits<blasint>::max();
+constexpr std::int64_t largest_extent = std::numeric_limits<blasint>::max();
 
 void multiply(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k, const float* a, blasint lda,
               const float* b, blasint ldb, float beta, float* c, blasint ldc) {
@@ -47,7 +47,7 @@ void multiply(const Product<T>& p) {
 
 #else
 
-constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t largest_extent = std::numeric_limits<std::int64_t>::max();
 
 template <class T>
 void multiply(const Product<T>& p) {
@@ -85,9 +85,9 @@ void multiply_in_parts(const Product<T>& p) {
 
 template <class T>
 void product(const Product<T>& p) {
-  if (std::max({p.m, p.n, p.k}) > kLargest) {
-    throw ValueError(message("matmul: BLAS counts up to ", kLargest, ", got (", p.m, ", ", p.k, ") times (", p.k, ", ",
-                             p.n, ")\ncut the larger matrix into parts"));
+  if (std::max({p.m, p.n, p.k}) > largest_extent) {
+    throw ValueError(message("matmul: BLAS counts up to ", largest_extent, ", got (", p.m, ", ", p.k, ") times (", p.k,
+                             ", ", p.n, ")\ncut the larger matrix into parts"));
   }
   if (p.m == 0 || p.n == 0) return;
   if (p.k == 0) return scale_result(p);

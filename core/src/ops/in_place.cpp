@@ -51,7 +51,7 @@ void check_result(const Tensor& x, const Tensor& result) {
 void note_writer(const Tensor& x) { impl_of(x)->storage->written_by = impl_of(x)->grad_fn->name(); }
 
 /// Moves the elements of `result`, and its place in the graph, into x.
-Tensor& become(Tensor& x, const Tensor& result_) {
+Tensor& move_into(Tensor& x, const Tensor& result_) {
   check_result(x, result_);
   const Tensor result = result_.to(x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { std::copy_n(elements<T>(result), x.numel(), elements<T>(x)); });
@@ -80,7 +80,7 @@ bool write_directly(Tensor& x, const Tensor& b, F f) {
 
 /// x for an operation that keeps it for the gradient of `other`: a copy in the same place of the graph, which the write
 /// to x will not touch.
-Tensor before_write(const Tensor& x, const Tensor& other) {
+Tensor copy_to_save(const Tensor& x, const Tensor& other) {
   if (!tracks(other)) return x;
   Tensor copy = clone(x.detach());
   if (impl_of(x)->grad_fn) set_history(copy, impl_of(x)->grad_fn);
@@ -106,48 +106,48 @@ Tensor& Tensor::add_(const Tensor& other, Scalar alpha) {
   check_writable(*this, other);
   const Tensor change = scaled(*this, other, alpha);
   if (write_directly(*this, change, plus)) return *this;
-  return become(*this, add(*this, change));
+  return move_into(*this, add(*this, change));
 }
 
 Tensor& Tensor::sub_(const Tensor& other, Scalar alpha) {
   check_writable(*this, other);
-  return become(*this, sub(*this, scaled(*this, other, alpha)));
+  return move_into(*this, sub(*this, scaled(*this, other, alpha)));
 }
 
 Tensor& Tensor::mul_(const Tensor& other) {
   check_writable(*this, other);
   if (write_directly(*this, other, times)) return *this;
-  const Tensor x = before_write(*this, other);
-  return become(*this, mul(x, other.is_same(*this) ? x : other));
+  const Tensor x = copy_to_save(*this, other);
+  return move_into(*this, mul(x, other.is_same(*this) ? x : other));
 }
 
 Tensor& Tensor::div_(const Tensor& other) {
   check_writable(*this, other);
-  const Tensor x = before_write(*this, other);
-  return become(*this, div(x, other.is_same(*this) ? x : other));
+  const Tensor x = copy_to_save(*this, other);
+  return move_into(*this, div(x, other.is_same(*this) ? x : other));
 }
 
 Tensor& Tensor::add_(Scalar other) {
   check_writable(*this);
-  return become(*this, add(*this, other));
+  return move_into(*this, add(*this, other));
 }
 
 Tensor& Tensor::sub_(Scalar other) {
   check_writable(*this);
-  return become(*this, sub(*this, other));
+  return move_into(*this, sub(*this, other));
 }
 
 Tensor& Tensor::mul_(Scalar other) {
   check_writable(*this);
-  return become(*this, mul(*this, other));
+  return move_into(*this, mul(*this, other));
 }
 
 Tensor& Tensor::div_(Scalar other) {
   check_writable(*this);
-  return become(*this, div(*this, other));
+  return move_into(*this, div(*this, other));
 }
 
-void detail::overwrite(const Tensor& x, const char* name) {
+void detail::prepare_overwrite(const Tensor& x, const char* name) {
   check_writable(x);
   bump_version(x);
   if (!tracks(x)) return;
@@ -160,7 +160,7 @@ namespace {
 Tensor& fill(Tensor& x, Scalar value, const char* name) {
   visit(x.dtype(), [&]<class T>(T*) {
     const T filling = value.to<T>();
-    overwrite(x, name);
+    prepare_overwrite(x, name);
     std::fill_n(elements<T>(x), x.numel(), filling);
   });
   return x;
@@ -199,7 +199,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
   }
   bump_version(*this);
   if (recorded) {
-    record(*this, "CopyBackwards", {Input(source, shape())},
+    record(*this, "CopyBackwards", {broadcast_input(source, shape())},
            [dtype = source.dtype()](const Tensor& dy, InputGradients& dx) { dx[0] = dy.to(dtype); });
     note_writer(*this);
   }
@@ -230,8 +230,8 @@ Tensor& Tensor::index_put_(std::initializer_list<Index> indices, const Tensor& v
   }
   bump_version(*this);
   if (recorded) {
-    record(*this, places.by_tensors() ? "IndexPutBackward0" : "CopySlices", {*this, Input(values_, places.shape())},
-           keep(offsets),
+    record(*this, places.by_tensors() ? "IndexPutBackward0" : "CopySlices",
+           {*this, broadcast_input(values_, places.shape())}, keep(offsets),
            [run = places.run(), shape = places.shape(), dtype = values_.dtype(), accumulate](
                const Tensor& dy, const Tensor& offsets, InputGradients& dx) {
              if (dx.needs(0)) dx[0] = accumulate ? dy : zero_at(dy, offsets, run);

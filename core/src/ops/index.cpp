@@ -206,7 +206,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
   const Shape shape = broadcast_shapes(mask.shape(), x.shape());
   const Tensor y = choose(shape, mask, full({}, value, x.dtype()), x);
   if (tracks(x)) {
-    record(y, "MaskedFillBackward0", {Input(x, shape)}, keep(mask),
+    record(y, "MaskedFillBackward0", {broadcast_input(x, shape)}, keep(mask),
            [](const Tensor& dy, const Tensor& mask, InputGradients& dx) { dx[0] = masked_fill(dy, mask, 0); });
   }
   return y;

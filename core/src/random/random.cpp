@@ -146,7 +146,7 @@ Tensor normal(double mean, double std, const Shape& shape, Dtype dtype, Generato
 Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
   visit_supported(x.dtype(), "check_uniform_bounds", [&]<class T>(T*) {
     check_uniform<T>(from, to);
-    overwrite(x, "UniformBackward0");
+    prepare_overwrite(x, "UniformBackward0");
     fill_uniform(elements<T>(x), x.numel(), from, to, generator);
   });
   return x;
@@ -155,7 +155,7 @@ Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
 Tensor normal_(Tensor x, double mean, double std, Generator& generator) {
   if (!(std >= 0)) throw RuntimeError(message("normal expects std >= 0.0, but found std ", std));
   visit_supported(x.dtype(), "normal_kernel_cpu", [&]<class T>(T*) {
-    overwrite(x, "NormalBackward0");
+    prepare_overwrite(x, "NormalBackward0");
     fill_normal(elements<T>(x), x.numel(), mean, std, generator);
   });
   return x;
@@ -164,21 +164,21 @@ Tensor normal_(Tensor x, double mean, double std, Generator& generator) {
 Tensor random_(Tensor x, std::int64_t from, std::int64_t to, Generator& generator) {
   visit(x.dtype(), [&]<class T>(T*) {
     check_integers<T>(from, to);
-    overwrite(x, "RandomBackward0");
+    prepare_overwrite(x, "RandomBackward0");
     fill_integers(elements<T>(x), x.numel(), from, to, generator);
   });
   return x;
 }
 
 Tensor random_(Tensor x, Generator& generator) {
-  overwrite(x, "RandomBackward2");
+  prepare_overwrite(x, "RandomBackward2");
   visit(x.dtype(), [&]<class T>(T*) { fill_integers(elements<T>(x), x.numel(), generator); });
   return x;
 }
 
 Tensor bernoulli_(Tensor x, double p, Generator& generator) {
   if (!(p >= 0 && p <= 1)) throw RuntimeError(message("bernoulli_ expects p to be in [0, 1], but got p=", p));
-  overwrite(x, "BernoulliBackward2");
+  prepare_overwrite(x, "BernoulliBackward2");
   visit(x.dtype(), [&]<class T>(T*) { fill_bernoulli(elements<T>(x), x.numel(), p, generator); });
   return x;
 }

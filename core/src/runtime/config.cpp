@@ -1,9 +1,9 @@
-#include <gradus/core/config.hpp>
-#include <gradus/core/parallel.hpp>
-
 #include "kernels/isa.hpp"
 #include "ops/gemm.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/core/config.hpp>
+#include <gradus/core/parallel.hpp>
 
 namespace gradus {
 

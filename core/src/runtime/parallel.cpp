@@ -3,11 +3,10 @@
 // microseconds, and then sleeps.
 #include "runtime/parallel_for.hpp"
 #include "runtime/processors.hpp"
+#include "tensor/message.hpp"
 
 #include <gradus/core/error.hpp>
 #include <gradus/core/parallel.hpp>
-
-#include "tensor/message.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -26,7 +25,7 @@
 namespace gradus {
 namespace {
 
-constexpr auto kAttention = std::chrono::microseconds(50);
+constexpr auto spin_time = std::chrono::microseconds(50);
 
 void relax() {
 #ifdef __x86_64__
@@ -34,10 +33,10 @@ void relax() {
 #endif
 }
 
-/// Waits for ready() without sleeping, not longer than kAttention. Returns whether it came.
+/// Waits for ready() without sleeping, not longer than spin_time. Returns whether it came.
 template <class Ready>
 bool watch(Ready ready) {
-  const auto until = std::chrono::steady_clock::now() + kAttention;
+  const auto until = std::chrono::steady_clock::now() + spin_time;
   do {
     for (int i = 0; i < 32; ++i, relax()) {
       if (ready()) return true;
@@ -61,7 +60,7 @@ class Pool {
     chunks_ = chunks;
     error_ = nullptr;
     unfinished_ = chunks;
-    left_ = left_ / kJob * kJob + kJob + static_cast<std::uint64_t>(chunks);
+    left_ = left_ / one_job * one_job + one_job + static_cast<std::uint64_t>(chunks);
     wake();
     while (work()) {
     }
@@ -81,7 +80,7 @@ class Pool {
 
   void serve() {
     inside = true;
-    const auto work_left = [this] { return left_ % kJob != 0; };
+    const auto work_left = [this] { return left_ % one_job != 0; };
     while (true) {
       if (!work() && !watch(work_left)) {
         std::unique_lock lock(mutex_);
@@ -103,9 +102,9 @@ class Pool {
   bool work() {
     std::uint64_t left = left_;
     do {
-      if (left % kJob == 0) return false;
+      if (left % one_job == 0) return false;
     } while (!left_.compare_exchange_weak(left, left - 1));
-    const int chunk = chunks_ - static_cast<int>(left % kJob);
+    const int chunk = chunks_ - static_cast<int>(left % one_job);
     try {
       task_(context_, chunk);
     } catch (...) {
@@ -127,13 +126,13 @@ class Pool {
     }
   }
 
-  static constexpr std::uint64_t kJob = std::uint64_t{1} << 32;
+  static constexpr std::uint64_t one_job = std::uint64_t{1} << 32;
   std::mutex user_;  // held while a job runs
   void (*task_)(void*, int) = nullptr;
   void* context_ = nullptr;
   int chunks_ = 0, workers_ = 0;
   std::exception_ptr error_;
-  std::atomic<std::uint64_t> left_{0};  // chunks nobody has taken, plus kJob times the number of the job
+  std::atomic<std::uint64_t> left_{0};  // chunks nobody has taken, plus one_job times the number of the job
   std::atomic<int> unfinished_{0}, sleepers_{0};
   std::mutex mutex_;
   std::condition_variable woken_, finished_;

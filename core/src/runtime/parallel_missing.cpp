@@ -1,9 +1,9 @@
 // Instead of parallel.cpp in a library built without threads: all work is done by the caller.
-#include <gradus/core/error.hpp>
-#include <gradus/core/parallel.hpp>
-
 #include "runtime/parallel_for.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/core/error.hpp>
+#include <gradus/core/parallel.hpp>
 
 namespace gradus {
 

@@ -1,7 +1,7 @@
+#include "tensor/message.hpp"
+
 #include <gradus/core/dtype.hpp>
 #include <gradus/core/error.hpp>
-
-#include "tensor/message.hpp"
 
 namespace gradus::detail {
 

@@ -1,7 +1,7 @@
+#include "tensor/message.hpp"
+
 #include <gradus/core/error.hpp>
 #include <gradus/core/shape.hpp>
-
-#include "tensor/message.hpp"
 
 #include <algorithm>
 

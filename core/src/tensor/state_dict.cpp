@@ -1,6 +1,6 @@
-#include <gradus/core/state_dict.hpp>
-
 #include "tensor/message.hpp"
+
+#include <gradus/core/state_dict.hpp>
 
 namespace gradus {
 namespace {

@@ -27,13 +27,13 @@ TensorImpl::TensorImpl(Ref<Storage> block, void* first, const Shape& extents, st
     : dtype(type), numel(count), elements(first), storage(std::move(block)), shape(extents) {}
 TensorImpl::~TensorImpl() = default;
 
-Extra& TensorImpl::shared_extra() {
+TensorNotes& TensorImpl::shared_notes() {
   const std::lock_guard guard(lock);
   Node* node = grad_fn ? grad_fn.get() : accumulator;
-  if (node && node->extra) extra = node->extra;
-  if (!extra) extra = Ref<Extra>(new Extra);
-  if (node) node->extra = extra;
-  return *extra;
+  if (node && node->tensor_notes) tensor_notes = node->tensor_notes;
+  if (!tensor_notes) tensor_notes = Ref<TensorNotes>(new TensorNotes);
+  if (node) node->tensor_notes = tensor_notes;
+  return *tensor_notes;
 }
 
 void* TensorImpl::operator new(std::size_t bytes) { return allocate(bytes); }
@@ -151,7 +151,7 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
 
 Tensor Tensor::grad() const {
   checked(impl_);
-  if (impl_->grad_fn) return impl_->extra ? impl_->extra->retained_grad : Tensor();
+  if (impl_->grad_fn) return impl_->tensor_notes ? impl_->tensor_notes->retained_grad : Tensor();
   const std::lock_guard lock(impl_->lock);
   return impl_->grad;
 }
@@ -163,7 +163,7 @@ void Tensor::set_grad(Tensor gradient) const {
   }
   if (gradient.is_same(*this) && defined()) throw RuntimeError("can't assign Variable as its own grad");
   if (impl_->grad_fn) {
-    impl_->shared_extra().retained_grad = std::move(gradient);
+    impl_->shared_notes().retained_grad = std::move(gradient);
   } else {
     const std::lock_guard lock(impl_->lock);
     std::swap(impl_->grad, gradient);  // the old one goes after the lock: a graph may hang on it
@@ -178,13 +178,13 @@ Tensor Tensor::detach() const {
 
 const Tensor& Tensor::retain_grad() const {
   if (!requires_grad()) throw RuntimeError("can't retain_grad on Tensor that has requires_grad=False");
-  if (impl_->grad_fn) impl_->shared_extra().retains_grad = true;
+  if (impl_->grad_fn) impl_->shared_notes().retains_grad = true;
   return *this;
 }
 
 void Tensor::add_hook(std::unique_ptr<detail::Hook> hook) const {
   if (!requires_grad()) throw RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
-  impl_->shared_extra().hooks.push_back(std::move(hook));
+  impl_->shared_notes().hooks.push_back(std::move(hook));
 }
 
 void Tensor::backward() const { backward({}); }

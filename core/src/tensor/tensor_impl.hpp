@@ -43,7 +43,7 @@ struct alignas(64) Storage : Counted {
 
 /// Parts that few tensors have: hooks, a kept gradient, a name. Shared by a tensor and the node that computed it, so
 /// that the node need not own its output.
-struct Extra : Counted {
+struct TensorNotes : Counted {
   std::vector<std::unique_ptr<Hook>> hooks;
   bool retains_grad = false;
   Tensor retained_grad;
@@ -98,7 +98,7 @@ struct TensorImpl : Counted {
   Lock lock;                    // of a leaf: for the next two, which backward passes of several threads change
   Node* accumulator = nullptr;  // the live graph node that fills `grad`; not owned
   Tensor grad;
-  Ref<Extra> extra;
+  Ref<TensorNotes> tensor_notes;
   Shape shape;
 
   TensorImpl(Ref<Storage> block, void* first, const Shape& extents, std::int64_t count, Dtype type);
@@ -107,7 +107,7 @@ struct TensorImpl : Counted {
   TensorImpl& operator=(const TensorImpl&) = delete;
 
   bool tracked() const noexcept { return requires_grad || grad_fn; }
-  Extra& shared_extra();  // makes it at need; the node's is the same one
+  TensorNotes& shared_notes();  // makes it at need; the node's is the same one
   static void* operator new(std::size_t bytes);
   static void operator delete(void* block, std::size_t bytes) noexcept;
 };

@@ -1,8 +1,8 @@
-#include <gradus/core/dot.hpp>
-
 #include "tensor/message.hpp"
 #include "text/format.hpp"
 #include "text/known_graph.hpp"
+
+#include <gradus/core/dot.hpp>
 
 #include <algorithm>
 
@@ -12,15 +12,15 @@ using namespace detail;
 
 Tensor set_name(const Tensor& x, std::string name) {
   x.shape();  // throws when x is undefined
-  Extra& extra = impl_of(x)->shared_extra();
-  extra.name = std::move(name);
-  if (!x.is_leaf()) extra.value = x.detach();
+  TensorNotes& notes = impl_of(x)->shared_notes();
+  notes.name = std::move(name);
+  if (!x.is_leaf()) notes.value = x.detach();
   return x;
 }
 
 std::string name(const Tensor& x) {
   x.shape();
-  return impl_of(x)->extra ? impl_of(x)->extra->name : "";
+  return impl_of(x)->tensor_notes ? impl_of(x)->tensor_notes->name : "";
 }
 
 namespace {
@@ -119,14 +119,14 @@ class Picture {
   }
 
   /// The name that x was given, or has in the state; perhaps empty.
-  std::string name_of(const Tensor& x, const Extra* extra) const {
-    if (extra && !extra->name.empty()) return extra->name;
+  std::string name_of(const Tensor& x, const TensorNotes* notes) const {
+    if (notes && !notes->name.empty()) return notes->name;
     const StateDict::Entry* entry = x.defined() ? in_state(x) : nullptr;
     return entry ? entry->first : "";
   }
 
-  std::string titled(const std::string& heading, const Tensor& x, const Extra* extra) const {
-    const std::string name = name_of(x, extra);
+  std::string titled(const std::string& heading, const Tensor& x, const TensorNotes* notes) const {
+    const std::string name = name_of(x, notes);
     return name.empty() ? heading : heading + " " + name;
   }
 
@@ -138,9 +138,9 @@ class Picture {
 
   void describe_gradient(Words& words, const Node& node) const {
     constexpr const char *unknown = "#888888", *known = "#0b5394";
-    const bool kept = node.leaf() || (node.extra && node.extra->retains_grad);
+    const bool kept = node.leaf() || (node.tensor_notes && node.tensor_notes->retains_grad);
     if (!kept) return words.line("gradient not kept", unknown);
-    const Tensor& gradient = node.leaf() ? node.leaf()->grad : node.extra->retained_grad;
+    const Tensor& gradient = node.leaf() ? node.leaf()->grad : node.tensor_notes->retained_grad;
     if (!gradient.defined()) return words.line("no gradient yet", unknown);
     if (is_small(gradient)) words.line(elements("grad  ", gradient), known);
   }
@@ -162,19 +162,19 @@ class Picture {
 
   void draw_forward(const Node& node) {
     const Tensor y = graph_.tensor(node);
-    const Extra* extra = node.leaf() ? impl_of(y)->extra.get() : node.extra.get();
+    const TensorNotes* notes = node.leaf() ? impl_of(y)->tensor_notes.get() : node.tensor_notes.get();
     if (node.leaf()) {
       const Kind& kind = in_state(y) ? parameter : leaf;
-      draw_tensor(node, Words(titled(kind.heading, y, extra)), kind.colour);
+      draw_tensor(node, Words(titled(kind.heading, y, notes)), kind.colour);
     } else {
-      const std::string name = name_of(y, extra);
+      const std::string name = name_of(y, notes);
       draw_tensor(node, Words(name.empty() ? operation(node) : name + " = " + operation(node)), computed_colour);
     }
     for (const Ref<Node>& input : function_of(node).inputs()) {
       if (input) arrow(forward_id(*input), forward_id(node));
     }
-    if (!extra) return;
-    for (const Tensor& constant : extra->constants) arrow(constant_id(constant, data), forward_id(node));
+    if (!notes) return;
+    for (const Tensor& constant : notes->constants) arrow(constant_id(constant, data), forward_id(node));
   }
 
   void draw_tensor(const Node& node, Words words, const char* colour) {
@@ -190,7 +190,7 @@ class Picture {
     if (found != constants_.end()) return id;
     constants_.push_back(x);
     const Kind& kind = in_state(x) ? buffer : unless_buffer;
-    Words words(titled(kind.heading, x, impl_of(x)->extra.get()));
+    Words words(titled(kind.heading, x, impl_of(x)->tensor_notes.get()));
     describe(words, x);
     box(id, words, kind.colour);
     return id;
@@ -198,7 +198,7 @@ class Picture {
 
   void draw_backward(const Node& node) {
     if (&function_of(node) != &node) return;
-    Words words(node.leaf() ? titled(node.name(), graph_.tensor(node), node.leaf()->extra.get()) : node.name());
+    Words words(node.leaf() ? titled(node.name(), graph_.tensor(node), node.leaf()->tensor_notes.get()) : node.name());
     if (node.freed()) words.line("saved tensors freed");
     box(backward_id(node), words, computed_colour);
     // Declared against the way of the gradient, so that both graphs stand the same way up.

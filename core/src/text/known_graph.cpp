@@ -6,7 +6,7 @@
 
 namespace gradus::detail {
 
-KnownGraph::KnownGraph(const Tensor& y) : root_(edge(y)) {
+KnownGraph::KnownGraph(const Tensor& y) : root_(node_of(y)) {
   find_nodes();
   find_tensors();
   known_[root_.get()].tensor = y;
@@ -34,7 +34,7 @@ void KnownGraph::find_tensors() {
       leaf->retain();
       known.tensor = adopt(leaf);
     }
-    if (node->extra && node->extra->value.defined()) known.tensor = node->extra->value;
+    if (node->tensor_notes && node->tensor_notes->value.defined()) known.tensor = node->tensor_notes->value;
   }
 }
 

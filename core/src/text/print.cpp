@@ -1,8 +1,8 @@
 // Where the elements of a tensor go on the page, after torch/_tensor_str.py of PyTorch.
-#include <gradus/core/print.hpp>
-
 #include "tensor/message.hpp"
 #include "text/format.hpp"
+
+#include <gradus/core/print.hpp>
 
 #include <algorithm>
 #include <mutex>

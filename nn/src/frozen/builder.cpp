@@ -1,9 +1,9 @@
 #include "frozen/builder.hpp"
 
+#include "tensor/message.hpp"
+
 #include <gradus/core/create.hpp>
 #include <gradus/nn/batch_norm.hpp>
-
-#include "tensor/message.hpp"
 
 #include <cmath>
 

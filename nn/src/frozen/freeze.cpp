@@ -1,13 +1,13 @@
 // From modules to steps.
+#include "frozen/builder.hpp"
+#include "tensor/message.hpp"
+
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/create.hpp>
 #include <gradus/nn/activation.hpp>
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/dropout.hpp>
 #include <gradus/nn/flatten.hpp>
-
-#include "frozen/builder.hpp"
-#include "tensor/message.hpp"
 
 #include <optional>
 #include <typeinfo>

@@ -6,9 +6,9 @@
 
 namespace gradus::nn::frozen {
 
-inline constexpr double kBeyondHalf = 65520;  // rounds to infinity, as all above
+inline constexpr double beyond_half = 65520;  // rounds to infinity, as all above
 
-/// The nearest half, ties to even, of a number below kBeyondHalf in size.
+/// The nearest half, ties to even, of a number below beyond_half in size.
 inline std::uint16_t to_half(double value) {
   const double size = std::abs(value);
   const unsigned sign = std::signbit(value) ? 0x8000u : 0u;

@@ -17,17 +17,17 @@ namespace {
 
 // --- getting ready
 
-constexpr std::int64_t kGroup = 16;  // outputs; see kernels/dense.hpp
+constexpr std::int64_t group_size = 16;  // outputs; see kernels/dense.hpp
 
 template <class W, class Convert>
 Aligned<std::byte> packed(const Product& product, int groups_in_panel, Convert convert) {
-  const std::int64_t groups = (product.outputs + kGroup - 1) / kGroup;
-  Aligned<std::byte> block(static_cast<std::size_t>(groups * kGroup * product.inputs) * sizeof(W));
+  const std::int64_t groups = (product.outputs + group_size - 1) / group_size;
+  Aligned<std::byte> block(static_cast<std::size_t>(groups * group_size * product.inputs) * sizeof(W));
   W* at = reinterpret_cast<W*>(block.data());
   for (std::int64_t first = 0; first < groups; first += groups_in_panel) {
-    const std::int64_t end = std::min<std::int64_t>(first + groups_in_panel, groups) * kGroup;
+    const std::int64_t end = std::min<std::int64_t>(first + groups_in_panel, groups) * group_size;
     for (std::int64_t i = 0; i < product.inputs; ++i) {
-      for (std::int64_t o = first * kGroup; o < end; ++o, ++at) {
+      for (std::int64_t o = first * group_size; o < end; ++o, ++at) {
         if (o < product.outputs) *at = convert(product.weight[static_cast<std::size_t>(o * product.inputs + i)]);
       }
     }
@@ -37,7 +37,7 @@ Aligned<std::byte> packed(const Product& product, int groups_in_panel, Convert c
 
 void check_half(const Product& product, const std::string& layers) {
   for (const double w : product.weight) {
-    if (std::abs(w) >= kBeyondHalf) {
+    if (std::abs(w) >= beyond_half) {
       throw ValueError(gradus::detail::message("Plan: half_weights hold numbers up to 65504, (", layers, ") has ", w,
                                                "\nkeep its weights as float32"));
     }
@@ -48,13 +48,14 @@ ReadyProduct ready(const Product& product, bool half, const std::string& layers)
   if (half) check_half(product, layers);
   const auto& table = gradus::kernels::table<kernels::DenseTable>();
   const auto as_float = [](double w) { return static_cast<float>(w); };
-  ReadyProduct made{.dense = {.inputs = product.inputs, .outputs = product.outputs, .weight = nullptr, .bias = nullptr},
-                    .kernel = half ? table.with_half : table.with_float,
-                    .rows = product.rows,
-                    .stride = product.stride,
-                    .weight = half ? packed<std::uint16_t>(product, table.panel, to_half)
-                                   : packed<float>(product, table.panel, as_float),
-                    .bias = Aligned<float>(static_cast<std::size_t>((product.outputs + kGroup - 1) / kGroup * kGroup))};
+  ReadyProduct made{
+      .dense = {.inputs = product.inputs, .outputs = product.outputs, .weight = nullptr, .bias = nullptr},
+      .kernel = half ? table.with_half : table.with_float,
+      .rows = product.rows,
+      .stride = product.stride,
+      .weight =
+          half ? packed<std::uint16_t>(product, table.panel, to_half) : packed<float>(product, table.panel, as_float),
+      .bias = Aligned<float>(static_cast<std::size_t>((product.outputs + group_size - 1) / group_size * group_size))};
   std::ranges::transform(product.bias, made.bias.data(), as_float);
   made.dense.weight = made.weight.data();  // a vector that moves keeps its place
   made.dense.bias = made.bias.data();

@@ -11,10 +11,10 @@ using gradus::detail::message;
 
 namespace {
 
-constexpr std::int64_t kGroup = 16;  // outputs are padded to it, so that their loops fill whole registers
-constexpr std::int64_t kInputs = 4;  // summed in one pass over the outputs
+constexpr std::int64_t group_size = 16;     // outputs are padded to it, so that their loops fill whole registers
+constexpr std::int64_t inputs_at_once = 4;  // summed in one pass over the outputs
 
-std::int64_t padded(std::int64_t outputs) { return (outputs + kGroup - 1) / kGroup * kGroup; }
+std::int64_t padded(std::int64_t outputs) { return (outputs + group_size - 1) / group_size * group_size; }
 
 class Writer {
  public:
@@ -114,11 +114,11 @@ class Writer {
   void write(const Product& p, const Step&) {
     write_weights(p);
     begin();
-    const std::int64_t outputs = padded(p.outputs), rest = p.inputs % kInputs;
+    const std::int64_t outputs = padded(p.outputs), rest = p.inputs % inputs_at_once;
     line(message("  ", d_.loop("j", outputs), "y[j] = ", int8_ ? "0.0f" : constant("bias") + "[j]", ";"));
     if (p.inputs > rest) {
-      line(message("  ", d_.loop("i", p.inputs - rest, kInputs), "{"));
-      write_inputs(kInputs, outputs, "    ");
+      line(message("  ", d_.loop("i", p.inputs - rest, inputs_at_once), "{"));
+      write_inputs(inputs_at_once, outputs, "    ");
       line("  }");
     }
     if (rest > 0) {

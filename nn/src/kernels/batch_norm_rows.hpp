@@ -8,21 +8,21 @@
 namespace gradus::body {
 namespace {
 
-constexpr int64_t kStrip = 1024;        // columns
-constexpr int64_t kRowsAtOnce = 4;      // as many streams as processors prefetch
-constexpr int64_t kInCache = 64 << 10;  // elements of an array that stays near the processor
+constexpr int64_t strip_columns = 1024;        // columns
+constexpr int64_t rows_at_once = 4;            // as many streams as processors prefetch
+constexpr int64_t cached_elements = 64 << 10;  // elements of an array that stays near the processor
 
 /// f(j, end) for strips of the columns [first, last).
 template <class F>
 GRADUS_INLINE void each_strip(int64_t first, int64_t last, F f) {
-  for (int64_t j = first; j < last; j += kStrip) f(j, j + kStrip < last ? j + kStrip : last);
+  for (int64_t j = first; j < last; j += strip_columns) f(j, j + strip_columns < last ? j + strip_columns : last);
 }
 
 /// f(i, end, j, lanes) for blocks of rows and in them for groups of the columns [first, last). Full groups have lanes
 /// of type Whole. A small array is one block.
 template <class Whole = All, class F>
 GRADUS_INLINE void each_block(BatchShape shape, int64_t first, int64_t last, F f) {
-  const int64_t rows = shape.n * shape.c <= kInCache ? shape.n : kRowsAtOnce;
+  const int64_t rows = shape.n * shape.c <= cached_elements ? shape.n : rows_at_once;
   for (int64_t i = 0; i < shape.n; i += rows) {
     const int64_t end = i + rows < shape.n ? i + rows : shape.n;
     each_group<Whole>(first, last, [=](int64_t j, auto lanes) { f(i, end, j, lanes); });
@@ -108,7 +108,7 @@ void normalise_rows(const BatchNormForward<T>& pass, const double* low, int64_t 
 
 template <class T>
 bool batch_norm_rows(const BatchNormForward<T>& pass, int64_t first, int64_t last) {
-  double low[is_float<T> ? 1 : kStrip];
+  double low[is_float<T> ? 1 : strip_columns];
   bool all_finite = true;
   each_strip(first, last, [&](int64_t j, int64_t end) {
     all_finite = statistics_of_rows(pass, low, j, end) && all_finite;
@@ -119,7 +119,7 @@ bool batch_norm_rows(const BatchNormForward<T>& pass, int64_t first, int64_t las
 
 /// Numbers of every channel of a strip; `low` is what the means of doubles lack.
 struct StripNumbers {
-  double a[kStrip], b[kStrip], low[kStrip];
+  double a[strip_columns], b[strip_columns], low[strip_columns];
 };
 
 /// Sums of dy into a, and into b those of dy x.

@@ -53,8 +53,8 @@ void cross_entropy_backward(T* dx, const Classes<T>& classes, const double* logs
     const int64_t i = first + group;
     const RowGroup<const T> in{classes.x + i * cols, cols, lanes};
     const RowGroup<T> out{dx + i * cols, cols, lanes};
-    double row_scale[kLanes] = {};
-    double target[kLanes] = {};
+    double row_scale[lane_count] = {};
+    double target[lane_count] = {};
     for (int r = 0; r < lanes.n; ++r) {
       row_scale[r] = classes.target[i + r] == classes.ignored ? 0 : scale;
       target[r] = static_cast<double>(classes.target[i + r]);

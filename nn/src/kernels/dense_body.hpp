@@ -13,19 +13,19 @@ using nn::kernels::Then;
 
 namespace {
 
-// As many sums as the registers hold, beside the weights and one element of each row: a tile has kTileRows rows and a
+// As many sums as the registers hold, beside the weights and one element of each row: a tile has tile_rows rows and a
 // panel of columns. A row alone takes two panels at once, else it would wait for each sum before the next.
 #if defined(__AVX512BW__)
-constexpr int kPanel = 4, kTileRows = 6;
+constexpr int panel_groups = 4, tile_rows = 6;
 #elif defined(__AVX2__)
-constexpr int kPanel = 2, kTileRows = 3;
+constexpr int panel_groups = 2, tile_rows = 3;
 #elif defined(__aarch64__)
-constexpr int kPanel = 1, kTileRows = 6;
+constexpr int panel_groups = 1, tile_rows = 6;
 #else
-constexpr int kPanel = 1, kTileRows = 2;
+constexpr int panel_groups = 1, tile_rows = 2;
 #endif
 
-constexpr int64_t kBlock = 32;  // inputs summed on their own, so that a long sum loses fewer digits
+constexpr int64_t input_block = 32;  // inputs summed on their own, so that a long sum loses fewer digits
 
 GRADUS_INLINE Floats weights(const float* w) { return load(w); }
 
@@ -47,8 +47,8 @@ GRADUS_INLINE Floats weights(const uint16_t* w) {
 #else
 /// Exponent and fraction moved to their places in a float are the number but for a factor of 2^112, denormals too.
 GRADUS_INLINE Floats weights(const uint16_t* w) {
-  float lane[kLanes];
-  for (int i = 0; i < kLanes; ++i) {
+  float lane[lane_count];
+  for (int i = 0; i < lane_count; ++i) {
     const uint32_t bits = w[i];
     lane[i] = __builtin_bit_cast(float, ((bits & 0x8000u) << 16) | ((bits & 0x7fffu) << 13)) * 0x1p112f;
   }
@@ -67,15 +67,15 @@ template <int rows, int left, int right, class W>
 GRADUS_INLINE void tile(const Dense& dense, float* y, const float* x, int64_t stride, int64_t column) {
   constexpr int groups = left + right;
   const W* a = static_cast<const W*>(dense.weight) + column * dense.inputs;
-  const W* b = a + left * kLanes * dense.inputs;
+  const W* b = a + left * lane_count * dense.inputs;
   Floats total[rows][groups];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 16
-    for (int g = 0; g < groups; ++g) total[r][g] = load(dense.bias + column + g * kLanes);
+    for (int g = 0; g < groups; ++g) total[r][g] = load(dense.bias + column + g * lane_count);
   }
-  for (int64_t first = 0; first < dense.inputs; first += kBlock) {
-    const int64_t end = first + kBlock < dense.inputs ? first + kBlock : dense.inputs;
+  for (int64_t first = 0; first < dense.inputs; first += input_block) {
+    const int64_t end = first + input_block < dense.inputs ? first + input_block : dense.inputs;
     Floats sum[rows][groups];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
@@ -88,12 +88,12 @@ GRADUS_INLINE void tile(const Dense& dense, float* y, const float* x, int64_t st
       for (int r = 0; r < rows; ++r) element[r] = Floats(x[r * stride + i]);
 #pragma GCC unroll 16
       for (int g = 0; g < groups; ++g) {
-        const Floats w = weights(g < left ? a + g * kLanes : b + (g - left) * kLanes);
+        const Floats w = weights(g < left ? a + g * lane_count : b + (g - left) * lane_count);
 #pragma GCC unroll 16
         for (int r = 0; r < rows; ++r) sum[r][g] = multiply_add(element[r], w, sum[r][g]);
       }
-      a += left * kLanes;
-      b += right * kLanes;
+      a += left * lane_count;
+      b += right * lane_count;
     }
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
@@ -106,19 +106,19 @@ GRADUS_INLINE void tile(const Dense& dense, float* y, const float* x, int64_t st
     float* out = y + r * dense.outputs + column;
 #pragma GCC unroll 16
     for (int g = 0; g < groups; ++g) {
-      const int64_t rest = dense.outputs - column - g * kLanes;
+      const int64_t rest = dense.outputs - column - g * lane_count;
       const Floats value = finish(total[r][g], dense);
-      if (rest >= kLanes) {
-        store(out + g * kLanes, value);
+      if (rest >= lane_count) {
+        store(out + g * lane_count, value);
       } else {
-        store(out + g * kLanes, value, First{static_cast<int>(rest)});
+        store(out + g * lane_count, value, First{static_cast<int>(rest)});
       }
     }
   }
 }
 
 /// The tile of `left` groups, a number known only now.
-template <int rows, class W, int most = kPanel>
+template <int rows, class W, int most = panel_groups>
 void panel(const Dense& dense, float* y, const float* x, int64_t stride, int64_t column, int64_t left) {
   if constexpr (most > 1) {
     if (left < most) return panel<rows, W, most - 1>(dense, y, x, stride, column, left);
@@ -126,23 +126,23 @@ void panel(const Dense& dense, float* y, const float* x, int64_t stride, int64_t
   tile<rows, most, 0, W>(dense, y, x, stride, column);
 }
 /// A whole panel and the `right` groups of the next.
-template <class W, int most = kPanel>
+template <class W, int most = panel_groups>
 void two_panels(const Dense& dense, float* y, const float* x, int64_t column, int64_t right) {
   if constexpr (most > 1) {
     if (right < most) return two_panels<W, most - 1>(dense, y, x, column, right);
   }
-  tile<1, kPanel, most, W>(dense, y, x, 0, column);
+  tile<1, panel_groups, most, W>(dense, y, x, 0, column);
 }
 
 template <class W>
 void one_row(const Dense& dense, float* y, const float* x) {
-  const int64_t groups = (dense.outputs + kLanes - 1) / kLanes;
+  const int64_t groups = (dense.outputs + lane_count - 1) / lane_count;
   int64_t g = 0;
-  for (; groups - g > kPanel; g += 2 * kPanel) {
-    const int64_t right = groups - g - kPanel;
-    two_panels<W>(dense, y, x, g * kLanes, right < kPanel ? right : kPanel);
+  for (; groups - g > panel_groups; g += 2 * panel_groups) {
+    const int64_t right = groups - g - panel_groups;
+    two_panels<W>(dense, y, x, g * lane_count, right < panel_groups ? right : panel_groups);
   }
-  if (g < groups) panel<1, W>(dense, y, x, 0, g * kLanes, groups - g);
+  if (g < groups) panel<1, W>(dense, y, x, 0, g * lane_count, groups - g);
 }
 
 /// The last rows, fewer than a tile has.
@@ -157,18 +157,18 @@ void rest(const Dense& dense, const DenseRows& all, int64_t first, int64_t colum
 template <class W>
 void dense(const Dense& dense, const DenseRows& all) {
   if (all.rows == 1) return one_row<W>(dense, all.y, all.x);
-  const int64_t groups = (dense.outputs + kLanes - 1) / kLanes;
-  for (int64_t g = 0; g < groups; g += kPanel) {
-    const int64_t left = groups - g < kPanel ? groups - g : kPanel;
+  const int64_t groups = (dense.outputs + lane_count - 1) / lane_count;
+  for (int64_t g = 0; g < groups; g += panel_groups) {
+    const int64_t left = groups - g < panel_groups ? groups - g : panel_groups;
     int64_t r = 0;
-    for (; r + kTileRows <= all.rows; r += kTileRows) {
-      panel<kTileRows, W>(dense, all.y + r * dense.outputs, all.x + r * all.stride, all.stride, g * kLanes, left);
+    for (; r + tile_rows <= all.rows; r += tile_rows) {
+      panel<tile_rows, W>(dense, all.y + r * dense.outputs, all.x + r * all.stride, all.stride, g * lane_count, left);
     }
-    rest<kTileRows - 1, W>(dense, all, r, g * kLanes, left);
+    rest<tile_rows - 1, W>(dense, all, r, g * lane_count, left);
   }
 }
 
-constinit const DenseTable dense_table{dense<float>, dense<uint16_t>, kPanel};
+constinit const DenseTable dense_table{dense<float>, dense<uint16_t>, panel_groups};
 
 }  // namespace
 }  // namespace gradus::body

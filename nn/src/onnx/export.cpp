@@ -1,4 +1,8 @@
 // A net as an ONNX model.
+#include "frozen/program.hpp"
+#include "io/file.hpp"
+#include "tensor/message.hpp"
+
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/create.hpp>
 #include <gradus/nn/activation.hpp>
@@ -6,10 +10,6 @@
 #include <gradus/nn/dropout.hpp>
 #include <gradus/nn/flatten.hpp>
 #include <gradus/nn/onnx.hpp>
-
-#include "frozen/program.hpp"
-#include "io/file.hpp"
-#include "tensor/message.hpp"
 
 #include <onnx/onnx_pb.h>
 
@@ -21,7 +21,7 @@ using detail::message;
 
 namespace {
 
-constexpr int kIrVersion = 7, kOperatorSet = 13;
+constexpr int ir_version = 7, operator_set = 13;
 
 class Exporter {
  public:
@@ -172,9 +172,9 @@ void export_onnx(const Module& net, const std::string& path, const OnnxOptions& 
   frozen::freeze(net, row, "export_onnx");  // refuses what cannot be exported
   const NoGradGuard no_grad;
   onnx::ModelProto model;
-  model.set_ir_version(kIrVersion);
+  model.set_ir_version(ir_version);
   model.set_producer_name("gradus");
-  model.add_opset_import()->set_version(kOperatorSet);
+  model.add_opset_import()->set_version(operator_set);
   model.mutable_graph()->set_name(options.name);
   Exporter exporter(*model.mutable_graph(), row);
   exporter.add("", const_cast<Module&>(net));

@@ -1,4 +1,7 @@
 // An ONNX model as a Sequential.
+#include "io/file.hpp"
+#include "tensor/message.hpp"
+
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/create.hpp>
 #include <gradus/core/random.hpp>
@@ -6,9 +9,6 @@
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/flatten.hpp>
 #include <gradus/nn/onnx.hpp>
-
-#include "io/file.hpp"
-#include "tensor/message.hpp"
 
 #include <onnx/onnx_pb.h>
 

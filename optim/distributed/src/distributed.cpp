@@ -1,9 +1,8 @@
-#include <gradus/distributed.hpp>
-
 #include "group.hpp"
 #include "tensor/message.hpp"
 
 #include <gradus/core/autograd.hpp>
+#include <gradus/distributed.hpp>
 #include <gradus/nn/batch_norm.hpp>
 
 #include <algorithm>

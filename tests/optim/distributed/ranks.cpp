@@ -1,8 +1,7 @@
 // What a test does in every process: ranks WHAT [FILE], see run.sh. The rank that finds a mistake says so and ends the
 // job.
-#include <gradus/distributed.hpp>
-
 #include <gradus/core/create.hpp>
+#include <gradus/distributed.hpp>
 #include <gradus/nn/activation.hpp>
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/functional.hpp>

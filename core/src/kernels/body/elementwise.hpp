@@ -18,7 +18,7 @@ template <class T, class F, class... X>
 GRADUS_INLINE void each(T* y, int64_t n, F f, const X*... x) {
   int64_t i = 0;
 #pragma GCC unroll 4
-  for (; i + kLanes <= n; i += kLanes) store(y + i, f(load(x + i)...));
+  for (; i + lane_count <= n; i += lane_count) store(y + i, f(load(x + i)...));
   if (const First rest{static_cast<int>(n - i)}; rest.n > 0) store(y + i, f(load(x + i, rest)...), rest);
 }
 
@@ -63,7 +63,7 @@ GRADUS_INLINE Pack<T> apply(Unary f, Pack<T> x) {
 template <class T, class F>
 GRADUS_INLINE Pack<T> in_double(F f, Pack<T> x) {
   if constexpr (is_float<T>) {
-    float lane[kLanes];
+    float lane[lane_count];
     store(lane, x);
     store_narrow(lane, each_part(f, load_wide(lane)));
     return load(lane);

@@ -8,16 +8,17 @@ namespace {
 
 // A tile is read row by row, whole cache lines, into one piece and written line by line from there. Rows are often a
 // power of two apart, which leaves a cache few places for all of them.
-constexpr int kTile = 16;
+constexpr int tile_size = 16;
 
-/// Writes the 4 x 4 elements at x, rows kTile apart, transposed to y.
+/// Writes the 4 x 4 elements at x, rows tile_size apart, transposed to y.
 template <class T>
 GRADUS_INLINE void transpose_4x4(T* y, const T* x, int64_t y_stride) {
   typedef T Vector __attribute__((vector_size(16)));
   constexpr int width = 16 / sizeof(T);
   Vector row[4][4 / width];
-  __builtin_memcpy(row[0], x, sizeof row[0]), __builtin_memcpy(row[1], x + kTile, sizeof row[1]);
-  __builtin_memcpy(row[2], x + 2 * kTile, sizeof row[2]), __builtin_memcpy(row[3], x + 3 * kTile, sizeof row[3]);
+  __builtin_memcpy(row[0], x, sizeof row[0]), __builtin_memcpy(row[1], x + tile_size, sizeof row[1]);
+  __builtin_memcpy(row[2], x + 2 * tile_size, sizeof row[2]),
+      __builtin_memcpy(row[3], x + 3 * tile_size, sizeof row[3]);
   Vector column[4][4 / width];
   if constexpr (width == 4) {
     const Vector a = __builtin_shufflevector(row[0][0], row[1][0], 0, 4, 1, 5);
@@ -42,21 +43,22 @@ GRADUS_INLINE void transpose_4x4(T* y, const T* x, int64_t y_stride) {
 /// y[j * y_stride + i] = x[i * x_stride + j] for i below `rows` and j below `cols`.
 template <class T>
 void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols) {
-  for (int64_t i = 0; i < rows; i += kTile) {
-    for (int64_t j = 0; j < cols; j += kTile) {
+  for (int64_t i = 0; i < rows; i += tile_size) {
+    for (int64_t j = 0; j < cols; j += tile_size) {
       T* const to = y + j * y_stride + i;
       const T* const from = x + i * x_stride + j;
-      if (i + kTile <= rows && j + kTile <= cols) {
-        T tile[kTile * kTile];
-        for (int r = 0; r < kTile; ++r) __builtin_memcpy(tile + r * kTile, from + r * x_stride, kTile * sizeof(T));
-        for (int c = 0; c < kTile; c += 4) {
-          for (int r = 0; r < kTile; r += 4) {
-            transpose_4x4(to + c * y_stride + r, tile + r * kTile + c, y_stride);
+      if (i + tile_size <= rows && j + tile_size <= cols) {
+        T tile[tile_size * tile_size];
+        for (int r = 0; r < tile_size; ++r)
+          __builtin_memcpy(tile + r * tile_size, from + r * x_stride, tile_size * sizeof(T));
+        for (int c = 0; c < tile_size; c += 4) {
+          for (int r = 0; r < tile_size; r += 4) {
+            transpose_4x4(to + c * y_stride + r, tile + r * tile_size + c, y_stride);
           }
         }
       } else {
-        for (int64_t c = 0; c < kTile && j + c < cols; ++c) {
-          for (int64_t r = 0; r < kTile && i + r < rows; ++r) to[c * y_stride + r] = from[r * x_stride + c];
+        for (int64_t c = 0; c < tile_size && j + c < cols; ++c) {
+          for (int64_t r = 0; r < tile_size && i + r < rows; ++r) to[c * y_stride + r] = from[r * x_stride + c];
         }
       }
     }
@@ -106,13 +108,13 @@ int64_t extremum(const T* x, int64_t n) {
     v = v * sign;
     top = where_greater(v, top, v, top);
   };
-  for (int64_t i = kLanes; i + kLanes <= n; i += kLanes) look(load(x + i));
-  look(load(x + n - kLanes));
-  T lane[kLanes], suspect[kLanes];
+  for (int64_t i = lane_count; i + lane_count <= n; i += lane_count) look(load(x + i));
+  look(load(x + n - lane_count));
+  T lane[lane_count], suspect[lane_count];
   store(lane, top), store(suspect, nan);
   bool has_nan = false;
   T most = lane[0];
-  for (int i = 0; i < kLanes; ++i) {
+  for (int i = 0; i < lane_count; ++i) {
     has_nan = has_nan || suspect[i] != suspect[i];
     most = lane[i] > most ? lane[i] : most;
   }
@@ -122,7 +124,7 @@ int64_t extremum(const T* x, int64_t n) {
     return i;
   }
   const Pack<T> limit(most);
-  while (i + kLanes <= n && all_greater(limit, load(x + i) * sign)) i += kLanes;
+  while (i + lane_count <= n && all_greater(limit, load(x + i) * sign)) i += lane_count;
   most = largest ? most : -most;
   while (x[i] != most) ++i;
   return i;

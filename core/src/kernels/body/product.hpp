@@ -11,11 +11,11 @@ GRADUS_INLINE void dot_rows(T* y, const T* w, const T* x, const T* bias, int64_t
   Pack<T> even[rows], odd[rows];
   for (int r = 0; r < rows; ++r) even[r] = odd[r] = Pack<T>(0);
   int64_t j = 0;
-  for (; j + 2 * kLanes <= cols; j += 2 * kLanes) {
-    const Pack<T> x0 = load(x + j), x1 = load(x + j + kLanes);
+  for (; j + 2 * lane_count <= cols; j += 2 * lane_count) {
+    const Pack<T> x0 = load(x + j), x1 = load(x + j + lane_count);
     for (int r = 0; r < rows; ++r) {
       even[r] = multiply_add(load(w + r * cols + j), x0, even[r]);
-      odd[r] = multiply_add(load(w + r * cols + j + kLanes), x1, odd[r]);
+      odd[r] = multiply_add(load(w + r * cols + j + lane_count), x1, odd[r]);
     }
   }
   each_group(j, cols, [&](int64_t i, auto lanes) {

@@ -7,7 +7,7 @@
 namespace gradus::body {
 namespace {
 
-constexpr bool fills_lanes(int64_t cols) { return cols >= kLanes; }
+constexpr bool fills_lanes(int64_t cols) { return cols >= lane_count; }
 
 template <class T>
 GRADUS_INLINE Doubles exp_of(Doubles x) {
@@ -24,11 +24,11 @@ template <class T>
 GRADUS_INLINE double largest(const T* x, int64_t cols) {
   Pack<T> top = load(x);
   const auto look = [&top](Pack<T> v) { top = where_greater(v, top, v, top); };
-  for (int64_t j = kLanes; j + kLanes <= cols; j += kLanes) look(load(x + j));
-  look(load(x + cols - kLanes));
-  T lane[kLanes];
+  for (int64_t j = lane_count; j + lane_count <= cols; j += lane_count) look(load(x + j));
+  look(load(x + cols - lane_count));
+  T lane[lane_count];
   store(lane, top);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
+  for (int half = lane_count / 2; half > 0; half /= 2) {
     for (int i = 0; i < half; ++i) lane[i] = lane[i + half] > lane[i] ? lane[i + half] : lane[i];
   }
   return lane[0];
@@ -55,12 +55,12 @@ struct RowGroup {
   First rows;
 
   GRADUS_INLINE Doubles column(int64_t j) const {
-    double lane[kLanes] = {};
+    double lane[lane_count] = {};
     for (int i = 0; i < rows.n; ++i) lane[i] = static_cast<double>(x[i * cols + j]);
     return load(lane);
   }
   GRADUS_INLINE void set_column(int64_t j, Doubles values) const {
-    T lane[kLanes];
+    T lane[lane_count];
     store_narrow(lane, values, All());
     for (int i = 0; i < rows.n; ++i) x[i * cols + j] = lane[i];
   }
@@ -68,7 +68,8 @@ struct RowGroup {
 
 template <class F>
 GRADUS_INLINE void each_row_group(int64_t rows, F f) {
-  for (int64_t i = 0; i < rows; i += kLanes) f(i, First{static_cast<int>(rows - i < kLanes ? rows - i : kLanes)});
+  for (int64_t i = 0; i < rows; i += lane_count)
+    f(i, First{static_cast<int>(rows - i < lane_count ? rows - i : lane_count)});
 }
 
 struct Normaliser {

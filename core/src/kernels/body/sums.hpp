@@ -11,7 +11,7 @@ using kernels::Total;
 
 namespace {
 
-constexpr int kBlockOfSums = 8;
+constexpr int block_of_sums = 8;
 
 /// The sum of eight, each given by f(i).
 template <class F>
@@ -21,9 +21,9 @@ GRADUS_INLINE Doubles sum_of_block(F f) {
 
 GRADUS_INLINE Total total_of(PlainSum s) { return {sum_of_lanes(s.sum)}; }
 GRADUS_INLINE Total total_of(CompensatedSum s) {
-  double sum[kLanes], lost[kLanes];
+  double sum[lane_count], lost[lane_count];
   store(sum, s.sum), store(lost, s.lost);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
+  for (int half = lane_count / 2; half > 0; half /= 2) {
     for (int i = 0; i < half; ++i) {
       const double next = sum[i] + sum[i + half], seen = next - sum[i];
       lost[i] = (lost[i] + lost[i + half]) + ((sum[i] - (next - seen)) + (sum[i + half] - seen));
@@ -37,34 +37,35 @@ template <class T>
 Total sum(const T* x, int64_t n) {
   Sum<T> total;
   int64_t i = 0;
-  for (; i + kBlockOfSums * kLanes <= n; i += kBlockOfSums * kLanes) {
-    total.add(sum_of_block([=](int b) { return load_wide(x + i + b * kLanes, All()); }));
+  for (; i + block_of_sums * lane_count <= n; i += block_of_sums * lane_count) {
+    total.add(sum_of_block([=](int b) { return load_wide(x + i + b * lane_count, All()); }));
   }
   each_group(i, n, [&](int64_t at, auto lanes) { total.add(load_wide(x + at, lanes)); });
   return total_of(total);
 }
 
-constexpr int64_t kStripOfSums = 256;  // columns whose sums stay in the first-level cache
+constexpr int64_t strip_of_sums = 256;  // columns whose sums stay in the first-level cache
 
 template <class T>
 void column_sums(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last, double divisor) {
-  Sum<T> sums[kStripOfSums / kLanes];
-  for (int64_t strip = first; strip < last; strip += kStripOfSums) {
-    const int64_t end = strip + kStripOfSums < last ? strip + kStripOfSums : last;
+  Sum<T> sums[strip_of_sums / lane_count];
+  for (int64_t strip = first; strip < last; strip += strip_of_sums) {
+    const int64_t end = strip + strip_of_sums < last ? strip + strip_of_sums : last;
     for (auto& sum : sums) sum = {};
     int64_t i = 0;
-    for (; i + kBlockOfSums <= rows; i += kBlockOfSums) {
+    for (; i + block_of_sums <= rows; i += block_of_sums) {
       each_group(strip, end, [&](int64_t j, auto lanes) {
         const T* at = x + i * cols + j;
-        sums[(j - strip) / kLanes].add(sum_of_block([=](int b) { return load_wide(at + b * cols, lanes); }));
+        sums[(j - strip) / lane_count].add(sum_of_block([=](int b) { return load_wide(at + b * cols, lanes); }));
       });
     }
     for (; i < rows; ++i) {
-      each_group(strip, end,
-                 [&](int64_t j, auto lanes) { sums[(j - strip) / kLanes].add(load_wide(x + i * cols + j, lanes)); });
+      each_group(strip, end, [&](int64_t j, auto lanes) {
+        sums[(j - strip) / lane_count].add(load_wide(x + i * cols + j, lanes));
+      });
     }
     each_group(strip, end, [&](int64_t j, auto lanes) {
-      store_narrow(y + j, sums[(j - strip) / kLanes].value() / Doubles(divisor), lanes);
+      store_narrow(y + j, sums[(j - strip) / lane_count].value() / Doubles(divisor), lanes);
     });
   }
 }

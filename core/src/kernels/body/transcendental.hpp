@@ -23,17 +23,17 @@ GRADUS_INLINE Batch<T> polynomial(Batch<T> x, auto c0, auto... more) {
   }
 }
 
-constexpr double kShift = 0x1.8p52;  // the last bits of a double this large count ones
+constexpr double rounding_shift = 0x1.8p52;  // the last bits of a double this large count ones
 
 struct Exponential {
-  Double shifted;   // k + kShift
+  Double shifted;   // k + rounding_shift
   Double fraction;  // e^x = 2^k (1 + fraction), |fraction| <= sqrt(2) - 1
 };
 
 /// For |x| <= 1000, or NaN. e^x = 2^k e^r with r = x - k ln 2 in [-ln 2 / 2, ln 2 / 2].
 template <class T>
 GRADUS_INLINE Exponential exponential(Double x) {
-  const Double shifted = x * Double(0x1.71547652b82fep0) + Double(kShift), k = shifted - Double(kShift);
+  const Double shifted = x * Double(0x1.71547652b82fep0) + Double(rounding_shift), k = shifted - Double(rounding_shift);
   if constexpr (is_float<T>) {
     const Double r = x - k * Double(0x1.62e42fefa39efp-1);
     return {shifted,
@@ -68,7 +68,7 @@ GRADUS_INLINE Double exp(Double x) {
     return power + power * e.fraction;
   } else {  // 2^k in two factors, since it may be no double
     const Exponential e = exponential<T>(clamp(x, -750, 710));
-    const Bits k = reinterpret<Bits>(e.shifted) - reinterpret<Bits>(Double(kShift)) + Bits(2048), half = k >> 1;
+    const Bits k = reinterpret<Bits>(e.shifted) - reinterpret<Bits>(Double(rounding_shift)) + Bits(2048), half = k >> 1;
     return (Double(1) + e.fraction) * power_of_two(half - Bits(1024)) * power_of_two(k - half - Bits(1024));
   }
 }
@@ -100,7 +100,7 @@ GRADUS_INLINE Parts parts_of(Double x) {
   constexpr uint64_t sqrt_half = 0x3fe6a09e667f3bcd, bias = 1024;
   const Bits biased_k = (reinterpret<Bits>(x) + Bits((bias << 52) - sqrt_half)) >> 52;
   const Double m = reinterpret<Double>(reinterpret<Bits>(x) - ((biased_k - Bits(bias)) << 52));
-  return {reinterpret<Double>(reinterpret<Bits>(Double(kShift)) + biased_k) - Double(kShift + bias), m};
+  return {reinterpret<Double>(reinterpret<Bits>(Double(rounding_shift)) + biased_k) - Double(rounding_shift + bias), m};
 }
 
 /// Below 0 NaN, of 0 minus infinity.
