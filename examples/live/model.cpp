@@ -177,9 +177,9 @@ struct Paths {
 Paths paths_of(const Request& request) {
   const Tensor x = column(request.x), weight = column({request["weight"]});
   const Tensor dy = request["sum"] != 0 ? ones_like(x) : column(request.dy);
-  const auto mean_of = [](const Tensor& v) { return v.mean(lesson::batch_size, true); };
+  const auto mean_of = [](const Tensor& v) { return v.mean(lesson::over_batch, true); };
   const auto rstd_of = [&](const Tensor& centered) {
-    return 1 / (centered.square().mean(lesson::batch_size, true) + request["eps"]).sqrt();
+    return 1 / (centered.square().mean(lesson::over_batch, true) + request["eps"]).sqrt();
   };
   const auto path = [&](auto xhat) {
     const Tensor leaf = x.clone().requires_grad_();
