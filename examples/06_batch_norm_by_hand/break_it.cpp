@@ -48,8 +48,7 @@ Result result_of(const Lesson& lesson, const ImageSet& digits, const Mistakes& m
   const nn::Sequential net = small_net(mistakes);
   const auto losses = train(net.parameters(), digits.train, 0.1,
                             [&](const Tensor& images, const Tensor& y) { return loss_with_gradients(net, images, y); });
-  const NoGradGuard no_grad;
-  return {share(layer, lesson.x, lesson.dy), share(wide, x, dy), losses, accuracy(net(digits.test.x), digits.test.y)};
+  return {share(layer, lesson.x, lesson.dy), share(wide, x, dy), losses, accuracy(net, digits.test)};
 }
 
 struct Results {

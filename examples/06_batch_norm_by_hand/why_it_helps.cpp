@@ -105,8 +105,7 @@ Outcome train_net(const ImageSet& digits, Kind kind, double lr) {
     if (const auto* watch = dynamic_cast<const Watch*>(module)) moved += watch->moved / (watch->steps - 1) / 3;
   }
   net.eval();
-  const NoGradGuard no_grad;
-  return {losses, accuracy(net(digits.test.x), digits.test.y), changes / measured, moved};
+  return {losses, accuracy(net, digits.test), changes / measured, moved};
 }
 
 void noise_behind_batch_norm(Page& page, const ImageSet& digits) {
