@@ -138,6 +138,11 @@ Tensor Module::operator()(const Tensor& x) const {
   return through(after_, self.forward(input), [&](auto& hook, const Tensor& y) { return hook(self, input, y); });
 }
 
+bool Module::has_forward_hooks() const {
+  const auto alive = [](const auto& hook) { return !hook->removed; };
+  return std::ranges::any_of(before_, alive) || std::ranges::any_of(after_, alive);
+}
+
 void HookHandle::remove() {
   if (const auto hook = hook_.lock()) hook->removed = true;
 }

@@ -2,10 +2,10 @@
 // derivative, and the other way round.
 #include "autograd/record.hpp"
 #include "tensor/message.hpp"
+#include "windows.hpp"
 
 #include <gradus/nn/pooling.hpp>
 
-#include <algorithm>
 #include <cmath>
 
 namespace gradus::nn {
@@ -15,29 +15,6 @@ using namespace gradus::detail;
 namespace {
 
 constexpr const char* node_name = "SqueezeBackward1";  // PyTorch pools in two dimensions
-
-struct Window {
-  std::int64_t first, last;  // excluded
-  double count;
-};
-
-struct Windows {
-  std::int64_t length, places;
-  std::int64_t kernel = 0, stride = 1, padding = 0, dilation = 1;  // kernel 0: adaptive
-  bool count_padding = true;
-
-  Window operator[](std::int64_t i) const {
-    if (kernel == 0) {
-      const std::int64_t first = i * length / places, last = ((i + 1) * length + places - 1) / places;
-      return {first, last, static_cast<double>(last - first)};
-    }
-    const std::int64_t begin = i * stride - padding,
-                       end = std::min(begin + dilation * (kernel - 1) + 1, length + padding);
-    const std::int64_t first = begin < 0 ? begin + (-begin + dilation - 1) / dilation * dilation : begin;
-    const std::int64_t last = std::min(end, length);
-    return {first, last, static_cast<double>(count_padding ? end - begin : last - first)};
-  }
-};
 
 Shape with_last(Shape shape, std::int64_t size) {
   shape[shape.rank() - 1] = size;
@@ -171,6 +148,28 @@ std::int64_t count_windows(const Windows& w, bool ceil) {
 
 }  // namespace
 
+Windows windows_of(std::int64_t length, std::int64_t kernel_size, const MaxPool1dOptions& o) {
+  Windows w{.length = length,
+            .places = 0,
+            .kernel = kernel_size,
+            .stride = o.stride.value_or(kernel_size),
+            .padding = o.padding,
+            .dilation = o.dilation};
+  w.places = count_windows(w, o.ceil_mode);
+  return w;
+}
+
+Windows windows_of(std::int64_t length, std::int64_t kernel_size, const AvgPool1dOptions& o) {
+  Windows w{.length = length,
+            .places = 0,
+            .kernel = kernel_size,
+            .stride = o.stride.value_or(kernel_size),
+            .padding = o.padding,
+            .count_padding = o.count_include_pad};
+  w.places = count_windows(w, o.ceil_mode);
+  return w;
+}
+
 Tensor functional::max_pool1d(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOptions& o) {
   if (x.dim() != 2 && x.dim() != 3) {
     throw RuntimeError(message("max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for ",
@@ -187,13 +186,7 @@ Tensor functional::max_pool1d(const Tensor& x, std::int64_t kernel_size, const M
                                o.padding, " and kernel_size=", kernel_size));
   }
   check_floating(x, "max_pool1d");
-  Windows windows{.length = x.size(-1),
-                  .places = 0,
-                  .kernel = kernel_size,
-                  .stride = stride,
-                  .padding = o.padding,
-                  .dilation = o.dilation};
-  windows.places = count_windows(windows, o.ceil_mode);
+  const Windows windows = windows_of(x.size(-1), kernel_size, o);
   if (windows.places <= 0) {
     throw RuntimeError(message("max_pool1d() Invalid computed output size: ", windows.places, "\nx of length ",
                                windows.length, " has no room for a window of ", kernel_size));
@@ -213,13 +206,7 @@ Tensor functional::avg_pool1d(const Tensor& x, std::int64_t kernel_size, const A
                                " and kernel_size=", kernel_size));
   }
   check_floating(x, "avg_pool1d");
-  Windows windows{.length = x.size(-1),
-                  .places = 0,
-                  .kernel = kernel_size,
-                  .stride = stride,
-                  .padding = o.padding,
-                  .count_padding = o.count_include_pad};
-  windows.places = count_windows(windows, o.ceil_mode);
+  const Windows windows = windows_of(x.size(-1), kernel_size, o);
   if (windows.places <= 0) {
     const std::int64_t channels = x.size(-2);
     throw RuntimeError(message("Given input size: (", channels, "x1x", windows.length, "). Calculated output size: (",

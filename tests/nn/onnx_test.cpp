@@ -1,6 +1,7 @@
 // ONNX files: what is written comes back as the same net, and other programs take it. That ONNX's own checker and the
 // ONNX Runtime agree is tested where they are installed.
 #include "files.hpp"
+#include "settled.hpp"
 #include "tensors.hpp"
 
 #include <gradus/gradus.hpp>
@@ -30,20 +31,6 @@ class Onnx : public testing::Test {
   const std::string path_ = folder_ / "net.onnx";
 };
 
-void settle(nn::Module& net) {
-  const NoGradGuard no_grad;
-  for (nn::Module* module : net.modules()) {
-    auto* norm = dynamic_cast<nn::BatchNorm1d*>(module);
-    if (!norm) continue;
-    const Shape c{norm->num_features()};
-    if (norm->weight.defined()) norm->weight.copy_(rand(c) + 0.5);
-    if (norm->bias.defined()) norm->bias.copy_(rand(c) - 0.5);
-    norm->running_mean.copy_(randn(c) * 0.3);
-    norm->running_var.copy_(rand(c) + 0.2);
-  }
-  net.eval();
-}
-
 nn::Sequential every_layer() {
   nn::Sequential net{nn::Linear(6, 9),
                      nn::BatchNorm1d(9),
@@ -61,6 +48,25 @@ nn::Sequential every_layer() {
                      nn::Softplus(),
                      nn::Flatten(),
                      nn::LogSoftmax(1)};
+  settle(net);
+  return net;
+}
+
+/// What slides along the length, and functions that take several operators.
+nn::Sequential every_window() {
+  nn::Sequential net{nn::Conv1d(2, 6, 4, {.padding = "same"}),
+                     nn::BatchNorm1d(6),
+                     nn::SiLU(),
+                     nn::MaxPool1d(3, {.stride = 2, .padding = 1}),
+                     nn::Conv1d(6, 4, 2, {.stride = 2, .padding = 1, .dilation = 2, .groups = 2, .bias = false}),
+                     nn::ELU(0.5),
+                     nn::AvgPool1d(3, {.stride = 1, .padding = 1, .count_include_pad = false}),
+                     nn::Hardtanh(-0.5, 2),
+                     nn::LayerNorm(6),
+                     nn::Unflatten(1, {2, 2}),
+                     nn::Flatten(),
+                     nn::Unflatten(1, {12, 2}),
+                     nn::AdaptiveAvgPool1d(1)};
   settle(net);
   return net;
 }
@@ -93,6 +99,43 @@ TEST_F(Onnx, ComesBack) {
     ASSERT_TRUE(got.contains(name)) << name;
     EXPECT_TRUE(tensor.dtype() == int64 || max_distance(got.at(name), tensor) == 0) << name;
   }
+}
+
+TEST_F(Onnx, ComesBackWithItsWindows) {
+  nn::Sequential net = every_window();
+  export_onnx(net, path_, {.row = {2, 22}});
+  nn::Sequential back = load_onnx(path_);
+  const Tensor x = randn({5, 2, 22});
+  const NoGradGuard no_grad;
+  EXPECT_LE(max_distance(back(x), net(x)), 1e-6) << back;
+  EXPECT_EQ(back.at<nn::Conv1d>(0).options().padding.text(), "same");
+  EXPECT_EQ(max_distance(back.at<nn::Conv1d>(4).weight, net.at<nn::Conv1d>(4).weight), 0);
+}
+
+TEST_F(Onnx, TakesFloat64Nets) {
+  nn::Sequential net{nn::Linear(3, 2), nn::Tanh()};
+  net.to(float64).eval();
+  export_onnx(net, path_);
+  const Tensor x = randn({5, 3});
+  const NoGradGuard no_grad;
+  EXPECT_LE(max_distance(load_onnx(path_)(x), net(x.to(float64)).to(float32)), 1e-6);
+}
+
+struct Own : nn::Module {
+  nn::Linear hidden{6, 8}, out{4, 3};
+  void state(nn::StateList& list) override { list("hidden", hidden)("out", out); }
+  Tensor forward(const Tensor& x) const override { return out(relu(hidden(x)).reshape({-1, 2, 4})); }
+};
+
+TEST_F(Onnx, NamesTheLayersOfAModuleOfTheUsersOwn) {
+  Own own;
+  own.eval();
+  export_onnx(own, path_, {.row = 6});
+  const std::string bytes = read_text(path_);
+  EXPECT_NE(bytes.find("hidden.weight"), bytes.npos);
+  const Tensor x = randn({5, 6});
+  const NoGradGuard no_grad;
+  EXPECT_LE(max_distance(load_onnx(path_)(x), own(x)), 1e-6);
 }
 
 TEST_F(Onnx, DrawsNothing) {
@@ -146,12 +189,23 @@ TEST_F(Onnx, RunsInTheOnnxRuntime) {
   settle(channels);
   export_onnx(channels, path_, {.row = {3, 4}});
   expect_runtime_agrees(folder_, channels, {6, 3, 4});
+
+  nn::Sequential windows = every_window();
+  export_onnx(windows, path_, {.row = {2, 22}});
+  expect_runtime_agrees(folder_, windows, {3, 2, 22});
+
+  nn::Sequential over_the_end{
+      nn::MaxPool1d(3, {.ceil_mode = true}), nn::AvgPool1d(2, {.padding = 1, .ceil_mode = true}),
+      nn::AvgPool1d(2, {.ceil_mode = true, .count_include_pad = false}), nn::AdaptiveAvgPool1d(3)};
+  over_the_end.eval();
+  export_onnx(over_the_end, path_, {.row = {2, 20}});
+  expect_runtime_agrees(folder_, over_the_end, {3, 2, 20});
 }
 
 TEST_F(Onnx, PassesTheCheckerOfOnnx) {
   const std::string python = "/usr/bin/python3 -c 'import onnx'";
   if (run(python) != "") GTEST_SKIP() << "no python3-onnx here";
-  nn::Sequential net = every_layer(), nothing{nn::Dropout(0.5)};
+  nn::Sequential net = every_layer(), windows = every_window(), nothing{nn::Dropout(0.5)};
   nothing.eval();
   const std::string check =
       "/usr/bin/python3 -c 'import onnx, sys\nm = onnx.load(sys.argv[1])\nonnx.checker.check_model(m, "
@@ -159,6 +213,8 @@ TEST_F(Onnx, PassesTheCheckerOfOnnx) {
       "d = m.graph.input[0].type.tensor_type.shape.dim\nprint(d[0].dim_param, d[1].dim_value)' ";
   export_onnx(net, path_);
   EXPECT_EQ(run(check + path_), "batch 6\n");
+  export_onnx(windows, path_, {.row = {2, 22}});
+  EXPECT_EQ(run(check + path_), "batch 2\n");
   export_onnx(nothing, path_, {.row = 3});
   EXPECT_EQ(run(check + path_), "batch 3\n");
 }
@@ -168,7 +224,7 @@ TEST_F(Onnx, RefusesBeforeItWrites) {
   expect_error<ValueError>("export_onnx: the net is in training mode", [&] { export_onnx(net, path_); });
   net.eval();
   net.at<nn::BatchNorm1d>(1).running_var.fill_(NAN);
-  expect_error_with<ValueError>([&] { export_onnx(net, path_); }, "running_var that is negative or NaN");
+  expect_error_with<ValueError>([&] { export_onnx(net, path_); }, "running_var of channel 0");
   EXPECT_FALSE(std::filesystem::exists(path_));
   nn::Sequential flat{nn::Flatten()};
   flat.eval();
@@ -189,6 +245,11 @@ TEST_F(Onnx, RefusesWhatIsNoSequential) {
   for (std::size_t at; (at = bytes.find("Softplus")) != bytes.npos;) bytes.replace(at, 8, "Softsign");
   write_text(path_, bytes);
   expect_error_with<FileError>([&] { load_onnx(path_); }, "has the operator Softsign");
+
+  nn::Sequential pool{nn::MaxPool1d(2, {.ceil_mode = true})};
+  pool.eval();
+  export_onnx(pool, path_, {.row = {1, 5}});
+  expect_error_with<FileError>([&] { load_onnx(path_); }, "pads of 0 and 1, which no layer has");
 }
 
 }  // namespace

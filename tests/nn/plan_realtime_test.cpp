@@ -41,10 +41,31 @@ struct Case {
 
 /// Every kind of step, and more rows than one block has.
 Case make_case(bool half) {
-  nn::Sequential net{nn::BatchNorm1d(3), nn::Tanh(),           nn::Linear(8, 40),   nn::BatchNorm1d(3),
-                     nn::LeakyReLU(),    nn::Softmax(1),       nn::Flatten(),       nn::Linear(120, 100),
-                     nn::ReLU(),         nn::BatchNorm1d(100), nn::Linear(100, 30), nn::Sigmoid(),
-                     nn::GELU(),         nn::Softplus(),       nn::Linear(30, 10),  nn::LogSoftmax(1)};
+  nn::Sequential net{nn::Conv1d(3, 6, 3, {.padding = "same", .groups = 3}),
+                     nn::SiLU(),
+                     nn::MaxPool1d(3, {.stride = 1}),
+                     nn::Conv1d(6, 3, 3, {.padding = 2, .dilation = 2}),
+                     nn::ELU(),
+                     nn::AvgPool1d(2, {.stride = 1, .padding = 1}),
+                     nn::AdaptiveAvgPool1d(8),
+                     nn::LayerNorm(8),
+                     nn::Hardtanh(),
+                     nn::BatchNorm1d(3),
+                     nn::Tanh(),
+                     nn::Linear(8, 40),
+                     nn::BatchNorm1d(3),
+                     nn::LeakyReLU(),
+                     nn::Softmax(1),
+                     nn::Flatten(),
+                     nn::Linear(120, 100),
+                     nn::ReLU(),
+                     nn::BatchNorm1d(100),
+                     nn::Linear(100, 30),
+                     nn::Sigmoid(),
+                     nn::GELU(),
+                     nn::Softplus(),
+                     nn::Linear(30, 10),
+                     nn::LogSoftmax(1)};
   net.eval();
   nn::Plan plan(net, {3, 8}, {.half_weights = half});
   return {plan, std::vector<float>(100 * 24, 0.25f), std::vector<float>(1000), std::vector<float>(plan.scratch_size())};

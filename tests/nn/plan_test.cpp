@@ -1,5 +1,6 @@
 // A plan computes what the net computes, for nets of every shape, one row or many, on one thread or many.
 #include "errors.hpp"
+#include "settled.hpp"
 #include "tensors.hpp"
 
 #include <gradus/gradus.hpp>
@@ -10,21 +11,6 @@ namespace gradus::test {
 namespace {
 
 using nn::Plan;
-
-/// Parameters and buffers of every BatchNorm1d as training leaves them: none 0, none 1.
-void settle(nn::Module& net, double mean = 0.3) {
-  const NoGradGuard no_grad;
-  for (nn::Module* module : net.modules()) {
-    auto* norm = dynamic_cast<nn::BatchNorm1d*>(module);
-    if (!norm) continue;
-    const Shape c{norm->num_features()};
-    if (norm->weight.defined()) norm->weight.copy_(rand(c) + 0.5);
-    if (norm->bias.defined()) norm->bias.copy_(rand(c) - 0.5);
-    norm->running_mean.copy_(randn(c) * 0.3 + mean);
-    norm->running_var.copy_(rand(c) + 0.2);
-  }
-  net.eval();
-}
 
 /// The largest difference, of the largest output where that is above 1.
 double distance(nn::Module& net, const Shape& row, std::int64_t rows, nn::PlanOptions options = {}) {
@@ -221,10 +207,10 @@ TEST(Plan, RefusesNetsThatItCannotTake) {
   net[2].train();
   expect_error<ValueError>("Plan: Dropout '2' is in training mode", [&] { Plan(net, {4}); });
   net.eval();
-  expect_error_with<ValueError>([&] { Plan(net, {5}); }, "Linear '0' takes 4 features, a row of [5] has 5");
+  expect_error_with<ValueError>([&] { Plan(net, {5}); }, "Plan: Linear '0', given rows of [5]: mat1 and mat2 shapes cannot be multiplied");
   expect_error_with<ValueError>([&] { Plan(net, {}); }, "expected the shape of one row");
   net.at<nn::BatchNorm1d>(1).running_var.fill_(NAN);
-  expect_error_with<ValueError>([&] { Plan(net, {4}); }, "'1' has a running_var that is negative or NaN, in channel 0");
+  expect_error_with<ValueError>([&] { Plan(net, {4}); }, "BatchNorm1d '1', given rows of [3]: batch_norm: running_var of channel 0");
 
   nn::Sequential own{nn::Sequential{Doubled(), nn::ReLU()}, nn::ReLU()};
   own.eval();

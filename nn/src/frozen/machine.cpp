@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 namespace gradus::nn::frozen {
 
@@ -19,16 +18,19 @@ namespace {
 
 constexpr std::int64_t group_size = 16;  // outputs; see kernels/dense.hpp
 
+std::int64_t padded(std::int64_t outputs) { return (outputs + group_size - 1) / group_size * group_size; }
+
+/// The weights of the group whose first output is `first`.
 template <class W, class Convert>
-Aligned<std::byte> packed(const Product& product, int groups_in_panel, Convert convert) {
-  const std::int64_t groups = (product.outputs + group_size - 1) / group_size;
-  Aligned<std::byte> block(static_cast<std::size_t>(groups * group_size * product.inputs) * sizeof(W));
+Aligned<std::byte> packed(const Product& p, std::int64_t first, int groups_in_panel, Convert convert) {
+  const std::int64_t columns = padded(p.outputs), panel = groups_in_panel * group_size;
+  Aligned<std::byte> block(static_cast<std::size_t>(columns * p.inputs) * sizeof(W));
   W* at = reinterpret_cast<W*>(block.data());
-  for (std::int64_t first = 0; first < groups; first += groups_in_panel) {
-    const std::int64_t end = std::min<std::int64_t>(first + groups_in_panel, groups) * group_size;
-    for (std::int64_t i = 0; i < product.inputs; ++i) {
-      for (std::int64_t o = first * group_size; o < end; ++o, ++at) {
-        if (o < product.outputs) *at = convert(product.weight[static_cast<std::size_t>(o * product.inputs + i)]);
+  for (std::int64_t begin = 0; begin < columns; begin += panel) {
+    const std::int64_t end = std::min(begin + panel, columns);
+    for (std::int64_t i = 0; i < p.inputs; ++i) {
+      for (std::int64_t o = begin; o < end; ++o, ++at) {
+        if (o < p.outputs) *at = convert(p.weight[static_cast<std::size_t>((first + o) * p.inputs + i)]);
       }
     }
   }
@@ -44,50 +46,100 @@ void check_half(const Product& product, const std::string& layers) {
   }
 }
 
-ReadyProduct ready(const Product& product, bool half, const std::string& layers) {
-  if (half) check_half(product, layers);
+kernels::Then ending(Function function) {
+  return function == Function::relu         ? kernels::Then::relu
+         : function == Function::leaky_relu ? kernels::Then::leaky_relu
+                                            : kernels::Then::nothing;
+}
+
+constexpr auto as_float = [](double w) { return static_cast<float>(w); };
+
+ReadyGroup ready_group(const Product& p, std::int64_t first, bool half, int panel) {
+  ReadyGroup group{{.inputs = p.inputs,
+                    .outputs = p.outputs,
+                    .weight = nullptr,
+                    .bias = nullptr,
+                    .then = ending(p.then.function),
+                    .slope = as_float(p.then.a)},
+                   half ? packed<std::uint16_t>(p, first, panel, to_half) : packed<float>(p, first, panel, as_float),
+                   Aligned<float>(static_cast<std::size_t>(padded(p.outputs)))};
+  std::transform(p.bias.data() + first, p.bias.data() + first + p.outputs, group.bias.data(), as_float);
+  group.dense.weight = group.weight.data();  // a vector that moves keeps its place
+  group.dense.bias = group.bias.data();
+  return group;
+}
+
+ReadyProduct ready(const Product& p, bool half, const std::string& layers) {
+  if (half) check_half(p, layers);
   const auto& table = gradus::kernels::table<kernels::DenseTable>();
-  const auto as_float = [](double w) { return static_cast<float>(w); };
-  ReadyProduct made{
-      .dense = {.inputs = product.inputs, .outputs = product.outputs, .weight = nullptr, .bias = nullptr},
-      .kernel = half ? table.with_half : table.with_float,
-      .rows = product.rows,
-      .stride = product.stride,
-      .weight =
-          half ? packed<std::uint16_t>(product, table.panel, to_half) : packed<float>(product, table.panel, as_float),
-      .bias = Aligned<float>(static_cast<std::size_t>((product.outputs + group_size - 1) / group_size * group_size))};
-  std::ranges::transform(product.bias, made.bias.data(), as_float);
-  made.dense.weight = made.weight.data();  // a vector that moves keeps its place
-  made.dense.bias = made.bias.data();
-  made.dense.then = product.then.function == Function::relu         ? kernels::Then::relu
-                    : product.then.function == Function::leaky_relu ? kernels::Then::leaky_relu
-                                                                    : kernels::Then::nothing;
-  made.dense.slope = static_cast<float>(product.then.a);
+  ReadyProduct made{half ? table.with_half : table.with_float, p.rows, p.stride, p.groups * p.outputs, {}};
+  for (std::int64_t g = 0; g < p.groups; ++g) made.groups.push_back(ready_group(p, g * p.outputs, half, table.panel));
   return made;
 }
 
-ReadyNorm ready(const Norm& norm) {
-  const auto floats = [](const std::vector<double>& values) {
-    return std::vector<float>(values.begin(), values.end());
-  };
-  return {static_cast<std::int64_t>(norm.mean.size()), floats(norm.mean), floats(norm.scale), floats(norm.shift)};
-}
+std::vector<float> floats(const std::vector<double>& values) { return {values.begin(), values.end()}; }
+
+ReadyNorm ready(const Norm& norm) { return {floats(norm.mean), floats(norm.scale), floats(norm.shift), norm.each}; }
+ReadyRowNorm ready(const RowNorm& norm) { return {floats(norm.weight), floats(norm.bias), norm.eps}; }
 
 // --- running
 
-void run(const ReadyProduct& product, const ReadyStep& step, float* y, const float* x, std::int64_t rows) noexcept {
-  if (product.rows == 1 || product.rows * product.stride == step.in) {
-    return product.kernel(product.dense, {y, x, rows * product.rows, product.stride});
+void run(const ReadyProduct& p, const ReadyStep& step, float* y, const float* x, std::int64_t rows) noexcept {
+  if (p.groups.size() == 1 && (p.rows == 1 || p.rows * p.stride == step.in)) {
+    return p.kernel(p.groups[0].dense, {y, x, rows * p.rows, p.stride, p.outputs});
   }
-  for (std::int64_t r = 0; r < rows; ++r) {
-    product.kernel(product.dense, {y + r * step.out, x + r * step.in, product.rows, product.stride});
+  for (; rows > 0; --rows, x += step.in, y += step.out) {
+    const float* from = x;
+    float* to = y;
+    for (const ReadyGroup& group : p.groups) {
+      p.kernel(group.dense, {to, from, p.rows, p.stride, p.outputs});
+      from += p.rows * p.stride;
+      to += group.dense.outputs;
+    }
+  }
+}
+
+void run(const Patches& p, const ReadyStep& step, float* y, const float* x, std::int64_t rows) noexcept {
+  const std::int64_t part = p.channels / p.groups;
+  for (; rows > 0; --rows, x += step.in) {
+    for (std::int64_t g = 0; g < p.groups; ++g) {
+      for (std::int64_t i = 0; i < p.positions; ++i) {
+        const float* from = x + i * p.stride * p.channels + g * part;
+        for (std::int64_t k = 0; k < p.kernel; ++k, y += part) {
+          std::copy_n(from + k * p.dilation * p.channels, part, y);
+        }
+      }
+    }
   }
 }
 
 void run(const ReadyNorm& norm, const ReadyStep& step, float* y, const float* x, std::int64_t rows) noexcept {
   const float *mean = norm.mean.data(), *scale = norm.scale.data(), *shift = norm.shift.data();
-  for (std::int64_t first = 0; first < rows * step.in; first += norm.period) {
-    for (std::int64_t i = 0; i < norm.period; ++i) y[first + i] = (x[first + i] - mean[i]) * scale[i] + shift[i];
+  const std::int64_t channels = std::ssize(norm.mean);
+  for (const float* end = x + rows * step.in; x < end; x += channels * norm.each, y += channels * norm.each) {
+    if (norm.each == 1) {
+      for (std::int64_t c = 0; c < channels; ++c) y[c] = (x[c] - mean[c]) * scale[c] + shift[c];
+    } else {
+      for (std::int64_t i = 0; i < channels * norm.each; ++i) {
+        const std::int64_t c = i / norm.each;
+        y[i] = (x[i] - mean[c]) * scale[c] + shift[c];
+      }
+    }
+  }
+}
+
+void run(const ReadyRowNorm& norm, const ReadyStep& step, float* y, const float* x, std::int64_t rows) noexcept {
+  const std::int64_t size = std::ssize(norm.weight);
+  for (const float* end = x + rows * step.in; x < end; x += size, y += size) {
+    double mean = 0, var = 0;
+    for (std::int64_t i = 0; i < size; ++i) mean += x[i];
+    mean /= static_cast<double>(size);
+    for (std::int64_t i = 0; i < size; ++i) var += (x[i] - mean) * (x[i] - mean);
+    const double rstd = 1 / std::sqrt(var / static_cast<double>(size) + norm.eps);
+    for (std::int64_t i = 0; i < size; ++i) {
+      y[i] = static_cast<float>((x[i] - mean) * rstd) * norm.weight[static_cast<std::size_t>(i)] +
+             norm.bias[static_cast<std::size_t>(i)];
+    }
   }
 }
 
@@ -115,13 +167,15 @@ void run(const Activation& activation, const ReadyStep& step, float* y, const fl
     case Function::tanh:
       return map(y, x, n, Unary::tanh);
     case Function::gelu:
-      return map(y, x, n, [](float p) { return p * 0.5f * (1 + std::erf(p * (1 / std::numbers::sqrt2_v<float>))); });
+      return map(y, x, n, Unary::gelu);
     case Function::softplus:
       return map(y, x, n, Unary::softplus);
     case Function::elu:
       return map(y, x, n, [a](float p) { return p > 0 ? p : a * std::expm1(p); });
     case Function::silu:
-      return map(y, x, n, [](float p) { return p / (1 + std::exp(-p)); });
+      map(y, x, n, Unary::sigmoid);
+      for (std::int64_t i = 0; i < n; ++i) y[i] *= x[i];
+      return;
     case Function::hardtanh:
       return map(y, x, n, [a, b](float p) { return p < a ? a : p > b ? b : p; });
   }
@@ -132,30 +186,20 @@ void run(const Softmax& softmax, const ReadyStep&, float* y, const float* x, std
   (softmax.log ? floats.log_softmax : floats.softmax)(y, x, rows * softmax.groups, softmax.size, nullptr);
 }
 
-void pool_at(const Pool& pool, float* y, const float* x, std::int64_t first) noexcept {
-  const std::int64_t end = first + pool.kernel;
-  std::fill_n(y, pool.channels, pool.max ? -std::numeric_limits<float>::infinity() : 0);
-  const std::int64_t begin_inside = std::max<std::int64_t>(first, 0), end_inside = std::min(end, pool.length);
-  for (std::int64_t l = begin_inside; l < end_inside; ++l) {
-    const float* row = x + l * pool.channels;
-    for (std::int64_t c = 0; c < pool.channels; ++c) {
-      if (pool.max) {
-        y[c] = row[c] > y[c] || std::isnan(row[c]) ? row[c] : y[c];
-      } else {
-        y[c] += row[c];
-      }
-    }
-  }
-  if (pool.max) return;
-  const std::int64_t padded_end = std::min(end, pool.length + pool.padding);
-  const std::int64_t count = pool.count_padding ? padded_end - first : end_inside - begin_inside;
-  for (std::int64_t c = 0; c < pool.channels; ++c) y[c] /= static_cast<float>(count);
-}
-
 void run(const Pool& pool, const ReadyStep& step, float* y, const float* x, std::int64_t rows) noexcept {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t o = 0; o < pool.out_length; ++o) {
-      pool_at(pool, y + r * step.out + o * pool.channels, x + r * step.in, o * pool.stride - pool.padding);
+  const std::int64_t channels = pool.channels;
+  for (; rows > 0; --rows, x += step.in) {
+    for (std::int64_t i = 0; i < pool.windows.places; ++i, y += channels) {
+      const Window window = pool.windows[i];
+      std::copy_n(x + window.first * channels, channels, y);
+      for (std::int64_t l = window.first + pool.windows.dilation; l < window.last; l += pool.windows.dilation) {
+        const float* row = x + l * channels;
+        for (std::int64_t c = 0; c < channels; ++c) {
+          y[c] = !pool.max ? y[c] + row[c] : row[c] > y[c] || std::isnan(row[c]) ? row[c] : y[c];
+        }
+      }
+      if (pool.max) continue;
+      for (std::int64_t c = 0; c < channels; ++c) y[c] /= static_cast<float>(window.count);
     }
   }
 }
@@ -183,7 +227,7 @@ ReadyStep make_ready(Step step, bool half_weights) {
       [&]<class W>(W& work) -> ReadyStep {
         if constexpr (std::is_same_v<W, Product>) {
           return {ready(work, half_weights, step.layers), step.in, step.out};
-        } else if constexpr (std::is_same_v<W, Norm>) {
+        } else if constexpr (std::is_same_v<W, Norm> || std::is_same_v<W, RowNorm>) {
           return {ready(work), step.in, step.out};
         } else {
           return {work, step.in, step.out};
@@ -207,8 +251,11 @@ std::vector<float> evaluate(const Program& program, std::span<const float> x) {
 }
 
 std::size_t weight_bytes(const ReadyStep& step) noexcept {
-  const auto* product = std::get_if<ReadyProduct>(&step.work);
-  return product ? product->weight.bytes() : 0;
+  std::size_t bytes = 0;
+  if (const auto* product = std::get_if<ReadyProduct>(&step.work)) {
+    for (const ReadyGroup& group : product->groups) bytes += group.weight.bytes();
+  }
+  return bytes;
 }
 
 }  // namespace gradus::nn::frozen

@@ -25,21 +25,30 @@ class Aligned {
   std::vector<Line> lines_;
 };
 
-struct ReadyProduct {
+struct ReadyGroup {
   kernels::Dense dense;
-  kernels::DenseTable::Kernel* kernel;
-  std::int64_t rows, stride;
   Aligned<std::byte> weight;
   Aligned<float> bias;
 };
 
+struct ReadyProduct {
+  kernels::DenseTable::Kernel* kernel;
+  std::int64_t rows, stride, outputs;
+  std::vector<ReadyGroup> groups;
+};
+
 struct ReadyNorm {
-  std::int64_t period;
   std::vector<float> mean, scale, shift;
+  std::int64_t each;
+};
+
+struct ReadyRowNorm {
+  std::vector<float> weight, bias;
+  double eps;
 };
 
 struct ReadyStep {
-  std::variant<ReadyProduct, ReadyNorm, Activation, Softmax, Pool, Transpose, Pad> work;
+  std::variant<ReadyProduct, Patches, ReadyNorm, ReadyRowNorm, Activation, Softmax, Pool, Transpose, Pad> work;
   std::int64_t in, out;
 };
 

@@ -20,9 +20,9 @@ struct Dense {
 };
 
 struct DenseRows {
-  float* y;        ///< (rows, outputs)
+  float* y;        ///< row r at y + r * y_stride
   const float* x;  ///< row r at x + r * stride
-  std::int64_t rows, stride;
+  std::int64_t rows, stride, y_stride;
 };
 
 struct DenseTable {

@@ -25,7 +25,9 @@ constexpr int panel_groups = 1, tile_rows = 6;
 constexpr int panel_groups = 1, tile_rows = 2;
 #endif
 
-constexpr int64_t input_block = 32;  // inputs summed on their own, so that a long sum loses fewer digits
+// Inputs summed on their own, so that a long sum loses fewer digits; half's weights are not worth that.
+template <class W>
+constexpr int64_t input_block = sizeof(W) == sizeof(float) ? 32 : INT64_MAX;
 
 GRADUS_INLINE Floats weights(const float* w) { return load(w); }
 
@@ -64,7 +66,7 @@ GRADUS_INLINE Floats finish(Floats sum, const Dense& dense) {
 
 /// `rows` rows from x, and the columns of `left` groups at `a` and `right` at `b`, the panel behind it.
 template <int rows, int left, int right, class W>
-GRADUS_INLINE void tile(const Dense& dense, float* y, const float* x, int64_t stride, int64_t column) {
+GRADUS_INLINE void tile(const Dense& dense, DenseRows at, int64_t column) {
   constexpr int groups = left + right;
   const W* a = static_cast<const W*>(dense.weight) + column * dense.inputs;
   const W* b = a + left * lane_count * dense.inputs;
@@ -74,18 +76,18 @@ GRADUS_INLINE void tile(const Dense& dense, float* y, const float* x, int64_t st
 #pragma GCC unroll 16
     for (int g = 0; g < groups; ++g) total[r][g] = load(dense.bias + column + g * lane_count);
   }
-  for (int64_t first = 0; first < dense.inputs; first += input_block) {
-    const int64_t end = first + input_block < dense.inputs ? first + input_block : dense.inputs;
+  for (int64_t first = 0; first < dense.inputs;) {
+    const int64_t end = dense.inputs - first > input_block<W> ? first + input_block<W> : dense.inputs;
     Floats sum[rows][groups];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 16
       for (int g = 0; g < groups; ++g) sum[r][g] = Floats(0);
     }
-    for (int64_t i = first; i < end; ++i) {
+    for (; first < end; ++first) {
       Floats element[rows];
 #pragma GCC unroll 16
-      for (int r = 0; r < rows; ++r) element[r] = Floats(x[r * stride + i]);
+      for (int r = 0; r < rows; ++r) element[r] = Floats(at.x[r * at.stride + first]);
 #pragma GCC unroll 16
       for (int g = 0; g < groups; ++g) {
         const Floats w = weights(g < left ? a + g * lane_count : b + (g - left) * lane_count);
@@ -103,7 +105,7 @@ GRADUS_INLINE void tile(const Dense& dense, float* y, const float* x, int64_t st
   }
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) {
-    float* out = y + r * dense.outputs + column;
+    float* out = at.y + r * at.y_stride + column;
 #pragma GCC unroll 16
     for (int g = 0; g < groups; ++g) {
       const int64_t rest = dense.outputs - column - g * lane_count;
@@ -119,52 +121,54 @@ GRADUS_INLINE void tile(const Dense& dense, float* y, const float* x, int64_t st
 
 /// The tile of `left` groups, a number known only now.
 template <int rows, class W, int most = panel_groups>
-void panel(const Dense& dense, float* y, const float* x, int64_t stride, int64_t column, int64_t left) {
+void panel(const Dense& dense, const DenseRows& at, int64_t column, int64_t left) {
   if constexpr (most > 1) {
-    if (left < most) return panel<rows, W, most - 1>(dense, y, x, stride, column, left);
+    if (left < most) return panel<rows, W, most - 1>(dense, at, column, left);
   }
-  tile<rows, most, 0, W>(dense, y, x, stride, column);
+  tile<rows, most, 0, W>(dense, at, column);
 }
 /// A whole panel and the `right` groups of the next.
 template <class W, int most = panel_groups>
-void two_panels(const Dense& dense, float* y, const float* x, int64_t column, int64_t right) {
+void two_panels(const Dense& dense, const DenseRows& at, int64_t column, int64_t right) {
   if constexpr (most > 1) {
-    if (right < most) return two_panels<W, most - 1>(dense, y, x, column, right);
+    if (right < most) return two_panels<W, most - 1>(dense, at, column, right);
   }
-  tile<1, panel_groups, most, W>(dense, y, x, 0, column);
+  tile<1, panel_groups, most, W>(dense, at, column);
 }
 
 template <class W>
-void one_row(const Dense& dense, float* y, const float* x) {
+void one_row(const Dense& dense, const DenseRows& at) {
   const int64_t groups = (dense.outputs + lane_count - 1) / lane_count;
   int64_t g = 0;
   for (; groups - g > panel_groups; g += 2 * panel_groups) {
     const int64_t right = groups - g - panel_groups;
-    two_panels<W>(dense, y, x, g * lane_count, right < panel_groups ? right : panel_groups);
+    two_panels<W>(dense, at, g * lane_count, right < panel_groups ? right : panel_groups);
   }
-  if (g < groups) panel<1, W>(dense, y, x, 0, g * lane_count, groups - g);
+  if (g < groups) panel<1, W>(dense, at, g * lane_count, groups - g);
+}
+
+GRADUS_INLINE DenseRows from_row(DenseRows at, int64_t row) {
+  return {at.y + row * at.y_stride, at.x + row * at.stride, at.rows - row, at.stride, at.y_stride};
 }
 
 /// The last rows, fewer than a tile has.
 template <int rows, class W>
-void rest(const Dense& dense, const DenseRows& all, int64_t first, int64_t column, int64_t left) {
+void rest(const Dense& dense, const DenseRows& at, int64_t column, int64_t left) {
   if constexpr (rows > 0) {
-    if (all.rows - first < rows) return rest<rows - 1, W>(dense, all, first, column, left);
-    panel<rows, W>(dense, all.y + first * dense.outputs, all.x + first * all.stride, all.stride, column, left);
+    if (at.rows < rows) return rest<rows - 1, W>(dense, at, column, left);
+    panel<rows, W>(dense, at, column, left);
   }
 }
 
 template <class W>
 void dense(const Dense& dense, const DenseRows& all) {
-  if (all.rows == 1) return one_row<W>(dense, all.y, all.x);
+  if (all.rows == 1) return one_row<W>(dense, all);
   const int64_t groups = (dense.outputs + lane_count - 1) / lane_count;
   for (int64_t g = 0; g < groups; g += panel_groups) {
     const int64_t left = groups - g < panel_groups ? groups - g : panel_groups;
-    int64_t r = 0;
-    for (; r + tile_rows <= all.rows; r += tile_rows) {
-      panel<tile_rows, W>(dense, all.y + r * dense.outputs, all.x + r * all.stride, all.stride, g * lane_count, left);
-    }
-    rest<tile_rows - 1, W>(dense, all, r, g * lane_count, left);
+    DenseRows at = all;
+    for (; at.rows >= tile_rows; at = from_row(at, tile_rows)) panel<tile_rows, W>(dense, at, g * lane_count, left);
+    rest<tile_rows - 1, W>(dense, at, g * lane_count, left);
   }
 }
 

@@ -7,8 +7,11 @@
 #include <gradus/core/random.hpp>
 #include <gradus/nn/activation.hpp>
 #include <gradus/nn/batch_norm.hpp>
+#include <gradus/nn/conv.hpp>
 #include <gradus/nn/flatten.hpp>
+#include <gradus/nn/layer_norm.hpp>
 #include <gradus/nn/onnx.hpp>
+#include <gradus/nn/pooling.hpp>
 
 #include <onnx/onnx_pb.h>
 
@@ -75,25 +78,46 @@ class Loader {
     return a ? a->i() : otherwise;
   }
 
-  /// Input `index` of the operator: a float32 constant of the file with `rank` dimensions.
-  Tensor constant(const onnx::NodeProto& node, int index, int rank) const {
+  /// The only element of a list, or `otherwise`: a window along one dimension has one of each.
+  std::int64_t only(const onnx::NodeProto& node, const char* name, std::int64_t otherwise) const {
+    const auto* a = attribute(node, name);
+    if (a && a->ints_size() != 1) refuse(node, message("with ", name, " of more than one dimension"));
+    return a ? a->ints(0) : otherwise;
+  }
+  std::pair<std::int64_t, std::int64_t> pads(const onnx::NodeProto& node) const {
+    const auto* a = attribute(node, "pads");
+    const auto* automatic = attribute(node, "auto_pad");
+    if ((a && a->ints_size() != 2) || (automatic && automatic->s() != "NOTSET")) refuse(node, "with other pads");
+    return a ? std::pair(a->ints(0), a->ints(1)) : std::pair<std::int64_t, std::int64_t>(0, 0);
+  }
+  std::int64_t same_pads(const onnx::NodeProto& node) const {
+    const auto [before, after] = pads(node);
+    if (before != after) refuse(node, message("with pads of ", before, " and ", after, ", which no layer has"));
+    return before;
+  }
+
+  /// Input `index` of the operator: a constant of the file with `rank` dimensions, or any if that is -1.
+  Tensor constant(const onnx::NodeProto& node, int index, int rank, Dtype dtype = float32) const {
     const auto found = index < node.input_size() ? constants_.find(node.input(index)) : constants_.end();
     if (found == constants_.end()) refuse(node, message("whose input ", index, " is no constant"));
     const onnx::TensorProto& tensor = *found->second;
     Shape shape;
     for (const std::int64_t extent : tensor.dims()) shape.push_back(extent);
-    if (tensor.data_type() != onnx::TensorProto::FLOAT || shape.rank() != rank) {
-      refuse(node, message("with '", tensor.name(), "', which is not float32 of ", rank, " dimensions"));
+    const auto type = dtype == int64 ? onnx::TensorProto::INT64 : onnx::TensorProto::FLOAT;
+    if (tensor.data_type() != type || (rank >= 0 && shape.rank() != rank)) {
+      refuse(node, message("with '", tensor.name(), "', which is not ", dtype, " of ", rank, " dimensions"));
     }
-    Tensor x = zeros(shape);
-    const auto to = x.data<float>();
-    if (tensor.has_raw_data() && tensor.raw_data().size() == to.size_bytes()) {
-      std::memcpy(to.data(), tensor.raw_data().data(), to.size_bytes());
-    } else if (static_cast<std::size_t>(tensor.float_data_size()) == to.size()) {
-      std::copy(tensor.float_data().begin(), tensor.float_data().end(), to.begin());
-    } else {
-      refuse(node, message("with '", tensor.name(), "', whose elements are not in the file"));
-    }
+    Tensor x = zeros(shape, dtype);
+    const auto fill = [&](auto to, const auto& typed) {
+      if (tensor.has_raw_data() && tensor.raw_data().size() == to.size_bytes()) {
+        std::memcpy(to.data(), tensor.raw_data().data(), to.size_bytes());
+      } else if (static_cast<std::size_t>(typed.size()) == to.size()) {
+        std::copy(typed.begin(), typed.end(), to.begin());
+      } else {
+        refuse(node, message("with '", tensor.name(), "', whose elements are not in the file"));
+      }
+    };
+    dtype == int64 ? fill(x.data<std::int64_t>(), tensor.int64_data()) : fill(x.data<float>(), tensor.float_data());
     return x;
   }
 
@@ -109,10 +133,16 @@ class Loader {
   void add(const onnx::NodeProto& node) {
     const std::string& op = node.op_type();
     if (op == "Gemm" || op == "MatMul") return linear(node);
+    if (op == "Conv") return convolution(node);
+    if (op == "MaxPool" || op == "AveragePool") return pool(node);
+    if (op == "GlobalAveragePool") return push(node, AdaptiveAvgPool1d(1));
     if (op == "BatchNormalization") return batch_norm(node);
+    if (op == "LayerNormalization") return layer_norm(node);
     if (op == "Relu") return push(node, ReLU());
     if (op == "LeakyRelu") return push(node, LeakyReLU(static_cast<double>(real(node, "alpha", 0.01f))));
-    if (op == "Sigmoid") return push(node, Sigmoid());
+    if (op == "Elu") return push(node, ELU(static_cast<double>(real(node, "alpha", 1))));
+    if (op == "Clip") return clip(node);
+    if (op == "Sigmoid") return sigmoid(node);
     if (op == "Tanh") return push(node, Tanh());
     if (op == "Softplus") return push(node, Softplus());
     if (op == "Softmax") return push(node, Softmax(integer(node, "axis", -1)));
@@ -120,6 +150,7 @@ class Loader {
     if (op == "Div") return gelu(node);
     if (op == "Identity" || op == "Dropout") return;
     if (op == "Flatten" && integer(node, "axis", 1) == 1) return push(node, Flatten());
+    if (op == "Reshape") return reshape(node);
     refuse(node, "that no layer of a Sequential stands for");
   }
 
@@ -133,12 +164,80 @@ class Loader {
     if (gemm && node.input_size() > 2) bias = constant(node, 2, 1);
     if (!gemm && next_is("Add")) bias = constant(take(), 1, 1);
     if (bias.defined() && bias.numel() != weight.size(0)) refuse(node, "with a bias of another size");
-    const Generator before = default_generator();  // a new Linear draws its weights
-    Linear layer(weight.size(1), weight.size(0), {.bias = bias.defined()});
-    default_generator() = before;
+    Generator unused(0);
+    Linear layer(weight.size(1), weight.size(0), {.bias = bias.defined()}, unused);
     layer.weight.copy_(weight);
     if (bias.defined()) layer.bias.copy_(bias);
     push(node, std::move(layer), 1);
+  }
+
+  void convolution(const onnx::NodeProto& node) {
+    const Tensor weight = constant(node, 1, 3), bias = node.input_size() > 2 ? constant(node, 2, 1) : Tensor();
+    const std::int64_t groups = integer(node, "group", 1), dilation = only(node, "dilations", 1);
+    const std::int64_t stride = only(node, "strides", 1), all = dilation * (weight.size(2) - 1);
+    const bool same = stride == 1 && all % 2 == 1 && pads(node) == std::pair(all / 2, all - all / 2);
+    const Padding padding = same ? Padding("same") : Padding(same_pads(node));
+    if (bias.defined() && bias.numel() != weight.size(0)) refuse(node, "with a bias of another size");
+    Generator unused(0);
+    Conv1d layer(weight.size(1) * groups, weight.size(0), weight.size(2),
+                 {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .bias = bias.defined()},
+                 unused);
+    layer.weight.copy_(weight);
+    if (bias.defined()) layer.bias.copy_(bias);
+    push(node, std::move(layer), 1);
+  }
+
+  void pool(const onnx::NodeProto& node) {
+    const std::int64_t kernel = only(node, "kernel_shape", 0), stride = only(node, "strides", 1);
+    const std::int64_t padding = same_pads(node), dilation = only(node, "dilations", 1);
+    const bool ceil = integer(node, "ceil_mode", 0) != 0;
+    if (node.op_type() == "MaxPool") {
+      return push(node,
+                  MaxPool1d(kernel, {.stride = stride, .padding = padding, .dilation = dilation, .ceil_mode = ceil}));
+    }
+    const bool count = integer(node, "count_include_pad", 0) != 0;
+    push(node,
+         AvgPool1d(kernel, {.stride = stride, .padding = padding, .ceil_mode = ceil, .count_include_pad = count}));
+  }
+
+  void layer_norm(const onnx::NodeProto& node) {
+    const Tensor weight = constant(node, 1, -1);
+    if (integer(node, "axis", -1) != -weight.dim()) refuse(node, "over other dimensions than the weight has");
+    LayerNorm norm(weight.shape(), {.eps = eps(node)});
+    norm.weight.copy_(weight);
+    if (node.input_size() > 2) norm.bias.copy_(constant(node, 2, weight.dim()));
+    push(node, std::move(norm), 1);
+  }
+
+  void clip(const onnx::NodeProto& node) {
+    const float low = constant(node, 1, 0).item<float>(), high = constant(node, 2, 0).item<float>();
+    push(node, Hardtanh(static_cast<double>(low), static_cast<double>(high)));
+  }
+
+  /// Alone, or as x sigmoid(x).
+  void sigmoid(const onnx::NodeProto& node) {
+    const bool times_x =
+        next_is("Mul") && graph_.node(i_).input_size() == 2 && graph_.node(i_).input(1) == node.input(0);
+    if (!times_x) return push(node, Sigmoid());
+    take();
+    push(node, SiLU());
+  }
+
+  void reshape(const onnx::NodeProto& node) {
+    const Tensor sizes = constant(node, 1, 1, int64);
+    const auto extents = std::as_const(sizes).data<std::int64_t>();
+    Shape row;
+    for (std::size_t i = 1; i < extents.size(); ++i) row.push_back(extents[i]);
+    if (row.empty() || extents[0] != 0) refuse(node, "that does not leave the batch as it is");
+    push(node, Flatten());
+    push(node, Unflatten(1, row));
+  }
+
+  /// 1e-5 in the file is the float beside it.
+  double eps(const onnx::NodeProto& node) const {
+    char text[32];
+    char* const end = std::to_chars(text, text + sizeof text, real(node, "epsilon", 1e-5f)).ptr;
+    return std::stod(std::string(text, end));
   }
 
   void batch_norm(const onnx::NodeProto& node) {
@@ -146,9 +245,7 @@ class Loader {
     for (const int i : {1, 2, 4}) {
       if (constant(node, i, 1).numel() != mean.numel()) refuse(node, "with constants of different sizes");
     }
-    char text[32];  // 1e-5 in the file is the float beside it
-    char* const end = std::to_chars(text, text + sizeof text, real(node, "epsilon", 1e-5f)).ptr;
-    BatchNorm1d norm(mean.numel(), {.eps = std::stod(std::string(text, end))});
+    BatchNorm1d norm(mean.numel(), {.eps = eps(node)});
     norm.weight.copy_(constant(node, 1, 1));
     norm.bias.copy_(constant(node, 2, 1));
     norm.running_mean.copy_(mean);

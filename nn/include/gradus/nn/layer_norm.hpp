@@ -32,6 +32,8 @@ class LayerNorm : public Module {
     return functional::layer_norm(x, normalized_shape_, weight, bias, options_.eps);
   }
   std::string extra_repr() const override;
+  const Shape& normalized_shape() const { return normalized_shape_; }
+  const LayerNormOptions& options() const { return options_; }
 
   Parameter weight, bias;  ///< undefined without elementwise_affine
 

@@ -124,6 +124,9 @@ class Module {
     return add_hook(after_, std::move(f));
   }
 
+  /// Whether a call would run a hook.
+  bool has_forward_hooks() const;
+
   /// The name that is printed; by default that of the C++ class without its namespace.
   virtual std::string name() const;
   /// What is printed between the brackets, e.g. "p=0.5, inplace=False".
@@ -176,6 +179,7 @@ class Module {
   using HookList = std::vector<std::shared_ptr<detail::ForwardHook>>;
   template <class F>
   HookHandle add_hook(HookList& list, F f) {
+    while (!list.empty() && list.back()->removed) list.pop_back();
     list.push_back(std::make_shared<detail::ForwardHookOf<F>>(std::move(f)));
     return HookHandle(list.back());
   }

@@ -24,15 +24,20 @@ struct PlanOptions {
 /// hands over. A row gives the same bits alone and among others. Copies share the weights, which never change: train
 /// the net on, and make a new Plan.
 ///
-/// Takes Linear, BatchNorm1d, the activations, Softmax and LogSoftmax (not over the batch), Dropout, Flatten, Identity,
-/// and Sequential of these. Against net(x) in float32 outputs differ by rounding, some 1e-7 of their size; with
-/// half_weights by some 1e-4. Weights of float64 nets are rounded to float32. Source for folding: Jacob et al. 2018,
-/// section 3.2.
+/// Takes Linear, Conv1d, MaxPool1d, AvgPool1d, AdaptiveAvgPool1d, BatchNorm1d, LayerNorm, the activations, Softmax and
+/// LogSoftmax (not over the batch), Dropout, Flatten, Unflatten, Identity, and Sequential of these. A module of your
+/// own is seen through by one forward pass, if it calls such layers, as layer(x), one behind the other; between them
+/// may stand relu, sigmoid, tanh, gelu, softplus, silu, and reshapes that keep the batch. No other thread may call it
+/// then.
+///
+/// Against net(x) in float32 outputs differ by rounding, some 1e-7 of their size; with half_weights by some 1e-4.
+/// Weights of float64 nets are rounded to float32. Source for folding: Jacob et al. 2018, section 3.2.
 class Plan {
  public:
   /// `row`: the shape of one input without the batch, {64} or {C, L}.
-  /// Throws ValueError for a net in training mode, for a layer that a plan cannot take, by its name, for a running_var
-  /// that is negative or NaN, weights that are not finite, or too large for half_weights, and rows that do not fit.
+  /// Throws ValueError for a net in training mode, for a layer that a plan cannot take or that has hooks, by its name,
+  /// for a running_var that is negative or NaN, weights that are not finite, or too large for half_weights, and rows
+  /// that do not fit.
   Plan(const Module& net, const Shape& row, const PlanOptions& options = {});
 
   const Shape& input_shape() const noexcept;  ///< of a row

@@ -37,6 +37,8 @@ class MaxPool1d : public Module {
       : kernel_size_(kernel_size), options_(options) {}
   Tensor forward(const Tensor& x) const override { return functional::max_pool1d(x, kernel_size_, options_); }
   std::string extra_repr() const override;
+  std::int64_t kernel_size() const { return kernel_size_; }
+  const MaxPool1dOptions& options() const { return options_; }
 
  private:
   std::int64_t kernel_size_;
@@ -50,6 +52,8 @@ class AvgPool1d : public Module {
       : kernel_size_(kernel_size), options_(options) {}
   Tensor forward(const Tensor& x) const override { return functional::avg_pool1d(x, kernel_size_, options_); }
   std::string extra_repr() const override;
+  std::int64_t kernel_size() const { return kernel_size_; }
+  const AvgPool1dOptions& options() const { return options_; }
 
  private:
   std::int64_t kernel_size_;
@@ -62,6 +66,7 @@ class AdaptiveAvgPool1d : public Module {
   explicit AdaptiveAvgPool1d(std::int64_t output_size) : output_size_(output_size) {}
   Tensor forward(const Tensor& x) const override { return functional::adaptive_avg_pool1d(x, output_size_); }
   std::string extra_repr() const override { return "output_size=" + std::to_string(output_size_); }
+  std::int64_t output_size() const { return output_size_; }
 
  private:
   std::int64_t output_size_;

@@ -1,0 +1,350 @@
+#include "frozen/writer.hpp"
+
+#include <charconv>
+#include <cmath>
+
+namespace gradus::nn::frozen {
+
+namespace {
+
+constexpr std::int64_t group_size = 16;     // outputs are padded to it, so that their loops fill whole registers
+constexpr std::int64_t inputs_at_once = 4;  // summed in one pass over the outputs
+constexpr std::size_t line_width = 118;     // of a line of numbers
+
+/// The shortest text that reads back as the same number.
+std::string literal(float value) {
+  if (std::isinf(value)) return value > 0 ? "HUGE_VALF" : "-HUGE_VALF";
+  char text[32];
+  std::string shortest(text, std::to_chars(text, text + sizeof text, value).ptr);
+  if (shortest.find_first_of(".e") == shortest.npos) shortest += ".0";
+  return shortest + "f";
+}
+std::string literal(int value) { return std::to_string(value); }
+std::string literal(unsigned value) { return std::to_string(value) + "u"; }
+
+template <class T>
+constexpr const char* type_of = "float";
+template <>
+constexpr const char* type_of<unsigned> = "unsigned";
+template <>
+constexpr const char* type_of<signed char> = "signed char";
+
+std::uint32_t fnv1a(std::uint32_t hash, std::span<const std::byte> bytes) {
+  for (const std::byte b : bytes) hash = (hash ^ static_cast<std::uint32_t>(b)) * 16777619u;
+  return hash;
+}
+
+const char* expression(Function function) {
+  switch (function) {
+    case Function::none:
+      return "$v";
+    case Function::relu:
+      return "$v < 0.0f ? 0.0f : $v";
+    case Function::leaky_relu:
+      return "$v < 0.0f ? $v * $a : $v";
+    case Function::hardtanh:
+      return "$v < $a ? $a : $v > $b ? $b : $v";
+    case Function::sigmoid:
+      return "1.0f / (1.0f + $exp(-$v))";
+    case Function::tanh:
+      return "$tanh($v)";
+    case Function::gelu:
+      return "$v * 0.5f * (1.0f + $erf($v * 0.70710678f))";
+    case Function::softplus:
+      return "$v > 20.0f ? $v : $log1p($exp($v))";
+    case Function::elu:
+      return "$v > 0.0f ? $v : $a * $expm1($v)";
+    case Function::silu:
+      return "$v / (1.0f + $exp(-$v))";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::int64_t padded(std::int64_t outputs) { return (outputs + group_size - 1) / group_size * group_size; }
+
+Writer::Writer(const SourceOptions& options)
+    : int8_(options.int8_weights), prefix_(options.cpp ? "" : options.name + "_") {
+  const bool cpp = options.cpp;
+  words = {{"size", cpp ? "std::size_t" : "size_t"},
+           {"function", cpp ? "inline" : "static inline"},
+           {"array", cpp ? "inline constexpr" : "static const"},
+           {"noexcept", cpp ? " noexcept" : ""},
+           {"restrict", cpp ? "__restrict" : "restrict"},
+           {"float", cpp ? "float" : "(float)"},
+           {"@", prefix_}};
+  for (const std::string f : {"exp", "log", "log1p", "expm1", "tanh", "erf", "sqrt"}) {
+    words.emplace(f, cpp ? "std::" + f : f + "f");
+  }
+}
+
+// --- constants
+
+template <class T>
+void Writer::array(const std::string& own, std::span<const T> values) {
+  emit("$aligned $array $type $name[$count] = {", {{"type", type_of<T>}, {"name", id(own)}, {"count", values.size()}});
+  std::size_t column = line_width;
+  for (const T value : values) {
+    const std::string number = literal(value);
+    if ((column += number.size() + 2) > line_width) {
+      text += "\n    ";
+      column = number.size() + 6;
+    }
+    text += number + ", ";
+  }
+  text += "};\n";
+  checksum = fnv1a(checksum, std::as_bytes(values));
+  arrays.push_back(id(own));
+}
+template void Writer::array(const std::string&, std::span<const float>);
+
+void Writer::numbers(const std::string& own, const std::vector<double>& values) {
+  const std::vector<float> floats(values.begin(), values.end());
+  array(own + words.at("n").text, std::span<const float>(floats));
+}
+
+void Writer::weights(const Product& p) {
+  const std::int64_t columns = padded(p.outputs), size = p.groups * p.inputs * columns;
+  std::vector<double> weight(static_cast<std::size_t>(size)), scale(static_cast<std::size_t>(p.groups * columns), 1);
+  std::vector<double> bias(scale.size());
+  const std::vector<double> scales = int8_scales(p);
+  for (std::size_t o = 0; o < p.bias.size(); ++o) {
+    const auto outputs = static_cast<std::size_t>(p.outputs), inputs = static_cast<std::size_t>(p.inputs);
+    const std::size_t wide = static_cast<std::size_t>(columns), g = o / outputs, j = o % outputs;
+    bias[g * wide + j] = p.bias[o];
+    scale[g * wide + j] = scales[o];
+    for (std::size_t i = 0; i < inputs; ++i) weight[(g * inputs + i) * wide + j] = p.weight[o * inputs + i];
+  }
+  numbers("bias", bias);
+  if (!int8_) return numbers("weight", weight);
+  std::vector<signed char> bytes(weight.size());
+  const auto wide = static_cast<std::size_t>(columns), each = static_cast<std::size_t>(p.inputs) * wide;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<signed char>(std::lround(weight[i] / scale[i / each * wide + i % wide]));
+  }
+  numbers("scale", scale);
+  array("weight" + words.at("n").text, std::span<const signed char>(bytes));
+}
+
+// --- steps
+
+void Writer::step(const Step& step, std::size_t number) {
+  words.insert_or_assign("n", number);
+  words.insert_or_assign("in", step.in);
+  words.insert_or_assign("out", step.out);
+  std::string layers = step.layers;
+  for (char& c : layers) c = c < 0x20 || c > 0x7e || c == '\\' ? '?' : c;
+  emit("\n// $layers: $in to $out\n", {{"layers", layers}});
+  std::visit([&](const auto& work) { write(work, step); }, step.work);
+}
+
+namespace {
+
+constexpr std::string_view begin_step =
+    "$function void @step$n(const float* $restrict x, float* $restrict y)$noexcept {\n";
+
+}  // namespace
+
+/// y += the columns of `count` inputs from i on, each times its input.
+void Writer::columns(const Product& p, std::int64_t count, const std::string& weight) {
+  const std::int64_t wide = padded(p.outputs);
+  std::string elements, sum;
+  for (std::int64_t k = 0; k < count; ++k) {
+    const Fillings at{{"k", k},
+                      {"plus", k > 0 ? " + " + std::to_string(k) : ""},
+                      {"offset", k > 0 ? " + " + std::to_string(k * wide) : ""}};
+    elements += filled(k > 0 ? ", e$k = x[i$plus]" : "e$k = x[i$plus]", at);
+    const std::string product = filled(int8_ ? "e$k * $float(w[j$offset])" : "e$k * w[j$offset]", at, words);
+    sum = k == 0 ? product : k % 2 == 1 ? sum + " + " + product + ")" : "(" + sum + " + (" + product;
+    if (k == 1) sum = "(" + sum;
+  }
+  if (count == 3) sum += "))";
+  if (count == 4) sum += ")";
+  emit(
+      "    const $type* const w = $weight + i * $wide;\n"
+      "    const float $elements;\n"
+      "    for ($size j = 0; j < $wide; ++j) y[j] += $sum;\n",
+      {{"type", int8_ ? "signed char" : "float"},
+       {"weight", weight},
+       {"wide", wide},
+       {"elements", elements},
+       {"sum", sum}});
+}
+
+void Writer::write(const Product& p, const Step&) {
+  weights(p);
+  const bool alone = p.rows == 1 && p.groups == 1, grouped = p.groups > 1;
+  const std::int64_t wide = padded(p.outputs), rest = p.inputs % inputs_at_once, whole = p.inputs - rest;
+  const auto part = [&](const char* array, std::int64_t each) {
+    const Fillings own{{"array", array}, {"each", each}};
+    return filled(grouped ? "(@$array$n + g * $each)" : "@$array$n", own, words);
+  };
+  const std::string bias = part("bias", wide), weight = part("weight", p.inputs * wide), scale = part("scale", wide);
+  const Fillings own{{"wide", wide},
+                     {"bias", bias},
+                     {"scale", scale},
+                     {"whole", whole},
+                     {"rows", p.rows},
+                     {"groups", p.groups},
+                     {"stride", p.stride},
+                     {"outputs", p.outputs},
+                     {"width", p.groups * p.outputs},
+                     {"g", grouped ? ", $size g" : ""}};
+  if (alone) {
+    emit(begin_step);
+  } else {
+    emit("$function void @row$n(const float* $restrict x, float* $restrict y");
+    emit(grouped ? ", $size g)$noexcept {\n" : ")$noexcept {\n");
+  }
+  emit(int8_ ? "  for ($size j = 0; j < $wide; ++j) y[j] = 0.0f;\n"
+             : "  for ($size j = 0; j < $wide; ++j) y[j] = $bias[j];\n",
+       own);
+  if (whole > 0) {
+    emit("  for ($size i = 0; i < $whole; i += 4) {\n", own);
+    columns(p, inputs_at_once, weight);
+    text += "  }\n";
+  }
+  if (rest > 0) {
+    emit("  {\n    const $size i = $whole;\n", own);
+    columns(p, rest, weight);
+    text += "  }\n";
+  }
+  if (int8_) emit("  for ($size j = 0; j < $wide; ++j) y[j] = y[j] * $scale[j] + $bias[j];\n", own);
+  if (p.then.function != Function::none) {
+    emit("  for ($size j = 0; j < $wide; ++j) y[j] = $then;\n", {{"wide", wide}, {"then", applied(p.then, "y[j]")}});
+  }
+  text += "}\n";
+  if (alone) return;
+  emit(begin_step);
+  emit("  for ($size r = 0; r < $rows; ++r) {\n", own);
+  emit(grouped ? "    for ($size g = 0; g < $groups; ++g) "
+                 "@row$n(x + (g * $rows + r) * $stride, y + r * $width + g * $outputs, g);\n"
+               : "    @row$n(x + r * $stride, y + r * $width);\n",
+       own);
+  text += "  }\n}\n";
+}
+
+void Writer::write(const Patches& p, const Step&) {
+  emit(begin_step);
+  emit(
+      "  for ($size g = 0; g < $groups; ++g) {\n"
+      "    for ($size i = 0; i < $positions; ++i) {\n"
+      "      for ($size k = 0; k < $kernel; ++k, y += $part) {\n"
+      "        for ($size c = 0; c < $part; ++c) "
+      "y[c] = x[(i * $stride + k * $dilation) * $channels + g * $part + c];\n"
+      "      }\n    }\n  }\n}\n",
+      {{"groups", p.groups},
+       {"positions", p.positions},
+       {"kernel", p.kernel},
+       {"part", p.channels / p.groups},
+       {"stride", p.stride},
+       {"dilation", p.dilation},
+       {"channels", p.channels}});
+}
+
+void Writer::write(const Norm& norm, const Step&) {
+  numbers("mean", norm.mean);
+  numbers("scale", norm.scale);
+  numbers("shift", norm.shift);
+  emit(begin_step);
+  const std::int64_t channels = std::ssize(norm.mean);
+  emit(
+      "  for ($size r = 0; r < $in; r += $period) {\n"
+      "    for ($size j = 0; j < $period; ++j) {\n"
+      "      y[r + j] = (x[r + j] - @mean$n[j$each]) * @scale$n[j$each] + @shift$n[j$each];\n"
+      "    }\n  }\n}\n",
+      {{"period", channels * norm.each}, {"each", norm.each > 1 ? " / " + std::to_string(norm.each) : ""}});
+}
+
+void Writer::write(const RowNorm& norm, const Step&) {
+  needs_math = true;
+  numbers("weight", norm.weight);
+  numbers("bias", norm.bias);
+  emit(begin_step);
+  emit(
+      "  for ($size r = 0; r < $in; r += $width) {\n"
+      "    float mean = 0.0f, var = 0.0f;\n"
+      "    for ($size j = 0; j < $width; ++j) mean += x[r + j];\n"
+      "    mean /= $width.0f;\n"
+      "    for ($size j = 0; j < $width; ++j) var += (x[r + j] - mean) * (x[r + j] - mean);\n"
+      "    const float rstd = 1.0f / $sqrt(var / $width.0f + $eps);\n"
+      "    for ($size j = 0; j < $width; ++j) y[r + j] = (x[r + j] - mean) * rstd * @weight$n[j] + @bias$n[j];\n"
+      "  }\n}\n",
+      {{"width", norm.weight.size()}, {"eps", literal(static_cast<float>(norm.eps))}});
+}
+
+std::string Writer::applied(const Activation& activation, const std::string& v) {
+  const auto a = static_cast<float>(activation.a), b = static_cast<float>(activation.b);
+  needs_math = needs_math || activation.function > Function::hardtanh || std::isinf(a) || std::isinf(b);
+  return filled(expression(activation.function), {{"v", v}, {"a", literal(a)}, {"b", literal(b)}}, words);
+}
+
+void Writer::write(const Activation& activation, const Step&) {
+  const std::string then = applied(activation, "x[j]");
+  emit(begin_step);
+  emit("  for ($size j = 0; j < $in; ++j) y[j] = $then;\n}\n", {{"then", then}});
+}
+
+void Writer::write(const Softmax& s, const Step&) {
+  needs_math = true;
+  emit(begin_step);
+  emit(
+      "  for ($size g = 0; g < $in; g += $width) {\n"
+      "    float top = x[g], total = 0.0f;\n"
+      "    for ($size j = 0; j < $width; ++j) top = x[g + j] > top ? x[g + j] : top;\n",
+      {{"width", s.size}});
+  emit(s.log ? "    for ($size j = 0; j < $width; ++j) total += $exp(x[g + j] - top);\n"
+               "    total = $log(total);\n"
+               "    for ($size j = 0; j < $width; ++j) y[g + j] = (x[g + j] - top) - total;\n  }\n}\n"
+             : "    for ($size j = 0; j < $width; ++j) {\n"
+               "      y[g + j] = $exp(x[g + j] - top);\n"
+               "      total += y[g + j];\n    }\n"
+               "    for ($size j = 0; j < $width; ++j) y[g + j] /= total;\n  }\n}\n",
+       {{"width", s.size}});
+}
+
+void Writer::write(const Pool& pool, const Step&) {
+  std::vector<unsigned> ends;
+  std::vector<double> counts;
+  for (std::int64_t i = 0; i < pool.windows.places; ++i) {
+    const Window window = pool.windows[i];
+    ends.insert(ends.end(), {static_cast<unsigned>(window.first), static_cast<unsigned>(window.last)});
+    counts.push_back(window.count);
+  }
+  array("ends" + words.at("n").text, std::span<const unsigned>(ends));
+  if (!pool.max) numbers("count", counts);
+  emit(begin_step);
+  emit(
+      "  for ($size i = 0; i < $places; ++i) {\n"
+      "    const $size first = @ends$n[2 * i], last = @ends$n[2 * i + 1];\n"
+      "    for ($size c = 0; c < $channels; ++c) {\n"
+      "      float all = x[first * $channels + c];\n"
+      "      for ($size l = first + $step; l < last; l += $step) {\n"
+      "        const float v = x[l * $channels + c];\n"
+      "        $take;\n      }\n"
+      "      y[i * $channels + c] = $all;\n    }\n  }\n}\n",
+      {{"places", pool.windows.places},
+       {"channels", pool.channels},
+       {"step", pool.windows.dilation},
+       {"take", pool.max ? "all = v > all || v != v ? v : all" : "all += v"},
+       {"all", pool.max ? "all" : "all / " + id("count") + words.at("n").text + "[i]"}});
+}
+
+void Writer::write(const Transpose& t, const Step&) {
+  emit(begin_step);
+  emit(
+      "  for ($size j = 0; j < $columns; ++j) {\n"
+      "    for ($size i = 0; i < $rows; ++i) y[j * $rows + i] = x[i * $columns + j];\n  }\n}\n",
+      {{"rows", t.rows}, {"columns", t.columns}});
+}
+
+void Writer::write(const Pad& pad, const Step&) {
+  emit(begin_step);
+  emit(
+      "  for ($size j = 0; j < $out; ++j) y[j] = 0.0f;\n"
+      "  for ($size j = 0; j < $in; ++j) y[j + $before] = x[j];\n}\n",
+      {{"before", pad.before}});
+}
+
+}  // namespace gradus::nn::frozen
