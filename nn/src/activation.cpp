@@ -1,5 +1,4 @@
-#include "autograd/record.hpp"
-#include "tensor/message.hpp"
+#include "arguments.hpp"
 
 #include <gradus/core/print.hpp>
 #include <gradus/nn/activation.hpp>
@@ -11,12 +10,6 @@ namespace gradus::nn {
 using namespace gradus::detail;
 
 namespace {
-
-void check_floating(const Tensor& x, const char* op) {
-  if (is_floating(x.dtype())) return;
-  throw RuntimeError(
-      message("\"", op, "_cpu\" not implemented for '", type_name(x.dtype()), "'\nconvert first: x.to(float32)"));
-}
 
 /// y = f(x), each element computed in double and rounded once.
 template <class F>
@@ -33,7 +26,7 @@ Tensor each(const Tensor& x, F f) {
 }  // namespace
 
 Tensor functional::elu(const Tensor& x, double alpha) {
-  check_floating(x, "elu");
+  require_floating("elu_cpu", x.dtype());
   Tensor y = each(x, [alpha](double v) { return v > 0 ? v : alpha * std::expm1(v); });
   if (tracks(x)) {
     record(y, "EluBackward0", {x}, keep(x), [alpha](const Tensor& dy, const Tensor& x, InputGradients& dx) {
@@ -45,7 +38,7 @@ Tensor functional::elu(const Tensor& x, double alpha) {
 }
 
 Tensor functional::silu(const Tensor& x) {
-  check_floating(x, "silu");
+  require_floating("silu_cpu", x.dtype());
   Tensor y = each(x, [](double v) { return v / (1 + std::exp(-v)); });
   if (tracks(x)) {
     record(y, "SiluBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
@@ -57,7 +50,7 @@ Tensor functional::silu(const Tensor& x) {
 }
 
 Tensor functional::hardtanh(const Tensor& x, double min, double max) {
-  check_floating(x, "hardtanh");
+  require_floating("hardtanh_cpu", x.dtype());
   Tensor y = each(x, [min, max](double v) { return v < min ? min : v > max ? max : v; });
   if (tracks(x)) {
     record(y, "HardtanhBackward0", {x}, keep(x), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {

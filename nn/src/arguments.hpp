@@ -14,4 +14,11 @@ inline void refuse_gradient(const char* function, const char* argument, const Te
                                      ".detach()"));
 }
 
+/// Refuses an x that is not floating. `kernel` is its name in PyTorch's text.
+inline void require_floating(const char* kernel, Dtype dtype) {
+  if (is_floating(dtype)) return;
+  throw RuntimeError(detail::message("\"", kernel, "\" not implemented for '", detail::type_name(dtype),
+                                     "'\nconvert first: x.to(float32)"));
+}
+
 }  // namespace gradus::nn

@@ -62,10 +62,7 @@ void check(const Tensor& x, const BatchNormState& state, const BatchNormCall& ca
                              "D input)\nbatch_norm: x is (N, C) or (N, C, L), ", "got the shape ", x.shape(),
                              "; unsqueeze(0) makes a batch of one sample"));
   }
-  if (!is_floating(x.dtype())) {
-    throw RuntimeError(
-        message("\"batch_norm\" not implemented for '", type_name(x.dtype()), "'\nconvert first: x.to(float32)"));
-  }
+  require_floating("batch_norm", x.dtype());
   if (state.running_mean.defined() != state.running_var.defined()) {
     throw RuntimeError("batch_norm: running_mean and running_var come together, or not at all");
   }

@@ -1,8 +1,7 @@
 // Convolution is bilinear in x and weight: it and its two gradients are derivatives of one another, so that three
 // functions give every order. Each is a product of matrices with the patches that the kernel sees in their columns.
-#include "autograd/record.hpp"
+#include "arguments.hpp"
 #include "ops/gemm.hpp"
-#include "tensor/message.hpp"
 
 #include <gradus/nn/conv.hpp>
 #include <gradus/nn/init.hpp>
@@ -232,10 +231,7 @@ void check_operands(const Tensor& x, const Tensor& weight, const Tensor& bias, s
     throw RuntimeError(message("Given groups=", groups, ", expected weight to be divisible by ", groups,
                                " at dimension 0, but got weight of size ", weight.shape(), " instead"));
   }
-  if (!is_floating(x.dtype())) {
-    throw RuntimeError(
-        message("\"conv1d\" not implemented for '", type_name(x.dtype()), "'\nconvert first: x.to(float32)"));
-  }
+  require_floating("conv1d", x.dtype());
   for (const Tensor* other : {&weight, &bias}) {
     if (!other->defined() || other->dtype() == x.dtype()) continue;
     throw RuntimeError(message("expected scalar type ", type_name(x.dtype()), " but found ", type_name(other->dtype()),

@@ -245,10 +245,7 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
 }
 
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, const NllOptions& options) {
-  if (!is_floating(log_probabilities.dtype())) {
-    throw RuntimeError(message("\"nll_loss_out_frame\" not implemented for '", type_name(log_probabilities.dtype()),
-                               "'\nnll_loss expects floating log-probabilities, as log_softmax gives them"));
-  }
+  require_floating("nll_loss_out_frame", log_probabilities.dtype());
   const CrossEntropyOptions all{
       .weight = options.weight, .ignore_index = options.ignore_index, .reduction = options.reduction};
   return class_loss(log_probabilities, target, all, checked_total(log_probabilities, target, all));

@@ -1,4 +1,4 @@
-// Losses between mse_loss and l1_loss, and those of probabilities.
+// Losses of the difference x - target, and those of probabilities.
 #include "arguments.hpp"
 #include "reduction.hpp"
 
@@ -10,10 +10,11 @@ using namespace gradus::detail;
 
 namespace {
 
-/// The loss whose derivative by x - target is `slope(x - target)` and whose value is `value(x - target)`.
+/// The loss whose value is `value(x - target)` and whose derivative by x - target is `slope(x - target)` times
+/// `factor`.
 template <class Value, class Slope>
 Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, Reduction reduction, Value value,
-                       Slope slope) {
+                       Slope slope, double factor = 1) {
   Tensor y;
   {
     const NoGradGuard no_grad;
@@ -21,8 +22,8 @@ Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, 
   }
   if (tracks(x, target)) {
     record(y, node, {x, target}, keep(x, target),
-           [slope, scale = share(reduction, x.numel())](const Tensor& dy, const Tensor& x, const Tensor& target,
-                                                        InputGradients& dx) {
+           [slope, scale = factor * share(reduction, x.numel())](const Tensor& dy, const Tensor& x,
+                                                                 const Tensor& target, InputGradients& dx) {
              const Tensor d = slope(x - target) * (dy * scale);
              dx[0] = d;
              if (dx.needs(1)) dx[1] = -d;
@@ -32,6 +33,18 @@ Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, 
 }
 
 }  // namespace
+
+Tensor functional::mse_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  const Dtype dtype = common_dtype("mse_cpu", x, target);
+  const auto value = [](const Tensor& d) { return square(d); };
+  const auto slope = [](const Tensor& d) { return d; };
+  return difference_loss("MseLossBackward0", x.to(dtype), target.to(dtype), reduction, value, slope, 2);
+}
+
+Tensor functional::l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  check_same_size(x, target);
+  return reduced(abs(x - target), reduction);
+}
 
 Tensor functional::huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, double delta) {
   if (!(delta > 0)) {

@@ -1,6 +1,5 @@
 // A sample of LayerNorm is a channel of BatchNorm: (rows, D) read as one batch (1, rows, D).
-#include "autograd/record.hpp"
-#include "tensor/message.hpp"
+#include "arguments.hpp"
 
 #include <gradus/core/print.hpp>
 #include <gradus/nn/batch_norm.hpp>
@@ -40,10 +39,7 @@ void check(const Tensor& x, const Shape& shape, const Tensor& weight, const Tens
     throw RuntimeError(message("Given normalized_shape=", shape, ", expected input with shape [*", sizes,
                                "], but got input of size", x.shape()));
   }
-  if (!is_floating(x.dtype())) {
-    throw RuntimeError(message("\"LayerNormKernelImpl\" not implemented for '", type_name(x.dtype()),
-                               "'\nconvert first: x.to(float32)"));
-  }
+  require_floating("LayerNormKernelImpl", x.dtype());
   for (const auto& [name, values] : {std::pair("weight", &weight), std::pair("bias", &bias)}) {
     if (!values->defined()) continue;
     if (values->shape() != shape) {

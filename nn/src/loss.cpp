@@ -1,8 +1,7 @@
-// Losses that compare x with a target element by element. Those that need the classes together are in
-// cross_entropy.cpp.
+// binary_cross_entropy_with_logits, and the modules of all losses with weights. Losses of x - target are in
+// distance_loss.cpp, those that need the classes together in cross_entropy.cpp.
 #include "arguments.hpp"
 #include "reduction.hpp"
-#include "tensor/message.hpp"
 
 #include <gradus/nn/loss.hpp>
 
@@ -11,31 +10,6 @@
 namespace gradus::nn {
 
 using namespace gradus::detail;
-
-Tensor functional::mse_loss(const Tensor& x_, const Tensor& target_, Reduction reduction) {
-  const Dtype dtype = common_dtype("mse_cpu", x_, target_);
-  const Tensor x = x_.to(dtype), target = target_.to(dtype);
-  Tensor y;
-  {
-    const NoGradGuard no_grad;
-    y = reduced(square(x - target), reduction);
-  }
-  if (tracks(x, target)) {
-    const double scale = 2 * share(reduction, x.numel());
-    record(y, "MseLossBackward0", {x, target}, keep(x, target),
-           [scale](const Tensor& dy, const Tensor& x, const Tensor& target, InputGradients& dx) {
-             const Tensor slope = (x - target) * (dy * scale);
-             dx[0] = slope;
-             if (dx.needs(1)) dx[1] = -slope;
-           });
-  }
-  return y;
-}
-
-Tensor functional::l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
-  check_same_size(x, target);
-  return reduced(abs(x - target), reduction);
-}
 
 namespace {
 

@@ -1,7 +1,7 @@
 // Both poolings are linear once the windows and the places of the maxima are known: each function has its adjoint as
 // derivative, and the other way round.
-#include "autograd/record.hpp"
-#include "tensor/message.hpp"
+#include "arguments.hpp"
+#include "ops/index.hpp"
 #include "windows.hpp"
 
 #include <gradus/nn/pooling.hpp>
@@ -90,46 +90,19 @@ Tensor places_of_maxima(const Tensor& x, const Windows& windows) {
   return places;
 }
 
-Tensor put(const Tensor& dy, const Tensor& places, std::int64_t length);
-
 /// y[r, i] = x[r, places[r, i]]
 Tensor pick(const Tensor& x, const Tensor& places) {
-  Tensor y = make_tensor(places.shape(), x.dtype());
-  const std::int64_t length = x.size(-1), count = places.size(-1);
-  visit_floating(x.dtype(), [&]<class T>(T*) {
-    for (std::int64_t i = 0; i < y.numel(); ++i) {
-      elements<T>(y)[i] = elements<T>(x)[i / count * length + elements<std::int64_t>(places)[i]];
-    }
-  });
+  Tensor y = gather(x.detach(), -1, places);
   if (tracks(x)) {
     record(y, node_name, {x}, keep(places),
-           [length](const Tensor& dy, const Tensor& places, InputGradients& dx) { dx[0] = put(dy, places, length); });
+           [shape = x.shape()](const Tensor& dy, const Tensor& places, InputGradients& dx) {
+             dx[0] = scatter_add(dy, shape, shape.rank() - 1, places);
+           });
   }
   return y;
 }
 
-Tensor put(const Tensor& dy, const Tensor& places, std::int64_t length) {
-  Tensor dx = zeros(with_last(dy.shape(), length), dy.dtype());
-  const std::int64_t count = places.size(-1);
-  visit_floating(dy.dtype(), [&]<class T>(T*) {
-    for (std::int64_t i = 0; i < dy.numel(); ++i) {
-      elements<T>(dx)[i / count * length + elements<std::int64_t>(places)[i]] += elements<T>(dy)[i];
-    }
-  });
-  if (tracks(dy)) {
-    record(dx, "MaxPool2DWithIndicesBackwardBackward0", {dy}, keep(places),
-           [](const Tensor& ddx, const Tensor& places, InputGradients& out) { out[0] = pick(ddx, places); });
-  }
-  return dx;
-}
-
 // --- what must be true of the arguments
-
-void check_floating(const Tensor& x, const char* op) {
-  if (is_floating(x.dtype())) return;
-  throw RuntimeError(
-      message("\"", op, "\" not implemented for '", type_name(x.dtype()), "'\nconvert first: x.to(float32)"));
-}
 
 void check_dims(const Tensor& x, const char* op) {
   if (x.dim() == 2 || x.dim() == 3) return;
@@ -185,7 +158,7 @@ Tensor functional::max_pool1d(const Tensor& x, std::int64_t kernel_size, const M
     throw RuntimeError(message("max_pool1d() padding should be at most half of kernel size, but got padding=",
                                o.padding, " and kernel_size=", kernel_size));
   }
-  check_floating(x, "max_pool1d");
+  require_floating("max_pool1d", x.dtype());
   const Windows windows = windows_of(x.size(-1), kernel_size, o);
   if (windows.places <= 0) {
     throw RuntimeError(message("max_pool1d() Invalid computed output size: ", windows.places, "\nx of length ",
@@ -205,7 +178,7 @@ Tensor functional::avg_pool1d(const Tensor& x, std::int64_t kernel_size, const A
     throw RuntimeError(message("pad should be at most half of kernel size, but got pad=", o.padding,
                                " and kernel_size=", kernel_size));
   }
-  check_floating(x, "avg_pool1d");
+  require_floating("avg_pool1d", x.dtype());
   const Windows windows = windows_of(x.size(-1), kernel_size, o);
   if (windows.places <= 0) {
     const std::int64_t channels = x.size(-2);
@@ -217,7 +190,7 @@ Tensor functional::avg_pool1d(const Tensor& x, std::int64_t kernel_size, const A
 
 Tensor functional::adaptive_avg_pool1d(const Tensor& x, std::int64_t output_size) {
   check_dims(x, "adaptive_avg_pool1d");
-  check_floating(x, "adaptive_avg_pool1d");
+  require_floating("adaptive_avg_pool1d", x.dtype());
   if (output_size < 0) {
     throw RuntimeError(message("adaptive_avg_pool2d: elements of output_size must be greater than or equal to 0 but ",
                                "received {1, ", output_size, "}"));

@@ -1,7 +1,7 @@
 // What losses that compare x with a target element by element share.
 #pragma once
 
-#include "tensor/message.hpp"
+#include "arguments.hpp"
 
 #include <gradus/nn/functional.hpp>
 
@@ -39,9 +39,8 @@ inline void check_same_size(const Tensor& x, const Tensor& target) {
 inline Dtype common_dtype(const char* kernel, const Tensor& x, const Tensor& target) {
   check_same_size(x, target);
   const Dtype dtype = promote(x.dtype(), target.dtype());
-  if (is_floating(dtype)) return dtype;
-  throw RuntimeError(
-      message("\"", kernel, "\" not implemented for '", type_name(dtype), "'\nconvert first: x.to(float32)"));
+  require_floating(kernel, dtype);
+  return dtype;
 }
 
 }  // namespace gradus::nn

@@ -11,8 +11,6 @@ using gradus::detail::elements;
 
 namespace {
 
-using kernels::AdamStep;
-
 void check_adam(const auto& options) {
   require_non_negative("learning rate", options.lr);
   require_non_negative("epsilon value", options.eps);
@@ -22,13 +20,13 @@ void check_adam(const auto& options) {
 
 /// Updates parameters one by one, by for_each_gradient.
 auto adam_update(const auto& o, bool decoupled) {
-  AdamStep step{.lr = o.lr,
-                .beta1 = o.betas[0],
-                .beta2 = o.betas[1],
-                .eps = o.eps,
-                .weight_decay = o.weight_decay,
-                .decoupled = decoupled,
-                .maximize = o.maximize};
+  kernels::AdamStep step{.lr = o.lr,
+                         .beta1 = o.betas[0],
+                         .beta2 = o.betas[1],
+                         .eps = o.eps,
+                         .weight_decay = o.weight_decay,
+                         .decoupled = decoupled,
+                         .maximize = o.maximize};
   std::int64_t corrected = 0;  // the step that the corrections are of: mostly that of all parameters
   return [step, corrected, amsgrad = o.amsgrad](const Tensor& p, const Tensor& gradient, AdamState& state) mutable {
     prepare(state.exp_avg, p);

@@ -9,12 +9,6 @@ namespace gradus::optim {
 using gradus::detail::bump_version;
 using gradus::detail::elements;
 
-namespace {
-
-using kernels::RmspropStep;
-
-}  // namespace
-
 void RMSpropOptions::check() const {
   require_non_negative("learning rate", lr);
   require_non_negative("epsilon value", eps);
@@ -37,12 +31,12 @@ void RMSprop::step() {
   begin_step();
   for (std::size_t group = 0; group < group_count(); ++group) {
     const RMSpropOptions& o = param_groups()[group].options;
-    const RmspropStep step{.lr = o.lr,
-                           .alpha = o.alpha,
-                           .eps = o.eps,
-                           .weight_decay = o.weight_decay,
-                           .momentum = o.momentum,
-                           .maximize = o.maximize};
+    const kernels::RmspropStep step{.lr = o.lr,
+                                    .alpha = o.alpha,
+                                    .eps = o.eps,
+                                    .weight_decay = o.weight_decay,
+                                    .momentum = o.momentum,
+                                    .maximize = o.maximize};
     const bool has_momentum = o.momentum > 0;
     for_each_gradient(group, [&](const Tensor& p, const Tensor& gradient, RMSpropState& state) {
       ++state.step;

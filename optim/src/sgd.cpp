@@ -31,22 +31,16 @@ void SGDOptions::list(FieldList& list) {
 
 void SGDState::list(FieldList& list) { list.optional("momentum_buffer", momentum_buffer); }
 
-namespace {
-
-using kernels::SgdStep;
-
-}  // namespace
-
 void SGD::step() {
   begin_step();
   for (std::size_t group = 0; group < group_count(); ++group) {
     const SGDOptions& o = param_groups()[group].options;
-    SgdStep step{.lr = o.lr,
-                 .momentum = o.momentum,
-                 .dampening = o.dampening,
-                 .weight_decay = o.weight_decay,
-                 .nesterov = o.nesterov,
-                 .maximize = o.maximize};
+    kernels::SgdStep step{.lr = o.lr,
+                          .momentum = o.momentum,
+                          .dampening = o.dampening,
+                          .weight_decay = o.weight_decay,
+                          .nesterov = o.nesterov,
+                          .maximize = o.maximize};
     const bool has_momentum = o.momentum != 0;
     for_each_gradient(group, [&](const Tensor& p, const Tensor& gradient, SGDState& state) {
       Tensor& buffer = state.momentum_buffer;

@@ -169,16 +169,7 @@ Tensor Table::codes(std::string_view name, const std::vector<std::string>& names
 Tensor Table::one_hot(std::string_view name) const { return one_hot(name, codes(name, CodeOrder::sorted).names); }
 
 Tensor Table::one_hot(std::string_view name, const std::vector<std::string>& names) const {
-  const Tensor codes = this->codes(name, names);
-  const auto width = static_cast<std::int64_t>(names.size());
-  Tensor result = zeros({rows(), width});
-  const auto elements = result.data<float>();
-  std::size_t begin = 0;
-  for (const std::int64_t c : codes.data<std::int64_t>()) {
-    elements[begin + static_cast<std::size_t>(c)] = 1;
-    begin += names.size();
-  }
-  return result;
+  return gradus::one_hot(codes(name, names), static_cast<std::int64_t>(names.size())).to(float32);
 }
 
 Table Table::select(const Tensor& rows) const {

@@ -86,7 +86,6 @@ Pickle PickleMachine::run() {
 }
 
 void PickleMachine::step(std::uint8_t opcode) {
-  if (push_plain(opcode) || push_text(opcode)) return;
   switch (opcode) {
     case MARK:
       return marks_.push_back(stack_.size());
@@ -150,81 +149,62 @@ void PickleMachine::step(std::uint8_t opcode) {
     case FRAME:
       return static_cast<void>(read<std::uint64_t>());
     default:
-      fail(message("has the opcode ", static_cast<int>(opcode), ", which torch.save does not write"));
+      push_plain(opcode);
   }
 }
 
-bool PickleMachine::push_plain(std::uint8_t opcode) {
+void PickleMachine::push_plain(std::uint8_t opcode) {
   switch (opcode) {
     case NONE:
-      push(std::monostate());
-      return true;
+      return push(std::monostate());
     case NEWTRUE:
-      push(true);
-      return true;
+      return push(true);
     case NEWFALSE:
-      push(false);
-      return true;
+      return push(false);
     case INT:
-      push(read_decimal());
-      return true;
+      return push(read_decimal());
     case BININT:
-      push(std::int64_t{read<std::int32_t>()});
-      return true;
+      return push(std::int64_t{read<std::int32_t>()});
     case BININT1:
-      push(std::int64_t{read<std::uint8_t>()});
-      return true;
+      return push(std::int64_t{read<std::uint8_t>()});
     case BININT2:
-      push(std::int64_t{read<std::uint16_t>()});
-      return true;
+      return push(std::int64_t{read<std::uint16_t>()});
     case LONG1:
-      push_long(read<std::uint8_t>());
-      return true;
+      return push_long(read<std::uint8_t>());
     case LONG4:
-      push_long(read<std::uint32_t>());
-      return true;
+      return push_long(read<std::uint32_t>());
     case BINFLOAT:
-      push(read_big_endian_double());
-      return true;
+      return push(read_big_endian_double());
     case EMPTY_LIST:
-      push(Pickle::List());
-      return true;
+      return push(Pickle::List());
     case EMPTY_DICT:
-      push(Pickle::Dict());
-      return true;
+      return push(Pickle::Dict());
     case EMPTY_TUPLE:
-      push(Pickle::Tuple());
-      return true;
+      return push(Pickle::Tuple());
     default:
-      return false;
+      push_text(opcode);
   }
 }
 
-bool PickleMachine::push_text(std::uint8_t opcode) {
+void PickleMachine::push_text(std::uint8_t opcode) {
   switch (opcode) {
     case BINUNICODE:
     case BINSTRING:
-      push(read_text(read<std::uint32_t>()));
-      return true;
+      return push(read_text(read<std::uint32_t>()));
     case SHORT_BINUNICODE:
     case SHORT_BINSTRING:
-      push(read_text(read<std::uint8_t>()));
-      return true;
+      return push(read_text(read<std::uint8_t>()));
     case BINUNICODE8:
-      push(read_text(read<std::uint64_t>()));
-      return true;
+      return push(read_text(read<std::uint64_t>()));
     case BINBYTES:
-      push(Pickle::Bytes{read_text(read<std::uint32_t>())});
-      return true;
+      return push(Pickle::Bytes{read_text(read<std::uint32_t>())});
     case SHORT_BINBYTES:
-      push(Pickle::Bytes{read_text(read<std::uint8_t>())});
-      return true;
+      return push(Pickle::Bytes{read_text(read<std::uint8_t>())});
     case BINBYTES8:
     case BYTEARRAY8:
-      push(Pickle::Bytes{read_text(read<std::uint64_t>())});
-      return true;
+      return push(Pickle::Bytes{read_text(read<std::uint64_t>())});
     default:
-      return false;
+      fail(message("has the opcode ", static_cast<int>(opcode), ", which torch.save does not write"));
   }
 }
 

@@ -20,8 +20,8 @@ class PickleMachine {
   [[noreturn]] static void fail(std::string_view what);
 
   void step(std::uint8_t opcode);
-  bool push_plain(std::uint8_t opcode);  // false for an opcode that is none of numbers, strings and empty containers
-  bool push_text(std::uint8_t opcode);   // false for an opcode that is none of strings and bytes
+  void push_plain(std::uint8_t opcode);  // false for an opcode that is none of numbers, strings and empty containers
+  void push_text(std::uint8_t opcode);   // false for an opcode that is none of strings and bytes
   void push_global(const std::string& module, const std::string& name);
   void push_global_of_stack();
   void push_long(std::size_t size);
