@@ -3,7 +3,6 @@
 #include "curves.hpp"
 #include "output_file.hpp"
 #include "report.hpp"
-#include "terminal.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -142,14 +141,9 @@ int run(const Options& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return run_program("train_mlp", [&] {
     Options options;
     if (const auto status = parse(argc, argv, options)) return *status;
-    const int status = run(options);
-    finish_output();
-    return status;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "train_mlp: %s\n", one_line(e.what()).c_str());
-    return 1;
-  }
+    return run(options);
+  });
 }

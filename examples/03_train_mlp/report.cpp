@@ -1,8 +1,6 @@
 #include "report.hpp"
 
-#include "terminal.hpp"
-
-#include <unistd.h>
+#include "text_table.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -37,26 +35,28 @@ void print_model(nn::Sequential& model, std::int64_t inputs) {
   const NoGradGuard no_grad;
   const nn::EvalGuard eval(model);
   Tensor x = zeros({1, inputs});
-  std::printf("%-6s %-14s %10s %12s\n", "layer", "", "outputs", "parameters");
+  TextTable table({"layer", "", "outputs", "parameters"}, {.text_columns = 2, .plain = true});
   for (const auto& [name, module] : model.children()) {
     x = (*module)(x);
-    std::printf("%-6s %-14s %10lld %12lld\n", name.c_str(), module->name().c_str(), static_cast<long long>(x.size(1)),
-                static_cast<long long>(parameter_count(*module)));
+    table.row(name, module->name(), x.size(1), parameter_count(*module));
   }
-  std::printf("%-6s %-14s %10s %12lld\n\n", "", "", "", static_cast<long long>(parameter_count(model)));
+  table.row("", "", "", parameter_count(model));
+  std::printf("%s\n", table.text().c_str());
 }
 
 void print_confusion(const Tensor& truth, const Tensor& predicted) {
   constexpr int classes = 10;
   int counts[classes][classes] = {};
   for (std::int64_t i = 0; i < truth.numel(); ++i) ++counts[truth[i].item<int>()][predicted[i].item<int>()];
-  std::printf("\ntrue \\ predicted\n    ");
-  for (int c = 0; c < classes; ++c) std::printf("%6d", c);
+  std::vector<std::string> headings{"true \\ predicted"};
+  for (int c = 0; c < classes; ++c) headings.push_back(std::to_string(c));
+  TextTable table(headings, {.text_columns = 1, .plain = true});
   for (int t = 0; t < classes; ++t) {
-    std::printf("\n%4d", t);
-    for (int p = 0; p < classes; ++p) counts[t][p] ? std::printf("%6d", counts[t][p]) : std::printf("%6s", ".");
+    std::vector<std::string> row;
+    for (const int count : counts[t]) row.push_back(count > 0 ? std::to_string(count) : ".");
+    table.row(std::to_string(t), row);
   }
-  std::printf("\n");
+  std::printf("\n%s", table.text().c_str());
 }
 
 void print_mistakes(const ImageSet& images, const Tensor& predicted, int most) {
@@ -69,8 +69,7 @@ void print_mistakes(const ImageSet& images, const Tensor& predicted, int most) {
   }
 }
 
-Report::Report(bool quiet, const std::string& csv_path, bool resuming)
-    : quiet_(quiet), live_(!quiet && isatty(STDOUT_FILENO)), csv_path_(csv_path) {
+Report::Report(bool quiet, const std::string& csv_path, bool resuming) : line_(stdout, quiet), csv_path_(csv_path) {
   if (csv_path.empty()) return;
   const bool append = resuming && std::filesystem::exists(csv_path);
   csv_.open(csv_path, append ? std::ios::app : std::ios::trunc);
@@ -79,20 +78,20 @@ Report::Report(bool quiet, const std::string& csv_path, bool resuming)
 }
 
 void Report::on_step(std::int64_t epoch, std::int64_t step, std::int64_t steps, double loss) {
-  if (!live_ || now() < next_update_) return;
-  next_update_ = now() + 0.05;
-  std::printf("\repoch %3lld [%s] loss %.4f", static_cast<long long>(epoch), bar(step, steps).c_str(), loss);
-  std::fflush(stdout);
+  if (!line_.due()) return;
+  char text[100];
+  std::snprintf(text, sizeof text, "epoch %3lld [%s] loss %.4f", static_cast<long long>(epoch),
+                bar(step, steps).c_str(), loss);
+  line_.update(text);
 }
 
 void Report::on_epoch(const EpochResult& r) {
   results_.push_back(r);
-  if (!quiet_) {
-    std::printf("%sepoch %3lld  loss %.4f  train %6.2f %%  test %6.2f %%  %8.0f samples/s%s\n", live_ ? "\r" : "",
+  char text[120];
+  std::snprintf(text, sizeof text, "epoch %3lld  loss %.4f  train %6.2f %%  test %6.2f %%  %8.0f samples/s",
                 static_cast<long long>(r.epoch), r.train.loss, 100 * r.train.accuracy, 100 * r.test.accuracy,
-                r.samples_per_second, live_ ? "          " : "");
-    std::fflush(stdout);
-  }
+                r.samples_per_second);
+  line_.print(text);
   if (!csv_.is_open()) return;
   csv_.precision(9);
   csv_ << r.epoch << ',' << r.train.loss << ',' << r.train.accuracy << ',' << r.test.loss << ',' << r.test.accuracy

@@ -1,6 +1,7 @@
 // What a training shows: on a terminal with a live line, in a pipe with plain ones.
 #pragma once
 
+#include "terminal.hpp"
 #include "training.hpp"
 
 #include <fstream>
@@ -23,9 +24,8 @@ class Report : public Observer {
   const std::vector<EpochResult>& results() const { return results_; }
 
  private:
-  bool quiet_, live_;
+  ProgressLine line_;
   std::ofstream csv_;
   std::string csv_path_;
-  double next_update_ = 0;
   std::vector<EpochResult> results_;
 };

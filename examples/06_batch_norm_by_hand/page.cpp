@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <sstream>
 #include <utility>
 
@@ -13,20 +12,6 @@ using namespace gradus;
 namespace {
 
 constexpr std::size_t page_width = 80;
-const std::string column_gap = "  ";
-
-std::string printed(const char* format, int digits, double value) {
-  char text[400];
-  std::snprintf(text, sizeof text, format, digits, value);
-  const std::string number = text;
-  const bool is_zero = number.find_first_not_of("-0.") == std::string::npos;
-  return is_zero && number.front() == '-' ? number.substr(1) : number;
-}
-
-/// Columns taken by UTF-8 text.
-std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
-}
 
 /// Lines of at most page_width columns, the first after `first`, the others after `indent`.
 std::string wrapped(const std::string& text, const std::string& first, const std::string& indent) {
@@ -44,35 +29,9 @@ std::string wrapped(const std::string& text, const std::string& first, const std
   return lines + line + "\n";
 }
 
-bool is_number(const std::string& text) {
-  char* end = nullptr;
-  std::strtod(text.c_str(), &end);
-  return end != text.c_str() && (*end == '\0' || std::string(end) == " %");
-}
-
-/// The decimals, at most `most`, after which only zeros follow.
-int decimals_of(double value, int most) {
-  const std::string text = printed("%.*f", most, value);
-  const auto point = text.find('.');
-  if (point == std::string::npos) return 0;
-  const auto last = text.find_last_not_of('0');
-  return static_cast<int>(last - point);
-}
-
-std::string padded(const std::string& text, std::size_t columns, bool right) {
-  const std::string gap(columns - std::min(columns, width(text)), ' ');
-  return right ? gap + text : text + gap;
-}
-
-/// The line with a line break instead of the blanks at its end.
-std::string without_end(const std::string& line) { return line.substr(0, line.find_last_not_of(' ') + 1) + "\n"; }
-
 }  // namespace
 
-std::string fixed(double value, int digits) { return printed("%.*f", digits, value); }
-std::string scientific(double value, int digits) { return printed("%.*e", digits, value); }
-std::string percent(double share, int digits) { return std::isinf(share) ? "all" : fixed(100 * share, digits) + " %"; }
-std::string number(double value) { return printed("%.*g", 6, std::abs(value) < 1e-12 ? 0 : value); }
+std::string number(double value) { return short_number(std::abs(value) < 1e-12 ? 0 : value, 6); }
 
 std::string numbers(const std::vector<double>& values) {
   std::string text;
@@ -88,62 +47,6 @@ std::string numbers(const Tensor& x) {
     text += (i > 0 ? ", " : "") + number(flat[i].item());
   }
   return flat.numel() > most ? text + ", ..." : text;
-}
-
-Table::Table(std::vector<std::string> headings, int digits) : digits_(digits), headings_(std::move(headings)) {}
-
-void Table::add(const std::string& text) { rows_.back().push_back({text, is_number(text), 0}); }
-
-void Table::add(const Tensor& x) {
-  const Tensor flat = x.detach().to(float64).reshape({-1});
-  for (std::int64_t i = 0; i < flat.numel(); ++i) add(flat[i].item());
-}
-
-std::string Table::text_of(const Cell& cell, const Column& column) const {
-  return cell.text.empty() && cell.is_number ? fixed(cell.value, column.decimals) : cell.text;
-}
-
-std::vector<Table::Column> Table::columns() const {
-  std::vector<Column> columns;
-  for (const auto& row : rows_) {
-    columns.resize(std::max(columns.size(), row.size()));
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      columns[c].numbers |= row[c].is_number;
-      if (row[c].text.empty() && row[c].is_number) {
-        columns[c].decimals = std::max(columns[c].decimals, decimals_of(row[c].value, digits_));
-      }
-    }
-  }
-  for (const auto& row : rows_) {
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      columns[c].width = std::max(columns[c].width, width(text_of(row[c], columns[c])));
-    }
-  }
-  return columns;
-}
-
-std::string Table::text() const {
-  std::vector<Column> columns = this->columns();
-  std::string headings, rules, lines;
-  for (std::size_t first = 0, next; first < headings_.size(); first = next) {
-    std::size_t group = columns[first].width;
-    for (next = first + 1; next < headings_.size() && headings_[next].empty(); ++next) {
-      group += column_gap.size() + columns[next].width;
-    }
-    const std::size_t missing = std::max(width(headings_[first]), group) - group;
-    columns[next - 1].width += missing;
-    group += missing;
-    headings += column_gap + padded(headings_[first], group, next == first + 1 && columns[first].numbers);
-    rules += column_gap + std::string(group, '-');
-  }
-  for (const auto& row : rows_) {
-    std::string line;
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      line += column_gap + padded(text_of(row[c], columns[c]), columns[c].width, row[c].is_number);
-    }
-    lines += without_end(line);
-  }
-  return without_end(headings) + rules + "\n" + lines;
 }
 
 void Page::heading(int number, const std::string& title) {

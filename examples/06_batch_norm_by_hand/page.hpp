@@ -1,9 +1,9 @@
 // What the lesson is written on: paragraphs, aligned tables, and claims that are checked where they are made.
 #pragma once
 
-#include <gradus/core/tensor.hpp>
+#include "text.hpp"
+#include "text_table.hpp"
 
-#include <concepts>
 #include <string>
 #include <vector>
 
@@ -11,54 +11,11 @@ namespace lesson {
 
 using gradus::Tensor;
 
-/// The text of a number; never "-0".
-std::string fixed(double value, int digits = 6);
-std::string scientific(double value, int digits = 1);
-std::string percent(double share, int digits = 1);  ///< "all" of an infinite share
-std::string number(double value);                   ///< at most six digits: 0.088, -1.4, 1.038e-06
+using Table = TextTable;
+
+std::string number(double value);  ///< at most six digits: 0.088, -1.4, 1.038e-06; 0 of what is rounding
 std::string numbers(const std::vector<double>& values);
 std::string numbers(const Tensor& x);  ///< of at most eight elements
-
-/// Columns as wide as they need to be: text begins at their left edge, numbers end at their right one. The numbers of a
-/// column have as many decimals as all of them need, at most `digits`. A heading goes on over the columns to its right
-/// that have an empty one.
-class Table {
- public:
-  explicit Table(std::vector<std::string> headings, int digits = 6);
-
-  /// A text or a number takes a cell, a tensor one for each of its elements.
-  template <class... Values>
-  void row(const Values&... values) {
-    rows_.emplace_back();
-    (add(values), ...);
-  }
-  std::string text() const;
-
- private:
-  struct Cell {
-    std::string text;
-    bool is_number = false;
-    double value = 0;  // of a number whose text is still to be made
-  };
-  struct Column {
-    std::size_t width = 0;
-    bool numbers = false;
-    int decimals = 0;
-  };
-
-  void add(const std::string& text);
-  void add(const char* text) { add(std::string(text)); }
-  void add(double number) { rows_.back().push_back({"", true, number}); }
-  void add(std::integral auto number) { add(std::to_string(number)); }
-  void add(const Tensor& x);
-
-  std::string text_of(const Cell& cell, const Column& column) const;
-  std::vector<Column> columns() const;
-
-  int digits_;
-  std::vector<std::string> headings_;
-  std::vector<std::vector<Cell>> rows_;
-};
 
 class Page {
  public:

@@ -2,7 +2,6 @@
 #include "command_line.hpp"
 #include "figure.hpp"
 #include "output_file.hpp"
-#include "terminal.hpp"
 
 #include <gradus/gradus.hpp>
 
@@ -98,17 +97,15 @@ void run(const Options& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return run_program("paper_figure", [&] {
     Options options;
     if (const auto status = parse(argc, argv, options)) return *status;
-    run(options);
-    finish_output();
+    try {
+      run(options);
+    } catch (const Interrupted&) {
+      std::fprintf(stderr, "interrupted, nothing written\n");
+      return 130;
+    }
     return 0;
-  } catch (const Interrupted&) {
-    std::fprintf(stderr, "interrupted, nothing written\n");
-    return 130;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "paper_figure: %s\n", one_line(e.what()).c_str());
-    return 1;
-  }
+  });
 }

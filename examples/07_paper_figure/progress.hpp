@@ -1,6 +1,8 @@
 // How far the program is: on a terminal with a bar and the time left, else with a line now and then.
 #pragma once
 
+#include "terminal.hpp"
+
 #include <cstdint>
 #include <string>
 
@@ -11,21 +13,17 @@ struct Interrupted {};
 class Progress {
  public:
   Progress(std::int64_t steps, bool quiet);
-  ~Progress();
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
 
   void start(std::string training);  ///< The next steps belong to this training.
   void step(double test_accuracy);   ///< One more is done.
   double seconds() const;            ///< since the first training began
 
  private:
-  bool due();
-  void show(double test_accuracy) const;
+  std::string text(double test_accuracy) const;
 
   const std::int64_t steps_;
-  const bool quiet_, live_;
+  ProgressLine line_;
   std::string training_;
   std::int64_t done_ = 0;
-  double started_ = 0, next_update_ = 0;
+  double started_ = 0;
 };

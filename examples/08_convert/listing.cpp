@@ -1,7 +1,9 @@
 #include "listing.hpp"
 
+#include "text.hpp"
+#include "text_table.hpp"
+
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
 
@@ -9,15 +11,6 @@ using namespace gradus;
 using Kind = Value::Kind;
 
 namespace {
-
-/// name, type, shape, min, mean, max, NaN; of what is no tensor the third cell is its value, and the last.
-using Row = std::vector<std::string>;
-
-std::string short_number(double number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", number);
-  return text;
-}
 
 template <class T>
 std::string exact_if_integer(T number) {
@@ -27,7 +20,7 @@ std::string exact_if_integer(T number) {
 
 /// min, mean, max, and how many are NaN; dashes where nothing is left to compare.
 template <class T>
-std::array<std::string, 4> summary(std::span<const T> elements) {
+std::vector<std::string> summary(std::span<const T> elements) {
   std::size_t count = 0;
   double sum = 0;
   T least{}, greatest{};
@@ -43,11 +36,6 @@ std::array<std::string, 4> summary(std::span<const T> elements) {
   const std::string nans = std::to_string(elements.size() - count);
   if (count == 0) return {"-", "-", "-", nans};
   return {exact_if_integer(least), short_number(sum / static_cast<double>(count)), exact_if_integer(greatest), nans};
-}
-
-/// Columns that UTF-8 takes: its bytes but for the continuations.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 std::string shortened(std::string text) {
@@ -119,53 +107,29 @@ class Listing {
   }
 
   void add_line(const std::string& name, const std::string& type, const std::string& text) {
-    rows_.push_back({printable(name), type, shortened(text)});
+    table_.row(printable(name), type, shortened(text));
   }
 
   void print() const {
-    std::array<std::size_t, 7> widths{};
-    for (const Row& row : rows_) {
-      const std::size_t aligned = row.size() == widths.size() ? row.size() : 2;
-      for (std::size_t i = 0; i < aligned; ++i) widths[i] = std::max(widths[i], width_of(row[i]));
-    }
-    for (const Row& row : rows_) {
-      std::string line;
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        const std::string space(widths[i] - std::min(widths[i], width_of(row[i])), ' ');
-        line += (i > 0 ? "  " : "") + (i < 3 ? row[i] + space : space + row[i]);
-      }
-      line.erase(line.find_last_not_of(' ') + 1);
-      std::printf("%s\n", line.c_str());
-    }
-    std::printf("tensors: %lld, elements: %lld, bytes: %lld\n", tensors_, elements_, bytes_);
+    std::printf("%stensors: %lld, elements: %lld, bytes: %lld\n", table_.text().c_str(), tensors_, elements_, bytes_);
   }
 
  private:
   void add(const std::string& name, const Tensor& x) {
-    Row row = {printable(name), std::string(to_string(x.dtype())), to_string(x.shape())};
-    visit(x.dtype(), [&]<class T>(T*) { std::ranges::copy(summary(x.data<T>()), std::back_inserter(row)); });
-    rows_.push_back(row);
+    visit(x.dtype(), [&]<class T>(T*) {
+      table_.row(printable(name), std::string(to_string(x.dtype())), to_string(x.shape()), summary(x.data<T>()));
+    });
     ++tensors_;
     elements_ += x.numel();
     bytes_ += x.numel() * static_cast<long long>(item_size(x.dtype()));
   }
 
-  std::vector<Row> rows_{{"name", "type", "shape", "min", "mean", "max", "NaN"}};
+  // Of what is no tensor, the third cell is its value and the last.
+  TextTable table_{{"name", "type", "shape", "min", "mean", "max", "NaN"}, {.text_columns = 3, .plain = true}};
   long long tensors_ = 0, elements_ = 0, bytes_ = 0;
 };
 
 }  // namespace
-
-std::string printable(const std::string& text) {
-  std::string shown;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    char code[5];
-    std::snprintf(code, sizeof code, "\\x%02x", byte);
-    shown += byte < 0x20 || byte == 0x7f ? std::string(code) : std::string(1, c);
-  }
-  return shown;
-}
 
 void print_listing(const Value& content, const Metadata& metadata) {
   Listing listing;

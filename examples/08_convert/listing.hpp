@@ -6,6 +6,3 @@
 /// A line for every tensor (dtype, shape, smallest, mean and largest of the elements that are not NaN, count of those
 /// that are), for every number, string and object of Python, and for the metadata; then the totals.
 void print_listing(const gradus::Value& content, const gradus::Metadata& metadata);
-
-/// Files come from anywhere: what would move the cursor of a terminal is shown as its number.
-std::string printable(const std::string& text);

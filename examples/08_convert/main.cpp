@@ -4,7 +4,7 @@
 #include "fusing.hpp"
 #include "header.hpp"
 #include "listing.hpp"
-#include "terminal.hpp"
+#include "text.hpp"
 #include "weights.hpp"
 
 #include <CLI/CLI.hpp>
@@ -197,14 +197,10 @@ void run(Options o) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return run_program("convert", [&] {
     Options options;
     if (const auto status = parse(argc, argv, options)) return *status;
     run(options);
-    finish_output();
     return 0;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "convert: %s\n", printable(one_line(e.what())).c_str());
-    return 1;
-  }
+  });
 }

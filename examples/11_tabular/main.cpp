@@ -4,7 +4,7 @@
 #include "features.hpp"
 #include "report.hpp"
 #include "table_file.hpp"
-#include "terminal.hpp"
+#include "text.hpp"
 #include "training.hpp"
 
 #include <CLI/CLI.hpp>
@@ -241,14 +241,10 @@ void run(const Options& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return run_program("tabular", [&] {
     Options options;
     if (const auto status = parse(argc, argv, options)) return *status;
     run(options);
-    finish_output();
     return 0;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "tabular: %s\n", printable(one_line(e.what())).c_str());
-    return 1;
-  }
+  });
 }

@@ -1,5 +1,8 @@
 #include "report.hpp"
 
+#include "text.hpp"
+#include "text_table.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -8,12 +11,6 @@
 using namespace gradus;
 
 namespace {
-
-std::string short_number(double number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", number);
-  return text;
-}
 
 void print_column(const Table& table, const Table::Column& column) {
   const long long missing = static_cast<long long>(table.missing(column.name));
@@ -84,12 +81,15 @@ void print_classes(const Target& target, const Tensor& training, const Tensor& t
   std::printf("test accuracy %.4f; always '%s' would be right in %.4f\n", share(right),
               printable(target.classes()[static_cast<std::size_t>(most)]).c_str(), share(of_most));
   if (classes > 12) return;
-  std::printf("\n%-20s predicted\n", "test rows");
+  std::vector<std::string> headings{"test rows", "predicted"};
+  headings.resize(classes + 1);
+  TextTable confusion(headings, {.text_columns = 1, .plain = true});
   for (std::size_t t = 0; t < classes; ++t) {
-    std::printf("%-20.20s", printable(target.classes()[t]).c_str());
-    for (std::size_t p = 0; p < classes; ++p) std::printf(" %6lld", static_cast<long long>(table[t * classes + p]));
-    std::printf("\n");
+    std::vector<std::string> counts;
+    for (std::size_t p = 0; p < classes; ++p) counts.push_back(std::to_string(table[t * classes + p]));
+    confusion.row(printable(target.classes()[t]), counts);
   }
+  std::printf("\n%s", confusion.text().c_str());
 }
 
 void print_numbers(const Tensor& training, const Tensor& truth, const Tensor& predicted) {
@@ -115,15 +115,4 @@ std::string predictions_as_csv(const Target& target, const Tensor& outputs) {
     csv += quoted(target.classes()[c]) + "," + short_number(share) + "\n";
   }
   return csv;
-}
-
-std::string printable(const std::string& text) {
-  std::string shown;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    char code[5];
-    std::snprintf(code, sizeof code, "\\x%02x", byte);
-    shown += (byte < 0x20 && c != '\n') || byte == 0x7f ? std::string(code) : std::string(1, c);
-  }
-  return shown;
 }

@@ -15,6 +15,3 @@ void print_numbers(const gradus::Tensor& training, const gradus::Tensor& truth, 
 
 /// A line of CSV for every row: the prediction, and of a class how probable it is.
 std::string predictions_as_csv(const Target& target, const gradus::Tensor& outputs);
-
-/// Text of a file without what would move the cursor of a terminal.
-std::string printable(const std::string& text);

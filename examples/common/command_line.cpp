@@ -1,5 +1,7 @@
 #include "command_line.hpp"
 
+#include "text.hpp"
+
 #include <gradus/core/error.hpp>
 
 #include <CLI/CLI.hpp>
@@ -7,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 
 std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
   try {
@@ -28,5 +31,16 @@ std::string fits_64_bits(const std::string& number) {
 void finish_output() {
   if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
     throw gradus::FileError("cannot write to the standard output");
+  }
+}
+
+int run_program(const char* name, const std::function<int()>& run) {
+  try {
+    const int status = run();
+    finish_output();
+    return status;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s: %s\n", name, printable(one_line(e.what())).c_str());
+    return 1;
   }
 }

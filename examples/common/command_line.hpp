@@ -1,6 +1,7 @@
 // What the programs ask of a command line, beside what CLI11 checks.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -17,3 +18,6 @@ std::string fits_64_bits(const std::string& number);  ///< CLI11 would take the 
 
 /// Throws gradus::FileError unless all that was printed has arrived. To be called in the end.
 void finish_output();
+
+/// The exit status of `run`; 1, with a line on stderr, when it throws, or when not all that was printed has arrived.
+int run_program(const char* name, const std::function<int()>& run);

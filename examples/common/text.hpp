@@ -1,0 +1,19 @@
+// Numbers and texts as the programs print them.
+#pragma once
+
+#include <string>
+
+/// The text of a number; never "-0".
+std::string fixed(double value, int digits = 6);
+std::string scientific(double value, int digits = 1);
+std::string short_number(double value, int digits = 4);  ///< at most so many digits: 0.088, -1.4, 1.038e-06
+std::string percent(double share, int digits = 1);       ///< "all" of an infinite share
+
+/// Columns that UTF-8 text takes.
+std::size_t width(const std::string& text);
+
+/// The text with codes, such as \x1b, instead of what a terminal would obey.
+std::string printable(const std::string& text);
+
+/// The text of an error without its line ends.
+std::string one_line(std::string text);
