@@ -17,28 +17,22 @@ namespace {
 
 using Array = xt::xarray<double>;
 
-/// The forward and backward passes of the course CS231n, line by line, in xtensor.
+/// As the course CS231n writes it in NumPy, line by line, in xtensor. README shows it.
 struct NumpyBatchNorm : Function<NumpyBatchNorm> {
   static constexpr bool once_differentiable = true;  // gradus does not see what xtensor computes
 
   static Tensor forward(Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
-    const Array mu = xt::mean(as_xtensor<double>(x), {0});
-    const Array centered = as_xtensor<double>(x) - mu;  // (N, C)
-    const Array var = xt::mean(xt::square(centered), {0});
-    const Array rstd = 1 / xt::sqrt(var + eps);  // (C)
-    const Array xhat = centered * rstd;
+    const Array centered = as_xtensor<double>(x) - xt::mean(as_xtensor<double>(x), {0});                 // (N, C)
+    const Array rstd = 1 / xt::sqrt(xt::mean(xt::square(centered), {0}) + eps), xhat = centered * rstd;  // (C), (N, C)
     context.save_for_backward({from_xtensor(xhat), from_xtensor(rstd), gamma});
     return from_xtensor(as_xtensor<double>(gamma) * xhat + as_xtensor<double>(beta));
   }
-
   static Gradients backward(Context& context, const Tensor& dy) {
-    const auto [saved_xhat, saved_rstd, gamma] = context.saved<3>();
+    const auto [saved_xhat, rstd, gamma] = context.saved<3>();
     const Array dout = as_xtensor<double>(dy), xhat = as_xtensor<double>(saved_xhat);
-    const double n = static_cast<double>(dy.size(0));
     const Array dbeta = xt::sum(dout, {0}), dgamma = xt::sum(dout * xhat, {0});
-    const Array dxhat = dout * as_xtensor<double>(gamma);
-    const Array sum = xt::sum(dxhat, {0}), sum_xhat = xt::sum(dxhat * xhat, {0});
-    const Array dx = as_xtensor<double>(saved_rstd) / n * (n * dxhat - sum - xhat * sum_xhat);
+    const Array scale = as_xtensor<double>(gamma) * as_xtensor<double>(rstd) / static_cast<double>(dy.size(0));
+    const Array dx = scale * (static_cast<double>(dy.size(0)) * dout - dbeta - xhat * dgamma);
     return {from_xtensor(dx), from_xtensor(dgamma), from_xtensor(dbeta)};
   }
 };

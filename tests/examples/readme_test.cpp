@@ -15,6 +15,17 @@ TEST(Readme, FirstBlockIsTheFirstExample) {
   EXPECT_EQ(run_example("01_tensors_and_gradients").status, 0);
 }
 
+TEST(Readme, ShowsTheOperationOfTheExample) {
+  const std::string begin = "struct NumpyBatchNorm", end = "\n};\n";
+  const auto block = [&](const std::string& path) {
+    const std::string text = read_file(source_path(path));
+    const auto first = text.find(begin);
+    return first == text.npos ? "" : text.substr(first, text.find(end, first) - first);
+  };
+  EXPECT_NE(block("README.md"), "");
+  EXPECT_EQ(block("README.md"), block("examples/10_own_operation.cpp"));
+}
+
 TEST(Examples, RunToTheEnd) {
   for (const char* program : {"04_xtensor_interop", "05_save_and_load"}) {
     const Outcome run = run_example(program);

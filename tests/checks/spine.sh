@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# README names the files that make the spine of gradus and counts their lines: each row, and the sum before the table, is
+# right to a twentieth. `spine.sh --update` writes the counts.
+set -euo pipefail
+
+spine() { sed -n '/^## The spine/,/^## What/p' README.md; }
+
+# count WHAT SAID COUNTED: writes a count, or compares it.
+status=0
+count() {
+  if [[ $update ]]; then
+    sed -i "s/^\(|$1|.*|\) [^|]*|\$/\1 $3 |/; s/\(${1//\//\\/}, \)[0-9]\+\( lines\)/\1$3\2/" README.md
+  elif ((20 * ($2 > $3 ? $2 - $3 : $3 - $2) > $3)); then
+    echo "README, $1: $2 lines, there are $3; tests/checks/spine.sh --update"
+    status=1
+  fi
+}
+
+update=${1:-}
+total=0
+while IFS='|' read -r _ part files said _; do
+  eval "lines=\$(cat $(tr -d '\`' <<<"$files") | wc -l)"
+  count "$part" "${said// /}" "$lines"
+  total=$((total + lines))
+done <<<"$(spine | grep '^|.*`')"
+count "of the weights" "$(spine | sed -n 's/.*of the weights, \([0-9]*\) lines.*/\1/p')" "$total"
+exit $status
