@@ -1,10 +1,13 @@
+#include "random/turn.hpp"
 #include "tensor/message.hpp"
+#include "tensor/tensor_impl.hpp"
 
 #include <gradus/core/data.hpp>
 
 namespace gradus::detail {
 
 std::int64_t common_rows(std::span<const Tensor> tensors) {
+  check_defined(tensors, "tensors", "TensorDataset");
   const std::int64_t rows = tensors[0].size(0);
   for (const Tensor& x : tensors) {
     if (x.size(0) != rows) {
@@ -54,13 +57,17 @@ void check_loader(std::int64_t examples, const DataLoaderOptions& options) {
 
 Epoch::Epoch(std::int64_t examples, const DataLoaderOptions& options) : options_(options) {
   Generator& generator = options.generator ? *options.generator : default_generator();
-  generator.next_uint64();
+  const auto draw = [&generator] {
+    const Turn turn(generator);
+    return generator.next_uint64();
+  };
+  draw();
   if (!options.shuffle) {
     order_ = arange(examples);
   } else if (options.generator) {
     order_ = randperm(examples, generator);
   } else {
-    Generator of_this_epoch(generator.next_uint64());
+    Generator of_this_epoch(draw());
     order_ = randperm(examples, of_this_epoch);
   }
 }

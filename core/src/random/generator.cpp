@@ -1,5 +1,6 @@
+#include "random/turn.hpp"
+
 #include <gradus/core/error.hpp>
-#include <gradus/core/random.hpp>
 
 #include <bit>
 #include <cmath>
@@ -29,7 +30,16 @@ static_assert(sizeof(SavedState) == 5056 && std::endian::native == std::endian::
 
 }  // namespace
 
+void detail::Drawing::lock() noexcept {
+  while (taken_.exchange(true, std::memory_order_acquire)) taken_.wait(true, std::memory_order_relaxed);
+}
+void detail::Drawing::unlock() noexcept {
+  taken_.store(false, std::memory_order_release);
+  taken_.notify_one();
+}
+
 Generator& Generator::manual_seed(Seed seed) {
+  const detail::Turn turn(*this);
   initial_seed_ = seed.value;
   waiting_normal_.reset();
   words_[0] = static_cast<std::uint32_t>(seed.value);
@@ -75,6 +85,7 @@ double Generator::next_normal() {
 }
 
 std::vector<std::uint8_t> Generator::state() const {
+  const detail::Turn turn(*this);
   SavedState saved{};
   saved.initial_seed = initial_seed_;
   saved.left = static_cast<std::int32_t>(words_.size() - next_ + 1);
@@ -99,6 +110,7 @@ void Generator::set_state(std::span<const std::uint8_t> state) {
   if (saved.seeded != 1 || saved.left < 1 || saved.left > size) {
     throw RuntimeError("Invalid mt19937 state\nPass the bytes that state() returned.");
   }
+  const detail::Turn turn(*this);
   initial_seed_ = saved.initial_seed;
   // PyTorch leaves `next` at 0 in a generator that has not drawn yet; `left` is right always.
   next_ = static_cast<std::size_t>(size - saved.left + 1);

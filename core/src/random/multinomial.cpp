@@ -1,5 +1,5 @@
 // multinomial: the draws of PyTorch.
-#include "random/fill.hpp"
+#include "random/turn.hpp"
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
 
@@ -80,6 +80,7 @@ Tensor draw_distinct(const Tensor& weights, std::int64_t samples, Generator& gen
 }  // namespace
 
 Tensor multinomial(const Tensor& weights_, std::int64_t num_samples, bool replacement, Generator& generator) {
+  check_defined(weights_);
   const NoGradGuard no_grad;
   const Tensor weights = weights_.detach();
   check(weights, num_samples, replacement);
@@ -87,6 +88,7 @@ Tensor multinomial(const Tensor& weights_, std::int64_t num_samples, bool replac
   const std::int64_t n = weights.size(-1), rows = n == 0 ? 0 : weights.numel() / n;
   shape[shape.rank() - 1] = num_samples;
   Tensor places = empty(shape, int64);
+  const Turn turn(generator);
   return visit_floating(weights.dtype(), [&]<class T>(T*) {
     for (std::int64_t i = 0; i < rows; ++i) check_row(elements<T>(weights) + i * n, n, replacement);
     if (!replacement && rows > 0) return draw_distinct(weights, num_samples, generator);

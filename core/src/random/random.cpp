@@ -1,5 +1,6 @@
 #include "autograd/record.hpp"
 #include "random/fill.hpp"
+#include "random/turn.hpp"
 #include "tensor/message.hpp"
 
 #include <cmath>
@@ -76,15 +77,19 @@ void check_probabilities(const T* p, std::int64_t n) {
 
 Tensor rand(const Shape& shape, Dtype dtype, Generator& generator) {
   Tensor x = empty(shape, dtype);
-  visit_supported(dtype, "check_uniform_bounds",
-                  [&]<class T>(T*) { fill_uniform(elements<T>(x), x.numel(), 0, 1, generator); });
+  visit_supported(dtype, "check_uniform_bounds", [&]<class T>(T*) {
+    const Turn turn(generator);
+    fill_uniform(elements<T>(x), x.numel(), 0, 1, generator);
+  });
   return x;
 }
 
 Tensor randn(const Shape& shape, Dtype dtype, Generator& generator) {
   Tensor x = empty(shape, dtype);
-  visit_supported(dtype, "normal_kernel_cpu",
-                  [&]<class T>(T*) { fill_normal(elements<T>(x), x.numel(), 0, 1, generator); });
+  visit_supported(dtype, "normal_kernel_cpu", [&]<class T>(T*) {
+    const Turn turn(generator);
+    fill_normal(elements<T>(x), x.numel(), 0, 1, generator);
+  });
   return x;
 }
 
@@ -94,14 +99,17 @@ Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, Dtype dt
 
 Tensor randperm(std::int64_t n, Generator& generator) {
   Tensor x = empty({n}, int64);
+  const Turn turn(generator);
   fill_permutation(elements<std::int64_t>(x), n, generator);
   return x;
 }
 
 Tensor bernoulli(const Tensor& p, Generator& generator) {
+  check_defined(p);
   Tensor x = empty_like(p);
   visit_supported(p.dtype(), "bernoulli_tensor_cpu_p_", [&]<class T>(T*) {
     check_probabilities(elements<T>(p), p.numel());
+    const Turn turn(generator);
     fill_bernoulli(elements<T>(x), elements<T>(p), p.numel(), generator);
   });
   return x;
@@ -125,16 +133,19 @@ void check_std(const Tensor& std) {
 }  // namespace
 
 Tensor normal(const Tensor& mean, const Tensor& std, Generator& generator) {
+  check_defined(mean, std);
   check_std(std);
   return normal_of(mean, std, broadcast_shapes(mean.shape(), std.shape()), mean.dtype(), generator);
 }
 
 Tensor normal(const Tensor& mean, double std, Generator& generator) {
+  check_defined(mean);
   const NoGradGuard no_grad;
   return normal_(empty_like(mean), 0, std, generator).add_(mean);
 }
 
 Tensor normal(double mean, const Tensor& std, Generator& generator) {
+  check_defined(std);
   check_std(std);
   return normal_of(mean, std, std.shape(), std.dtype(), generator);
 }
@@ -144,41 +155,51 @@ Tensor normal(double mean, double std, const Shape& shape, Dtype dtype, Generato
 }
 
 Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
+  check_defined(x);
   visit_supported(x.dtype(), "check_uniform_bounds", [&]<class T>(T*) {
     check_uniform<T>(from, to);
     prepare_overwrite(x, "UniformBackward0");
+    const Turn turn(generator);
     fill_uniform(elements<T>(x), x.numel(), from, to, generator);
   });
   return x;
 }
 
 Tensor normal_(Tensor x, double mean, double std, Generator& generator) {
+  check_defined(x);
   if (!(std >= 0)) throw RuntimeError(message("normal expects std >= 0.0, but found std ", std));
   visit_supported(x.dtype(), "normal_kernel_cpu", [&]<class T>(T*) {
     prepare_overwrite(x, "NormalBackward0");
+    const Turn turn(generator);
     fill_normal(elements<T>(x), x.numel(), mean, std, generator);
   });
   return x;
 }
 
 Tensor random_(Tensor x, std::int64_t from, std::int64_t to, Generator& generator) {
+  check_defined(x);
   visit(x.dtype(), [&]<class T>(T*) {
     check_integers<T>(from, to);
     prepare_overwrite(x, "RandomBackward0");
+    const Turn turn(generator);
     fill_integers(elements<T>(x), x.numel(), from, to, generator);
   });
   return x;
 }
 
 Tensor random_(Tensor x, Generator& generator) {
+  check_defined(x);
   prepare_overwrite(x, "RandomBackward2");
+  const Turn turn(generator);
   visit(x.dtype(), [&]<class T>(T*) { fill_integers(elements<T>(x), x.numel(), generator); });
   return x;
 }
 
 Tensor bernoulli_(Tensor x, double p, Generator& generator) {
+  check_defined(x);
   if (!(p >= 0 && p <= 1)) throw RuntimeError(message("bernoulli_ expects p to be in [0, 1], but got p=", p));
   prepare_overwrite(x, "BernoulliBackward2");
+  const Turn turn(generator);
   visit(x.dtype(), [&]<class T>(T*) { fill_bernoulli(elements<T>(x), x.numel(), p, generator); });
   return x;
 }

@@ -5,6 +5,7 @@
 #include <gradus/core/tensor.hpp>
 
 #include <array>
+#include <atomic>
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -20,10 +21,31 @@ struct Seed {
   std::uint64_t value;
 };
 
+namespace detail {
+class Turn;
+
+/// Whether a thread is drawing, which is no part of a stream: copies have a flag of their own, and all are equal.
+class Drawing {
+ public:
+  Drawing() = default;
+  Drawing(const Drawing&) noexcept {}
+  Drawing& operator=(const Drawing&) noexcept { return *this; }
+  friend bool operator==(const Drawing&, const Drawing&) { return true; }
+  void lock() noexcept;
+  void unlock() noexcept;
+
+ private:
+  std::atomic<bool> taken_ = false;
+};
+
+}  // namespace detail
+
 /// A stream of random numbers: the Mersenne twister MT19937, started from the low 32 bits of a seed.
 /// A copy continues with the same numbers on its own. Two generators are equal when they continue alike and were given
-/// the same seed. One generator serves one thread at a time.
-/// Source: M. Matsumoto, T. Nishimura (1998), doi:10.1145/272991.272995; draws and state as `torch.Generator`.
+/// the same seed.
+/// Threads may share a generator: each draw of a tensor takes its numbers in one piece. The `next_` functions, which
+/// are for one number, are for one thread at a time. Source: M. Matsumoto, T. Nishimura (1998),
+/// doi:10.1145/272991.272995; draws and state as `torch.Generator`.
 class Generator {
  public:
   static constexpr std::int64_t default_seed = 67280421310721;
@@ -58,12 +80,14 @@ class Generator {
   friend bool operator==(const Generator&, const Generator&) = default;
 
  private:
+  friend class detail::Turn;
   void refill();
 
   std::array<std::uint32_t, 624> words_;
   std::size_t next_;  ///< index of the next word; at the end of words_ a refill is due
   std::uint64_t initial_seed_;
   std::optional<double> waiting_normal_;
+  mutable detail::Drawing drawing_;
 };
 
 inline std::uint32_t Generator::next_uint32() {
@@ -81,8 +105,8 @@ inline std::uint64_t Generator::next_uint64() {
 }
 
 /// The generator of every draw that is not given one. Its seed cannot be foreseen until `manual_seed` sets it.
-/// The process has one and nothing guards it: threads that draw at the same time race on it. Give each a generator of
-/// its own, which every function here takes.
+/// The process has one. Threads may draw from it at the same time, but which numbers each of them gets is then chance:
+/// for repeatable ones give each a generator of its own, which every function here takes.
 Generator& default_generator();
 
 /// Seeds the default generator: from here on everything drawn is reproducible. As `torch.manual_seed`.
