@@ -168,6 +168,15 @@ void take(L& fused, const Folded& folded) {
   fused.bias = Parameter(folded.shift.to(dtype));
 }
 
+/// What is fused is a copy, and copies have no hooks.
+void refuse_hooks(const Module& top) {
+  for (const Module* module : const_cast<Module&>(top).modules()) {
+    if (!module->has_forward_hooks()) continue;
+    throw ValueError(message("fuse: ", module->name(), " has forward hooks, which the fused module would not have\n",
+                             "remove them, and register them with the fused module"));
+  }
+}
+
 /// The module as an M, not as something derived from it, which may compute something else.
 template <class M>
 const M* exactly(const Module& module) {
@@ -188,6 +197,8 @@ std::optional<AnyModule> fused_pair(const Module& layer, const BatchNorm1d& bn) 
 }  // namespace
 
 Conv1d fuse(const Conv1d& conv, const BatchNorm1d& bn) {
+  refuse_hooks(conv);
+  refuse_hooks(bn);
   const NoGradGuard no_grad;
   const Folded folded = fold(bn, conv.bias, conv.weight.size(0), conv.weight.dtype());
   Conv1d fused = conv;
@@ -197,6 +208,8 @@ Conv1d fuse(const Conv1d& conv, const BatchNorm1d& bn) {
 }
 
 Linear fuse(const Linear& linear, const BatchNorm1d& bn) {
+  refuse_hooks(linear);
+  refuse_hooks(bn);
   const NoGradGuard no_grad;
   const Folded folded = fold(bn, linear.bias, linear.out_features(), linear.weight.dtype());
   Linear fused = linear;
@@ -206,6 +219,7 @@ Linear fuse(const Linear& linear, const BatchNorm1d& bn) {
 }
 
 Sequential fuse(const Sequential& net) {
+  refuse_hooks(net);
   Sequential fused;
   fused.train(net.training());
   const auto children = net.children();

@@ -64,7 +64,9 @@ class Register {
     const auto record = records_.find(impl_of(x));
     if (--record->second.parameters > 0) return;
     records_.erase(record);
-    if (!impl_of(x)->unique()) orphans_.push_back(x);  // somebody holds it beside x, which is about to go
+    if (impl_of(x)->unique()) return;
+    orphans_.push_back(x);  // somebody holds it beside x, which is about to go
+    orphan_count_.fetch_add(1, std::memory_order_relaxed);
   }
   void list(const Tensor& x) {
     const std::lock_guard lock(mutex_);
@@ -75,6 +77,7 @@ class Register {
     const auto record = records_.find(impl_of(x));
     return record != records_.end() && record->second.parameters > 1;
   }
+  std::uint64_t orphan_count() const noexcept { return orphan_count_.load(std::memory_order_relaxed); }
   bool is_orphan(const Tensor& x) {
     const std::lock_guard lock(mutex_);
     return std::ranges::any_of(orphans_, [&x](const Tensor& orphan) { return orphan.is_same(x); });
@@ -89,6 +92,7 @@ class Register {
   std::mutex mutex_;
   std::unordered_map<TensorImpl*, Record> records_;
   std::vector<Tensor> orphans_;
+  std::atomic<std::uint64_t> orphan_count_{0};
 };
 
 }  // namespace
@@ -158,6 +162,8 @@ Buffer& Buffer::operator=(Buffer&& other) {
   }
   return *this;
 }
+
+std::uint64_t orphan_count() noexcept { return Register::get().orphan_count(); }
 
 bool orphaned(const Tensor& x) { return x.defined() && Register::get().is_orphan(x); }
 

@@ -78,8 +78,9 @@ Optimizer::~Optimizer() {
   for (const Parameter& parameter : parameters_) held().tensors.erase(held().tensors.find(impl_of(parameter.tensor)));
 }
 
-void Optimizer::check_before_first_step() {
-  if (checked_) return;
+void Optimizer::check_parameters() {
+  const std::uint64_t orphans = nn::orphan_count();
+  if (checked_ && orphans == orphan_count_) return;
   for (const Parameter& parameter : parameters_) {
     if (!nn::orphaned(parameter.tensor)) continue;
     throw RuntimeError(
@@ -87,6 +88,8 @@ void Optimizer::check_before_first_step() {
                 ", belongs to no module any more, so no loss can reach it\n",
                 "its module was destroyed, or replaced by one of other sizes: make the optimizer after that"));
   }
+  orphan_count_ = orphans;
+  if (checked_) return;
   std::vector<Tensor> stray = nn::unlisted_with_gradient();
   const std::lock_guard lock(held().mutex);
   std::erase_if(stray, [this](const Tensor& x) {

@@ -159,6 +159,25 @@ TEST(Fuse, NeverGivesAnotherFunction) {
   }
 }
 
+TEST(Fuse, RefusesHooks) {
+  nn::Sequential net = settled(nn::Sequential{nn::Linear(3, 3), BatchNorm1d(3), nn::ReLU()});
+  const auto twice = [](nn::Module&, const Tensor&, const Tensor& y) { return y * 2; };
+  for (nn::Module* module : net.modules()) {
+    nn::HookHandle hook = module->register_forward_hook(twice);
+    try {
+      fuse(net);
+      ADD_FAILURE() << module->name();
+    } catch (const ValueError& error) {
+      EXPECT_EQ(std::string(error.what()).find("fuse: " + module->name() + " has forward hooks"), 0U) << error.what();
+    }
+    hook.remove();
+    EXPECT_NO_THROW(fuse(net));
+  }
+  net[0].register_forward_pre_hook([](nn::Module&, const Tensor&) {});
+  EXPECT_THROW(fuse(net), ValueError);
+  EXPECT_THROW(fuse(net.at<nn::Linear>(0), net.at<BatchNorm1d>(1)), ValueError);
+}
+
 TEST(Fuse, KeepsEveryModeAndRefusesWhatHasNoReciprocal) {
   nn::Sequential net = settled(nn::Sequential{nn::Linear(3, 3), BatchNorm1d(3), nn::Dropout(0.5)});
   net[2].train();

@@ -155,6 +155,14 @@ TEST(Assignment, WritesIntoTheTensorsThatAreThere) {
   EXPECT_TRUE(buffer.is_same(handle) && equal(handle, zeros({2})));
 }
 
+TEST(Assignment, ABufferOwnsWhatItIsMadeOf) {
+  const Tensor table = ones({2, 2});
+  nn::Buffer column(table.select(1, 0)), none{Tensor()};
+  column.fill_(3);
+  EXPECT_TRUE(equal(column, full({2}, 3.)) && equal(table, ones({2, 2})));
+  EXPECT_FALSE(none.defined());
+}
+
 TEST(Assignment, OfAnotherShapeLeavesOrphans) {
   nn::Linear layer(2, 1);
   const Tensor weight = layer.weight, free = ones({2}).requires_grad_();

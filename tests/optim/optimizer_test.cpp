@@ -213,6 +213,22 @@ TEST(Optimizer, TellsInItsFirstStepThatAModuleIsGone) {
                              [&] { optimizer.step(); });
 }
 
+TEST(Optimizer, TellsInAnyLaterStepThatAModuleIsGone) {
+  nn::Linear layer(2, 3), other(1, 1);
+  SGD optimizer(layer.parameters(), {.lr = 1}), untouched(other.parameters(), {.lr = 1});
+  const auto step = [&] {
+    layer(ones({1, 2})).sum().backward();
+    optimizer.step();
+  };
+  step(), untouched.step();
+  layer = nn::Linear(2, 3);  // writes into the tensors that the optimiser holds
+  step(), untouched.step();
+  layer = nn::Linear(2, 4);
+  expect_error<RuntimeError>("SGD: parameter 0, of shape [3, 2], belongs to no module any more", step);
+  expect_error<RuntimeError>("SGD: parameter 0, of shape [3, 2], belongs to no module any more", step);
+  EXPECT_NO_THROW(untouched.step());
+}
+
 /// A module that forgets to list one of its layers.
 struct Forgetful : nn::Module {
   nn::Linear listed{2, 4}, forgotten{4, 1};

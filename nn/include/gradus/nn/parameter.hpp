@@ -4,6 +4,7 @@
 #include <gradus/core/tensor.hpp>
 
 #include <atomic>
+#include <cstdint>
 #include <iosfwd>
 #include <string>
 #include <utility>
@@ -44,7 +45,7 @@ class Parameter : public Tensor {
 class Buffer : public Tensor {
  public:
   Buffer() = default;
-  explicit Buffer(Tensor values) : Tensor(std::move(values)) {}
+  explicit Buffer(const Tensor& values) : Tensor(values.defined() ? values.contiguous() : values) {}
   explicit Buffer(const Buffer& other);
   Buffer(Buffer&&) noexcept = default;
   Buffer& operator=(const Buffer& other);
@@ -54,6 +55,8 @@ class Buffer : public Tensor {
 
 /// Whether x was a Parameter and no module holds it any more: what an optimiser would move without effect.
 bool orphaned(const Tensor& x);
+/// How often a Parameter that somebody holds has lost its module: as long as it stays, `orphaned` says what it said.
+std::uint64_t orphan_count() noexcept;
 /// The Parameters of this thread that have a gradient though no module ever listed them in its `state`.
 std::vector<Tensor> unlisted_with_gradient();
 

@@ -35,8 +35,8 @@ class Optimizer {
 
   virtual const char* name() const = 0;
   /// Updates every parameter that has a gradient, in place and outside the graph. Parameters without a gradient stay as
-  /// they are and get no state. Throws ValueError when options were set to unusable values. The first step throws
-  /// RuntimeError for a parameter whose module is gone, as after `layer = nn::Linear(…)` with other sizes, and when the
+  /// they are and get no state. Throws ValueError when options were set to unusable values, RuntimeError for a
+  /// parameter whose module is gone, as after `layer = nn::Linear(…)` with other sizes, and in the first step when the
   /// loss reached parameters of this thread that no module lists in `state` and no optimiser holds. Nothing has changed
   /// then.
   virtual void step() = 0;
@@ -82,8 +82,9 @@ class Optimizer {
   std::size_t first_of(std::size_t group) const { return group == 0 ? 0 : group_ends_[group - 1]; }
   std::size_t size_of(std::size_t group) const { return group_ends_[group] - first_of(group); }
   void check_group(std::size_t group) const;
-  /// Throws RuntimeError when a parameter has lost its module, or when the loss reached parameters that nobody trains.
-  void check_before_first_step();
+  /// Throws RuntimeError when a parameter has lost its module, or, before the first step, when the loss reached
+  /// parameters that nobody trains.
+  void check_parameters();
   [[noreturn]] void refuse_momentum() const;
 
  private:
@@ -99,6 +100,7 @@ class Optimizer {
   std::vector<Parameter> parameters_;  // of all groups, one after the other, as PyTorch numbers them
   std::vector<std::size_t> group_ends_;
   bool checked_ = false;              // before the first step
+  std::uint64_t orphan_count_ = 0;    // when parameters were last looked for among the orphans
   std::vector<Tensor> stray_before_;  // parameters without an owner that had a gradient before there was this optimiser
   std::vector<std::map<std::string, double>> schedules_;
 };

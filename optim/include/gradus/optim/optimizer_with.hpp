@@ -115,7 +115,7 @@ class OptimizerWith : public Optimizer {
   /// The two parts of `update_each`, for steps that compute something once a group.
   void begin_step() {
     check_options();
-    check_before_first_step();
+    check_parameters();
   }
   template <class F>
   void for_each_gradient(std::size_t group, F update) {
