@@ -46,6 +46,10 @@ TEST(TrainingFixture, TwentyStepsOfAPerceptron) {
   const test::json& mlp = test::load_golden("training.json").at("mlp");
   const Tensor input = golden_tensor(mlp.at("input")), labels = golden_tensor(mlp.at("labels"));
   const std::int64_t batch = mlp.at("batch"), rows = input.size(0);
+  // In float32 PyTorch's run ends 4.5e-7 from its own in float64 (running_var), ours 3.1e-7: each product of matrices
+  // is rounded in another order.
+  const test::json& in_double = mlp.at("runs").back();
+  ASSERT_EQ(in_double.at("dtype"), "float64");
   for (const test::json& run : mlp.at("runs")) {
     const bool single = run.at("dtype") == "float32";
     SCOPED_TRACE(run.at("dtype"));
@@ -73,10 +77,11 @@ TEST(TrainingFixture, TwentyStepsOfAPerceptron) {
       EXPECT_LE(relative(loss.item(), losses[step]), tolerance) << step;
       EXPECT_EQ((logits.argmax(1) == y).sum().item<int>(), correct[step]) << step;
     }
-    expect_state(net, run.at("final"), single ? 1e-6 : 1e-12);
+    expect_state(net, run.at("final"), single ? 6e-7 : 1e-12);
+    expect_state(net, in_double.at("final"), single ? 3.5e-7 : 1e-12);
     net.eval();
     EXPECT_LE(relative(nn::functional::cross_entropy(net(data), labels).item(), run.at("eval_loss")), tolerance);
-    expect_first_rows(net(data), run.at("eval_logits_first_rows"), single ? 1e-6 : 1e-12);
+    expect_first_rows(net(data), run.at("eval_logits_first_rows"), single ? 4.5e-7 : 1e-12);
   }
 }
 
@@ -107,15 +112,16 @@ TEST(TrainingFixture, DataInitShuffleAndDropoutFromOneSeed) {
     }
   }
   EXPECT_EQ(step, end.at("steps").size());
+  // Adam scales up how products of matrices are rounded: by the kernel of OpenBLAS, weights are 1.5e-7 to 6.2e-7 away.
   // A bias before BatchNorm has the gradient 0; Adam scales its rounding noise up to whole steps, which the mean
   // follows.
-  expect_state(net, end.at("final"), 1e-6, {"0.bias", "1.running_mean"});
+  expect_state(net, end.at("final"), 8e-7, {"0.bias", "1.running_mean"});
   const Tensor after = golden_tensor(end.at("rand_after"));
   EXPECT_TRUE(equal(rand(after.shape()), after));
   net.eval();
   for (const char* name : {"0.bias", "1.running_mean"})
     net.state_dict()[name].copy_(golden_tensor(end.at("final").at(name)));
-  expect_first_rows(net(x), end.at("eval_logits_first_rows"), 1e-6);
+  expect_first_rows(net(x), end.at("eval_logits_first_rows"), 6e-7);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@ namespace gradus::test {
 
 struct ExactSoftmax {
   std::vector<long double> softmax, log_softmax;
+  std::vector<long double> distance;   // of each x from the largest of its row
   std::vector<long double> logsumexp;  // of each row
 };
 
@@ -19,7 +20,8 @@ ExactSoftmax exact_softmax(const std::vector<T>& x, std::int64_t rows, std::int6
     for (std::int64_t j = 0; j < cols; ++j) total += std::exp(static_cast<long double>(x[i * cols + j]) - top);
     e.logsumexp.push_back(top + std::log(total));
     for (std::int64_t j = 0; j < cols; ++j) {
-      e.log_softmax.push_back(static_cast<long double>(x[i * cols + j]) - top - std::log(total));
+      e.distance.push_back(top - static_cast<long double>(x[i * cols + j]));
+      e.log_softmax.push_back(-e.distance.back() - std::log(total));
       e.softmax.push_back(std::exp(e.log_softmax.back()));
     }
   }
