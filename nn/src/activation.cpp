@@ -11,6 +11,11 @@ using namespace gradus::detail;
 
 namespace {
 
+/// Refuses a number that the dtype of x cannot hold.
+void check_number(const Tensor& x, Scalar number) {
+  visit_floating(x.dtype(), [number]<class T>(T*) { static_cast<void>(number.to<T>()); });
+}
+
 /// y = f(x), each element computed in double and rounded once.
 template <class F>
 Tensor each(const Tensor& x, F f) {
@@ -26,7 +31,9 @@ Tensor each(const Tensor& x, F f) {
 }  // namespace
 
 Tensor functional::elu(const Tensor& x, double alpha) {
+  check_defined(x);
   require_floating("elu_cpu", x.dtype());
+  check_number(x, alpha);
   Tensor y = each(x, [alpha](double v) { return v > 0 ? v : alpha * std::expm1(v); });
   if (tracks(x)) {
     record(y, "EluBackward0", {x}, keep(x), [alpha](const Tensor& dy, const Tensor& x, InputGradients& dx) {
@@ -38,6 +45,7 @@ Tensor functional::elu(const Tensor& x, double alpha) {
 }
 
 Tensor functional::silu(const Tensor& x) {
+  check_defined(x);
   require_floating("silu_cpu", x.dtype());
   Tensor y = each(x, [](double v) { return v / (1 + std::exp(-v)); });
   if (tracks(x)) {
@@ -50,7 +58,10 @@ Tensor functional::silu(const Tensor& x) {
 }
 
 Tensor functional::hardtanh(const Tensor& x, double min, double max) {
+  check_defined(x);
   require_floating("hardtanh_cpu", x.dtype());
+  check_number(x, min);
+  check_number(x, max);
   Tensor y = each(x, [min, max](double v) { return v < min ? min : v > max ? max : v; });
   if (tracks(x)) {
     record(y, "HardtanhBackward0", {x}, keep(x), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {

@@ -4,6 +4,9 @@
 
 #include <gradus/nn/loss.hpp>
 
+#include <algorithm>
+#include <cfloat>
+
 namespace gradus::nn {
 
 using namespace gradus::detail;
@@ -35,6 +38,7 @@ Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, 
 }  // namespace
 
 Tensor functional::mse_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  check_defined(x, target);
   const Dtype dtype = common_dtype("mse_cpu", x, target);
   const auto value = [](const Tensor& d) { return square(d); };
   const auto slope = [](const Tensor& d) { return d; };
@@ -42,11 +46,13 @@ Tensor functional::mse_loss(const Tensor& x, const Tensor& target, Reduction red
 }
 
 Tensor functional::l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  check_defined(x, target);
   check_same_size(x, target);
   return reduced(abs(x - target), reduction);
 }
 
 Tensor functional::huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, double delta) {
+  check_defined(x, target);
   if (!(delta > 0)) {
     throw RuntimeError(message("huber_loss does not support non-positive values for delta.\ngot ", delta));
   }
@@ -55,11 +61,14 @@ Tensor functional::huber_loss(const Tensor& x, const Tensor& target, Reduction r
     const Tensor distance = abs(d);
     return where(distance < delta, square(d) * 0.5, (distance - 0.5 * delta) * delta);
   };
-  const auto slope = [delta](const Tensor& d) { return clamp(d, -delta, delta); };
+  const auto slope = [bound = std::min(delta, dtype == float32 ? FLT_MAX : DBL_MAX)](const Tensor& d) {
+    return clamp(d, -bound, bound);
+  };
   return difference_loss("HuberLossBackward0", x.to(dtype), target.to(dtype), reduction, value, slope);
 }
 
 Tensor functional::smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, double beta) {
+  check_defined(x, target);
   if (!(beta >= 0)) {
     throw RuntimeError(message("smooth_l1_loss does not support negative values for beta.\ngot ", beta));
   }
@@ -74,6 +83,7 @@ Tensor functional::smooth_l1_loss(const Tensor& x, const Tensor& target, Reducti
 }
 
 Tensor functional::kl_div(const Tensor& x, const Tensor& target, const KlDivOptions& options) {
+  check_defined(x, target);
   common_dtype("kl_div", x, target);
   Tensor losses;
   if (options.log_target) {
@@ -89,6 +99,7 @@ Tensor functional::kl_div(const Tensor& x, const Tensor& target, const KlDivOpti
 
 Tensor functional::binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight,
                                         Reduction reduction) {
+  check_defined(x, target);
   if (x.shape() != target.shape()) {
     throw ValueError(message("Using a target size (", torch_size(target.shape()),
                              ") that is different to the input size (", torch_size(x.shape()),

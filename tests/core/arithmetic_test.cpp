@@ -122,6 +122,13 @@ TEST(Arithmetic, PromotesNumbers) {
   }
 }
 
+TEST(Arithmetic, NumbersBeyondADtypeOverflow) {  // as PyTorch
+  const Tensor x = ones({2});
+  for (const Tensor& y : {x * 1e300, x + 1e300, 1e300 - x, pow(x * 2, 1e300), pow(1e300, x)}) {
+    expect_tensor(y, full({2}, inf));
+  }
+}
+
 TEST(Arithmetic, IntegersWrapAround) {  // as recorded from PyTorch
   constexpr std::int64_t top = INT64_MAX, bottom = INT64_MIN;
   const Tensor x = tensor({top, bottom}), swapped = tensor({bottom, top});
@@ -247,7 +254,7 @@ TEST(Arithmetic, Errors) {
                              [] { tensor({true}) - 1; });
   expect_error<RuntimeError>("Subtraction, the `-` operator, with a bool tensor is not supported.",
                              [] { 1 - tensor({true}); });
-  expect_error<RuntimeError>("this Tensor is undefined", [] { Tensor() + ones({2}); });
+  expect_error<RuntimeError>("add: Tensor 1 of the arguments is undefined", [] { Tensor() + ones({2}); });
 }
 
 }  // namespace

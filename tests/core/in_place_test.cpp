@@ -2,6 +2,7 @@
 #include "tensors.hpp"
 
 #include <gradus/core/autograd.hpp>
+#include <gradus/core/index.hpp>
 #include <gradus/core/random.hpp>
 
 #include <functional>
@@ -49,9 +50,17 @@ constexpr View copies[] = {{"narrow()", [](const Tensor& x) { return x.narrow(1,
                             [](const Tensor& x) {
                               return x.permute({1, 0});
                             }},
-                           {"expand()", [](const Tensor& x) {
+                           {"expand()",
+                            [](const Tensor& x) {
                               return x.expand({2, 2, 3});
-                            }}};
+                            }},
+                           {"x(…)", [](const Tensor& x) { return x(Slice(), 1); }},
+                           {"x(…)", [](const Tensor& x) { return x(Slice(), Slice(0, 3, 2)); }},
+                           {"select()", [](const Tensor& x) { return x.unbind(1)[1]; }},
+                           {"narrow()", [](const Tensor& x) { return x.split(2, 1)[0]; }},
+                           {"narrow()", [](const Tensor& x) { return x.chunk(2, 1)[1]; }},
+                           {"t()", [](const Tensor& x) { return x.t()[0]; }},
+                           {"t()", [](const Tensor& x) { return x.t().reshape(-1).unsqueeze(0).detach(); }}};
 
 TEST(InPlace, AWriteThatWouldBeLostIsRefused) {
   for (const View& view : copies) {
@@ -70,6 +79,40 @@ TEST(InPlace, AWriteThatWouldBeLostIsRefused) {
       }
     }
   }
+}
+
+TEST(InPlace, DataForWritingOfWhatIsACopyIsRefused) {
+  for (const View& view : copies) {
+    const Tensor x = full({2, 3}, 4.);
+    Tensor copy = view.of(x), clone = copy.clone();
+    const Tensor constant = copy;
+    expect_error<RuntimeError>(
+        std::string("data() of a Tensor that is not const, applied to what ") + view.name + " returned",
+        [&] { copy.data<float>()[0] = 7; });
+    EXPECT_EQ(constant.data<float>()[0], 4);
+    EXPECT_EQ(std::as_const(copy).data<float>()[0], 4);
+    EXPECT_EQ(copy.to_vector<float>()[0], 4);
+    clone.data<float>()[0] = 7;
+  }
+  Tensor x = zeros({2, 3}), row = x[1];
+  row.data<float>()[2] = 7;
+  expect_tensor(x, tensor({{0., 0., 0.}, {0., 0., 7.}}));
+}
+
+TEST(InPlace, ATemporaryThatNobodySeesIsNotWrittenTo) {
+  const char* lost = "a temporary on the left of +=, -=, *= or /=";
+  Tensor x = ones({2, 2});
+  const Tensor mask = tensor({true, false});
+  expect_error<RuntimeError>(lost, [&] { x[mask] += 1; });
+  expect_error<RuntimeError>(lost, [&] { x[tensor({0, 1})] -= x; });
+  expect_error<RuntimeError>(lost, [&] { x(mask, 0) *= 2; });
+  expect_error<RuntimeError>(lost, [&] { (x + 1) /= 2; });
+  expect_error<RuntimeError>("writing in place to what t() returned", [&] { x.t() += 1; });
+  expect_tensor(x, ones({2, 2}));
+  x[0] += 1;
+  x.detach() *= 2;
+  x.reshape(4).narrow(0, 3, 1) -= 5;
+  expect_tensor(x, tensor({{4., 4.}, {2., -3.}}));
 }
 
 TEST(InPlace, WhatIsCopiedOnPurposeMayBeWrittenTo) {

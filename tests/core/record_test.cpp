@@ -86,6 +86,15 @@ TEST_F(Record, SetGradChecksWhatItGets) {
   expect_tensor(w.grad(), tensor({1., 2.}));
 }
 
+TEST_F(Record, AGradientThatIsSetCanBeAddedTo) {  // also one that is a copy where PyTorch has a view
+  Tensor w = ones({2, 2}).requires_grad_();
+  const Tensor other = ones({2, 2});
+  w.set_grad(other.t());
+  (w * 2).sum().backward();
+  expect_tensor(w.grad(), full({2, 2}, 3.));
+  expect_tensor(other, ones({2, 2}));
+}
+
 // --- writes to saved tensors
 
 TEST_F(Record, AWriteToASavedInputIsNoticed) {

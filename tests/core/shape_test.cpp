@@ -1,6 +1,6 @@
 #include "errors.hpp"
 
-#include <gradus/core/shape.hpp>
+#include <gradus/core/tensor.hpp>
 
 namespace gradus::test {
 namespace {
@@ -29,6 +29,18 @@ TEST(Shape, IsMadeOfAnyIntegersButNotOfBools) {
   static_assert(!std::is_constructible_v<Shape, bool> && !std::is_convertible_v<bool, Integer>);
   static_assert(!std::is_constructible_v<Shape, double> && !std::is_convertible_v<float, Integer>);
   static_assert(MakesAShape<int> && !MakesAShape<bool> && !MakesAShape<double>);
+}
+
+TEST(Shape, RefusesAnUnsignedNumberBelowZero) {
+  const std::size_t none = 0;
+  const Tensor x = zeros({3});
+  const std::string text = "Overflow when unpacking long";
+  expect_error<RuntimeError>(text, [&] { Shape(none - 1); });
+  expect_error<RuntimeError>(text, [&] { Shape{2, none - 1}; });
+  expect_error<RuntimeError>(text, [&] { x[none - 1]; });
+  expect_error<RuntimeError>(text, [&] { x(none - 1); });
+  expect_error<RuntimeError>(text, [&] { x.narrow(0, 0, none - 1); });
+  EXPECT_EQ(x[std::size_t{2}].dim(), 0);
 }
 
 TEST(Shape, IsEqualInRankAndExtents) {

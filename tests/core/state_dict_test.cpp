@@ -28,6 +28,15 @@ TEST(StateDict, CopiesShareTensorsButNotNames) {
   EXPECT_FALSE(state.contains("c"));
 }
 
+TEST(StateDict, HandsOutAHandleOfItsOwnWhenItIsATemporary) {
+  const auto make = [] { return StateDict{{"a", full({2}, 3.)}}; };
+  const Tensor a = make().at("a");
+  const Tensor& b = make()["a"];
+  EXPECT_EQ(a.data<float>()[1] + b.data<float>()[1], 6);
+  static_assert(std::is_same_v<decltype(make()["a"]), Tensor>);
+  expect_error_with<KeyError>([&] { make()["b"]; }, "no tensor named 'b'");
+}
+
 TEST(StateDict, ErasesAndStillFindsTheOthers) {
   StateDict state{{"z", zeros({1})}, {"b", zeros({2})}, {"a", zeros({3})}, {"c", zeros({4})}};
   state.erase("b");

@@ -77,6 +77,14 @@ TEST(Activation, HasFirstAndSecondDerivatives) {
   }
 }
 
+TEST(Activation, RefusesNumbersThatTheDtypeCannotHold) {
+  const std::string text = "value cannot be converted to type float without overflow";
+  test::expect_error<RuntimeError>(text, [] { nn::functional::elu(-ones({2}), 1e300); });
+  test::expect_error<RuntimeError>(text, [] { nn::functional::hardtanh(ones({2}), -1e300, 1); });
+  test::expect_error<RuntimeError>(text, [] { nn::functional::hardtanh(ones({2}), -1, 1e300); });
+  EXPECT_NO_THROW(nn::functional::elu(-ones({2}, float64), 1e300));
+}
+
 TEST(Activation, IdentityIsTheInputItself) {
   const Tensor x = ones({2});
   EXPECT_TRUE(nn::Identity()(x).is_same(x));

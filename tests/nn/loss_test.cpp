@@ -148,6 +148,12 @@ TEST(Loss, BinaryCrossEntropyNeitherOverflowsNorCancels) {
   EXPECT_LE(max_distance(x.grad(), tensor({1.0, -1.0, 0.0, 0.0}, float64)), 1e-15);
 }
 
+TEST(Loss, HuberWithABoundBeyondItsDtypeIsASquare) {
+  const Tensor x = tensor({3., -4.}).requires_grad_();
+  nn::functional::huber_loss(x, zeros({2}), nn::Reduction::sum, 1e300).backward();
+  EXPECT_TRUE(equal(x.grad(), x.detach()));
+}
+
 TEST(Loss, MeanOfNothingIsNotANumber) {
   const Tensor nothing = zeros({0, 3});
   EXPECT_TRUE(std::isnan(F::mse_loss(nothing, nothing).item()));

@@ -23,7 +23,9 @@ enum class Order { tensor_first, number_first };
 
 /// f(x, s), or f(s, x), in the dtype that x and the number meet in.
 template <class F>
-Tensor map_scalar(const Tensor& x_, Scalar scalar, F f, Binary kernel, Order order = Order::tensor_first) {
+Tensor map_scalar(const Tensor& x_, Scalar scalar, F f, Binary kernel, Order order = Order::tensor_first,
+                  const char* op = __builtin_FUNCTION()) {
+  check_defined(x_, op);
   const Tensor x = x_.to(promote(x_.dtype(), scalar.kind()));
   return visit(x.dtype(), [&]<class T>(T*) {
     const T s = scalar.rounded<T>();
@@ -41,9 +43,16 @@ Tensor map_scalar(const Tensor& x_, Scalar scalar, F f, Binary kernel, Order ord
 }
 
 struct Operands {
-  Operands(const Tensor& x, const Tensor& y) : Operands(x, y, result_type(x, y)) {}
+  Operands(const Tensor& x, const Tensor& y, const char* op = __builtin_FUNCTION())
+      : Operands(x, y, checked_type(x, y, op)) {}
   Operands(const Tensor& x, const Tensor& y, Dtype dtype) : a(x.to(dtype)), b(y.to(dtype)) {}
   Tensor a, b;
+
+ private:
+  static Dtype checked_type(const Tensor& x, const Tensor& y, const char* op) {
+    check_defined(x, y, op);
+    return result_type(x, y);
+  }
 };
 
 template <class T>
@@ -74,7 +83,7 @@ Tensor power_of(const Tensor& x, Scalar exponent) {
   const auto kernel = power_kernel(exponent.to<double>());
   if (kernel && is_floating(x.dtype())) return map_floating(x, *kernel);
   return visit(x.dtype(),
-               [&]<class T>(T*) { return map<T, T>(x, [e = exponent.to<T>()](T p) { return power(p, e); }); });
+               [&]<class T>(T*) { return map<T, T>(x, [e = exponent.rounded<T>()](T p) { return power(p, e); }); });
 }
 
 void refuse_subtraction(Dtype a, Dtype b) {
@@ -109,6 +118,7 @@ Tensor add(const Tensor& a_, const Tensor& b_) {
 }
 
 Tensor sub(const Tensor& a_, const Tensor& b_) {
+  check_defined(a_, b_);
   refuse_subtraction(a_.dtype(), b_.dtype());
   const auto [a, b] = Operands(a_, b_);
   Tensor y = zip_promoted(a, b, minus, Binary::sub);
@@ -137,6 +147,7 @@ Tensor mul(const Tensor& a_, const Tensor& b_) {
 }
 
 Tensor div(const Tensor& a_, const Tensor& b_) {
+  check_defined(a_, b_);
   const Dtype met = result_type(a_, b_);
   const auto [a, b] = Operands(a_, b_, is_floating(met) ? met : float32);
   Tensor y = zip_promoted(
@@ -159,6 +170,7 @@ Tensor add(const Tensor& a, Scalar b) {
 }
 
 Tensor sub(const Tensor& a, Scalar b) {
+  check_defined(a);
   refuse_subtraction(a.dtype(), b.kind());
   Tensor y = map_scalar(a, b, minus, Binary::sub);
   if (tracks(a)) record(y, "SubBackward0", {a}, [](const Tensor& dy, InputGradients& dx) { dx[0] = dy; });
@@ -166,6 +178,7 @@ Tensor sub(const Tensor& a, Scalar b) {
 }
 
 Tensor rsub(Scalar a, const Tensor& b) {
+  check_defined(b);
   refuse_subtraction(a.kind(), b.dtype());
   Tensor y = map_scalar(b, a, minus, Binary::sub, Order::number_first);
   if (tracks(b)) record(y, "RsubBackward1", {b}, [](const Tensor& dy, InputGradients& dx) { dx[0] = -dy; });
@@ -185,9 +198,13 @@ Tensor div(const Tensor& a, Scalar b) {
   return y;
 }
 
-Tensor rdiv(Scalar a, const Tensor& b) { return reciprocal(b) * a; }
+Tensor rdiv(Scalar a, const Tensor& b) {
+  check_defined(b);
+  return reciprocal(b) * a;
+}
 
 Tensor pow(const Tensor& a, Scalar exponent) {
+  check_defined(a);
   if (!is_floating(promote(a.dtype(), exponent.kind())) && exponent.to<std::int64_t>() < 0) {
     throw RuntimeError("Integers to negative integer powers are not allowed.");
   }
@@ -222,15 +239,18 @@ Tensor pow(const Tensor& a_, const Tensor& b_) {
 }
 
 Tensor pow(Scalar base, const Tensor& exponent) {
-  return pow(full({}, base, promote(exponent.dtype(), base.kind())), exponent);
+  check_defined(exponent);
+  const Dtype dtype = promote(exponent.dtype(), base.kind());
+  return pow(visit(dtype, [&]<class T>(T*) { return full({}, base.rounded<T>(), dtype); }), exponent);
 }
 
 namespace {
 
 /// max or min of two tensors; where they are equal each gets half of the gradient. NaN wins, and loses to none.
 template <class F>
-Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, Binary kernel) {
-  const auto [a, b] = Operands(a_, b_);
+Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, Binary kernel,
+                const char* op = __builtin_FUNCTION()) {
+  const auto [a, b] = Operands(a_, b_, op);
   Tensor y = zip_promoted(
       a, b, [wins](auto p, auto q) { return p != p || wins(p, q) ? p : q; }, kernel);
   if (tracks(a, b)) {

@@ -11,31 +11,34 @@ using namespace detail;
 
 namespace {
 
-/// Refuses what must not be written to; `sources` are what the new elements are computed from.
-template <class... Sources>
-void check_writable(const Tensor& x, const Sources&... sources) {
-  x.shape();  // throws when x is undefined
+/// Refuses what must not be written to.
+void check_writable(const Tensor& x, bool recorded) {
   const TensorImpl& impl = *impl_of(x);
-  if (const char* op = impl.storage->copied_by) {
-    throw RuntimeError(message(
-        "writing in place to what ", op,
-        " returned: in PyTorch a view of another tensor, here a copy, so that the write "
-        "would not reach that tensor\nwrite into a part of x with x.index_put_({Slice(), 2}, values), into rows with "
-        "x[i] or x.narrow(0, …); to change the copy, clone() it first"));
-  }
+  if (const char* op = impl.storage->copied_by) refuse_lost_write("writing in place", op);
   if (!grad_enabled()) return;
   if (impl.requires_grad) {
     throw RuntimeError(
         "a leaf Variable that requires grad is being used in an in-place operation.\n"
         "to change it outside the graph, as an optimiser does, write under a NoGradGuard");
   }
-  if (impl.is_view && tracks(x, sources...)) {
+  if (impl.is_view && recorded) {
     const bool of_leaf = impl.grad_fn && impl.grad_fn->inputs()[0]->leaf();
     throw RuntimeError(
         message("a view of a ", of_leaf ? "leaf Variable that requires grad" : "tensor that takes part in a graph",
                 " is being used in an in-place operation.\n"
                 "write under a NoGradGuard, or build the new tensor with where, cat or index operations"));
   }
+}
+
+void check_writable(const Tensor& x, const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
+  check_writable(x, tracks(x));
+}
+
+/// The same where the new elements are computed from `source`, too.
+void check_writable(const Tensor& x, const Tensor& source, const char* op = __builtin_FUNCTION()) {
+  check_defined(x, source, op);
+  check_writable(x, tracks(x, source));
 }
 
 void check_result(const Tensor& x, const Tensor& result) {
@@ -148,7 +151,7 @@ Tensor& Tensor::div_(Scalar other) {
 }
 
 void detail::prepare_overwrite(const Tensor& x, const char* name) {
-  check_writable(x);
+  check_writable(x, tracks(x));
   bump_version(x);
   if (!tracks(x)) return;
   record(x, name, {x}, [](const Tensor&, InputGradients&) {});
@@ -157,7 +160,8 @@ void detail::prepare_overwrite(const Tensor& x, const char* name) {
 
 namespace {
 
-Tensor& fill(Tensor& x, Scalar value, const char* name) {
+Tensor& fill(Tensor& x, Scalar value, const char* name, const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
   visit(x.dtype(), [&]<class T>(T*) {
     const T filling = value.to<T>();
     prepare_overwrite(x, name);
@@ -243,6 +247,7 @@ Tensor& Tensor::index_put_(std::initializer_list<Index> indices, const Tensor& v
 }
 
 Tensor& Tensor::index_put_(std::initializer_list<Index> indices, Scalar value, bool accumulate) {
+  check_defined(*this);
   return index_put_(indices, full({}, value, dtype()), accumulate);
 }
 

@@ -116,10 +116,22 @@ Tensor eye(std::int64_t n, Dtype dtype) {
   return x;
 }
 
-Tensor empty_like(const Tensor& x) { return make_tensor(x.shape(), x.dtype()); }
-Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
-Tensor ones_like(const Tensor& x) { return full(x.shape(), 1, x.dtype()); }
-Tensor full_like(const Tensor& x, Scalar value) { return full(x.shape(), value, x.dtype()); }
+Tensor empty_like(const Tensor& x) {
+  check_defined(x);
+  return make_tensor(x.shape(), x.dtype());
+}
+Tensor zeros_like(const Tensor& x) {
+  check_defined(x);
+  return zeros(x.shape(), x.dtype());
+}
+Tensor ones_like(const Tensor& x) {
+  check_defined(x);
+  return full(x.shape(), 1, x.dtype());
+}
+Tensor full_like(const Tensor& x, Scalar value) {
+  check_defined(x);
+  return full(x.shape(), value, x.dtype());
+}
 
 Tensor arange(Scalar end) { return arange(0, end); }
 

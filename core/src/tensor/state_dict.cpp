@@ -19,13 +19,13 @@ StateDict::StateDict(std::initializer_list<Entry> entries) {
   }
 }
 
-const Tensor& StateDict::at(std::string_view name) const {
+const Tensor& StateDict::at(std::string_view name) const& {
   const auto found = index_.find(name);
   if (found == index_.end()) throw_missing(name, *this);
   return entries_[found->second].second;
 }
 
-Tensor& StateDict::operator[](std::string_view name) {
+Tensor& StateDict::operator[](std::string_view name) & {
   const auto found = index_.find(name);
   if (found != index_.end()) return entries_[found->second].second;
   entries_.emplace_back(name, Tensor());

@@ -70,6 +70,22 @@ bool owned_alone(const Tensor& x) noexcept {
   return impl_of(x)->unique() && storage.unique() && !storage.copied_by;
 }
 
+void refuse_undefined(const char* op, int place, const char* list) {
+  throw RuntimeError(
+      message(op, place == 0 ? ": this Tensor" : message(": Tensor ", place, " of the ", list),
+              " is undefined (default-constructed or moved from)\n"
+              "grad() of a tensor is undefined until a backward() has reached it, and again after zero_grad()"));
+}
+
+void refuse_lost_write(const std::string& writer, const char* op, const char* remedy) {
+  throw RuntimeError(message(
+      writer, " to what ", op,
+      " returned: in PyTorch a view of another tensor, here a copy, so that the write would not reach that tensor\n"
+      "write into a part of x with x.index_put_({Slice(), 2}, values), into rows with x[i] or x.narrow(0, …); to "
+      "change the copy, clone() it first",
+      remedy));
+}
+
 Tensor own(const Tensor& x) { return owned_alone(x) ? x : x.clone(); }
 
 void bump_version(const Tensor& x) noexcept { ++impl_of(x)->storage->version; }
@@ -84,17 +100,15 @@ void replace_elements(const Tensor& x, const Tensor& source) {
 
 namespace {
 
-const TensorImpl& checked(const TensorImpl* impl) {
-  if (!impl)
-    throw RuntimeError(
-        "this Tensor is undefined (default-constructed or moved from)\n"
-        "grad() of a tensor is undefined until a backward() has reached it, and again after zero_grad()");
+const TensorImpl& checked(const TensorImpl* impl, const char* op = __builtin_FUNCTION()) {
+  if (!impl) refuse_undefined(op);
   return *impl;
 }
 
 }  // namespace
 }  // namespace detail
 
+using detail::check_defined;
 using detail::checked;
 using detail::message;
 
@@ -103,6 +117,7 @@ std::int64_t Tensor::numel() const { return checked(impl_).numel; }
 Dtype Tensor::dtype() const { return checked(impl_).dtype; }
 std::uint32_t Tensor::version() const { return checked(impl_).storage->version; }
 std::int64_t Tensor::size(Integer dim) const {
+  check_defined(*this);
   if (shape().empty()) {
     throw IndexError("Dimension specified as " + std::to_string(dim) + " but tensor has no dimensions");
   }
@@ -114,7 +129,7 @@ bool Tensor::shares_storage(const Tensor& other) const {
 }
 
 void* Tensor::data_of(Dtype dtype) const {
-  if (checked(impl_).dtype != dtype) {
+  if (checked(impl_, "data").dtype != dtype) {
     throw TypeError(message("expected scalar type ", detail::type_name(dtype), " but found ",
                             detail::type_name(impl_->dtype), "\nthis tensor is ", impl_->dtype,
                             ": ask for that, or convert with to(", dtype, ")"));
@@ -122,7 +137,26 @@ void* Tensor::data_of(Dtype dtype) const {
   return impl_->elements;
 }
 
+void* Tensor::data_to_write(Dtype dtype) {
+  void* const elements = data_of(dtype);
+  if (const char* op = impl_->storage->copied_by) {
+    detail::refuse_lost_write("data() of a Tensor that is not const, applied", op,
+                              "; to read it, ask a const Tensor, std::as_const(x).data<T>(), or x.to_vector<T>()");
+  }
+  return elements;
+}
+
+Tensor& detail::lasting(Tensor&& x) {
+  if (x.defined() && owned_alone(x)) {
+    throw RuntimeError(
+        "a temporary on the left of +=, -=, *= or /=: it is a copy, which nobody could see after the write\n"
+        "write into the tensor itself: x.index_put_({mask}, x[mask] + y)");
+  }
+  return x;
+}
+
 Scalar Tensor::item_number() const {
+  check_defined(*this, "item");
   if (numel() != 1) {
     throw ValueError(
         message("only one element tensors can be converted to Python scalars\nitem() of a tensor of shape ", shape()));
@@ -135,6 +169,7 @@ bool Tensor::is_leaf() const { return !checked(impl_).grad_fn; }
 std::string Tensor::grad_fn() const { return checked(impl_).grad_fn ? impl_->grad_fn->name() : ""; }
 
 Tensor& Tensor::requires_grad_(bool requires_grad) {
+  check_defined(*this);
   if (requires_grad && !is_floating(dtype())) {
     throw RuntimeError(message("only Tensors of floating point dtype can require gradients\nthis one is ", dtype()));
   }
@@ -150,18 +185,20 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
 }
 
 Tensor Tensor::grad() const {
-  checked(impl_);
+  check_defined(*this);
   if (impl_->grad_fn) return impl_->tensor_notes ? impl_->tensor_notes->retained_grad : Tensor();
   const std::lock_guard lock(impl_->lock);
   return impl_->grad;
 }
 
 void Tensor::set_grad(Tensor gradient) const {
+  check_defined(*this);
   if (gradient.defined() && (gradient.shape() != shape() || gradient.dtype() != dtype())) {
     throw RuntimeError(message("set_grad: expected a gradient of shape ", shape(), " and dtype ", dtype(), ", got ",
                                gradient.shape(), " and ", gradient.dtype()));
   }
-  if (gradient.is_same(*this) && defined()) throw RuntimeError("can't assign Variable as its own grad");
+  if (gradient.defined()) gradient = gradient.contiguous();  // which may be added to
+  if (gradient.is_same(*this)) throw RuntimeError("can't assign Variable as its own grad");
   if (impl_->grad_fn) {
     impl_->shared_notes().retained_grad = std::move(gradient);
   } else {
@@ -171,18 +208,21 @@ void Tensor::set_grad(Tensor gradient) const {
 }
 
 Tensor Tensor::detach() const {
+  check_defined(*this);
   Tensor x = detail::make_view(*this, shape(), 0);
   impl_of(x)->is_view = impl_->is_view;
   return x;
 }
 
 const Tensor& Tensor::retain_grad() const {
+  check_defined(*this);
   if (!requires_grad()) throw RuntimeError("can't retain_grad on Tensor that has requires_grad=False");
   if (impl_->grad_fn) impl_->shared_notes().retains_grad = true;
   return *this;
 }
 
 void Tensor::add_hook(std::unique_ptr<detail::Hook> hook) const {
+  check_defined(*this, "register_hook");
   if (!requires_grad()) throw RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
   impl_->shared_notes().hooks.push_back(std::move(hook));
 }

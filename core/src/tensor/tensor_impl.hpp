@@ -125,6 +125,27 @@ inline Tensor adopt(detail::TensorImpl* impl) noexcept {  // takes over one coun
 
 namespace detail {
 
+[[noreturn]] void refuse_undefined(const char* op, int place = 0, const char* list = "arguments");
+/// Refuses an undefined tensor in the name of the function that calls this, or of `op`.
+inline void check_defined(const Tensor& x, const char* op = __builtin_FUNCTION()) {
+  if (!x.defined()) refuse_undefined(op);
+}
+inline void check_defined(const Tensor& a, const Tensor& b, const char* op = __builtin_FUNCTION()) {
+  if (!a.defined() || !b.defined()) refuse_undefined(op, a.defined() ? 2 : 1);
+}
+inline void check_defined(const Tensor& a, const Tensor& b, const Tensor& c, const char* op = __builtin_FUNCTION()) {
+  if (!a.defined() || !b.defined() || !c.defined()) refuse_undefined(op, !a.defined() ? 1 : b.defined() ? 3 : 2);
+}
+inline void check_defined(std::span<const Tensor> tensors, const char* list = "arguments",
+                          const char* op = __builtin_FUNCTION()) {
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (!tensors[i].defined()) refuse_undefined(op, static_cast<int>(i) + 1, list);
+  }
+}
+
+/// "writer to what op returned: …": for a copy that is marked so.
+[[noreturn]] void refuse_lost_write(const std::string& writer, const char* op, const char* remedy = "");
+
 /// A new tensor whose elements are not set.
 Tensor make_tensor(const Shape& shape, Dtype dtype);
 /// A tensor of `shape` over the storage of `base`, starting `offset` elements into it. Outside the graph.

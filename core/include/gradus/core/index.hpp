@@ -32,7 +32,7 @@ class Index {
  public:
   Index(Integer position) : position_(position) {}
   template <std::integral T>
-  requires(!std::same_as<T, bool>) Index(T position) : position_(static_cast<std::int64_t>(position)) {}
+  requires(!std::same_as<T, bool>) Index(T position) : Index(Integer(position)) {}
   Index(Slice slice) : kind_(Kind::slice), slice_(slice) {}
   Index(Tensor tensor) : kind_(Kind::tensor), tensor_(std::move(tensor)) {}
 

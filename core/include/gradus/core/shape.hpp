@@ -11,11 +11,18 @@
 
 namespace gradus {
 
-/// An integer of any type that is not bool: `x.softmax(true)` and `x.sum(true)` do not compile.
+namespace detail {
+[[noreturn]] void refuse_unsigned(double value);
+}  // namespace detail
+
+/// An integer of any type that is not bool: `x.softmax(true)` and `x.sum(true)` do not compile. Throws RuntimeError for
+/// 2^63 and more, as `i - 1` is for an unsigned i of 0.
 class Integer {
  public:
   template <std::integral T>
-  requires(!std::same_as<T, bool>) constexpr Integer(T value) : value_(static_cast<std::int64_t>(value)) {}
+  requires(!std::same_as<T, bool>) constexpr Integer(T value) : value_(static_cast<std::int64_t>(value)) {
+    if (std::unsigned_integral<T> && value_ < 0) detail::refuse_unsigned(static_cast<double>(value));
+  }
   constexpr operator std::int64_t() const { return value_; }
 
  private:
@@ -31,7 +38,7 @@ class Shape {
 
   constexpr Shape() = default;
   template <std::integral T>
-  requires(!std::same_as<T, bool>) constexpr Shape(T extent) : rank_(1), extents_{static_cast<std::int64_t>(extent)} {}
+  requires(!std::same_as<T, bool>) constexpr Shape(T extent) : Shape(Integer(extent)) {}
   constexpr Shape(Integer extent) : rank_(1), extents_{extent} {}
   Shape(std::initializer_list<Integer> extents);
   Shape(std::span<const std::int64_t> extents);

@@ -24,9 +24,12 @@ class StateDict {
   const Entry& entry(std::size_t i) const { return entries_[i]; }
 
   bool contains(std::string_view name) const { return index_.contains(name); }
-  const Tensor& at(std::string_view name) const;  ///< Throws KeyError.
-  Tensor& operator[](std::string_view name);      ///< adds an undefined tensor at the end when the name is new
-  void erase(std::string_view name);              ///< Throws KeyError.
+  const Tensor& at(std::string_view name) const&;  ///< Throws KeyError.
+  Tensor& operator[](std::string_view name) &;     ///< adds an undefined tensor at the end when the name is new
+  // Of a temporary a handle, which outlives it: `const Tensor w = load(path)["weight"];`.
+  Tensor at(std::string_view name) && { return at(name); }
+  Tensor operator[](std::string_view name) && { return at(name); }  ///< Throws KeyError.
+  void erase(std::string_view name);                                ///< Throws KeyError.
 
   /// The entries whose name starts with `prefix`, without it: `checkpoint.part("model.")`.
   StateDict part(std::string_view prefix) const;

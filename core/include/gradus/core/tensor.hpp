@@ -62,10 +62,11 @@ class Tensor {
 
   // --- the elements
   /// The elements in row-major order, there as long as a handle of the tensor is. Writing through it is not seen by
-  /// autograd. Throws TypeError for another dtype.
+  /// autograd. Throws TypeError for another dtype, and, unless the handle is const, RuntimeError for what must not be
+  /// written to: a copy where PyTorch has a view (see the in-place operations below).
   template <Element T>
   std::span<T> data() & {
-    return {static_cast<T*>(data_of(dtype_of<T>)), static_cast<std::size_t>(numel())};
+    return {static_cast<T*>(data_to_write(dtype_of<T>)), static_cast<std::size_t>(numel())};
   }
   template <Element T>
   std::span<const T> data() const& {
@@ -255,6 +256,7 @@ class Tensor {
   friend detail::TensorImpl* impl_of(const Tensor& x) noexcept;
   friend Tensor adopt(detail::TensorImpl* impl) noexcept;
   void* data_of(Dtype dtype) const;
+  void* data_to_write(Dtype dtype);
   Scalar item_number() const;
   void add_hook(std::unique_ptr<detail::Hook> hook) const;
 
@@ -327,15 +329,20 @@ inline Tensor& operator+=(Tensor& a, Scalar b) { return a.add_(b); }
 inline Tensor& operator-=(Tensor& a, Scalar b) { return a.sub_(b); }
 inline Tensor& operator*=(Tensor& a, Scalar b) { return a.mul_(b); }
 inline Tensor& operator/=(Tensor& a, Scalar b) { return a.div_(b); }
-// `x[0] += y` writes into x.
-inline void operator+=(Tensor&& a, const Tensor& b) { a.add_(b); }
-inline void operator-=(Tensor&& a, const Tensor& b) { a.sub_(b); }
-inline void operator*=(Tensor&& a, const Tensor& b) { a.mul_(b); }
-inline void operator/=(Tensor&& a, const Tensor& b) { a.div_(b); }
-inline void operator+=(Tensor&& a, Scalar b) { a.add_(b); }
-inline void operator-=(Tensor&& a, Scalar b) { a.sub_(b); }
-inline void operator*=(Tensor&& a, Scalar b) { a.mul_(b); }
-inline void operator/=(Tensor&& a, Scalar b) { a.div_(b); }
+namespace detail {
+/// Refuses a temporary that nobody else can see: a write to it would be lost.
+Tensor& lasting(Tensor&& x);
+}  // namespace detail
+
+// `x[0] += y` writes into x. Throw RuntimeError where nobody could see the result, as in `x[mask] += y`.
+inline void operator+=(Tensor&& a, const Tensor& b) { detail::lasting(std::move(a)).add_(b); }
+inline void operator-=(Tensor&& a, const Tensor& b) { detail::lasting(std::move(a)).sub_(b); }
+inline void operator*=(Tensor&& a, const Tensor& b) { detail::lasting(std::move(a)).mul_(b); }
+inline void operator/=(Tensor&& a, const Tensor& b) { detail::lasting(std::move(a)).div_(b); }
+inline void operator+=(Tensor&& a, Scalar b) { detail::lasting(std::move(a)).add_(b); }
+inline void operator-=(Tensor&& a, Scalar b) { detail::lasting(std::move(a)).sub_(b); }
+inline void operator*=(Tensor&& a, Scalar b) { detail::lasting(std::move(a)).mul_(b); }
+inline void operator/=(Tensor&& a, Scalar b) { detail::lasting(std::move(a)).div_(b); }
 
 // Bits of int64 tensors, truths of boolean ones. Throw RuntimeError for floating ones.
 Tensor operator&(const Tensor& a, const Tensor& b);

@@ -9,6 +9,9 @@
 
 namespace gradus::nn {
 
+template <class M>
+concept SomeModule = std::derived_from<std::remove_cv_t<M>, Module>;
+
 /// A module of any type, held by value: copying it copies the module, and so does assigning it to one of its type.
 class AnyModule {
  public:
@@ -17,6 +20,8 @@ class AnyModule {
   template <class M>
   requires std::derived_from<M, Module> AnyModule(M&& module)
       : module_(std::make_unique<M>(std::move(module))), copy_(copy<M>), assign_(assign<M>) {}
+  template <SomeModule M>
+  AnyModule(M& module) = delete;  // write std::move(module), or nn::clone(module)
   AnyModule(const AnyModule& other)
       : module_(other.copy_(*other.module_)), copy_(other.copy_), assign_(other.assign_) {}
   AnyModule(AnyModule&&) noexcept = default;
