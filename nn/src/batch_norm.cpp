@@ -234,6 +234,7 @@ void check_options(double eps, double momentum) {
 }
 
 BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
+  check_defined(x, "batch_norm");
   check(x, state, call);
   if (call.training && call.sync) return sync_batch_norm(x, state, call);
   if (x.numel() == 0) return {empty_batch(x, state), false};

@@ -266,6 +266,7 @@ Geometry geometry(const Tensor& x, const Tensor& weight, const functional::Conv1
 }  // namespace
 
 Tensor functional::conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv1dCall& call) {
+  check_defined(x, weight);
   if (x.dim() == 2) return conv1d(x.unsqueeze(0), weight, bias, call).squeeze(0);
   if (x.dim() != 3) {
     throw RuntimeError(

@@ -235,6 +235,7 @@ Tensor probability_loss(const Tensor& x, const Tensor& target, const CrossEntrop
 }  // namespace
 
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  check_defined(x, target);
   check_smoothing(options.label_smoothing);
   if (x.dim() > 0 && x.shape() == target.shape()) return probability_loss(x, target, options);
   const double total = checked_total(x, target, options);
@@ -245,6 +246,7 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
 }
 
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, const NllOptions& options) {
+  check_defined(log_probabilities, target);
   require_floating("nll_loss_out_frame", log_probabilities.dtype());
   const CrossEntropyOptions all{
       .weight = options.weight, .ignore_index = options.ignore_index, .reduction = options.reduction};

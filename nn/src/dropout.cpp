@@ -1,4 +1,5 @@
 #include "tensor/message.hpp"
+#include "tensor/tensor_impl.hpp"
 
 #include <gradus/core/print.hpp>
 #include <gradus/nn/dropout.hpp>
@@ -15,6 +16,7 @@ void check_probability(double p) {
 }  // namespace
 
 Tensor functional::dropout(const Tensor& x, double p, bool training, Generator& generator) {
+  detail::check_defined(x);
   check_probability(p);
   if (!is_floating(x.dtype())) {
     throw RuntimeError(detail::message("result type Float can't be cast to the desired output type ",

@@ -40,6 +40,7 @@ std::optional<std::int64_t> row_of(std::optional<std::int64_t> padding_idx, std:
 }  // namespace
 
 Tensor functional::embedding(const Tensor& index, const Tensor& weight, std::optional<std::int64_t> padding_idx) {
+  check_defined(index, weight);
   check(index, weight);
   const std::int64_t rows = weight.size(0), width = weight.size(1);
   Shape shape = index.shape();

@@ -1,4 +1,5 @@
 #include "tensor/message.hpp"
+#include "tensor/tensor_impl.hpp"
 
 #include <gradus/nn/flatten.hpp>
 
@@ -7,6 +8,7 @@ namespace gradus::nn {
 using detail::message;
 
 Tensor Unflatten::forward(const Tensor& x) const {
+  detail::check_defined(x, "unflatten");
   const int dim = normalize_dim(dim_, x.dim());
   const std::int64_t size = x.size(dim);
   std::int64_t product = 1;

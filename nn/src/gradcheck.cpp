@@ -1,3 +1,5 @@
+#include "tensor/tensor_impl.hpp"
+
 #include <gradus/nn/gradcheck.hpp>
 
 #include <algorithm>
@@ -34,6 +36,7 @@ class Exchanged {
 }  // namespace
 
 bool gradcheck(Module& module, const Tensor& x, const GradcheckOptions& options) {
+  detail::check_defined(x);
   std::vector<Tensor> parameters = module.parameters(), inputs{x};
   inputs.insert(inputs.end(), parameters.begin(), parameters.end());
   const auto f = [&](const std::vector<Tensor>& in) {

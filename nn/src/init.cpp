@@ -1,3 +1,5 @@
+#include "tensor/tensor_impl.hpp"
+
 #include <gradus/core/autograd.hpp>
 #include <gradus/nn/init.hpp>
 
@@ -6,6 +8,8 @@
 // Numbers are computed in the same order of operations as PyTorch's, in double, so that the bounds agree to the last
 // bit.
 namespace gradus::nn::init {
+
+using gradus::detail::check_defined;
 
 Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
   const NoGradGuard no_grad;
@@ -18,12 +22,20 @@ Tensor normal_(Tensor x, double mean, double std, Generator& generator) {
 }
 
 Tensor constant_(Tensor x, Scalar value) {
+  check_defined(x);
   const NoGradGuard no_grad;
   return x.fill_(value);
 }
 
-Tensor zeros_(Tensor x) { return constant_(x, 0); }
-Tensor ones_(Tensor x) { return constant_(x, 1); }
+Tensor zeros_(Tensor x) {
+  check_defined(x);
+  return constant_(x, 0);
+}
+
+Tensor ones_(Tensor x) {
+  check_defined(x);
+  return constant_(x, 1);
+}
 
 double calculate_gain(Nonlinearity nonlinearity, double negative_slope) {
   switch (nonlinearity) {
@@ -41,6 +53,7 @@ double calculate_gain(Nonlinearity nonlinearity, double negative_slope) {
 }
 
 Fans fans(const Tensor& weight) {
+  check_defined(weight);
   if (weight.dim() < 2) {
     throw ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions");
   }
@@ -51,12 +64,15 @@ Fans fans(const Tensor& weight) {
 
 namespace {
 
-double xavier_std(const Tensor& x, double gain) {
+double xavier_std(const Tensor& x, double gain, const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
   const auto [in, out] = fans(x);
   return gain * std::sqrt(2 / static_cast<double>(in + out));
 }
 
-double kaiming_std(const Tensor& x, double a, FanMode mode, Nonlinearity nonlinearity) {
+double kaiming_std(const Tensor& x, double a, FanMode mode, Nonlinearity nonlinearity,
+                   const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
   const auto [in, out] = fans(x);
   return calculate_gain(nonlinearity, a) / std::sqrt(static_cast<double>(mode == FanMode::fan_in ? in : out));
 }

@@ -57,6 +57,7 @@ void check(const Tensor& x, const Shape& shape, const Tensor& weight, const Tens
 
 Tensor functional::layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias,
                               double eps) {
+  check_defined(x);
   check(x, shape, weight, bias);
   const std::int64_t features = numel(shape);
   Tensor y;

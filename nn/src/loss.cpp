@@ -54,6 +54,7 @@ Tensor slope_in_target(const Tensor& x, const Tensor& p) {
 
 Tensor functional::binary_cross_entropy_with_logits(const Tensor& x_, const Tensor& target_,
                                                     const BceOptions& options) {
+  check_defined(x_, target_);
   if (x_.shape() != target_.shape()) {
     throw ValueError(message("Target size (", torch_size(target_.shape()), ") must be the same as input size (",
                              torch_size(x_.shape()), ")"));

@@ -144,6 +144,7 @@ Windows windows_of(std::int64_t length, std::int64_t kernel_size, const AvgPool1
 }
 
 Tensor functional::max_pool1d(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOptions& o) {
+  check_defined(x);
   if (x.dim() != 2 && x.dim() != 3) {
     throw RuntimeError(message("max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for ",
                                "input, but got:", x.shape()));
@@ -168,6 +169,7 @@ Tensor functional::max_pool1d(const Tensor& x, std::int64_t kernel_size, const M
 }
 
 Tensor functional::avg_pool1d(const Tensor& x, std::int64_t kernel_size, const AvgPool1dOptions& o) {
+  check_defined(x);
   check_dims(x, "avg_pool1d");
   const std::int64_t stride = o.stride.value_or(kernel_size);
   if (stride == 0) throw RuntimeError("stride should not be zero");
@@ -189,6 +191,7 @@ Tensor functional::avg_pool1d(const Tensor& x, std::int64_t kernel_size, const A
 }
 
 Tensor functional::adaptive_avg_pool1d(const Tensor& x, std::int64_t output_size) {
+  check_defined(x);
   check_dims(x, "adaptive_avg_pool1d");
   require_floating("adaptive_avg_pool1d", x.dtype());
   if (output_size < 0) {

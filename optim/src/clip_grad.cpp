@@ -63,6 +63,7 @@ double norm_of(const std::vector<Tensor>& gradients, double p) {
 
 double clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm, double norm_type,
                        bool error_if_nonfinite) {
+  gradus::detail::check_defined(parameters, "parameters");
   if (!(max_norm >= 0)) throw ValueError("clip_grad_norm_: expected max_norm >= 0, got " + float_text(max_norm));
   if (!(norm_type > 0)) throw ValueError("clip_grad_norm_: expected norm_type > 0, got " + float_text(norm_type));
   std::vector<Tensor> gradients;

@@ -116,7 +116,8 @@ void seed(const Tensor& y, const Tensor& gradient, Tensor& sum, std::size_t posi
   accumulate(sum, gradient.to(y.dtype()));
 }
 
-std::vector<Ref<Node>> roots_of(std::span<const Tensor> outputs) {
+std::vector<Ref<Node>> roots_of(std::span<const Tensor> outputs, const char* op = __builtin_FUNCTION()) {
+  check_defined(outputs, "outputs", op);
   std::vector<Ref<Node>> roots;
   roots.reserve(outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -157,6 +158,7 @@ void backward(const std::vector<Tensor>& outputs, const GradOptions& options) {
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options) {
   const std::vector<Ref<Node>> roots = roots_of(outputs);
+  check_defined(inputs, "inputs");
   std::vector<Ref<Node>> targets;
   for (const Tensor& x : inputs) {
     if (!x.requires_grad()) throw RuntimeError("One of the differentiated Tensors does not require grad");

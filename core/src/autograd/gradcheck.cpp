@@ -1,4 +1,5 @@
 #include "tensor/message.hpp"
+#include "tensor/tensor_impl.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/gradcheck.hpp>
@@ -50,6 +51,7 @@ std::vector<Tensor> copies(const std::vector<Tensor>& tensors) {
 }
 
 void check_inputs(const std::vector<Tensor>& inputs, const std::string& check) {
+  check_defined(inputs, "inputs", check.c_str());
   bool any = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].requires_grad()) continue;

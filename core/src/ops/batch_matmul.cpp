@@ -81,6 +81,7 @@ std::string wrong_sizes(const Shape& a, const Shape& b) {
 }  // namespace
 
 Tensor bmm(const Tensor& a, const Tensor& b) {
+  check_defined(a, b);
   if (a.dim() != 3) throw RuntimeError(message("batch1 must be a 3D tensor\nbmm: it has the shape ", a.shape()));
   if (b.dim() != 3) throw RuntimeError(message("batch2 must be a 3D tensor\nbmm: it has the shape ", b.shape()));
   check_product_dtypes(a, b, "bmm");

@@ -11,20 +11,23 @@ using namespace detail;
 namespace {
 
 template <class F>
-Tensor compare(const Tensor& a, const Tensor& b, F f) {
+Tensor compare(const Tensor& a, const Tensor& b, F f, const char* op = __builtin_FUNCTION()) {
+  check_defined(a, b, op);
   const Dtype dtype = result_type(a, b);
   return visit(dtype, [&]<class T>(T*) { return zip<T, bool>(a.to(dtype), b.to(dtype), f); });
 }
 
 template <class F>
-Tensor compare(const Tensor& a, Scalar b, F f) {
+Tensor compare(const Tensor& a, Scalar b, F f, const char* op = __builtin_FUNCTION()) {
+  check_defined(a, op);
   const Dtype dtype = promote(a.dtype(), b.kind());
   return visit(
       dtype, [&]<class T>(T*) { return map<T, bool>(a.to(dtype), [f, s = b.rounded<T>()](T p) { return f(p, s); }); });
 }
 
 template <class F>
-Tensor test(const Tensor& x, F f) {
+Tensor test(const Tensor& x, F f, const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
   return visit(x.dtype(), [&]<class T>(T*) { return map<T, bool>(x, f); });
 }
 
@@ -62,6 +65,7 @@ Tensor logical_not(const Tensor& x) {
 }
 
 Tensor where(const Tensor& condition, const Tensor& a_, const Tensor& b_) {
+  check_defined(condition, a_, b_);
   if (condition.dtype() != boolean) {
     throw RuntimeError(message("where expected condition to be a boolean tensor, but got a tensor with dtype ",
                                type_name(condition.dtype())));
@@ -88,9 +92,13 @@ Tensor where(const Tensor& condition, Scalar a, Scalar b) {
   return where(condition, full({}, a, dtype), full({}, b, dtype));
 }
 
-bool equal(const Tensor& a, const Tensor& b) { return a.shape() == b.shape() && all(eq(a, b)).item<bool>(); }
+bool equal(const Tensor& a, const Tensor& b) {
+  check_defined(a, b);
+  return a.shape() == b.shape() && all(eq(a, b)).item<bool>();
+}
 
 bool allclose(const Tensor& a_, const Tensor& b_, double rtol, double atol, bool equal_nan) {
+  check_defined(a_, b_);
   const Shape shape = broadcast_shapes(a_.shape(), b_.shape());
   const NoGradGuard no_grad;
   const Tensor a = a_.to(float64).expand(shape), b = b_.to(float64).expand(shape);

@@ -39,10 +39,12 @@ Tensor transposed(const Tensor& x, int dim0, int dim1, const char* name, const c
 }  // namespace
 
 Tensor transpose(const Tensor& x, Integer dim0, Integer dim1) {
+  check_defined(x);
   return transposed(x, normalize_dim(dim0, x.dim()), normalize_dim(dim1, x.dim()), "TransposeBackward0", "transpose()");
 }
 
 Tensor t(const Tensor& x) {
+  check_defined(x);
   if (x.dim() > 2) {
     throw RuntimeError(message("t() expects a tensor with <= 2 dimensions, but self is ", x.dim(),
                                "D\nuse transpose(dim0, dim1) or permute(dims)"));
@@ -51,6 +53,7 @@ Tensor t(const Tensor& x) {
 }
 
 Tensor permute(const Tensor& x, Dims dims) {
+  check_defined(x);
   if (dims.rank() != x.dim()) {
     throw RuntimeError(
         message("permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
@@ -70,6 +73,7 @@ Tensor permute(const Tensor& x, Dims dims) {
 }
 
 Tensor flip(const Tensor& x, Dims dims) {
+  check_defined(x);
   Shape strides = strides_of(x.shape());
   std::int64_t offset = 0;
   bool seen[Shape::max_rank] = {};
@@ -90,6 +94,7 @@ Tensor flip(const Tensor& x, Dims dims) {
 }
 
 Tensor expand(const Tensor& x, Shape shape) {
+  check_defined(x);
   const int extra = shape.rank() - x.dim();
   if (extra < 0) {
     throw RuntimeError(message("expand(torch.", type_name(x.dtype()), "Tensor{", x.shape(), "}, size=", shape,
@@ -193,6 +198,7 @@ template <>
 inline constexpr bool detail::captures_no_tensor<CatBackward> = true;
 
 Tensor cat(std::span<const Tensor> tensors, Integer dim_) {
+  check_defined(tensors);
   if (tensors.empty()) throw RuntimeError("torch.cat(): expected a non-empty list of Tensors");
   const Joined joined(tensors, dim_);
   const int dim = joined.dim;
@@ -218,6 +224,7 @@ Tensor cat(std::initializer_list<Tensor> tensors, Integer dim) {
 }
 
 Tensor stack(std::span<const Tensor> tensors, Integer dim_) {
+  check_defined(tensors);
   if (tensors.empty()) throw RuntimeError("stack expects a non-empty TensorList");
   const Shape& shape = tensors.front().shape();
   const int dim = normalize_dim(dim_, shape.rank() + 1);
@@ -252,6 +259,7 @@ Tensor stack(std::initializer_list<Tensor> tensors, Integer dim) {
 }
 
 Tensor outer(const Tensor& a, const Tensor& b) {
+  check_defined(a, b);
   for (const auto& [x, name] : {std::pair(&a, "self"), std::pair(&b, "vec2")}) {
     if (x->dim() != 1) throw RuntimeError(message("outer: Expected 1-D argument ", name, ", but got ", x->dim(), "-D"));
   }
@@ -259,12 +267,16 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 }
 
 Tensor clone(const Tensor& x) {
+  check_defined(x);
   Tensor y = strided_copy(x, x.shape(), strides_of(x.shape()));
   if (tracks(x)) record(y, "CloneBackward0", {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = dy; });
   return y;
 }
 
-Tensor Tensor::contiguous() const { return impl_of(*this)->storage->copied_by ? clone() : *this; }
+Tensor Tensor::contiguous() const {
+  check_defined(*this);
+  return impl_->storage->copied_by ? clone() : *this;
+}
 
 namespace {
 
@@ -283,6 +295,7 @@ R converted(T value) {
 }  // namespace
 
 Tensor to(const Tensor& x, Dtype dtype) {
+  check_defined(x);
   if (x.dtype() == dtype) return x;
   Tensor y = make_tensor(x.shape(), dtype);
   visit(x.dtype(), [&]<class T>(T*) {

@@ -129,11 +129,15 @@ Tensor choose(const Shape& shape, const Tensor& condition, const Tensor& a, cons
 Dtype result_type(const Tensor& a, const Tensor& b);
 
 /// The number as a 0-d tensor, in the dtype in which it meets x.
-inline Tensor number_like(const Tensor& x, Scalar number) {
+inline Tensor number_like(const Tensor& x, Scalar number, const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
   return full({}, number, promote(x.dtype(), number.kind()));
 }
 
 /// x as floating: float32 for integers and booleans.
-inline Tensor floating(const Tensor& x) { return is_floating(x.dtype()) ? x : x.to(float32); }
+inline Tensor floating(const Tensor& x, const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
+  return is_floating(x.dtype()) ? x : x.to(float32);
+}
 
 }  // namespace gradus::detail

@@ -58,6 +58,7 @@ ValuesIndices extrema(const Tensor& x, const Groups& groups, bool keepdim) {
 
 /// The group to look for an extremum in; `dims` is one dimension, or none for all elements.
 Groups nonempty_groups(const Tensor& x, const Dims& dims, const char* op) {
+  check_defined(x, op);
   Groups groups(x.shape(), dims);
   if (groups.size == 0 && !dims.empty()) {
     throw IndexError(
@@ -68,6 +69,7 @@ Groups nonempty_groups(const Tensor& x, const Dims& dims, const char* op) {
 
 template <bool largest>
 Tensor extremum_of_all(const Tensor& x, const char* op, const char* name) {
+  check_defined(x, op);
   if (x.numel() == 0) {
     throw RuntimeError(
         message(op,
@@ -87,6 +89,7 @@ Tensor extremum_of_all(const Tensor& x, const char* op, const char* name) {
 
 template <bool largest>
 ValuesIndices extremum_along(const Tensor& x, std::int64_t dim_, bool keepdim, const char* op, const char* name) {
+  check_defined(x, op);
   const int dim = normalize_dim(dim_, x.dim());
   const Groups groups = nonempty_groups(x, dim, op);
   ValuesIndices y = extrema<largest>(x, groups, keepdim);
@@ -102,6 +105,7 @@ ValuesIndices extremum_along(const Tensor& x, std::int64_t dim_, bool keepdim, c
 
 template <bool largest>
 Tensor index_of_extremum(const Tensor& x, const char* op) {
+  check_defined(x, op);
   if (x.numel() == 0) {
     throw IndexError(message(op, "(): Expected reduction dim to be specified for input.numel() == 0."));
   }
@@ -127,7 +131,8 @@ class Truth {
 };
 
 template <bool every>
-Tensor truths(const Tensor& x, const Dims& dims, bool keepdim) {
+Tensor truths(const Tensor& x, const Dims& dims, bool keepdim, const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
   const Groups groups(x.shape(), dims);
   Tensor y = make_tensor(groups.shape(keepdim), boolean);
   visit(x.dtype(), [&]<class T>(T*) {

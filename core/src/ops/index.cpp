@@ -80,6 +80,7 @@ Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const T
 }
 
 Tensor Tensor::operator[](Integer index) const {
+  check_defined(*this);
   if (dim() == 0) {
     throw IndexError(
         "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ "
@@ -93,6 +94,7 @@ Tensor Tensor::operator[](Integer index) const {
 }
 
 Tensor select(const Tensor& x, Integer dim_, Integer index) {
+  check_defined(x);
   if (x.dim() == 0) throw IndexError("select() cannot be applied to a 0-dim tensor.");
   const int dim = normalize_dim(dim_, x.dim());
   const std::int64_t extent = x.shape()[dim];
@@ -115,6 +117,7 @@ Tensor detail::take_one(const Tensor& x, int dim, std::int64_t index, const char
 }
 
 Tensor narrow(const Tensor& x, Integer dim_, Integer start_, Integer length) {
+  check_defined(x);
   std::int64_t start = start_;
   if (x.dim() == 0) throw RuntimeError("narrow() cannot be applied to a 0-dim tensor.");
   const int dim = normalize_dim(dim_, x.dim());
@@ -142,6 +145,7 @@ Tensor detail::take_range(const Tensor& x, int dim, std::int64_t start, std::int
 }
 
 Tensor index_select(const Tensor& x, Integer dim_, const Tensor& index) {
+  check_defined(x, index);
   const int dim = normalize_dim(dim_, x.dim());
   if (index.dtype() != int64) {
     throw RuntimeError(message("index_select(): Expected dtype int32 or int64 for index\ngot ", index.dtype()));
@@ -169,6 +173,7 @@ Tensor index_select(const Tensor& x, Integer dim_, const Tensor& index) {
 }
 
 Tensor gather(const Tensor& x, Integer dim_, const Tensor& index) {
+  check_defined(x, index);
   const int dim = normalize_dim(dim_, x.dim());
   if (index.dtype() != int64) {
     throw RuntimeError(message("gather(): Expected dtype int64 for index\ngot ", index.dtype()));
@@ -200,6 +205,7 @@ Tensor gather(const Tensor& x, Integer dim_, const Tensor& index) {
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
+  check_defined(x, mask);
   if (mask.dtype() != boolean) {
     throw RuntimeError(message("masked_fill only supports boolean masks, but got mask with dtype ", mask.dtype()));
   }

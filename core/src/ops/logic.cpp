@@ -11,7 +11,8 @@ namespace {
 
 /// f on the bits of two integers, or on two truths.
 template <class F>
-Tensor bitwise(const Tensor& a, const Tensor& b, const char* op, F f) {
+Tensor bitwise(const Tensor& a, const Tensor& b, const char* op, F f, const char* function = __builtin_FUNCTION()) {
+  check_defined(a, b, function);
   const Dtype dtype = result_type(a, b);
   if (is_floating(dtype)) {
     throw RuntimeError(message("\"bitwise_", op, "_cpu\" not implemented for '", type_name(dtype),
@@ -24,7 +25,10 @@ Tensor bitwise(const Tensor& a, const Tensor& b, const char* op, F f) {
   return zip<bool, bool>(a, b, [f](bool p, bool q) { return f(int{p}, int{q}) != 0; });
 }
 
-Tensor truth(const Tensor& x) { return x.dtype() == boolean ? x : x != 0; }
+Tensor truth(const Tensor& x, const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
+  return x.dtype() == boolean ? x : x != 0;
+}
 
 constexpr auto bits_and = [](auto p, auto q) { return p & q; };
 constexpr auto bits_or = [](auto p, auto q) { return p | q; };
@@ -39,6 +43,7 @@ Tensor operator&(const Tensor& a, Scalar b) { return a & number_like(a, b); }
 Tensor operator|(const Tensor& a, Scalar b) { return a | number_like(a, b); }
 Tensor operator^(const Tensor& a, Scalar b) { return a ^ number_like(a, b); }
 Tensor operator~(const Tensor& x) {
+  check_defined(x);
   if (is_floating(x.dtype())) {
     throw TypeError(
         message("~ (operator.invert) is only implemented on integer and Boolean-type tensors\ngot ", x.dtype()));
@@ -56,6 +61,7 @@ namespace {
 /// A step function: f of the elements, with gradient 0. An int64 x stays as it is but for `sign`.
 template <class F>
 Tensor step(const Tensor& x, const char* op, const char* name, F f) {
+  check_defined(x, op);
   if (x.dtype() == boolean) throw RuntimeError(message('"', op, "_vml_cpu\" not implemented for 'Bool'"));
   Tensor y = x.dtype() == int64 ? clone(x) : map_floating(x, f);
   if (tracks(x)) record(y, name, {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = zeros_like(dy); });
@@ -75,6 +81,7 @@ Tensor round(const Tensor& x) {
 }
 
 Tensor sign(const Tensor& x) {
+  check_defined(x);
   if (x.dtype() == boolean) return clone(x);
   Tensor y = visit(x.dtype(), [&]<class T>(T*) {
     return map<T, T>(x, [](T p) { return static_cast<T>((p > T{0}) - (p < T{0})); });

@@ -84,6 +84,7 @@ void detail::check_product_dtypes(const Tensor& a, const Tensor& b, const char* 
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_defined(a, b);
   check_shapes(a.shape(), b.shape());
   check_product_dtypes(a, b, "matmul");
   if (a.dim() > 2 || b.dim() > 2) return batch_matmul(a, b);
@@ -157,6 +158,7 @@ const char* linear_name(int rank, bool has_bias) {
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_defined(x, weight);
   check_linear(x, weight, bias);
   const std::int64_t rows = rows_of(x.shape()), outputs = weight.shape()[0], inputs = weight.shape()[1];
   Shape shape = x.shape();

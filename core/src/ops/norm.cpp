@@ -75,6 +75,7 @@ Tensor norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const D
 }
 
 Tensor norm_along(const Tensor& x, double p, const Dims& dims, bool keepdim) {
+  check_defined(x, "norm");
   if (!is_floating(x.dtype())) {
     throw RuntimeError(message("norm(): input dtype should be either floating point or complex. Got ",
                                type_name(x.dtype()), " instead.\nconvert first: x.to(float32).norm()"));

@@ -79,6 +79,7 @@ Places::Places(const Shape& shape, std::span<const Index> indices) : from_(shape
         take_slice(index.slice().in(shape[next_]));
         break;
       case Index::Kind::tensor:
+        check_defined(index.tensor(), "index");
         if (index.tensor().dtype() == int64 && index.tensor().dim() == 0) {  // a number, as in PyTorch
           take_position(index.tensor().item<std::int64_t>(), next_++);
         } else {
@@ -224,9 +225,13 @@ Tensor zero_at(const Tensor& x, const Tensor& offsets, std::int64_t run) {
 
 }  // namespace detail
 
-Tensor Tensor::operator[](const Tensor& index) const { return this->index({index}); }
+Tensor Tensor::operator[](const Tensor& index) const {
+  check_defined(*this, index);
+  return this->index({index});
+}
 
 Tensor Tensor::index(std::initializer_list<Index> indices) const {
+  check_defined(*this);
   const Places places(shape(), {indices.begin(), indices.size()});
   const char* name = places.by_tensors()        ? "IndexBackward0"
                      : places.ends_with_slice() ? "SliceBackward0"

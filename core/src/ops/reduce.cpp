@@ -104,6 +104,7 @@ Tensor sums(const Tensor& x, const Groups& groups, bool keepdim, double divisor 
 }
 
 Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
+  check_defined(x);
   const Groups groups(x.shape(), dims);
   Tensor y = visit(x.dtype(), [&]<class T>(T*) {
     return sums<T, std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>>(x, groups, keepdim);
@@ -117,6 +118,7 @@ Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
 }
 
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
+  check_defined(x);
   if (!is_floating(x.dtype())) {
     throw RuntimeError(
         message("mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
@@ -140,7 +142,9 @@ double degrees_of_freedom(const Groups& groups, bool unbiased) {
 
 /// finish(variance) for every group.
 template <class F>
-Tensor variances(const Tensor& x, const Dims& dims, bool unbiased, bool keepdim, F finish) {
+Tensor variances(const Tensor& x, const Dims& dims, bool unbiased, bool keepdim, F finish,
+                 const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
   if (!is_floating(x.dtype())) {
     throw RuntimeError(message("std and var only support floating point and complex dtypes\ngot ", x.dtype(),
                                ": convert first, e.g. x.to(float32)"));

@@ -46,11 +46,18 @@ Shape infer(const Shape& wanted, std::int64_t count) {
 
 }  // namespace
 
-Tensor reshape(const Tensor& x, Shape shape) { return reshaped(x, infer(shape, x.numel()), "ReshapeAliasBackward0"); }
+Tensor reshape(const Tensor& x, Shape shape) {
+  check_defined(x);
+  return reshaped(x, infer(shape, x.numel()), "ReshapeAliasBackward0");
+}
 
-Tensor view(const Tensor& x, Shape shape) { return reshaped(x, infer(shape, x.numel()), "ViewBackward0"); }
+Tensor view(const Tensor& x, Shape shape) {
+  check_defined(x);
+  return reshaped(x, infer(shape, x.numel()), "ViewBackward0");
+}
 
 Tensor flatten(const Tensor& x, Integer start_dim, Integer end_dim) {
+  check_defined(x);
   const int start = normalize_dim(start_dim, x.dim()), end = normalize_dim(end_dim, x.dim());
   if (start > end) throw RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim");
   if (x.dim() == 0) return reshape(x, 1);
@@ -64,6 +71,7 @@ Tensor flatten(const Tensor& x, Integer start_dim, Integer end_dim) {
 }
 
 Tensor squeeze(const Tensor& x) {
+  check_defined(x);
   Shape shape;
   for (std::int64_t extent : x.shape()) {
     if (extent != 1) shape.push_back(extent);
@@ -72,6 +80,7 @@ Tensor squeeze(const Tensor& x) {
 }
 
 Tensor squeeze(const Tensor& x, Integer dim_) {
+  check_defined(x);
   const int dim = normalize_dim(dim_, x.dim());
   Shape shape = x.shape();
   if (x.dim() > 0 && shape[dim] == 1) shape.erase(dim);
@@ -79,6 +88,7 @@ Tensor squeeze(const Tensor& x, Integer dim_) {
 }
 
 Tensor unsqueeze(const Tensor& x, Integer dim) {
+  check_defined(x);
   Shape shape = x.shape();
   shape.insert(normalize_dim(dim, x.dim() + 1), 1);
   return reshaped(x, shape, "UnsqueezeBackward0");

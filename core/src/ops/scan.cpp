@@ -120,9 +120,13 @@ Tensor product(const Tensor& x, const Dims& dims, bool keepdim) {
 
 }  // namespace
 
-Tensor cumsum(const Tensor& x, Integer dim) { return running_sum(x, normalize_dim(dim, x.dim()), false); }
+Tensor cumsum(const Tensor& x, Integer dim) {
+  check_defined(x);
+  return running_sum(x, normalize_dim(dim, x.dim()), false);
+}
 
 Tensor prod(const Tensor& x) {
+  check_defined(x);
   Tensor y = product(x, {}, false);
   if (tracks(x)) {
     record(y, "ProdBackward0", {x}, keep(x, y),
@@ -134,6 +138,7 @@ Tensor prod(const Tensor& x) {
 }
 
 Tensor prod(const Tensor& x, Integer dim_, bool keepdim) {
+  check_defined(x);
   const int dim = normalize_dim(dim_, x.dim());
   if (x.dim() == 0) return prod(x.reshape(1), 0, keepdim).reshape({});
   Tensor y = product(x, dim, keepdim);

@@ -54,6 +54,7 @@ void check_dtypes(const Tensor& x, const Tensor& source) {
 }  // namespace
 
 Tensor index_add(const Tensor& x, Integer dim_, const Tensor& index, const Tensor& source, Scalar alpha) {
+  check_defined(x, index, source);
   const int dim = normalize_dim(dim_, x.dim());
   if (index.dtype() != int64) {
     throw RuntimeError(
@@ -98,6 +99,7 @@ Tensor index_add(const Tensor& x, Integer dim_, const Tensor& index, const Tenso
 }
 
 Tensor scatter_add(const Tensor& x, Integer dim_, const Tensor& index, const Tensor& src) {
+  check_defined(x, index, src);
   const int dim = normalize_dim(dim_, x.dim());
   check_dtypes(x, src);
   check_scatter(x, dim, index, src.shape());
@@ -114,6 +116,7 @@ Tensor scatter_add(const Tensor& x, Integer dim_, const Tensor& index, const Ten
 }
 
 Tensor scatter(const Tensor& x, Integer dim_, const Tensor& index, const Tensor& src) {
+  check_defined(x, index, src);
   const int dim = normalize_dim(dim_, x.dim());
   check_dtypes(x, src);
   check_scatter(x, dim, index, src.shape());
@@ -130,6 +133,7 @@ Tensor scatter(const Tensor& x, Integer dim_, const Tensor& index, const Tensor&
 }
 
 Tensor scatter(const Tensor& x, Integer dim_, const Tensor& index, Scalar value) {
+  check_defined(x, index);
   const int dim = normalize_dim(dim_, x.dim());
   check_scatter(x, dim, index, index.shape());
   Tensor y = changed_at(x, dim, index, full(index.shape(), value, x.dtype()), write);
@@ -140,9 +144,13 @@ Tensor scatter(const Tensor& x, Integer dim_, const Tensor& index, Scalar value)
   return y;
 }
 
-Tensor take_along_dim(const Tensor& x, const Tensor& index) { return gather(x.reshape(-1), 0, index.reshape(-1)); }
+Tensor take_along_dim(const Tensor& x, const Tensor& index) {
+  check_defined(x, index);
+  return gather(x.reshape(-1), 0, index.reshape(-1));
+}
 
 Tensor take_along_dim(const Tensor& x, const Tensor& index, Integer dim_) {
+  check_defined(x, index);
   if (index.dtype() != int64) {
     throw RuntimeError(
         message("torch.take_along_dim(): dtype of indices should be Long but got ", type_name(index.dtype())));
@@ -166,6 +174,7 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, Integer dim_) {
 }
 
 Tensor one_hot(const Tensor& x, std::int64_t num_classes) {
+  check_defined(x);
   if (x.dtype() != int64) {
     throw RuntimeError(
         message("one_hot is only applicable to index tensor.\ngot ", x.dtype(), ": convert with to(int64)"));

@@ -91,6 +91,7 @@ Tensor fused_backward(const Tensor& dy, const Tensor& y, int dim, Kernel kernel)
 }  // namespace
 
 Tensor logsumexp(const Tensor& x_, Dims dims, bool keepdim) {
+  check_defined(x_);
   const Tensor x = is_floating(x_.dtype()) ? x_ : x_.to(float32);
   const Groups groups(x.shape(), dims);
   const Totals totals(x, groups, true);
@@ -110,6 +111,7 @@ Tensor logsumexp(const Tensor& x_, Dims dims, bool keepdim) {
 }
 
 Tensor softmax(const Tensor& x, Integer dim_) {
+  check_defined(x);
   const int dim = normalize_dim(dim_, x.dim());
   Tensor y = normalized(
       x, dim, "softmax", [](auto... of) { kernels::softmax(of...); },
@@ -124,6 +126,7 @@ Tensor softmax(const Tensor& x, Integer dim_) {
 }
 
 Tensor log_softmax(const Tensor& x, Integer dim_) {
+  check_defined(x);
   const int dim = normalize_dim(dim_, x.dim());
   Tensor y = normalized(
       x, dim, "log_softmax", [](auto... of) { kernels::log_softmax(of...); },

@@ -107,13 +107,18 @@ std::int64_t size_along(const Tensor& x, int dim) { return x.dim() == 0 ? 1 : x.
 }  // namespace
 
 ValuesIndices sort(const Tensor& x, Integer dim_, bool descending) {
+  check_defined(x);
   const int dim = normalize_dim(dim_, x.dim());
   return ordered(x, dim, size_along(x, dim), descending, "SortBackward0");
 }
 
-Tensor argsort(const Tensor& x, Integer dim, bool descending) { return sort(x.detach(), dim, descending).indices; }
+Tensor argsort(const Tensor& x, Integer dim, bool descending) {
+  check_defined(x);
+  return sort(x.detach(), dim, descending).indices;
+}
 
 ValuesIndices topk(const Tensor& x, Integer k, Integer dim_, bool largest) {
+  check_defined(x);
   const int dim = normalize_dim(dim_, x.dim());
   if (x.dtype() == boolean) throw RuntimeError("\"topk_cpu\" not implemented for 'Bool'\nconvert first: x.to(int64)");
   if (k < 0 || k > size_along(x, dim)) {

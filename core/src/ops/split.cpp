@@ -11,6 +11,7 @@ using namespace detail;
 namespace {
 
 int dimension_to_split(const Tensor& x, std::int64_t dim, const char* op) {
+  check_defined(x, op);
   if (x.dim() == 0) throw RuntimeError(message(op, " expects at least a 1-dimensional tensor"));
   return normalize_dim(dim, x.dim());
 }
@@ -75,6 +76,7 @@ std::vector<Tensor> chunk(const Tensor& x, Integer chunks, Integer dim_) {
 }
 
 std::vector<Tensor> unbind(const Tensor& x, Integer dim_) {
+  check_defined(x);
   if (x.dim() == 0) throw IndexError(message("Dimension specified as ", dim_, " but tensor has no dimensions"));
   const int dim = normalize_dim(dim_, x.dim());
   std::vector<Tensor> all;

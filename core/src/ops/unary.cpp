@@ -27,6 +27,7 @@ std::int64_t negative(std::int64_t p) { return minus(std::int64_t{0}, p); }
 }  // namespace
 
 Tensor neg(const Tensor& x) {
+  check_defined(x);
   if (x.dtype() == boolean) throw RuntimeError("Negation, the `-` operator, on a bool tensor is not supported.");
   Tensor y =
       x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, negative) : map_floating(x, std::negate<>(), Unary::neg);
@@ -35,6 +36,7 @@ Tensor neg(const Tensor& x) {
 }
 
 Tensor abs(const Tensor& x) {
+  check_defined(x);
   if (x.dtype() == boolean) return x;
   Tensor y = x.dtype() == int64
                  ? map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return p < 0 ? negative(p) : p; })
@@ -48,7 +50,10 @@ Tensor abs(const Tensor& x) {
   return y;
 }
 
-Tensor square(const Tensor& x) { return pow(x, 2); }
+Tensor square(const Tensor& x) {
+  check_defined(x);
+  return pow(x, 2);
+}
 
 Tensor sqrt(const Tensor& x_) {
   const Tensor x = floating(x_);
@@ -204,6 +209,7 @@ Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
 }  // namespace
 
 Tensor relu(const Tensor& x) {
+  check_defined(x);
   if (x.dtype() == boolean) throw RuntimeError("Boolean inputs not supported for relu");
   const auto positive = []<class T>(T p) { return p < T{0} ? T{0} : p; };  // keeps NaN
   Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, positive, Unary::relu);
@@ -257,6 +263,7 @@ Tensor softplus(const Tensor& x_) {
 }
 
 Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max) {
+  check_defined(x);
   if (!min && !max) throw RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None");
   Dtype dtype = x.dtype();
   if (min) dtype = promote(dtype, min->kind());

@@ -11,7 +11,7 @@ namespace gradus {
 using namespace detail;
 
 Tensor set_name(const Tensor& x, std::string name) {
-  x.shape();  // throws when x is undefined
+  check_defined(x);
   TensorNotes& notes = impl_of(x)->shared_notes();
   notes.name = std::move(name);
   if (!x.is_leaf()) notes.value = x.detach();
@@ -19,7 +19,7 @@ Tensor set_name(const Tensor& x, std::string name) {
 }
 
 std::string name(const Tensor& x) {
-  x.shape();
+  check_defined(x);
   return impl_of(x)->tensor_notes ? impl_of(x)->tensor_notes->name : "";
 }
 
@@ -231,6 +231,7 @@ class Picture {
 }  // namespace
 
 std::string to_dot(const Tensor& y, const DotOptions& options) {
+  check_defined(y);
   if (!y.requires_grad()) {
     throw RuntimeError(
         "to_dot: this tensor does not require grad and does not have a grad_fn\ncall requires_grad_() on what it is "
