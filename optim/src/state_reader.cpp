@@ -6,12 +6,13 @@
 #include <cmath>
 #include <optional>
 
+#include "field.hpp"
+
 namespace gradus::optim {
 
 using gradus::detail::message;
 using gradus::detail::torch_size;
 using Kind = Value::Kind;
-using Form = FieldList::Form;
 
 namespace {
 

@@ -3,6 +3,7 @@
 #include <gradus/core/value.hpp>
 
 #include <set>
+#include <variant>
 
 namespace gradus {
 namespace {
@@ -52,29 +53,52 @@ void collect(const Value& value, const std::string& path, StateDict& found) {
 
 }  // namespace
 
-Value::Value(const Value&) = default;
+// The alternatives are in the order of Kind, from `truth` on.
+struct Value::Content {
+  struct Tuple {
+    List elements;
+  };
+  struct Object {
+    std::string type;
+    Value content;
+  };
+  std::variant<bool, std::int64_t, double, std::string, Tensor, List, Tuple, Dict, Object> held;
+
+  /// What a value holds if it is a T, else null.
+  template <class T>
+  static const T* of(const Value& value) {
+    return value.content_ ? std::get_if<T>(&value.content_->held) : nullptr;
+  }
+  template <class T>
+  static Value make(T content) {
+    Value value;
+    value.content_ = std::make_unique<Content>(Content{std::move(content)});
+    return value;
+  }
+};
+
+Value::Value() = default;
+Value::Value(const Value& other) : content_(other.content_ ? std::make_unique<Content>(*other.content_) : nullptr) {}
 Value::Value(Value&&) noexcept = default;
-Value& Value::operator=(const Value&) = default;
+Value& Value::operator=(const Value& other) { return *this = Value(other); }
 Value& Value::operator=(Value&&) noexcept = default;
 Value::~Value() = default;
+
+Value::Value(std::string text) : Value(Content::make(std::move(text))) {}
+Value::Value(Tensor tensor) : Value(Content::make(std::move(tensor))) {}
+Value::Value(Scalar number, Dtype kind)
+    : Value(kind == boolean ? Content::make(number.to<bool>())
+            : kind == int64 ? Content::make(number.to<std::int64_t>())
+                            : Content::make(number.to<double>())) {}
 
 Value::Value(const StateDict& state) {
   Dict items;
   for (const auto& [name, tensor] : state) items.emplace_back(name, tensor);
-  content_ = std::move(items);
+  *this = Content::make(std::move(items));
 }
 
-Value Value::list(List elements) {
-  Value result;
-  result.content_ = std::move(elements);
-  return result;
-}
-
-Value Value::tuple(List elements) {
-  Value result;
-  result.content_ = Tuple{std::move(elements)};
-  return result;
-}
+Value Value::list(List elements) { return Content::make(std::move(elements)); }
+Value Value::tuple(List elements) { return Content::make(Content::Tuple{std::move(elements)}); }
 
 Value Value::dict(Dict items) {
   std::set<std::pair<Kind, std::string>> keys;
@@ -84,31 +108,25 @@ Value Value::dict(Dict items) {
       throw KeyError(detail::message("two values have the key '", key_text(key), "'"));
     }
   }
-  Value result;
-  result.content_ = std::move(items);
-  return result;
+  return Content::make(std::move(items));
 }
 
 Value Value::object(std::string type) { return object(std::move(type), Value()); }
 
 Value Value::object(std::string type, Value content) {
-  Value result;
-  Object& object = result.content_.emplace<Object>();
-  object.type = std::move(type);
-  object.content.push_back(std::move(content));
-  return result;
+  return Content::make(Content::Object{std::move(type), std::move(content)});
 }
 
-Kind Value::kind() const { return static_cast<Kind>(content_.index()); }
+Kind Value::kind() const { return content_ ? static_cast<Kind>(content_->held.index() + 1) : Kind::none; }
 
 std::string_view Value::type_name() const {
-  const Object* object = std::get_if<Object>(&content_);
+  const auto* object = Content::of<Content::Object>(*this);
   return object ? object->type : to_string(kind());
 }
 
 const Value& Value::content() const {
-  const Object* object = std::get_if<Object>(&content_);
-  return object ? object->content[0] : *this;
+  const auto* object = Content::of<Content::Object>(*this);
+  return object ? object->content : *this;
 }
 
 template <class T>
@@ -118,7 +136,7 @@ const T& Value::get() const {
                                         : std::same_as<T, std::string>  ? "str"
                                         : std::same_as<T, Tensor>       ? "Tensor"
                                                                         : "dict";
-  if (const T* found = std::get_if<T>(&content().content_)) return *found;
+  if (const T* found = Content::of<T>(content())) return *found;
   throw_kind(expected, *this);
 }
 
@@ -129,14 +147,14 @@ const Tensor& Value::as_tensor() const { return get<Tensor>(); }
 const Value::Dict& Value::as_dict() const { return get<Dict>(); }
 
 double Value::as_double() const {
-  if (const double* real = std::get_if<double>(&content_)) return *real;
+  if (const double* real = Content::of<double>(*this)) return *real;
   if (kind() == Kind::integer) return static_cast<double>(as_int());
   throw_kind("float", *this);
 }
 
 const Value::List& Value::as_list() const {
-  if (const List* elements = std::get_if<List>(&content().content_)) return *elements;
-  if (const Tuple* tuple = std::get_if<Tuple>(&content().content_)) return tuple->elements;
+  if (const auto* elements = Content::of<List>(content())) return *elements;
+  if (const auto* tuple = Content::of<Content::Tuple>(content())) return tuple->elements;
   throw_kind("list", *this);
 }
 
@@ -167,7 +185,7 @@ const Value& Value::at(const Value& key) const {
 }
 
 Value& Value::operator[](const Value& key) {
-  if (is_none()) content_ = Dict{};
+  if (is_none()) *this = dict();
   if (const Value* found = find(key)) return const_cast<Value&>(*found);
   return const_cast<Dict&>(as_dict()).emplace_back(key, Value()).second;
 }

@@ -4,8 +4,6 @@
 
 #include <gradus/core/state_dict.hpp>
 
-#include <variant>
-
 namespace gradus {
 
 /// A tree of Python's plain types. Build one by assigning to its keys:
@@ -29,9 +27,7 @@ class Value {
   using List = std::vector<Value>;
   using Dict = std::vector<Item>;
 
-  Value() = default;  ///< None
-  // Copies, moves and destruction are the compiler's, but not inline: g++ 12 sees uninitialised members in a variant
-  // that it can look into, and a user's program compiles faster.
+  Value();  ///< None
   Value(const Value&);
   Value(Value&&) noexcept;
   Value& operator=(const Value&);
@@ -39,10 +35,10 @@ class Value {
   ~Value();
   /// Throws RuntimeError for an integer of 2^63 and more.
   template <Number T>
-  Value(T number) : content_(std::in_place_type<NumberOf<T>>, Scalar(number).to<NumberOf<T>>()) {}
-  Value(std::string text) : content_(std::move(text)) {}
-  Value(const char* text) : content_(std::string(text)) {}
-  Value(Tensor tensor) : content_(std::move(tensor)) {}
+  Value(T number) : Value(number, Scalar(number).kind()) {}
+  Value(std::string text);
+  Value(const char* text) : Value(std::string(text)) {}
+  Value(Tensor tensor);
   Value(const StateDict& state);  ///< a dict
   static Value list(List elements = {});
   static Value tuple(List elements = {});
@@ -82,23 +78,13 @@ class Value {
   StateDict tensors() const;
 
  private:
-  /// What holds a number of type T.
-  template <class T>
-  using NumberOf =
-      std::conditional_t<std::same_as<T, bool>, bool, std::conditional_t<std::is_integral_v<T>, std::int64_t, double>>;
-  struct Tuple {
-    List elements;
-  };
-  struct Object {
-    std::string type;
-    List content;  // one element
-  };
+  struct Content;  // in value.cpp, so that a program that includes this compiles no variant
+  Value(Scalar number, Dtype kind);
   template <class T>
   const T& get() const;
   const Value* find(const Value& key) const;
 
-  // In the order of Kind.
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, Tensor, List, Tuple, Dict, Object> content_;
+  std::unique_ptr<Content> content_;  // null: None
 };
 
 /// "None", "float", "list", …: as Python calls the type.
