@@ -31,11 +31,11 @@ double median_of(const Table& table, const std::string& name) {
 
 }  // namespace
 
-Features::Features(const Table& training, const std::vector<std::string>& names) {
+Features::Features(const Table& training, const Table& all, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
-    Feature& feature = columns_.emplace_back(Feature{.name = name, .is_category = training.column(name).is_text});
+    Feature& feature = columns_.emplace_back(Feature{.name = name, .is_category = all.column(name).is_text});
     if (feature.is_category) {
-      feature.categories = categories_of(training, name);
+      feature.categories = categories_of(all, name);
     } else {
       feature.fill = median_of(training, name);
     }

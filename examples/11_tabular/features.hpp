@@ -8,17 +8,18 @@ struct Feature {
   std::string name;
   bool is_category = false;
   double fill = 0;                           // of a number that is missing: the median of the training rows
-  std::vector<std::string> categories = {};  // of the training rows; "" where one was missing
+  std::vector<std::string> categories = {};  // of all rows that were split; "" where one was missing
 };
 
-/// What is known of the columns once the training rows have been looked at. It is saved beside the weights.
+/// What is known of the columns before training. It is saved beside the weights.
 class Features {
  public:
   Features() = default;
-  /// Takes the medians, categories, means and deviations of these rows.
-  Features(const gradus::Table& training, const std::vector<std::string>& names);
+  /// Takes medians, means and deviations of the training rows, and categories of all: a rare one may be in the test
+  /// alone.
+  Features(const gradus::Table& training, const gradus::Table& all, const std::vector<std::string>& names);
 
-  /// (rows, width), standardised. Throws ValueError for a category that the training rows did not have.
+  /// (rows, width), standardised. Throws ValueError for a category that is not among those.
   gradus::Tensor transform(const gradus::Table& table) const;
 
   const std::vector<Feature>& columns() const { return columns_; }

@@ -184,12 +184,11 @@ Model train_model(const Options& o) {
   print_table(table);
   const std::string target = target_name(table, o.target);
   const Split parts = split(table, target);
-  // Classes are those of all rows: one that is rare may be in the test alone.
   const Table known = table.drop_missing({target});
   const bool classes = is_classification(known, target, o.task);
   Model model{o.training.hidden, {}, {}, {}};
   const std::vector<std::string> names = usable_columns(parts.training, target, o.drop);
-  model.features = Features(parts.training, names);
+  model.features = Features(parts.training, known, names);
   model.target = classes ? Target(known, target, true) : Target(parts.training, target, false);
   model.make_net();
   std::printf("%s of '%s'%s from %zu columns, %lld numbers; rows: training %lld, validation %lld, test %lld\n",

@@ -64,7 +64,10 @@ TEST(ReadCsv, NamesThePlaceOfAMistake) {
   csv.refuse("1,,3\n", "line 1, column 2: a number is missing");
   csv.refuse("1,2,\n", "line 1, column 3: a number is missing");
   csv.refuse("1,2\n3\n", "line 2: expected 2 columns as in the lines before it, got 1");
-  csv.refuse("1,2\n3,4,5\n", "line 2: expected 2 columns as in the lines before it, got 3");
+  csv.refuse(
+      "2\n3,4\n",
+      "line 2: expected 1 columns as in the lines before it, got 2\nif what is above that line is no part of the "
+      "table, say {.skip = 1}");
   csv.refuse("1 2\n", "line 1, column 1: expected a number, got '1 2'");
   csv.refuse("1,0x10\n", "line 1, column 2: expected a number, got '0x10'");
   csv.refuse("1,+-3\n", "line 1, column 2: expected a number, got '+-3'");

@@ -70,7 +70,12 @@ TEST(ReadTable, RefusesFilesThatAreNoTable) {
   file.refuse("", "there are no rows in it");
   file.refuse("a,b\n", "there are names, but no rows in it");
   file.refuse("a,b\n1,2\n3\n", "line 3: expected 2 columns as in the header, got 1");
-  file.refuse("a,b\n1,2,3\n", "line 2: expected 2 columns as in the header, got 3");
+  file.refuse(
+      "a,b\n1,2,3\n",
+      "line 2: expected 2 columns as in the header, got 3\nif what is above that line is no part of the table, say "
+      "{.skip = 1}");
+  file.refuse("title\n1,2\n", "line 2: expected 1 columns as in the first line, got 2\nif what is above that line",
+              {.header = false});
   file.refuse("a,b,a\n1,2,3\n", "the columns 1 and 3 have one name, 'a'");
   file.refuse("a,b\n1,\"2\n", "line 2: a \" that opens there is never closed");
   file.refuse(std::string("a\nx\0y\n", 6), "line 2, column 1: there is a zero byte in it");

@@ -93,6 +93,14 @@ TEST_F(Tabular, LearnsNumbersFromTextAndWhatIsMissing) {
   expect_refusal("--model net.safetensors --predict short.data --header yes", "there is no column '0'");
 }
 
+TEST_F(Tabular, KnowsACategoryThatTheTrainingRowsLack) {
+  std::string text = "kind,size\n";
+  for (int i = 0; i < 60; ++i)
+    text += (i % 6 == 0 ? "rare" + std::to_string(i) : "usual") + "," + std::to_string(i) + "\n";
+  write_text(path("rare.csv"), text);
+  expect_text("rare.csv --target size --epochs 1", "regression of 'size' from 1 columns, 11 numbers");
+}
+
 TEST_F(Tabular, FindsOutHowAFileIsWritten) {
   std::string text = "'size of it'  'kind'\n";
   for (int i = 0; i < 20; ++i) text += " " + std::to_string(i) + "\t" + (i % 2 == 0 ? "'a b'\n" : "c\n");

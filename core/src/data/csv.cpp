@@ -83,9 +83,8 @@ class NumberReader : public CsvReader {
       return;
     }
     if (first_) choose_columns(static_cast<std::size_t>(columns));
-    if (columns != columns_) {
-      fail_here(message("expected ", columns_, " columns as in the lines before it, got ", columns));
-    }
+    const std::size_t before = options_.header || numbers_.empty() ? 0 : numbers_.size() / row_.size();
+    check_columns(columns, columns_, static_cast<std::int64_t>(before), "lines before it");
     numbers_.insert(numbers_.end(), row_.begin(), row_.end());
   }
 

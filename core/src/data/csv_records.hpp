@@ -32,6 +32,8 @@ class CsvReader {
   [[noreturn]] void fail(std::string_view problem) const;
   [[noreturn]] void fail_here(std::string_view problem) const;
   [[noreturn]] void fail_here(std::string_view text, std::int64_t column, std::string_view problem) const;
+  /// Throws FileError unless a record has as many columns as the `before` complete ones, which `like` names, had.
+  void check_columns(std::int64_t columns, std::int64_t expected, std::int64_t before, const char* like) const;
 
   const std::string& path() const { return path_; }
   const CsvDialect& dialect() const { return dialect_; }

@@ -77,6 +77,14 @@ void CsvReader::fail_here(std::string_view text, std::int64_t column, std::strin
   fail(message("line ", line_ - breaks, ", column ", column + 1, ": ", problem));
 }
 
+void CsvReader::check_columns(std::int64_t columns, std::int64_t expected, std::int64_t before,
+                              const char* like) const {
+  if (columns == expected) return;
+  const std::string advice =
+      message("\nif what is above that line is no part of the table, say {.skip = ", line_ - 1, "}");
+  fail_here(message("expected ", expected, " columns as in the ", like, ", got ", columns, before == 1 ? advice : ""));
+}
+
 std::vector<std::size_t> column_positions(const std::vector<ColumnKey>& keys, const std::vector<std::string>& names,
                                           bool header) {
   std::vector<std::size_t> positions;

@@ -26,6 +26,7 @@ class TableReader : public CsvReader {
     second_ = std::ranges::any_of(table_, [](const Building& column) { return column.is_text; });
     if (second_) {
       header_read_ = false;
+      records_ = 0;
       read_records();
     }
     std::vector<Table::Column> columns;
@@ -54,24 +55,14 @@ class TableReader : public CsvReader {
   }
 
   void end_of_record(std::int64_t columns) override {
+    const std::int64_t before = records_++;
     if (in_header()) {
       header_read_ = true;
       return;
     }
-    if (!chosen_) {
-      if (!options_.header) {
-        for (std::int64_t i = 0; i < columns; ++i) names_.push_back(std::to_string(i));
-      }
-      check_count(columns);
-      choose_columns();
-    }
-    check_count(columns);
-  }
-
-  void check_count(std::int64_t columns) const {
-    if (columns == static_cast<std::int64_t>(names_.size())) return;
-    fail_here(message("expected ", names_.size(), " columns as in the ", options_.header ? "header" : "first line",
-                      ", got ", columns));
+    for (std::int64_t i = 0; before == 0 && !second_ && i < columns; ++i) names_.push_back(std::to_string(i));
+    check_columns(columns, static_cast<std::int64_t>(names_.size()), before, options_.header ? "header" : "first line");
+    if (!chosen_) choose_columns();
   }
 
   void choose_columns() {
@@ -138,6 +129,7 @@ class TableReader : public CsvReader {
 
   const TableOptions& options_;
   bool header_read_ = false, chosen_ = false, second_ = false;
+  std::int64_t records_ = 0;
   std::vector<std::string> names_, waiting_;
   std::vector<std::size_t> places_;  // of each column of the file: where it is in the table
   std::vector<Building> table_;
