@@ -1,4 +1,6 @@
 // A call of a plan allocates nothing and makes no system call: it runs where the kernel would kill it for one.
+#include "counted_new.hpp"
+
 #include <gradus/gradus.hpp>
 
 #include <gtest/gtest.h>
@@ -7,29 +9,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
-namespace {
-
-std::atomic<long> calls_of_new{0};
-
-void* counted(std::size_t bytes) {
-  ++calls_of_new;
-  if (void* block = std::malloc(bytes)) return block;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return counted(bytes); }
-void* operator new[](std::size_t bytes) { return counted(bytes); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
 
 namespace gradus::test {
 namespace {

@@ -1,33 +1,12 @@
 // A training loop that has found its stride asks the system for no memory, and the C++ heap three times a step.
+#include "counted_new.hpp"
 #include "runtime/memory.hpp"
 
 #include <gradus/gradus.hpp>
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <memory>
-#include <new>
-
-namespace {
-
-std::atomic<long> calls_of_new{0};
-
-void* counted(std::size_t bytes) {
-  ++calls_of_new;
-  if (void* block = std::malloc(bytes)) return block;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return counted(bytes); }
-void* operator new[](std::size_t bytes) { return counted(bytes); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
 
 namespace gradus::test {
 namespace {

@@ -4,17 +4,30 @@
 
 #include <cstdio>
 
-/// x^2, as an operation of this program's own.
-struct Square : gradus::Function<Square> {
-  static Tensor forward(Context& context, const Tensor& x) {
-    context.save_for_backward({x});
-    return x * x;
+/// BatchNorm of x (N, C), as an operation of this program's own.
+struct MyBatchNorm : gradus::Function<MyBatchNorm> {
+  static constexpr bool once_differentiable = true;  // xhat and rstd are kept without the graph behind them
+
+  static Tensor forward(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+    const Tensor centered = x - x.mean(0), rstd = (centered.square().mean(0) + eps).rsqrt(), xhat = centered * rstd;
+    context.save_for_backward({xhat, rstd, weight});
+    return xhat * weight + bias;
   }
   static Gradients backward(Context& context, const Tensor& dy) {
-    const auto [x] = context.saved<1>();
-    return {dy * 2 * x};
+    const auto [xhat, rstd, weight] = context.saved<3>();
+    const Tensor dxhat = dy * weight;
+    return {rstd * (dxhat - dxhat.mean(0) - xhat * (dxhat * xhat).mean(0)), (dy * xhat).sum(0), dy.sum(0)};
   }
 };
+
+/// Throws when its gradient is not that of its forward function.
+void check_my_batch_norm() {
+  using namespace gradus;
+  const Tensor x = randn({5, 3}, float64).requires_grad_(), weight = randn({3}, float64).requires_grad_(),
+               bias = randn({3}, float64).requires_grad_();
+  gradcheck([](std::span<const Tensor> in) { return MyBatchNorm::apply(in[0], in[1], in[2], 1e-5).tanh(); },
+            {x, weight, bias});
+}
 
 int main() {
   using namespace gradus;
@@ -27,11 +40,12 @@ int main() {
   Tensor loss;
   for (int step = 0; step < 200; ++step) {
     optimizer.zero_grad();
-    loss = Square::apply(net(x) - y).mean();
+    loss = (net(x) - y).square().mean();
     loss.backward();
     optimizer.step();
   }
 
+  check_my_batch_norm();
   save(net.state_dict(), "parity.safetensors");
   std::printf("%s\n", config().c_str());
   std::printf("loss %.2e after 200 steps\n", loss.item());
