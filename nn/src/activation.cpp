@@ -1,9 +1,8 @@
 #include "arguments.hpp"
+#include "ops/elementwise.hpp"
 
 #include <gradus/core/print.hpp>
 #include <gradus/nn/activation.hpp>
-
-#include <cmath>
 
 namespace gradus::nn {
 
@@ -16,27 +15,23 @@ void check_number(const Tensor& x, Scalar number) {
   visit_floating(x.dtype(), [number]<class T>(T*) { static_cast<void>(number.to<T>()); });
 }
 
-/// y = f(x), each element computed in double and rounded once.
-template <class F>
-Tensor each(const Tensor& x, F f) {
-  Tensor y = make_tensor(x.shape(), x.dtype());
-  visit_floating(x.dtype(), [&]<class T>(T*) {
-    for (std::int64_t i = 0; i < x.numel(); ++i) {
-      elements<T>(y)[i] = static_cast<T>(f(static_cast<double>(elements<T>(x)[i])));
-    }
-  });
-  return y;
-}
-
 }  // namespace
 
 Tensor functional::elu(const Tensor& x, double alpha) {
   check_defined(x);
   require_floating("elu_cpu", x.dtype());
   check_number(x, alpha);
-  Tensor y = each(x, [alpha](double v) { return v > 0 ? v : alpha * std::expm1(v); });
+  Tensor y = make_tensor(x.shape(), x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) { kernels::elu(elements<T>(y), elements<T>(x), alpha, x.numel()); });
   if (tracks(x)) {
     record(y, "EluBackward0", {x}, keep(x), [alpha](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+      if (!grad_enabled()) {
+        dx[0] = make_tensor(x.shape(), x.dtype());
+        visit_floating(x.dtype(), [&]<class T>(T*) {
+          kernels::elu_backward(elements<T>(dx[0]), elements<T>(dy), elements<T>(x), alpha, x.numel());
+        });
+        return;
+      }
       const Tensor positive = x > 0;
       dx[0] = dy * where(positive, ones_like(x), exp(masked_fill(x, positive, 0)) * alpha);
     });
@@ -47,9 +42,11 @@ Tensor functional::elu(const Tensor& x, double alpha) {
 Tensor functional::silu(const Tensor& x) {
   check_defined(x);
   require_floating("silu_cpu", x.dtype());
-  Tensor y = each(x, [](double v) { return v / (1 + std::exp(-v)); });
+  Tensor y = map_floating(x, Unary::silu);
   if (tracks(x)) {
     record(y, "SiluBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+      dx[0] = fused_backward(dy, x, Binary::silu_backward);
+      if (dx[0].defined()) return;
       const Tensor s = sigmoid(x);
       dx[0] = dy * (s * (1 + x * (1 - s)));
     });
@@ -62,9 +59,19 @@ Tensor functional::hardtanh(const Tensor& x, double min, double max) {
   require_floating("hardtanh_cpu", x.dtype());
   check_number(x, min);
   check_number(x, max);
-  Tensor y = each(x, [min, max](double v) { return v < min ? min : v > max ? max : v; });
+  Tensor y = make_tensor(x.shape(), x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    kernels::clamp(elements<T>(y), elements<T>(x), static_cast<T>(min), static_cast<T>(max), x.numel());
+  });
   if (tracks(x)) {
     record(y, "HardtanhBackward0", {x}, keep(x), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+      if (!grad_enabled()) {
+        dx[0] = visit_floating(x.dtype(), [&]<class T>(T*) {
+          const T low = static_cast<T>(min), high = static_cast<T>(max);
+          return zip<T, T>(dy, x, [low, high](T d, T v) { return (v <= low) | (v >= high) ? T(0) : d; });
+        });
+        return;
+      }
       dx[0] = masked_fill(masked_fill(dy, x <= min, 0), x >= max, 0);
     });
   }

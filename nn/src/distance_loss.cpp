@@ -1,11 +1,13 @@
 // Losses of the difference x - target, and those of probabilities.
 #include "arguments.hpp"
+#include "ops/elementwise.hpp"
 #include "reduction.hpp"
 
 #include <gradus/nn/loss.hpp>
 
 #include <algorithm>
 #include <cfloat>
+#include <cmath>
 
 namespace gradus::nn {
 
@@ -13,15 +15,17 @@ using namespace gradus::detail;
 
 namespace {
 
-/// The loss whose value is `value(x - target)` and whose derivative by x - target is `slope(x - target)` times
-/// `factor`.
+/// The loss whose value is `value(x - target)`, of numbers, and whose derivative by x - target is `slope(x - target)`,
+/// of tensors, times `factor`.
 template <class Value, class Slope>
 Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, Reduction reduction, Value value,
                        Slope slope, double factor = 1) {
   Tensor y;
   {
     const NoGradGuard no_grad;
-    y = reduced(value(x - target), reduction);
+    const Tensor losses = visit_floating(
+        x.dtype(), [&]<class T>(T*) { return zip<T, T>(x, target, [value](T p, T t) { return value(p - t); }); });
+    y = reduced(losses, reduction);
   }
   if (tracks(x, target)) {
     record(y, node, {x, target}, keep(x, target),
@@ -40,7 +44,7 @@ Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, 
 Tensor functional::mse_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
   check_defined(x, target);
   const Dtype dtype = common_dtype("mse_cpu", x, target);
-  const auto value = [](const Tensor& d) { return square(d); };
+  const auto value = [](auto d) { return d * d; };
   const auto slope = [](const Tensor& d) { return d; };
   return difference_loss("MseLossBackward0", x.to(dtype), target.to(dtype), reduction, value, slope, 2);
 }
@@ -57,9 +61,9 @@ Tensor functional::huber_loss(const Tensor& x, const Tensor& target, Reduction r
     throw RuntimeError(message("huber_loss does not support non-positive values for delta.\ngot ", delta));
   }
   const Dtype dtype = common_dtype("huber_cpu", x, target);
-  const auto value = [delta](const Tensor& d) {
-    const Tensor distance = abs(d);
-    return where(distance < delta, square(d) * 0.5, (distance - 0.5 * delta) * delta);
+  const auto value = [delta]<class T>(T d) {
+    const T distance = std::abs(d), limit = static_cast<T>(delta);
+    return distance < limit ? d * d * T(0.5) : (distance - static_cast<T>(0.5 * delta)) * limit;
   };
   const auto slope = [bound = std::min(delta, dtype == float32 ? FLT_MAX : DBL_MAX)](const Tensor& d) {
     return clamp(d, -bound, bound);
@@ -74,9 +78,9 @@ Tensor functional::smooth_l1_loss(const Tensor& x, const Tensor& target, Reducti
   }
   if (beta == 0) return l1_loss(x, target, reduction);
   const Dtype dtype = common_dtype("smooth_l1_cpu", x, target);
-  const auto value = [beta](const Tensor& d) {
-    const Tensor distance = abs(d);
-    return where(distance < beta, square(d) * (0.5 / beta), distance - 0.5 * beta);
+  const auto value = [beta]<class T>(T d) {
+    const T distance = std::abs(d);
+    return distance < static_cast<T>(beta) ? d * d * static_cast<T>(0.5 / beta) : distance - static_cast<T>(0.5 * beta);
   };
   const auto slope = [beta](const Tensor& d) { return clamp(d / beta, -1, 1); };
   return difference_loss("SmoothL1LossBackward0", x.to(dtype), target.to(dtype), reduction, value, slope);

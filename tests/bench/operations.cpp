@@ -25,6 +25,13 @@ Tensor largest(const Tensor& x) { return std::get<0>(x.max(1)); }
 Tensor widened(const Tensor& x) { return x.to(torch::kFloat64); }
 Tensor mean_of_rows(const Tensor& x) { return x.mean(1, true); }
 Tensor cross_entropy(const Tensor& x, const Tensor& t) { return torch::nn::functional::cross_entropy(x, t); }
+Tensor kl_divergence(const Tensor& x, const Tensor& t) { return torch::kl_div(x, t); }
+Tensor layer_norm(const Tensor& x, const Tensor& w, const Tensor& b) { return torch::layer_norm(x, w.sizes(), w, b); }
+Tensor sorted(const Tensor& x) { return std::get<0>(x.sort(1)); }
+Tensor largest_four(const Tensor& x) { return std::get<0>(x.topk(4, 1)); }
+Tensor embedded(const Tensor& index, const Tensor& weight) { return torch::embedding(weight, index); }
+Tensor rows_at(const Tensor& x, const Tensor& index) { return x.index({index}); }
+namespace layers = torch;
 using NoGrad = torch::NoGradGuard;
 }  // namespace
 #else
@@ -41,7 +48,14 @@ Tensor copied(Tensor copy) { return copy; }
 Tensor largest(const Tensor& x) { return x.max(1).values; }
 Tensor widened(const Tensor& x) { return x.to(gradus::float64); }
 Tensor mean_of_rows(const Tensor& x) { return x.mean(1, true); }
-Tensor cross_entropy(const Tensor& x, const Tensor& t) { return gradus::nn::functional::cross_entropy(x, t); }
+namespace layers = gradus::nn::functional;
+using layers::cross_entropy;
+Tensor kl_divergence(const Tensor& x, const Tensor& t) { return layers::kl_div(x, t); }
+Tensor embedded(const Tensor& index, const Tensor& weight) { return layers::embedding(index, weight); }
+Tensor layer_norm(const Tensor& x, const Tensor& w, const Tensor& b) { return layers::layer_norm(x, w.shape(), w, b); }
+Tensor sorted(const Tensor& x) { return gradus::sort(x, 1).values; }
+Tensor largest_four(const Tensor& x) { return gradus::topk(x, 4, 1).values; }
+Tensor rows_at(const Tensor& x, const Tensor& index) { return x.index({index}); }
 using NoGrad = gradus::NoGradGuard;
 }  // namespace
 #endif
@@ -90,10 +104,11 @@ struct Operands {
         column(random_normal({n, 1}, wide)),
         positive(a * a + 0.5),
         cube(random_normal({n / 4, n / 4, 16}, wide)),
+        cube_t(random_normal({n / 4, 16, n / 4}, wide)),
         places(random_index(n, n)),
         gathered(random_index(n, n * n).reshape({n, n})),
         mask(a > 0) {}
-  Tensor a, b, row, column, positive, cube, places, gathered, mask;
+  Tensor a, b, row, column, positive, cube, cube_t, places, gathered, mask;
 };
 
 void elementwise(const Rows& time, const Operands& x) {
@@ -148,6 +163,61 @@ void layout(const Rows& time, const Operands& x, std::int64_t n) {
   time("clone", [&] { return x.a.clone(); });
 }
 
+/// What small projects need besides.
+void small_things(const Rows& time, const Operands& x) {
+  const NoGrad no_grad;
+  time("sign", [&] { return x.a.sign(); });
+  time("floor", [&] { return x.a.floor(); });
+  time("ceil", [&] { return x.a.ceil(); });
+  time("round", [&] { return x.a.round(); });
+  time("log1p", [&] { return x.positive.log1p(); });
+  time("expm1", [&] { return x.a.expm1(); });
+  time("elu", [&] { return layers::elu(x.a); });
+  time("silu", [&] { return layers::silu(x.a); });
+  time("hardtanh", [&] { return layers::hardtanh(x.a, -1, 1); });
+  time("layer_norm", [&] { return layer_norm(x.a, x.row, x.row); });
+  time("huber_loss", [&] { return layers::huber_loss(x.a, x.b); });
+  time("smooth_l1", [&] { return layers::smooth_l1_loss(x.a, x.b); });
+  time("kl_div", [&] { return kl_divergence(x.a, x.positive); });
+  time("prod1", [&] { return x.a.prod(1); });
+  time("cumsum1", [&] { return x.a.cumsum(1); });
+  time("norm", [&] { return api::norm(x.a); });
+  time("sort1", [&] { return sorted(x.a); });
+  time("topk1", [&] { return largest_four(x.a); });
+  time("flip", [&] { return x.a.flip({0, 1}); });
+  time("outer", [&] { return api::outer(x.row, x.row); });
+  time("bmm", [&] { return api::bmm(x.cube, x.cube_t); });
+  time("logical_and", [&] { return api::logical_and(x.mask, x.mask); });
+  time("index_rows", [&] { return rows_at(x.a, x.places); });
+  time("index_mask", [&] { return rows_at(x.a, x.mask); });
+  time("index_add", [&] { return x.a.index_add(0, x.places, x.b); });
+  time("scatter_add", [&] { return x.a.scatter_add(1, x.gathered, x.b); });
+  time("embedding", [&] { return embedded(x.places, x.a); });
+}
+
+/// Sequences (16, channels, n) through filters of nine.
+void sequences(const Rows& time, std::int64_t n, bool wide) {
+  for (const std::int64_t channels : {1, 32}) {
+    const std::string suffix = std::to_string(channels);
+    Tensor x = random_normal({16, channels, n}, wide), weight = random_normal({16, channels, 9}, wide);
+    {
+      const NoGrad no_grad;
+      time("conv1d_" + suffix, [&] { return layers::conv1d(x, weight); });
+    }
+    weight.requires_grad_();
+    x.requires_grad_();
+    time("fb_conv1d_" + suffix, [&] {
+      const Tensor loss = layers::conv1d(x, weight).square().sum();
+      loss.backward();
+      return loss;
+    });
+  }
+  const NoGrad no_grad;
+  const Tensor x = random_normal({16, 32, n}, wide);
+  time("max_pool1d", [&] { return layers::max_pool1d(x, 2); });
+  time("avg_pool1d", [&] { return layers::avg_pool1d(x, 2); });
+}
+
 void random_numbers(const Rows& time, std::int64_t n) {
   time("randn", [&] { return api::randn({n, n}); });
   time("randperm", [&] { return api::randperm(n * n); });
@@ -169,6 +239,15 @@ void gradients(const Rows& time, const Operands& x) {
     return backward(centered / (var + 1e-5).sqrt() * row, x.b);
   });
   time("fb_linear", [&] { return backward(api::linear(x.a, a, row), x.b); });
+  time("fb_elu", [&] { return backward(layers::elu(a), x.b); });
+  time("fb_silu", [&] { return backward(layers::silu(a), x.b); });
+  time("fb_hardtanh", [&] { return backward(layers::hardtanh(a, -1, 1), x.b); });
+  time("fb_layer_norm", [&] { return backward(layer_norm(a, row, row), x.b); });
+  time("fb_huber_loss", [&] {
+    const Tensor loss = layers::huber_loss(a, x.b);
+    loss.backward();
+    return loss;
+  });
   time("fb_xent", [&] {
     const Tensor loss = cross_entropy(a, x.places);
     loss.backward();
@@ -190,6 +269,8 @@ int main(int argc, char** argv) {
       elementwise(time, x);
       reductions(time, x);
       layout(time, x, n);
+      small_things(time, x);
+      sequences(time, n, wide);
       if (!wide) random_numbers(time, n);
       gradients(time, x);
     }

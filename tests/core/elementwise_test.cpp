@@ -61,6 +61,10 @@ std::vector<Case<T>> all_cases() {
   add("square", Unary::square, [](T a) { return a * a; });
   add("cube", Unary::cube, [](T a) { return a * a * a; });
   add("relu", Unary::relu, [](T a) { return a < 0 ? 0 : a; });
+  add("sign", Unary::sign, [](T a) { return T(a > 0) - T(a < 0); });
+  add("floor", Unary::floor, [](T a) { return std::floor(a); });
+  add("ceil", Unary::ceil, [](T a) { return std::ceil(a); });
+  add("round", Unary::round, [](T a) { return std::nearbyint(a); });
   return all;
 }
 
@@ -127,6 +131,25 @@ TEST_P(Elementwise, RowsColumnsAndNumbersMeetAMatrix) {
           EXPECT_TRUE(same_bits(y.values(), both)) << c.name << ", " << cols << " columns";
         }
       }
+    }
+  });
+}
+
+TEST_P(Elementwise, RoundsHalvesToEvenAndKeepsTheSignOfZero) {
+  for_both_widths([&]<class T>(T*) {
+    const T large = std::ldexp(T(1), std::numeric_limits<T>::digits - 1);  // from here on all are integers
+    const std::vector<T> x{0.5, 1.5, 2.5, -0.5, -1.5, -0.25, 0.75, large - T(0.5), large, large + 1, -large - 1};
+    const auto apply = [&](Unary f) {
+      std::vector<T> y(x.size());
+      kernels_of<T>(GetParam()).unary[static_cast<std::size_t>(f)](y.data(), x.data(), std::ssize(x));
+      return y;
+    };
+    for (const auto& [f, expected] : {std::pair(Unary::round, static_cast<T (*)(T)>(std::nearbyint)),
+                                      std::pair(Unary::floor, static_cast<T (*)(T)>(std::floor)),
+                                      std::pair(Unary::ceil, static_cast<T (*)(T)>(std::ceil))}) {
+      std::vector<T> wanted;
+      for (const T v : x) wanted.push_back(expected(v));
+      EXPECT_TRUE(same_bits(apply(f), wanted));
     }
   });
 }

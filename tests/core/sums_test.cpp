@@ -69,6 +69,25 @@ TEST_P(Sums, OfColumnsAreRoundedOnce) {
   });
 }
 
+TEST_P(Sums, OfRowsAreTheSumsOfEach) {
+  for_both_widths([&]<class T>(T*) {
+    for (const std::int64_t cols : {1, 3, 16, 17, 300}) {
+      const std::vector<T> x = normal<T>(5 * cols, 2, 10);
+      Guarded<T> y(5, 1);
+      kernels_of<T>(GetParam()).row_sums(y.data(), x.data(), 5, cols, 3);
+      for (std::int64_t i = 0; i < 5; ++i) {
+        const Total total = kernels_of<T>(GetParam()).sum(x.data() + i * cols, cols);
+        EXPECT_EQ(y[i], static_cast<T>((total.sum + total.lost) / 3)) << cols << " columns, row " << i;
+      }
+    }
+    Guarded<T> y(2, 1);
+    const std::vector<T> x{INFINITY, 1, INFINITY, -INFINITY};
+    kernels_of<T>(GetParam()).row_sums(y.data(), x.data(), 2, 2, 1);
+    EXPECT_EQ(y[0], INFINITY);
+    EXPECT_TRUE(std::isnan(y[1]));
+  });
+}
+
 TEST_P(Sums, InfinitiesAndNaNStay) {
   for_both_widths([&]<class T>(T*) {
     const T inf = INFINITY;

@@ -1,4 +1,4 @@
-// exp, log, tanh, sigmoid and softplus on every instruction set: how far from the exact value, the same bits
+// exp, log and what is made of them on every instruction set: how far from the exact value, the same bits
 // everywhere.
 #include "kernel_support.hpp"
 
@@ -14,9 +14,12 @@ struct Function {
 };
 constexpr Function all_functions[] = {
     {"exp", Unary::exp, [](long double x) { return std::exp(x); }},
+    {"expm1", Unary::expm1, [](long double x) { return std::expm1(x); }},
     {"log", Unary::log, [](long double x) { return std::log(x); }},
+    {"log1p", Unary::log1p, [](long double x) { return std::log1p(x); }},
     {"tanh", Unary::tanh, [](long double x) { return std::tanh(x); }},
     {"sigmoid", Unary::sigmoid, [](long double x) { return 1 / (1 + std::exp(-x)); }},
+    {"silu", Unary::silu, [](long double x) { return x / (1 + std::exp(-x)); }},
     {"softplus", Unary::softplus, [](long double x) { return x > 20 ? x : std::log1p(std::exp(x)); }},
 };
 
@@ -51,7 +54,8 @@ double worst_ulps(Isa isa, const Function& f, const std::vector<T>& x) {
   const std::vector<T> y = apply(isa, f.kernel, x);
   double worst = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    if (f.kernel == Unary::sigmoid && -x[i] > 709 && sizeof(T) == 8) continue;  // exp(-x) overflows, as in PyTorch
+    const bool of_sigmoid = f.kernel == Unary::sigmoid || f.kernel == Unary::silu;
+    if (of_sigmoid && -x[i] > 709 && sizeof(T) == 8) continue;  // exp(-x) overflows, as in PyTorch
     const double error = ulps(y[i], f.exact(x[i]));
     if (!(error <= worst)) worst = error;
   }
@@ -96,6 +100,14 @@ TEST_P(Transcendental, KnowsItsSpecialValues) {
     EXPECT_EQ(at(Unary::sigmoid, 0), 0.5f);
     EXPECT_EQ(at(Unary::sigmoid, -INFINITY), 0);
     EXPECT_EQ(at(Unary::sigmoid, INFINITY), 1);
+    EXPECT_TRUE(std::signbit(at(Unary::expm1, -0.0)) && std::signbit(at(Unary::log1p, -0.0)));
+    EXPECT_EQ(at(Unary::expm1, -INFINITY), -1);
+    EXPECT_EQ(at(Unary::expm1, INFINITY), INFINITY);
+    EXPECT_EQ(at(Unary::log1p, -1), -INFINITY);
+    EXPECT_EQ(at(Unary::log1p, INFINITY), INFINITY);
+    EXPECT_TRUE(std::isnan(at(Unary::log1p, -1.5)));
+    EXPECT_TRUE(std::isnan(at(Unary::silu, -INFINITY))) << "-infinity times 0, as in PyTorch";
+    EXPECT_EQ(at(Unary::silu, INFINITY), INFINITY);
     EXPECT_EQ(at(Unary::softplus, -INFINITY), 0);
     EXPECT_EQ(at(Unary::softplus, INFINITY), INFINITY);
     for (const Function& f : all_functions) EXPECT_TRUE(std::isnan(at(f.kernel, NAN))) << f.name;
@@ -107,6 +119,22 @@ TEST_P(Transcendental, StaysInsideItsArrays) {
     for (const Function& f : all_functions) {
       for (const std::int64_t n : usual_lengths) apply(GetParam(), f.kernel, awkward<T>(n, 2));
     }
+  });
+}
+
+TEST_P(Transcendental, EluIsRoundedOnceAndItsDerivativeIsThatOfTheFormula) {
+  for_both_widths([&]<class T>(T*) {
+    const std::vector<T> x = all_over<T>(), dy = normal<T>(std::ssize(x), 7), e = apply(GetParam(), Unary::exp, x);
+    Guarded<T> y(std::ssize(x), 1), dx(std::ssize(x), 1);
+    kernels_of<T>(GetParam()).elu(y.data(), x.data(), 1.5, std::ssize(x));
+    kernels_of<T>(GetParam()).elu_backward(dx.data(), dy.data(), x.data(), 1.5, std::ssize(x));
+    std::vector<T> slope;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const long double v = x[i];
+      EXPECT_LE(ulps(y[i], v > 0 ? v : 1.5L * std::expm1(v)), sizeof(T) == 4 ? 0.51 : 3) << x[i];
+      slope.push_back(dy[i] * (x[i] > 0 ? 1 : e[i] * T(1.5)));
+    }
+    EXPECT_TRUE(same_bits(dx.values(), slope));
   });
 }
 

@@ -38,6 +38,16 @@ void clamp(T* y, const T* x, T low, T high, int64_t n) {
 }
 
 template <class T>
+void elu(T* y, const T* x, double alpha, int64_t n) {
+  split(n, exponential, 16, [=](int64_t i, int64_t end) { chosen<T>().elu(y + i, x + i, alpha, end - i); });
+}
+template <class T>
+void elu_backward(T* dx, const T* dy, const T* x, double alpha, int64_t n) {
+  split(n, exponential, 16,
+        [=](int64_t i, int64_t end) { chosen<T>().elu_backward(dx + i, dy + i, x + i, alpha, end - i); });
+}
+
+template <class T>
 void where(T* y, const bool* which, const T* a, int64_t step_a, const T* b, int64_t step_b, int64_t n) {
   split(n, 1, 16, [=](int64_t i, int64_t end) {
     chosen<T>().where(y + i, which + i, a + i * step_a, step_a, b + i * step_b, step_b, end - i);
@@ -78,6 +88,12 @@ Total sum(const T* x, int64_t n) {
     total.sum = next;
   }
   return total;
+}
+
+template <class T>
+void row_sums(T* y, const T* x, int64_t rows, int64_t cols, double divisor) {
+  split(rows, cols, 1,
+        [=](int64_t i, int64_t end) { chosen<T>().row_sums(y + i, x + i * cols, end - i, cols, divisor); });
 }
 
 template <class T>
@@ -133,11 +149,14 @@ void gemv(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t col
   template void map(Unary, T*, const T*, int64_t);                                     \
   template void zip(Binary, T*, Operand<T>, Operand<T>, int64_t, int64_t);             \
   template void clamp(T*, const T*, T, T, int64_t);                                    \
+  template void elu(T*, const T*, double, int64_t);                                    \
+  template void elu_backward(T*, const T*, const T*, double, int64_t);                 \
   template void where(T*, const bool*, const T*, int64_t, const T*, int64_t, int64_t); \
   template void transpose(T*, int64_t, const T*, int64_t, int64_t, int64_t);           \
   template int64_t argmax(const T*, int64_t);                                          \
   template int64_t argmin(const T*, int64_t);                                          \
   template Total sum(const T*, int64_t);                                               \
+  template void row_sums(T*, const T*, int64_t, int64_t, double);                      \
   template void column_sums(T*, const T*, int64_t, int64_t, double);                   \
   template void softmax(T*, const T*, int64_t, int64_t);                               \
   template void log_softmax(T*, const T*, int64_t, int64_t);                           \

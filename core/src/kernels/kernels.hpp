@@ -21,16 +21,23 @@ enum class Unary {
   square,
   cube,
   relu,
+  sign,
+  floor,
+  ceil,
+  round,
   gelu,
   exp,
+  expm1,
   log,
+  log1p,
   tanh,
   sigmoid,
+  silu,
   softplus,
   count
 };
 /// maximum and minimum are NaN when an operand is, as PyTorch's. The derivatives take dy and what the operation saved,
-/// relu, tanh and sigmoid their y, softplus and gelu their x: relu_backward is 0 where y <= 0, else dy.
+/// relu, tanh and sigmoid their y, softplus, silu and gelu their x: relu_backward is 0 where y <= 0, else dy.
 enum class Binary {
   add,
   sub,
@@ -42,6 +49,7 @@ enum class Binary {
   tanh_backward,
   sigmoid_backward,
   softplus_backward,
+  silu_backward,
   gelu_backward,
   count
 };
@@ -68,6 +76,12 @@ void zip(Binary f, T* y, Operand<T> a, Operand<T> b, int64_t rows, int64_t n);
 template <class T>
 void clamp(T* y, const T* x, T low, T high, int64_t n);
 
+/// y = x where x > 0, else alpha (exp(x) - 1); and its derivative
+template <class T>
+void elu(T* y, const T* x, double alpha, int64_t n);
+template <class T>
+void elu_backward(T* dx, const T* dy, const T* x, double alpha, int64_t n);
+
 /// y = a where `chosen`, else b; each advances by its step, 0 or 1.
 template <class T>
 void where(T* y, const bool* chosen, const T* a, int64_t step_a, const T* b, int64_t step_b, int64_t n);
@@ -91,6 +105,11 @@ struct Total {
 };
 template <class T>
 Total sum(const T* x, int64_t n);
+
+/// y[i] = sum of x[i, j] over j, divided by `divisor` before it is rounded; x (rows, cols), cols <= most_of_a_row
+constexpr int64_t most_of_a_row = 1 << 16;
+template <class T>
+void row_sums(T* y, const T* x, int64_t rows, int64_t cols, double divisor);
 
 /// y[j] = sum of x[i, j] over i, divided by `divisor` before it is rounded; x (rows, cols)
 template <class T>

@@ -35,6 +35,14 @@ template <class T>
 Lane<T> select(bool which, Lane<T> yes, Lane<T> no) {
   return which ? yes : no;
 }
+template <class T>
+Lane<T> min(Lane<T> a, Lane<T> b) {  // b where either is NaN, as the instruction of x86 has it
+  return a.value < b.value ? a : b;
+}
+template <class T>
+Lane<T> max(Lane<T> a, Lane<T> b) {
+  return a.value > b.value ? a : b;
+}
 inline Lane<float> abs(Lane<float> a) { return __builtin_fabsf(a.value); }
 inline Lane<double> abs(Lane<double> a) { return __builtin_fabs(a.value); }
 inline Lane<float> sqrt(Lane<float> a) { return __builtin_sqrtf(a.value); }

@@ -7,6 +7,7 @@
 #include "kernels/fused_product.hpp"
 
 #include <cstdint>
+#include <type_traits>
 
 #ifdef GRADUS_BODY_PLAIN
 #include "kernels/lane.hpp"
@@ -290,6 +291,16 @@ GRADUS_INLINE Pack<T> fused(Pack<T> a, Pack<T> b, Pack<T> c) {
   store(u, a), store(v, b), store(w, c);
   for (int i = 0; i < lane_count; ++i) u[i] = fused_product(u[i], v[i], w[i]);
   return load(u);
+#endif
+}
+
+/// a * b + c where a * b is exact, so that the rounding is the same whether the processor fuses them or not.
+template <class T>
+GRADUS_INLINE Batch<T> exact_product_plus(Batch<T> a, Batch<T> b, Batch<T> c) {
+#ifdef __FMA__
+  return fuse(a, b, c);
+#else
+  return a * b + c;
 #endif
 }
 

@@ -19,12 +19,15 @@ struct Kernels {
   Zip* binary[binary_count];
 
   void (*clamp)(T* y, const T* x, T low, T high, int64_t n);
+  void (*elu)(T* y, const T* x, double alpha, int64_t n);
+  void (*elu_backward)(T* dx, const T* dy, const T* x, double alpha, int64_t n);
   void (*where)(T* y, const bool* chosen, const T* a, int64_t step_a, const T* b, int64_t step_b, int64_t n);
   void (*transpose)(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols);
   int64_t (*argmax)(const T* x, int64_t n);
   int64_t (*argmin)(const T* x, int64_t n);
 
   Total (*sum)(const T* x, int64_t n);
+  void (*row_sums)(T* y, const T* x, int64_t rows, int64_t cols, double divisor);
   // Columns [first, last), the first of which is a multiple of 16.
   void (*column_sums)(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last, double divisor);
   Rows *softmax, *log_softmax;

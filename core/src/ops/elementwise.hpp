@@ -52,6 +52,9 @@ inline Tensor map_floating(const Tensor& x, Unary kernel) {
   return y;
 }
 
+/// dx from dy and what was saved, by a kernel; undefined where it must be differentiable itself: then it is composed.
+Tensor fused_backward(const Tensor& dy, const Tensor& saved, Binary kernel);
+
 /// How operands of shapes that broadcast to `shape` are walked together.
 template <std::size_t N>
 Walk<N> broadcast_walk(const Shape& shape, const std::array<const Shape*, N>& operands) {

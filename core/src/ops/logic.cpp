@@ -1,8 +1,6 @@
 // Bits of integers, and, or, xor, not of truths; what has no slope. Boolean and integer results carry no gradient.
 #include "ops/elementwise.hpp"
 
-#include <cmath>
-
 namespace gradus {
 
 using namespace detail;
@@ -58,34 +56,26 @@ Tensor logical_xor(const Tensor& a, const Tensor& b) { return truth(a) ^ truth(b
 
 namespace {
 
-/// A step function: f of the elements, with gradient 0. An int64 x stays as it is but for `sign`.
-template <class F>
-Tensor step(const Tensor& x, const char* op, const char* name, F f) {
+/// A step function, with gradient 0. An int64 x stays as it is.
+Tensor step(const Tensor& x, const char* op, const char* name, Unary kernel) {
   check_defined(x, op);
   if (x.dtype() == boolean) throw RuntimeError(message('"', op, "_vml_cpu\" not implemented for 'Bool'"));
-  Tensor y = x.dtype() == int64 ? clone(x) : map_floating(x, f);
+  Tensor y = x.dtype() == int64 ? clone(x) : map_floating(x, kernel);
   if (tracks(x)) record(y, name, {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = zeros_like(dy); });
   return y;
 }
 
 }  // namespace
 
-Tensor floor(const Tensor& x) {
-  return step(x, "floor", "FloorBackward0", [](auto p) { return std::floor(p); });
-}
-Tensor ceil(const Tensor& x) {
-  return step(x, "ceil", "CeilBackward0", [](auto p) { return std::ceil(p); });
-}
-Tensor round(const Tensor& x) {
-  return step(x, "round", "RoundBackward0", [](auto p) { return std::nearbyint(p); });
-}
+Tensor floor(const Tensor& x) { return step(x, "floor", "FloorBackward0", Unary::floor); }
+Tensor ceil(const Tensor& x) { return step(x, "ceil", "CeilBackward0", Unary::ceil); }
+Tensor round(const Tensor& x) { return step(x, "round", "RoundBackward0", Unary::round); }
 
 Tensor sign(const Tensor& x) {
   check_defined(x);
   if (x.dtype() == boolean) return clone(x);
-  Tensor y = visit(x.dtype(), [&]<class T>(T*) {
-    return map<T, T>(x, [](T p) { return static_cast<T>((p > T{0}) - (p < T{0})); });
-  });
+  const auto of_integer = [](std::int64_t p) { return std::int64_t{p > 0} - std::int64_t{p < 0}; };
+  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, of_integer) : map_floating(x, Unary::sign);
   if (tracks(x)) record(y, "SignBackward0", {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = zeros_like(dy); });
   return y;
 }

@@ -46,7 +46,11 @@ void pair_gathered(T* large, const Shape& shape, int dim, const Tensor& index, T
                  walk.for_each(first, last, [&](std::int64_t row, auto offset) {
                    T *const from = large + offset[0], *const to = small + row * n;
                    const std::int64_t* at = elements<std::int64_t>(index) + row * n;
-                   for (std::int64_t i = 0; i < n; ++i) f(from[i * step + at[i] * stride], to[i]);
+                   if (step == 0 && stride == 1) {
+                     for (std::int64_t i = 0; i < n; ++i) f(from[at[i]], to[i]);
+                   } else {
+                     for (std::int64_t i = 0; i < n; ++i) f(from[i * step + at[i] * stride], to[i]);
+                   }
                  });
                });
 }

@@ -91,6 +91,10 @@ Tensor sums(const Tensor& x, const Groups& groups, bool keepdim, double divisor 
       });
       return y;
     }
+    if (groups.rows() && groups.outer.rank() <= 1 && groups.size <= kernels::most_of_a_row) {
+      kernels::row_sums(elements<T>(y), elements<T>(x), groups.count, groups.size, divisor);
+      return y;
+    }
   }
   const auto make = [](std::int64_t) { return Sum<T>(); };
   for_each_group(elements<T>(x), groups, make, [&, to = elements<R>(y)](std::int64_t i, const Sum<T>& sum) {

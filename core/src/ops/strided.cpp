@@ -98,13 +98,16 @@ void join(const Tensor& y, std::span<const Tensor> parts, int dim) {
   const std::int64_t inner = strides_of(y.shape())[dim], pace = y.shape()[dim] * inner;
   if (y.numel() == 0) return;
   visit(y.dtype(), [&]<class T>(T*) {
+    struct Source {
+      const T* from;
+      std::int64_t block;
+    };
+    std::vector<Source> sources;
+    for (const Tensor& x : parts) sources.push_back({elements<T>(x), x.shape()[dim] * inner});
     parallel_for(0, y.numel() / pace, worth_a_thread / pace + 1, [&](std::int64_t first, std::int64_t last) {
       T* to = elements<T>(y) + first * pace;
       for (std::int64_t row = first; row < last; ++row) {
-        for (const Tensor& x : parts) {
-          const std::int64_t block = x.shape()[dim] * inner;
-          to = std::copy_n(elements<T>(x) + row * block, block, to);
-        }
+        for (const auto& [from, block] : sources) to = std::copy_n(from + row * block, block, to);
       }
     });
   });

@@ -10,10 +10,7 @@ namespace gradus {
 
 using namespace detail;
 
-namespace {
-
-/// dx by a kernel; undefined where it must be differentiable itself: then it is composed.
-Tensor fused_backward(const Tensor& dy, const Tensor& saved, Binary kernel) {
+Tensor detail::fused_backward(const Tensor& dy, const Tensor& saved, Binary kernel) {
   if (grad_enabled()) return {};
   Tensor dx = make_tensor(dy.shape(), dy.dtype());
   visit_floating(dy.dtype(), [&]<class T>(T*) {
@@ -21,6 +18,8 @@ Tensor fused_backward(const Tensor& dy, const Tensor& saved, Binary kernel) {
   });
   return dx;
 }
+
+namespace {
 
 std::int64_t negative(std::int64_t p) { return minus(std::int64_t{0}, p); }
 
@@ -42,10 +41,8 @@ Tensor abs(const Tensor& x) {
                  ? map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return p < 0 ? negative(p) : p; })
                  : map_floating(x, Unary::abs);
   if (tracks(x)) {
-    record(y, "AbsBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-      const Tensor sign = (x > 0).to(dy.dtype()) - (x < 0).to(dy.dtype());
-      dx[0] = dy * sign;
-    });
+    record(y, "AbsBackward0", {x}, keep(x),
+           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy * sign(x.detach()); });
   }
   return y;
 }
@@ -109,7 +106,7 @@ Tensor log(const Tensor& x_) {
 
 Tensor log1p(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return std::log1p(p); });
+  Tensor y = map_floating(x, Unary::log1p);
   if (tracks(x)) {
     record(y, "Log1PBackward0", {x}, keep(x),
            [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy / (x + 1); });
@@ -119,7 +116,7 @@ Tensor log1p(const Tensor& x_) {
 
 Tensor expm1(const Tensor& x_) {
   const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return std::expm1(p); });
+  Tensor y = map_floating(x, Unary::expm1);
   if (tracks(x)) {
     record(y, "Expm1Backward0", {x}, keep(y),
            [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy * (y + 1); });
@@ -288,6 +285,14 @@ Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> m
   });
   if (tracks(from)) {
     record(y, "ClampBackward1", {from}, keep(from), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+      if (!grad_enabled()) {
+        dx[0] = visit_floating(dy.dtype(), [&]<class T>(T*) {
+          constexpr T infinity = std::numeric_limits<T>::infinity();
+          const T low = min ? min->to<T>() : -infinity, high = max ? max->to<T>() : infinity;
+          return zip<T, T>(dy, x, [low, high](T d, T v) { return d * static_cast<T>((v >= low) & (v <= high)); });
+        });
+        return;
+      }
       Tensor inside = ones_like(dy);
       if (min) inside = inside * (x >= *min).to(dy.dtype());
       if (max) inside = inside * (x <= *max).to(dy.dtype());

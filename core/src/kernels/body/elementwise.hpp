@@ -32,6 +32,23 @@ GRADUS_INLINE Pack<T> smaller(Pack<T> a, Pack<T> b) {
   return where_nan(a, a, where_greater(b, a, a, b));
 }
 
+/// The nearest integer, of two the even one. From 2^(digits - 1) on all are integers.
+template <class T>
+GRADUS_INLINE Batch<T> nearest(Batch<T> x) {
+  const Batch<T> large(is_float<T> ? T(0x1p23) : T(0x1p52)), size = abs(x);
+  return with_sign_of<T>(x, select(large > size, (size + large) - large, size));
+}
+template <class T>
+GRADUS_INLINE Batch<T> floor_of(Batch<T> x) {
+  const Batch<T> y = nearest<T>(x);
+  return select(y > x, y - Batch<T>(1), y);
+}
+template <class T>
+GRADUS_INLINE Batch<T> ceil_of(Batch<T> x) {
+  const Batch<T> y = nearest<T>(x);
+  return with_sign_of<T>(x, select(x > y, y + Batch<T>(1), y));
+}
+
 template <class T>
 GRADUS_INLINE Pack<T> apply(Unary f, Pack<T> x) {
   const Pack<T> zero(0), one(1);
@@ -52,6 +69,14 @@ GRADUS_INLINE Pack<T> apply(Unary f, Pack<T> x) {
       return (x * x) * x;
     case Unary::relu:
       return where_greater(zero, x, zero, x);  // false of NaN, which passes
+    case Unary::sign:
+      return where_greater(x, zero, one, where_greater(zero, x, Pack<T>(-1), zero));
+    case Unary::floor:
+      return each_part([](Batch<T> v) { return floor_of<T>(v); }, x);
+    case Unary::ceil:
+      return each_part([](Batch<T> v) { return ceil_of<T>(v); }, x);
+    case Unary::round:
+      return each_part([](Batch<T> v) { return nearest<T>(v); }, x);
     case Unary::gelu:
       return each_part([](Batch<T> v) { return gelu<T>(v); }, x);
     default:
@@ -65,10 +90,10 @@ GRADUS_INLINE Pack<T> in_double(F f, Pack<T> x) {
   if constexpr (is_float<T>) {
     float lane[lane_count];
     store(lane, x);
-    store_narrow(lane, each_part(f, load_wide(lane)));
+    store_narrow(lane, f(load_wide(lane)));
     return load(lane);
   } else {
-    return each_part(f, x);
+    return f(x);
   }
 }
 
@@ -95,7 +120,11 @@ GRADUS_INLINE Pack<T> apply(Binary f, Pack<T> a, Pack<T> b) {
     case Binary::sigmoid_backward:
       return a * (b * (one - b));
     case Binary::softplus_backward:
-      return a * in_double([](Double v) { return sigmoid<T>(v); }, b);
+      return a * in_double([](Doubles v) { return sigmoid<T>(v); }, b);
+    case Binary::silu_backward: {
+      const Pack<T> s = in_double([](Doubles v) { return sigmoid<T>(v); }, b);
+      return a * (s * (one + b * (one - s)));
+    }
     case Binary::gelu_backward:
       return each_part([](Batch<T> dy, Batch<T> v) { return gelu_backward<T>(dy, v); }, a, b);
     default:
@@ -105,28 +134,32 @@ GRADUS_INLINE Pack<T> apply(Binary f, Pack<T> a, Pack<T> b) {
 
 /// Those that are computed in double and rounded once.
 template <class T>
-GRADUS_INLINE Double apply_wide(Unary f, Double x) {
+GRADUS_INLINE Doubles apply_wide(Unary f, Doubles x) {
   switch (f) {
     case Unary::exp:
-      return exp<T>(x);
+      return each_part([](Double v) { return exp<T>(v); }, x);
+    case Unary::expm1:
+      return each_part([](Double v) { return expm1<T>(v); }, x);
     case Unary::log:
-      return log<T>(x);
+      return each_part([](Double v) { return log<T>(v); }, x);
+    case Unary::log1p:
+      return each_part([](Double v) { return log1p<T>(v); }, x);
     case Unary::tanh:
-      return tanh<T>(x);
+      return each_part([](Double v) { return tanh<T>(v); }, x);
     case Unary::sigmoid:
       return sigmoid<T>(x);
+    case Unary::silu:
+      return x * where_greater(x, Doubles(-1000), sigmoid<T>(x), Doubles(0));  // NaN of -infinity, as in PyTorch
     default:
-      return softplus<T>(x);
+      return each_part([](Double v) { return softplus<T>(v); }, x);
   }
 }
 
 template <class T, Unary f>
-void map(T* y, const T* x, int64_t n) {
+[[gnu::flatten]] void map(T* y, const T* x, int64_t n) {
   if constexpr (f >= Unary::exp) {
-    each_group(0, n, [=](int64_t i, auto lanes) {
-      const Doubles v = load_wide(x + i, lanes);
-      store_narrow(y + i, each_part([](Double part) { return apply_wide<T>(f, part); }, v), lanes);
-    });
+    each_group(0, n,
+               [=](int64_t i, auto lanes) { store_narrow(y + i, apply_wide<T>(f, load_wide(x + i, lanes)), lanes); });
   } else {
     each(
         y, n, [](Pack<T> v) { return apply(f, v); }, x);
@@ -134,7 +167,7 @@ void map(T* y, const T* x, int64_t n) {
 }
 
 template <class T, Binary f>
-void zip(T* y, Operand<T> a, Operand<T> b, int64_t rows, int64_t n) {
+[[gnu::flatten]] void zip(T* y, Operand<T> a, Operand<T> b, int64_t rows, int64_t n) {
   for (int64_t i = 0; i < rows; ++i, y += n, a.data += a.row, b.data += b.row) {
     if (a.step && b.step) {
       each(
@@ -152,7 +185,7 @@ void zip(T* y, Operand<T> a, Operand<T> b, int64_t rows, int64_t n) {
 }
 
 template <class T>
-void clamp(T* y, const T* x, T low, T high, int64_t n) {
+[[gnu::flatten]] void clamp(T* y, const T* x, T low, T high, int64_t n) {
   each(
       y, n,
       [bottom = Pack<T>(low), top = Pack<T>(high)](Pack<T> v) {
@@ -160,6 +193,25 @@ void clamp(T* y, const T* x, T low, T high, int64_t n) {
         return where_greater(v, top, top, v);
       },
       x);
+}
+
+template <class T>
+[[gnu::flatten]] void elu(T* y, const T* x, double alpha, int64_t n) {
+  each_group(0, n, [=](int64_t i, auto lanes) {
+    const Doubles v = load_wide(x + i, lanes), below = each_part([](Double part) { return expm1<T>(part); }, v);
+    store_narrow(y + i, where_greater(v, Doubles(0), v, Doubles(alpha) * below), lanes);
+  });
+}
+
+template <class T>
+[[gnu::flatten]] void elu_backward(T* dx, const T* dy, const T* x, double alpha, int64_t n) {
+  each(
+      dx, n,
+      [scale = Pack<T>(static_cast<T>(alpha))](Pack<T> d, Pack<T> v) {
+        const Pack<T> e = in_double([](Doubles w) { return each_part([](Double p) { return exp<T>(p); }, w); }, v);
+        return d * where_greater(v, Pack<T>(0), Pack<T>(1), e * scale);
+      },
+      dy, x);
 }
 
 }  // namespace

@@ -13,36 +13,30 @@ constexpr int tile_size = 16;
 /// Writes the 4 x 4 elements at x, rows tile_size apart, transposed to y.
 template <class T>
 GRADUS_INLINE void transpose_4x4(T* y, const T* x, int64_t y_stride) {
-  typedef T Vector __attribute__((vector_size(16)));
-  constexpr int width = 16 / sizeof(T);
-  Vector row[4][4 / width];
-  __builtin_memcpy(row[0], x, sizeof row[0]), __builtin_memcpy(row[1], x + tile_size, sizeof row[1]);
-  __builtin_memcpy(row[2], x + 2 * tile_size, sizeof row[2]),
-      __builtin_memcpy(row[3], x + 3 * tile_size, sizeof row[3]);
-  Vector column[4][4 / width];
-  if constexpr (width == 4) {
-    const Vector a = __builtin_shufflevector(row[0][0], row[1][0], 0, 4, 1, 5);
-    const Vector b = __builtin_shufflevector(row[2][0], row[3][0], 0, 4, 1, 5);
-    const Vector c = __builtin_shufflevector(row[0][0], row[1][0], 2, 6, 3, 7);
-    const Vector d = __builtin_shufflevector(row[2][0], row[3][0], 2, 6, 3, 7);
-    column[0][0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
-    column[1][0] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
-    column[2][0] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
-    column[3][0] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+  typedef T Vector __attribute__((vector_size(4 * sizeof(T))));
+  Vector row[4], column[4];
+  for (int i = 0; i < 4; ++i) __builtin_memcpy(&row[i], x + i * tile_size, sizeof row[i]);
+  if constexpr (is_float<T>) {  // what is one instruction each
+    const Vector a = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
+    const Vector b = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
+    const Vector c = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
+    const Vector d = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+    column[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5), column[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    column[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5), column[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
   } else {
-    for (int j = 0; j < 2; ++j) {
-      for (int half = 0; half < 2; ++half) {
-        column[2 * j][half] = __builtin_shufflevector(row[2 * half][j], row[2 * half + 1][j], 0, 2);
-        column[2 * j + 1][half] = __builtin_shufflevector(row[2 * half][j], row[2 * half + 1][j], 1, 3);
-      }
-    }
+    const Vector a = __builtin_shufflevector(row[0], row[1], 0, 4, 2, 6);
+    const Vector b = __builtin_shufflevector(row[2], row[3], 0, 4, 2, 6);
+    const Vector c = __builtin_shufflevector(row[0], row[1], 1, 5, 3, 7);
+    const Vector d = __builtin_shufflevector(row[2], row[3], 1, 5, 3, 7);
+    column[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5), column[1] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+    column[2] = __builtin_shufflevector(a, b, 2, 3, 6, 7), column[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
   }
-  for (int j = 0; j < 4; ++j) __builtin_memcpy(y + j * y_stride, column[j], sizeof column[j]);
+  for (int j = 0; j < 4; ++j) __builtin_memcpy(y + j * y_stride, &column[j], sizeof column[j]);
 }
 
 /// y[j * y_stride + i] = x[i * x_stride + j] for i below `rows` and j below `cols`.
 template <class T>
-void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols) {
+[[gnu::flatten]] void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols) {
   for (int64_t i = 0; i < rows; i += tile_size) {
     for (int64_t j = 0; j < cols; j += tile_size) {
       T* const to = y + j * y_stride + i;
@@ -65,27 +59,31 @@ void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t row
   }
 }
 
+/// Masks instead of branches: a processor guesses a branch on random bits wrong half of the time.
+template <bool steps_a, bool steps_b, class T>
+GRADUS_INLINE void choose(T* __restrict y, const bool* chosen, const T* a, const T* b, int64_t n) {
+  using BitsOf = std::conditional_t<is_float<T>, uint32_t, uint64_t>;
+  const T one_a = *a, one_b = *b;
+  const auto* which = reinterpret_cast<const unsigned char*>(chosen);  // g++ makes no vectors of bool
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) {
+    const auto p = __builtin_bit_cast(BitsOf, steps_a ? a[i] : one_a);
+    const auto q = __builtin_bit_cast(BitsOf, steps_b ? b[i] : one_b);
+    y[i] = __builtin_bit_cast(T, q ^ ((p ^ q) & (BitsOf(0) - BitsOf(which[i]))));
+  }
+}
+
 /// y = a where `chosen`, else b; a and b advance by their steps, 0 or 1. The compiler makes vectors of these loops.
 template <class T>
-void where(T* __restrict y, const bool* chosen, const T* a, int64_t step_a, const T* b, int64_t step_b, int64_t n) {
-  const T one_a = *a, one_b = *b;
+void where(T* y, const bool* chosen, const T* a, int64_t step_a, const T* b, int64_t step_b, int64_t n) {
   if (step_a && step_b) {
-    for (int64_t i = 0; i < n; ++i) {
-      const T p = a[i], q = b[i];
-      y[i] = chosen[i] ? p : q;
-    }
+    choose<true, true>(y, chosen, a, b, n);
   } else if (step_a) {
-    for (int64_t i = 0; i < n; ++i) {
-      const T p = a[i];
-      y[i] = chosen[i] ? p : one_b;
-    }
+    choose<true, false>(y, chosen, a, b, n);
   } else if (step_b) {
-    for (int64_t i = 0; i < n; ++i) {
-      const T q = b[i];
-      y[i] = chosen[i] ? one_a : q;
-    }
+    choose<false, true>(y, chosen, a, b, n);
   } else {
-    for (int64_t i = 0; i < n; ++i) y[i] = chosen[i] ? one_a : one_b;
+    choose<false, false>(y, chosen, a, b, n);
   }
 }
 

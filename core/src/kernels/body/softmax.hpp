@@ -23,7 +23,7 @@ GRADUS_INLINE Doubles log_of(Doubles x) {
 template <class T>
 GRADUS_INLINE double largest(const T* x, int64_t cols) {
   Pack<T> top = load(x);
-  const auto look = [&top](Pack<T> v) { top = where_greater(v, top, v, top); };
+  const auto look = [&top](Pack<T> v) { top = each_part([](auto p, auto q) { return max(p, q); }, v, top); };
   for (int64_t j = lane_count; j + lane_count <= cols; j += lane_count) look(load(x + j));
   look(load(x + cols - lane_count));
   T lane[lane_count];
@@ -81,7 +81,7 @@ GRADUS_INLINE Normaliser normaliser(RowGroup<const T> x) {
   Doubles top = x.column(0);
   for (int64_t j = 1; j < x.cols; ++j) {
     const Doubles v = x.column(j);
-    top = where_greater(v, top, v, top);
+    top = each_part([](auto p, auto q) { return max(p, q); }, v, top);
   }
   Doubles total(0);
   for (int64_t j = 0; j < x.cols; ++j) total = total + exp_of<T>(x.column(j) - top);
@@ -90,7 +90,7 @@ GRADUS_INLINE Normaliser normaliser(RowGroup<const T> x) {
 
 // --------------------------------------------------------------------------------------------------------- kernels
 template <class T>
-void softmax(T* y, const T* x, int64_t rows, int64_t cols, double* scratch) {
+[[gnu::flatten]] void softmax(T* y, const T* x, int64_t rows, int64_t cols, double* scratch) {
   if (fills_lanes(cols)) {
     for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
       const double top = largest(x, cols);
@@ -111,15 +111,24 @@ void softmax(T* y, const T* x, int64_t rows, int64_t cols, double* scratch) {
 }
 
 template <class T>
-void log_softmax(T* y, const T* x, int64_t rows, int64_t cols, double*) {
+[[gnu::flatten]] void log_softmax(T* y, const T* x, int64_t rows, int64_t cols, double*) {
   if (fills_lanes(cols)) {
-    for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
-      const double top = largest(x, cols);
-      const Doubles shift(top), log_total = log_of<T>(Doubles(sum_of_exp(x, cols, top, nullptr)));
-      each_group(0, cols, [=](int64_t j, auto lanes) {
-        store_narrow(y + j, (load_wide(x + j, lanes) - shift) - log_total, lanes);
-      });
-    }
+    // Sixteen rows wait for one logarithm.
+    each_row_group(rows, [=](int64_t first, First group) {
+      double top[lane_count] = {}, total[lane_count] = {};
+      for (int i = 0; i < group.n; ++i) {
+        const T* const row = x + (first + i) * cols;
+        top[i] = largest(row, cols);
+        total[i] = sum_of_exp(row, cols, top[i], nullptr);
+      }
+      store(total, log_of<T>(load(total)));
+      for (int i = 0; i < group.n; ++i) {
+        const int64_t at = (first + i) * cols;
+        each_group(0, cols, [=, shift = Doubles(top[i]), log_total = Doubles(total[i])](int64_t j, auto lanes) {
+          store_narrow(y + at + j, (load_wide(x + at + j, lanes) - shift) - log_total, lanes);
+        });
+      }
+    });
     return;
   }
   each_row_group(rows, [=](int64_t i, First lanes) {
@@ -132,7 +141,7 @@ void log_softmax(T* y, const T* x, int64_t rows, int64_t cols, double*) {
 }
 
 template <class T>
-void softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols) {
+[[gnu::flatten]] void softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols) {
   for (int64_t i = 0; i < rows; ++i, dx += cols, dy += cols, y += cols) {
     Doubles products(0);
     each_group(0, cols, [&](int64_t j, auto lanes) {
@@ -153,7 +162,7 @@ GRADUS_INLINE Doubles flush(Doubles x) {
 }
 
 template <class T>
-void log_softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols) {
+[[gnu::flatten]] void log_softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols) {
   for (int64_t i = 0; i < rows; ++i, dx += cols, dy += cols, y += cols) {
     Doubles sum(0);
     each_group(0, cols, [&](int64_t j, auto lanes) { sum = sum + load_wide(dy + j, lanes); });

@@ -21,9 +21,18 @@ GRADUS_INLINE Doubles sum_of_block(F f) {
 
 GRADUS_INLINE Total total_of(PlainSum s) { return {sum_of_lanes(s.sum)}; }
 GRADUS_INLINE Total total_of(CompensatedSum s) {
-  double sum[lane_count], lost[lane_count];
-  store(sum, s.sum), store(lost, s.lost);
-  for (int half = lane_count / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+  for (int half = Doubles::count / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < half; ++i) {
+      const Batch<double> a = s.sum.part[i], b = s.sum.part[i + half], next = a + b, seen = next - a;
+      s.lost.part[i] = (s.lost.part[i] + s.lost.part[i + half]) + ((a - (next - seen)) + (b - seen));
+      s.sum.part[i] = next;
+    }
+  }
+  double sum[Doubles::width], lost[Doubles::width];
+  s.sum.part[0].store_unaligned(sum), s.lost.part[0].store_unaligned(lost);
+  for (int half = Doubles::width / 2; half > 0; half /= 2) {
     for (int i = 0; i < half; ++i) {
       const double next = sum[i] + sum[i + half], seen = next - sum[i];
       lost[i] = (lost[i] + lost[i + half]) + ((sum[i] - (next - seen)) + (sum[i + half] - seen));
@@ -34,20 +43,36 @@ GRADUS_INLINE Total total_of(CompensatedSum s) {
 }
 
 template <class T>
-Total sum(const T* x, int64_t n) {
-  Sum<T> total;
+GRADUS_INLINE Total total(const T* x, int64_t n) {
+  Sum<T> sums;
   int64_t i = 0;
   for (; i + block_of_sums * lane_count <= n; i += block_of_sums * lane_count) {
-    total.add(sum_of_block([=](int b) { return load_wide(x + i + b * lane_count, All()); }));
+    sums.add(sum_of_block([=](int b) { return load_wide(x + i + b * lane_count, All()); }));
   }
-  each_group(i, n, [&](int64_t at, auto lanes) { total.add(load_wide(x + at, lanes)); });
-  return total_of(total);
+  each_group(i, n, [&](int64_t at, auto lanes) { sums.add(load_wide(x + at, lanes)); });
+  return total_of(sums);
 }
 
-constexpr int64_t strip_of_sums = 256;  // columns whose sums stay in the first-level cache
+template <class T>
+[[gnu::flatten]] Total sum(const T* x, int64_t n) {
+  return total(x, n);
+}
 
 template <class T>
-void column_sums(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last, double divisor) {
+[[gnu::flatten]] void row_sums(T* y, const T* x, int64_t rows, int64_t cols, double divisor) {
+  for (int64_t i = 0; i < rows; ++i) {
+    const Total t = total(x + i * cols, cols);
+    // An infinite sum has lost NaN.
+    const double value = __builtin_fabs(t.lost) <= __DBL_MAX__ ? t.sum + t.lost : t.sum;
+    y[i] = static_cast<T>(value / divisor);
+  }
+}
+
+constexpr int64_t strip_of_sums = 1024;  // columns whose sums stay in the first-level cache
+
+template <class T>
+[[gnu::flatten]] void column_sums(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last,
+                                  double divisor) {
   Sum<T> sums[strip_of_sums / lane_count];
   for (int64_t strip = first; strip < last; strip += strip_of_sums) {
     const int64_t end = strip + strip_of_sums < last ? strip + strip_of_sums : last;

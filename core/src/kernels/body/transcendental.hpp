@@ -4,7 +4,7 @@
 // otherwise are those of the polynomial through the function at Chebyshev's points.
 #pragma once
 
-#include "kernels/lanes.hpp"
+#include "kernels/body/polynomial.hpp"
 
 namespace gradus::body {
 namespace {
@@ -12,64 +12,51 @@ namespace {
 using Double = Batch<double>;
 using Bits = Batch<uint64_t>;
 
-/// c0 + c1 x + c2 x^2 + …
-template <class T>
-GRADUS_INLINE Batch<T> polynomial(Batch<T> x, auto c0, auto... more) {
-  const Batch<T> first(static_cast<T>(c0));
-  if constexpr (sizeof...(more) == 0) {
-    return first;
-  } else {
-    return first + x * polynomial<T>(x, more...);
-  }
-}
-
-constexpr double rounding_shift = 0x1.8p52;  // the last bits of a double this large count ones
+constexpr double rounding_shift = 0x1.8p52;             // the last bits of a double this large count ones
+constexpr double biased_shift = rounding_shift + 1023;  // the same for exponents
 
 struct Exponential {
-  Double shifted;   // k + rounding_shift
+  Double shifted;   // k + biased_shift
   Double fraction;  // e^x = 2^k (1 + fraction), |fraction| <= sqrt(2) - 1
 };
 
 /// For |x| <= 1000, or NaN. e^x = 2^k e^r with r = x - k ln 2 in [-ln 2 / 2, ln 2 / 2].
 template <class T>
 GRADUS_INLINE Exponential exponential(Double x) {
-  const Double shifted = x * Double(0x1.71547652b82fep0) + Double(rounding_shift), k = shifted - Double(rounding_shift);
+  const Double shifted = x * Double(0x1.71547652b82fep0) + Double(biased_shift), k = shifted - Double(biased_shift);
   if constexpr (is_float<T>) {
-    const Double r = x - k * Double(0x1.62e42fefa39efp-1);
-    return {shifted,
-            r + r * r *
-                    polynomial<double>(r, 0x1p-1, 0x1.55555567532adp-3, 0x1.5555555c87148p-5, 0x1.1110c632a3088p-7,
-                                       0x1.6c16858b7acb9p-10, 0x1.a15179d80ae96p-13, 0x1.a1132015ba37ep-16)};
-  } else {
-    const Double r = (x - k * Double(0x1.62e42fefap-1)) - k * Double(0x1.cf79abc9e3b3ap-40);
+    const Double r = exact_product_plus<double>(k, Double(-0x1.62e42fefa3ap-1), x);  // k has nine digits
     return {shifted, r + r * r *
-                             polynomial<double>(r, 0x1p-1, 0x1.5555555555557p-3, 0x1.5555555555556p-5,
-                                                0x1.11111111100dcp-7, 0x1.6c16c16c162d4p-10, 0x1.a01a01abe7fe1p-13,
-                                                0x1.a01a01a6d889cp-16, 0x1.71de0231960ebp-19, 0x1.27e4db646b17ep-22,
-                                                0x1.af4de97ca4194p-26, 0x1.1f730349868cep-29)};
+                             polynomial(r, 0x1p-1, 0x1.55555567532adp-3, 0x1.5555555c87148p-5, 0x1.1110c632a3088p-7,
+                                        0x1.6c16858b7acb9p-10, 0x1.a15179d80ae96p-13, 0x1.a1132015ba37ep-16)};
+  } else {
+    const Double high = exact_product_plus<double>(k, Double(-0x1.62e42fefap-1), x);
+    const Double r = high - k * Double(0x1.cf79abc9e3b3ap-40);
+    return {shifted, r + r * r *
+                             polynomial(r, 0x1p-1, 0x1.5555555555557p-3, 0x1.5555555555556p-5, 0x1.11111111100dcp-7,
+                                        0x1.6c16c16c162d4p-10, 0x1.a01a01abe7fe1p-13, 0x1.a01a01a6d889cp-16,
+                                        0x1.71de0231960ebp-19, 0x1.27e4db646b17ep-22, 0x1.af4de97ca4194p-26,
+                                        0x1.1f730349868cep-29)};
   }
 }
 
-/// 2^n for the integer n in the last bits of a double, -1022 to 1023.
-GRADUS_INLINE Double power_of_two(Bits n) { return reinterpret<Double>((n + Bits(1023)) << 52); }
+/// 2^n for n + 1023 in the last bits, -1022 <= n <= 1023.
+GRADUS_INLINE Double power_of_two(Bits biased) { return reinterpret<Double>(biased << 52); }
+GRADUS_INLINE Double power_of(Exponential e) { return power_of_two(reinterpret<Bits>(e.shifted)); }
 
 /// Brings x into [low, high], beyond which the result does not change; NaN stays.
-GRADUS_INLINE Double clamp(Double x, double low, double high) {
-  const Double top(high), bottom(low);
-  x = select(x > top, top, x);
-  return select(bottom > x, bottom, x);
-}
+GRADUS_INLINE Double clamp(Double x, double low, double high) { return max(Double(low), min(Double(high), x)); }
 
 template <class T>
 GRADUS_INLINE Double exp(Double x) {
   if constexpr (is_float<T>) {
     const Exponential e = exponential<T>(clamp(x, -200, 200));
-    const Double power = power_of_two(reinterpret<Bits>(e.shifted));
-    return power + power * e.fraction;
+    const Double power = power_of(e);
+    return exact_product_plus<double>(power, e.fraction, power);
   } else {  // 2^k in two factors, since it may be no double
     const Exponential e = exponential<T>(clamp(x, -750, 710));
-    const Bits k = reinterpret<Bits>(e.shifted) - reinterpret<Bits>(Double(rounding_shift)) + Bits(2048), half = k >> 1;
-    return (Double(1) + e.fraction) * power_of_two(half - Bits(1024)) * power_of_two(k - half - Bits(1024));
+    const Bits k = reinterpret<Bits>(e.shifted) - reinterpret<Bits>(Double(biased_shift - 2046)), half = k >> 1;
+    return (Double(1) + e.fraction) * power_of_two(half) * power_of_two(k - half);
   }
 }
 
@@ -79,13 +66,13 @@ template <class T>
 GRADUS_INLINE Double log_of_parts(Double k, Double f) {
   const Double s = f / (Double(2) + f), t = s * s;
   if constexpr (is_float<T>) {
-    const Double rest = t * polynomial<double>(t, 0x1.5555555564eb5p-1, 0x1.999998cae7df2p-2, 0x1.249323f4dad55p-2,
-                                               0x1.c67ad2107e9d4p-3, 0x1.8c8cac2ff1febp-3);
+    const Double rest = t * polynomial(t, 0x1.5555555564eb5p-1, 0x1.999998cae7df2p-2, 0x1.249323f4dad55p-2,
+                                       0x1.c67ad2107e9d4p-3, 0x1.8c8cac2ff1febp-3);
     return k * Double(0x1.62e42fefa39efp-1) + (s + s + s * rest);
   } else {
     const Double rest =
-        t * polynomial<double>(t, 0x1.5555555555558p-1, 0x1.99999999952d8p-2, 0x1.2492492df26cep-2,
-                               0x1.c71c62e40b94ep-3, 0x1.7462b5152e8a6p-3, 0x1.39fe52a20dc69p-3, 0x1.2b58f4c8d5f63p-3);
+        t * polynomial(t, 0x1.5555555555558p-1, 0x1.99999999952d8p-2, 0x1.2492492df26cep-2, 0x1.c71c62e40b94ep-3,
+                       0x1.7462b5152e8a6p-3, 0x1.39fe52a20dc69p-3, 0x1.2b58f4c8d5f63p-3);
     const Double half_square = Double(0.5) * f * f;
     return k * Double(0x1.62e42fee00000p-1) -
            ((half_square - (s * (half_square + rest) + k * Double(0x1.a39ef35793c76p-33))) - f);
@@ -103,36 +90,79 @@ GRADUS_INLINE Parts parts_of(Double x) {
   return {reinterpret<Double>(reinterpret<Bits>(Double(rounding_shift)) + biased_k) - Double(rounding_shift + bias), m};
 }
 
-/// Below 0 NaN, of 0 minus infinity.
+/// `y`, or the limits of the logarithm where x is not positive and finite: below 0 NaN, of 0 minus infinity.
+GRADUS_INLINE Double logarithm_or_limit(Double x, Double y) {
+  const Double zero(0), infinity(__builtin_inf()), nan(__builtin_nan(""));
+  const Double outside = select(zero > x, nan, select(x == x, zero - infinity, x));
+  return select(x > zero, select(infinity > x, y, x), outside);
+}
+
 template <class T>
 GRADUS_INLINE Double log(Double x) {
-  const Double zero(0), infinity(__builtin_inf()), nan(__builtin_nan(""));
-  Double scaled = x, offset = zero;
+  Double scaled = x, offset(0);
   if constexpr (!is_float<T>) {
     const Double smallest(__DBL_MIN__);
     scaled = select(smallest > x, x * Double(0x1p54), x);
-    offset = select(smallest > x, Double(54), zero);
+    offset = select(smallest > x, Double(54), offset);
   }
   const Parts p = parts_of(scaled);
-  const Double y = log_of_parts<T>(p.k - offset, p.m - Double(1));
-  const Double outside = select(zero > x, nan, select(x == x, zero - infinity, x));
-  return select(x > zero, select(infinity > x, y, x), outside);
+  return logarithm_or_limit(x, log_of_parts<T>(p.k - offset, p.m - Double(1)));
+}
+
+/// The magnitude of `size`, which is not negative, or has the sign already, with the sign of x.
+template <class T>
+GRADUS_INLINE Batch<T> with_sign_of(Batch<T> x, Batch<T> size) {
+  using BitsOf = Batch<std::conditional_t<is_float<T>, uint32_t, uint64_t>>;
+  const BitsOf sign = reinterpret<BitsOf>(x) & reinterpret<BitsOf>(Batch<T>(T(-0.0)));
+  return reinterpret<Batch<T>>(reinterpret<BitsOf>(size) | sign);
+}
+
+/// exp(x) - 1 for -40 <= x <= 710, or NaN. Half of it is computed, for its power of two may be no double.
+template <class T>
+GRADUS_INLINE Double exp_minus_one(Double x) {
+  const Exponential e = exponential<T>(x);
+  const Double power = power_of_two(reinterpret<Bits>(e.shifted) - Bits(1));
+  const Double half = exact_product_plus<double>(power, e.fraction, power - Double(0.5));
+  return half + half;
+}
+template <class T>
+GRADUS_INLINE Double expm1(Double x) {
+  return with_sign_of<double>(x, exp_minus_one<T>(clamp(x, -40, is_float<T> ? 200 : 710)));
 }
 
 /// tanh |x| = (e - 1) / (e + 1) with e = exp(2 |x|), of which e - 1 is had without cancellation; then the sign.
 template <class T>
 GRADUS_INLINE Double tanh(Double x) {
-  const Double size = abs(x);
-  const Exponential e = exponential<T>(clamp(size + size, 0, 40));
-  const Double power = power_of_two(reinterpret<Bits>(e.shifted));
-  const Double minus_one = power * e.fraction + (power - Double(1));
-  const Bits sign = reinterpret<Bits>(x) & reinterpret<Bits>(Double(-0.0));
-  return reinterpret<Double>(reinterpret<Bits>(minus_one / (minus_one + Double(2))) | sign);
+  const Double size = abs(x), e_minus_one = exp_minus_one<T>(clamp(size + size, 0, 40));
+  return with_sign_of<double>(x, e_minus_one / (e_minus_one + Double(2)));
 }
 
 template <class T>
-GRADUS_INLINE Double sigmoid(Double x) {
-  return Double(1) / (Double(1) + exp<T>(Double(0) - x));
+GRADUS_INLINE Doubles sigmoid(Doubles x) {
+  if constexpr (!is_float<T>) {
+    return each_part([](Double v) { return Double(1) / (Double(1) + exp<T>(Double(0) - v)); }, x);
+  }
+  // Divisions are slow: of two neighbours a and b, 1 / (a b) gives both. NaN, which would spread, waits aside.
+  Doubles y =
+      each_part([](Double v) { return Double(1) + exp<T>(select(v <= Double(200), Double(0) - v, Double(-200))); }, x);
+  constexpr int half = Doubles::count / 2;
+#pragma GCC unroll 8
+  for (int i = 0; i < half; ++i) {
+    const Double a = y.part[i], b = y.part[i + half], inverse = Double(1) / (a * b);
+    y.part[i] = inverse * b, y.part[i + half] = inverse * a;
+  }
+  return where_nan(x, x, y);
+}
+
+/// log(u) with u = 1 + x rounded, to which belongs what rounding took off. Where u < sqrt(2), x is what exceeds 1.
+template <class T>
+GRADUS_INLINE Double log1p(Double x) {
+  const Double u = Double(1) + x, zero(0);
+  const Parts p = parts_of(u);
+  const auto near_one = p.k == zero;
+  Double y = log_of_parts<T>(p.k, select(near_one, x, p.m - Double(1)));
+  if constexpr (!is_float<T>) y = y + select(near_one, zero, (x - (u - Double(1))) / u);
+  return with_sign_of<double>(x, logarithm_or_limit(u, y));
 }
 
 /// log(1 + exp(x)), and x itself above 20, as PyTorch. Where 1 + e < sqrt(2), e is what exceeds 1 exactly.
