@@ -80,14 +80,42 @@ Tensor places_of_maxima(const Tensor& x, const Windows& windows) {
       for (std::int64_t i = 0; i < windows.places; ++i) {
         const Window w = windows[i];
         std::int64_t best = w.first;
-        for (std::int64_t l = w.first; l < w.last && !std::isnan(row[best]); l += windows.dilation) {
-          if (row[l] > row[best] || std::isnan(row[l])) best = l;
+        for (std::int64_t l = w.first; l < w.last; l += windows.dilation) {  // without a branch on the numbers
+          const T v = row[l], top = row[best];
+          const bool wins = (v > top) | ((v != v) & (top == top));
+          best += (l - best) & -static_cast<std::int64_t>(wins);
         }
         elements<std::int64_t>(places)[r * windows.places + i] = best;
       }
     }
   });
   return places;
+}
+
+/// y[i] = the largest of `kernel` neighbours from x[i stride] on, NaN if there is one.
+template <std::int64_t stride, class T>
+void largest_in_row(T* y, const T* x, std::int64_t places, std::int64_t kernel) {
+  for (std::int64_t i = 0; i < places; ++i) y[i] = x[i * stride];
+  for (std::int64_t k = 1; k < kernel; ++k) {
+    for (std::int64_t i = 0; i < places; ++i) {
+      const T v = x[i * stride + k], top = y[i];
+      y[i] = (v > top) | (v != v) ? v : top;
+    }
+  }
+}
+
+/// The maxima alone, for the usual windows; undefined for others.
+Tensor maxima(const Tensor& x, const Windows& w) {
+  const bool inside = w.padding == 0 && w.dilation == 1 && (w.places - 1) * w.stride + w.kernel <= w.length;
+  if (!inside || w.stride > 2) return {};
+  Tensor y = make_tensor(with_last(x.shape(), w.places), x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    const auto row = w.stride == 1 ? largest_in_row<1, T> : largest_in_row<2, T>;
+    for (std::int64_t r = 0; r < rows_of(x); ++r) {
+      row(elements<T>(y) + r * w.places, elements<T>(x) + r * w.length, w.places, w.kernel);
+    }
+  });
+  return y;
 }
 
 /// y[r, i] = x[r, places[r, i]]
@@ -164,6 +192,9 @@ Tensor functional::max_pool1d(const Tensor& x, std::int64_t kernel_size, const M
   if (windows.places <= 0) {
     throw RuntimeError(message("max_pool1d() Invalid computed output size: ", windows.places, "\nx of length ",
                                windows.length, " has no room for a window of ", kernel_size));
+  }
+  if (!tracks(x)) {
+    if (Tensor y = maxima(x, windows); y.defined()) return y;
   }
   return pick(x, places_of_maxima(x, windows));
 }

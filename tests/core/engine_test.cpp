@@ -312,5 +312,40 @@ TEST_F(Engine, AFailedPassLeavesNothingBehind) {
   EXPECT_LE(max_distance(x.grad(), exp(x.detach()) * 2 + 1), 1e-5);
 }
 
+/// The gradient of a sum stands for its expansion: it has to meet others, hooks and leaves in its full shape.
+class SpreadGradients : public Engine {
+ protected:
+  const Tensor x = tensor({{1., 2., 3.}, {4., 5., 6.}}, float64).requires_grad_();
+  const Tensor w = tensor({{2., -1., 3.}, {0.5, 4., -2.}}, float64), row = tensor({3., 5., 7.}, float64);
+};
+
+TEST_F(SpreadGradients, MeetOthersInAnyOrder) {
+  const Tensor y = x * w;
+  (y.sum() + (y * w).sum() + y.mean({1}, true).sum() + (y * 3).sum(0).sum()).backward();
+  expect_tensor(x.grad(), w * (w + 4 + 1. / 3), 1e-14);
+}
+
+TEST_F(SpreadGradients, OfOneRowOrColumnStaySmallAndAreRight) {
+  ((x * row).sum(0) * row).sum().backward();
+  expect_tensor(x.grad(), (row * row).expand({2, 3}));
+  Tensor(x).set_grad({});
+  const Tensor r = row.clone().requires_grad_(), y = x.detach() * r + r;
+  y.sum().backward();
+  expect_tensor(r.grad(), x.detach().sum(0) + 2);
+}
+
+TEST_F(SpreadGradients, AreWholeForHooksKeptGradientsAndGrad) {
+  const Tensor y = x * w, z = y + 1;
+  Shape seen;
+  z.register_hook([&seen](const Tensor& dy) { seen = dy.shape(); });
+  y.retain_grad();
+  (z * 2).sum().backward();
+  EXPECT_EQ(seen, Shape({2, 3}));
+  expect_tensor(y.grad(), full({2, 3}, 2., float64));
+  const Tensor a = x * w, b = a * 2;
+  expect_tensor(grad({b.sum()}, {a, b}, {.retain_graph = true})[0], full({2, 3}, 2., float64));
+  expect_tensor(grad({b.mean()}, {b})[0], full({2, 3}, 1. / 6, float64));
+}
+
 }  // namespace
 }  // namespace gradus::test

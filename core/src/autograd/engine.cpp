@@ -8,6 +8,19 @@ namespace gradus {
 namespace detail {
 namespace {
 
+/// A list that needs no memory of the heap when it is short.
+template <class T>
+class Few {
+ public:
+  explicit Few(std::size_t size) : many_(size > std::size(few_) ? size : 0), size_(size) {}
+  std::span<T> all() { return many_.empty() ? std::span(few_).first(size_) : std::span(many_); }
+
+ private:
+  T few_[4];
+  std::vector<T> many_;
+  std::size_t size_;
+};
+
 void accumulate(Tensor& sum, Tensor&& part) {
   if (!sum.defined()) {
     sum = std::move(part);
@@ -38,7 +51,31 @@ void run_hooks(TensorNotes& notes, Tensor& dy) {
   if (notes.retains_grad) notes.retained_grad = notes.retained_grad.defined() ? notes.retained_grad + dy : dy.clone();
 }
 
-void run_node(Pass& pass, Node& node, std::span<Tensor> dy, bool keep_graph) {
+/// Adds a gradient where it, or what is there, stands for its expansion. Neither is expanded unless the node needs it.
+void accumulate_part(Pass& pass, Node& node, std::size_t output, InputGradient& dx) {
+  Tensor& sum = *dx.sum;
+  const Shape*& spread = pass.notes(node).spread;
+  if (output == 0 && spread) {
+    if (dx.spread) {
+      sum = sum + dx.gradient;
+      if (sum.shape() == *spread) spread = nullptr;
+      return;
+    }
+    std::swap(sum, dx.gradient);
+    spread = nullptr;
+  } else if (dx.spread && !sum.defined()) {
+    if (output == 0 && node.takes_part() && pass.keeps_parts && !grad_enabled()) {
+      sum = std::move(dx.gradient);
+      spread = dx.spread;
+      return;
+    }
+    dx.gradient = expand(dx.gradient, *dx.spread);
+  }
+  accumulate(sum, std::move(dx.gradient));
+}
+
+/// `spread`: of dy, as of an InputGradient.
+void run_node(Pass& pass, Node& node, std::span<Tensor> dy, const Shape* spread, bool keep_graph) {
   if (node.freed()) {
     throw RuntimeError(
         "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -47,23 +84,22 @@ void run_node(Pass& pass, Node& node, std::span<Tensor> dy, bool keep_graph) {
         "saved tensors after calling backward.\nin gradus: backward({.retain_graph = true}) the first time");
   }
   const std::span<Ref<Node>> inputs = node.inputs();
-  constexpr std::size_t usual = 4;
-  std::array<Tensor, usual> few;
-  std::array<Tensor*, usual> few_sums;
-  std::vector<Tensor> many(inputs.size() > usual ? inputs.size() : 0);
-  std::vector<Tensor*> many_sums(many.size());
-  const std::span<Tensor> dx = many.empty() ? std::span(few).first(inputs.size()) : std::span(many);
-  const std::span<Tensor*> sums = many.empty() ? std::span(few_sums).first(inputs.size()) : std::span(many_sums);
+  Few<InputGradient> few(inputs.size());
+  const std::span<InputGradient> given = few.all();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Node* input = inputs[i].get();
-    sums[i] = input && pass.notes(*input).needed ? &pass.gradient(*input, node.output) : nullptr;
+    if (input && pass.notes(*input).needed) given[i].sum = &pass.gradient(*input, node.output);
   }
 
-  InputGradients gradients(dx, sums);
+  InputGradients gradients(given);
   node.backward(dy, gradients);
   if (!keep_graph) node.free_saved();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (dx[i].defined() && sums[i]) accumulate(*sums[i], std::move(dx[i]));
+    InputGradient& dx = given[i];
+    if (!dx.gradient.defined() || !dx.sum) continue;
+    if (spread && dx.gradient.shape() != *spread) dx.spread = spread;
+    const bool simple = node.output == 0 && !dx.spread && !pass.notes(*inputs[i]).spread;
+    simple ? accumulate(*dx.sum, std::move(dx.gradient)) : accumulate_part(pass, *inputs[i], node.output, dx);
   }
 }
 
@@ -74,15 +110,17 @@ void run(Pass& pass, bool keep_graph, F take) {
     PassNotes& notes = pass.notes(*node);
     if (!notes.needed) continue;
     Tensor dy = std::move(notes.gradient);
+    const Shape* spread = std::exchange(notes.spread, nullptr);
     std::vector<Tensor> of_outputs = pass.take_outputs(*node);
     if (!dy.defined() && of_outputs.empty()) continue;
+    if (spread && node->tensor_notes) dy = expand(dy, *std::exchange(spread, nullptr));
     if (dy.defined() && node->tensor_notes) run_hooks(*node->tensor_notes, dy);
     if (!take(*node, dy)) continue;
     if (of_outputs.empty()) {
-      run_node(pass, *node, {&dy, 1}, keep_graph);
+      run_node(pass, *node, {&dy, 1}, spread, keep_graph);
     } else {
       of_outputs[0] = std::move(dy);
-      run_node(pass, *node, of_outputs, keep_graph);
+      run_node(pass, *node, of_outputs, nullptr, keep_graph);
     }
   }
 }
@@ -116,20 +154,19 @@ void seed(const Tensor& y, const Tensor& gradient, Tensor& sum, std::size_t posi
   accumulate(sum, gradient.to(y.dtype()));
 }
 
-std::vector<Ref<Node>> roots_of(std::span<const Tensor> outputs, const char* op = __builtin_FUNCTION()) {
+Few<Ref<Node>> roots_of(std::span<const Tensor> outputs, const char* op = __builtin_FUNCTION()) {
   check_defined(outputs, "outputs", op);
-  std::vector<Ref<Node>> roots;
-  roots.reserve(outputs.size());
+  Few<Ref<Node>> roots(outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (!outputs[i].requires_grad()) {
       throw RuntimeError(message("element ", i, " of tensors does not require grad and does not have a grad_fn"));
     }
-    roots.push_back(node_of(outputs[i]));
+    roots.all()[i] = node_of(outputs[i]);
   }
   return roots;
 }
 
-void seed_all(Pass& pass, std::span<const Tensor> outputs, const std::vector<Tensor>& gradients,
+void seed_all(Pass& pass, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
               std::span<const Ref<Node>> roots) {
   if (!gradients.empty() && gradients.size() != outputs.size()) {
     throw RuntimeError(message("got ", outputs.size(), " tensors and ", gradients.size(), " gradients"));
@@ -147,17 +184,22 @@ bool in_backward() noexcept { return Pass::active(); }
 
 using namespace detail;
 
+void detail::backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients,
+                      std::optional<bool> retain_graph, bool create_graph) {
+  Few<Ref<Node>> roots = roots_of(outputs);
+  const auto recording = set_recording(create_graph);
+  Pass pass(roots.all());
+  seed_all(pass, outputs, gradients, roots.all());
+  run(pass, retain_graph.value_or(create_graph), [](Node&, const Tensor&) { return true; });
+}
+
 void backward(const std::vector<Tensor>& outputs, const GradOptions& options) {
-  const std::vector<Ref<Node>> roots = roots_of(outputs);
-  const auto recording = set_recording(options.create_graph);
-  Pass pass(roots);
-  seed_all(pass, outputs, options.grad_outputs, roots);
-  run(pass, options.retain_graph.value_or(options.create_graph), [](Node&, const Tensor&) { return true; });
+  detail::backward(outputs, options.grad_outputs, options.retain_graph, options.create_graph);
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options) {
-  const std::vector<Ref<Node>> roots = roots_of(outputs);
+  Few<Ref<Node>> roots = roots_of(outputs);
   check_defined(inputs, "inputs");
   std::vector<Ref<Node>> targets;
   for (const Tensor& x : inputs) {
@@ -165,9 +207,10 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
     targets.push_back(node_of(x));
   }
   const auto recording = set_recording(options.create_graph);
-  Pass pass(roots);
+  Pass pass(roots.all());
+  pass.keeps_parts = false;
   mark_needed(pass, targets);
-  seed_all(pass, outputs, options.grad_outputs, roots);
+  seed_all(pass, outputs, options.grad_outputs, roots.all());
 
   std::vector<Tensor> results(inputs.size());
   run(pass, options.retain_graph.value_or(options.create_graph), [&](const Node& node, const Tensor& dy) {

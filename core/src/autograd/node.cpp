@@ -16,8 +16,11 @@ std::atomic<std::int64_t> alive{0};
 
 }  // namespace
 
-Node::Node(const char* name, bool is_leaf) noexcept
-    : is_leaf_(is_leaf), name_(name), sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)) {
+Node::Node(const char* name, bool is_leaf, bool takes_part) noexcept
+    : is_leaf_(is_leaf),
+      takes_part_(takes_part),
+      name_(name),
+      sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)) {
   alive.fetch_add(1, std::memory_order_relaxed);
 }
 

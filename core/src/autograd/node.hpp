@@ -13,18 +13,28 @@
 
 namespace gradus::detail {
 
+/// What a backward function gives for one input.
+struct InputGradient {
+  Tensor gradient;
+  Tensor* sum = nullptr;          // where it goes; null when nobody needs it
+  const Shape* spread = nullptr;  // of the input, when the gradient stands for its expansion to that shape
+};
+
 /// The gradients that a backward function fills in, one per input. Those nobody needs may be left undefined.
 class InputGradients {
  public:
-  /// `sums[i]` is where the gradient of input i goes; null when nobody needs it.
-  InputGradients(std::span<Tensor> gradients, std::span<Tensor* const> sums) : gradients_(gradients), sums_(sums) {}
-  bool needs(std::size_t input) const { return sums_[input] != nullptr; }
-  Tensor& operator[](std::size_t input) { return gradients_[input]; }
+  explicit InputGradients(std::span<InputGradient> gradients) : gradients_(gradients) {}
+  bool needs(std::size_t input) const { return gradients_[input].sum != nullptr; }
+  Tensor& operator[](std::size_t input) { return gradients_[input].gradient; }
+  /// Gives the expansion of `part` to `shape`, which is made only where an operation needs it. The node owns the shape.
+  void spread(std::size_t input, Tensor part, const Shape& shape) {
+    gradients_[input].gradient = std::move(part);
+    gradients_[input].spread = &shape;
+  }
   std::size_t size() const { return gradients_.size(); }
 
  private:
-  std::span<Tensor> gradients_;
-  std::span<Tensor* const> sums_;
+  std::span<InputGradient> gradients_;
 };
 
 class Pass;
@@ -32,6 +42,7 @@ class Pass;
 /// What a backward pass notes of a node.
 struct PassNotes {
   Tensor gradient;
+  const Shape* spread = nullptr;  // as of an InputGradient
   bool needed = false;
 };
 
@@ -39,7 +50,7 @@ struct PassNotes {
 /// Both lists lie behind it, in the same block of memory: see make_node.
 class Node : public Counted {
  public:
-  explicit Node(const char* name, bool is_leaf = false) noexcept;
+  explicit Node(const char* name, bool is_leaf = false, bool takes_part = false) noexcept;
   virtual ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -52,6 +63,7 @@ class Node : public Counted {
   virtual Ref<Node> output_node(std::size_t) { return Ref<Node>::share(this); }
 
   bool is_leaf() const { return is_leaf_; }
+  bool takes_part() const { return takes_part_; }  // its backward function is Elementwise
   const char* name() const { return name_; }
   std::span<Ref<Node>> inputs() const { return {inputs_, input_count_}; }
   std::span<Saved> saved() const { return {reinterpret_cast<Saved*>(inputs_ + input_count_), saved_count_}; }
@@ -70,7 +82,7 @@ class Node : public Counted {
   std::uint32_t input_count_ = 0;
   std::uint16_t saved_count_ = 0;
   bool freed_ = false;
-  const bool is_leaf_;
+  const bool is_leaf_, takes_part_;
   const char* name_;
   Ref<Node>* inputs_ = nullptr;
   Node* next_dropped_ = nullptr;
@@ -120,13 +132,25 @@ class AccumulateGrad final : public Node {
 template <class F>
 inline constexpr bool captures_no_tensor = std::is_trivially_copyable_v<F>;
 
+/// A backward function that does not mind a dy that broadcasts to the shape of the result: every dx is dy times, or
+/// plus, something, and its inputs have the shape of the result.
+template <class F>
+struct Elementwise : F {
+  explicit Elementwise(F f) : F(std::move(f)) {}
+};
+template <class F>
+inline constexpr bool is_elementwise = false;
+template <class F>
+inline constexpr bool is_elementwise<Elementwise<F>> = true;
+
 /// A node made of a function `void(const Tensor& dy, const Tensor&... saved, InputGradients& dx)`.
 template <class F, std::size_t saved_count>
 class FunctionNode final : public Node {
   static_assert(captures_no_tensor<F>, "tensors are saved by keep(…), not captured");
 
  public:
-  FunctionNode(const char* name, F&& function) noexcept : Node(name), function_(std::move(function)) {}
+  FunctionNode(const char* name, F&& function) noexcept
+      : Node(name, false, is_elementwise<F>), function_(std::move(function)) {}
   void backward(std::span<Tensor> dy, InputGradients& dx) override {
     [&]<std::size_t... i>(std::index_sequence<i...>) {
       [[maybe_unused]] std::array<Tensor, saved_count> placed;

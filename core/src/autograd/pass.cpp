@@ -18,6 +18,7 @@ Pass::~Pass() {
   for (Node* node : nodes_) {
     if (!holds(*node)) continue;
     node->notes.gradient = Tensor();
+    node->notes.spread = nullptr;
     node->pass.store(nullptr, std::memory_order_release);
   }
   nodes_.clear();

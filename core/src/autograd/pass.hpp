@@ -18,6 +18,7 @@ class Pass {
   Pass& operator=(const Pass&) = delete;
 
   static bool active() noexcept { return active_; }  // on this thread
+  bool keeps_parts = true;                           // gradients that stand for their expansion
   std::span<Node* const> nodes() const { return nodes_; }
   bool contains(const Node& node) const { return holds(node) || (!elsewhere_.empty() && elsewhere_.contains(&node)); }
   PassNotes& notes(Node& node) { return holds(node) ? node.notes : elsewhere_.at(&node); }

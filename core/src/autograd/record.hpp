@@ -70,6 +70,12 @@ std::array<Kept, sizeof...(Tensors)> keep(Tensors&&... tensors) {
   return {Kept(std::forward<Tensors>(tensors))...};
 }
 
+/// x, or an undefined tensor.
+inline const Tensor& only_if(bool needed, const Tensor& x) {
+  static const Tensor none;
+  return needed ? x : none;
+}
+
 /// Makes `backward` the derivative of y with respect to the inputs. It is handed dy and what is kept, each tensor in
 /// its place of the graph where the backward pass is recorded, and fills in dx; it captures numbers and shapes alone.
 template <std::size_t N, std::size_t K, class F>
@@ -91,6 +97,10 @@ void record(const Tensor& y, const char* name, std::span<const Tensor> inputs, F
   for (Input& input : edges) nodes.push_back(std::move(input.node));
   set_history(y, make_node<FunctionNode<F, 0>>(nodes, {}, name, std::move(backward)), edges);
 }
+
+/// As the public one, of spans.
+void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients, std::optional<bool> retain_graph,
+              bool create_graph);
 
 /// Before all elements of x are replaced: refuses what must not be written to, counts the write, and makes an x of a
 /// graph the result of `name`, which leaves no gradient to what had computed the old elements.

@@ -16,6 +16,7 @@
 #endif
 
 #define GRADUS_INLINE [[gnu::always_inline]] inline
+#define GRADUS_INLINED __attribute__((always_inline))  // behind the parameters of a lambda
 
 namespace gradus::body {
 

@@ -42,17 +42,26 @@ Tensor map_scalar(const Tensor& x_, Scalar scalar, F f, Binary kernel, Order ord
   });
 }
 
-struct Operands {
+/// Two operands in one dtype: themselves where they have it.
+class Operands {
+ public:
   Operands(const Tensor& x, const Tensor& y, const char* op = __builtin_FUNCTION())
       : Operands(x, y, checked_type(x, y, op)) {}
-  Operands(const Tensor& x, const Tensor& y, Dtype dtype) : a(x.to(dtype)), b(y.to(dtype)) {}
-  Tensor a, b;
+  Operands(const Tensor& x, const Tensor& y, Dtype dtype)
+      : a(in(dtype, x, converted_a_)), b(in(dtype, y, converted_b_)) {}
 
  private:
   static Dtype checked_type(const Tensor& x, const Tensor& y, const char* op) {
     check_defined(x, y, op);
     return result_type(x, y);
   }
+  static const Tensor& in(Dtype dtype, const Tensor& x, Tensor& converted) {
+    return x.dtype() == dtype ? x : converted = x.to(dtype);
+  }
+  Tensor converted_a_, converted_b_;
+
+ public:
+  const Tensor &a, &b;
 };
 
 template <class T>
@@ -105,14 +114,15 @@ void refuse_negative_integer_power(const Tensor& exponent) {
 }  // namespace
 
 Tensor add(const Tensor& a_, const Tensor& b_) {
-  const auto [a, b] = Operands(a_, b_);
+  const Operands operands(a_, b_);
+  const Tensor &a = operands.a, &b = operands.b;
   Tensor y = zip_promoted(a, b, plus, Binary::add);
   if (tracks(a, b)) {
     record(y, "AddBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
-           [](const Tensor& dy, InputGradients& dx) {
+           Elementwise([](const Tensor& dy, InputGradients& dx) {
              dx[0] = dy;
              dx[1] = dy;
-           });
+           }));
   }
   return y;
 }
@@ -120,28 +130,30 @@ Tensor add(const Tensor& a_, const Tensor& b_) {
 Tensor sub(const Tensor& a_, const Tensor& b_) {
   check_defined(a_, b_);
   refuse_subtraction(a_.dtype(), b_.dtype());
-  const auto [a, b] = Operands(a_, b_);
+  const Operands operands(a_, b_);
+  const Tensor &a = operands.a, &b = operands.b;
   Tensor y = zip_promoted(a, b, minus, Binary::sub);
   if (tracks(a, b)) {
     record(y, "SubBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
-           [](const Tensor& dy, InputGradients& dx) {
+           Elementwise([](const Tensor& dy, InputGradients& dx) {
              dx[0] = dy;
              if (dx.needs(1)) dx[1] = -dy;
-           });
+           }));
   }
   return y;
 }
 
 Tensor mul(const Tensor& a_, const Tensor& b_) {
-  const auto [a, b] = Operands(a_, b_);
+  const Operands operands(a_, b_);
+  const Tensor &a = operands.a, &b = operands.b;
   Tensor y = zip_promoted(a, b, times, Binary::mul);
   if (tracks(a, b)) {
     record(y, "MulBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
-           keep(tracks(b) ? a : Tensor(), tracks(a) ? b : Tensor()),
-           [](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
+           keep(only_if(tracks(b), a), only_if(tracks(a), b)),
+           Elementwise([](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
              if (dx.needs(0)) dx[0] = dy * b;
              if (dx.needs(1)) dx[1] = dy * a;
-           });
+           }));
   }
   return y;
 }
@@ -149,23 +161,24 @@ Tensor mul(const Tensor& a_, const Tensor& b_) {
 Tensor div(const Tensor& a_, const Tensor& b_) {
   check_defined(a_, b_);
   const Dtype met = result_type(a_, b_);
-  const auto [a, b] = Operands(a_, b_, is_floating(met) ? met : float32);
+  const Operands operands(a_, b_, is_floating(met) ? met : float32);
+  const Tensor &a = operands.a, &b = operands.b;
   Tensor y = zip_promoted(
       a, b, [](auto p, auto q) { return p / q; }, Binary::div);
   if (tracks(a, b)) {
     record(y, "DivBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
-           keep(tracks(b) ? a : Tensor(), b),
-           [](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
+           keep(only_if(tracks(b), a), b),
+           Elementwise([](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
              if (dx.needs(0)) dx[0] = dy / b;
              if (dx.needs(1)) dx[1] = -dy * ((a / b) / b);
-           });
+           }));
   }
   return y;
 }
 
 Tensor add(const Tensor& a, Scalar b) {
   Tensor y = map_scalar(a, b, plus, Binary::add);
-  if (tracks(a)) record(y, "AddBackward0", {a}, [](const Tensor& dy, InputGradients& dx) { dx[0] = dy; });
+  if (tracks(a)) record(y, "AddBackward0", {a}, Elementwise([](const Tensor& dy, InputGradients& dx) { dx[0] = dy; }));
   return y;
 }
 
@@ -173,7 +186,7 @@ Tensor sub(const Tensor& a, Scalar b) {
   check_defined(a);
   refuse_subtraction(a.dtype(), b.kind());
   Tensor y = map_scalar(a, b, minus, Binary::sub);
-  if (tracks(a)) record(y, "SubBackward0", {a}, [](const Tensor& dy, InputGradients& dx) { dx[0] = dy; });
+  if (tracks(a)) record(y, "SubBackward0", {a}, Elementwise([](const Tensor& dy, InputGradients& dx) { dx[0] = dy; }));
   return y;
 }
 
@@ -181,20 +194,23 @@ Tensor rsub(Scalar a, const Tensor& b) {
   check_defined(b);
   refuse_subtraction(a.kind(), b.dtype());
   Tensor y = map_scalar(b, a, minus, Binary::sub, Order::number_first);
-  if (tracks(b)) record(y, "RsubBackward1", {b}, [](const Tensor& dy, InputGradients& dx) { dx[0] = -dy; });
+  if (tracks(b))
+    record(y, "RsubBackward1", {b}, Elementwise([](const Tensor& dy, InputGradients& dx) { dx[0] = -dy; }));
   return y;
 }
 
 Tensor mul(const Tensor& a, Scalar b) {
   Tensor y = map_scalar(a, b, times, Binary::mul);
-  if (tracks(a)) record(y, "MulBackward0", {a}, [b](const Tensor& dy, InputGradients& dx) { dx[0] = dy * b; });
+  if (tracks(a))
+    record(y, "MulBackward0", {a}, Elementwise([b](const Tensor& dy, InputGradients& dx) { dx[0] = dy * b; }));
   return y;
 }
 
 Tensor div(const Tensor& a, Scalar b) {
   Tensor y = map_scalar(
       floating(a), b, [](auto p, auto s) { return p / s; }, Binary::div);
-  if (tracks(a)) record(y, "DivBackward0", {a}, [b](const Tensor& dy, InputGradients& dx) { dx[0] = dy / b; });
+  if (tracks(a))
+    record(y, "DivBackward0", {a}, Elementwise([b](const Tensor& dy, InputGradients& dx) { dx[0] = dy / b; }));
   return y;
 }
 
@@ -211,15 +227,16 @@ Tensor pow(const Tensor& a, Scalar exponent) {
   Tensor y = power_of(a.to(promote(a.dtype(), exponent.kind())), exponent);
   if (tracks(a)) {
     record(y, "PowBackward0", {a}, keep(a),
-           [p = exponent.to<double>()](const Tensor& dy, const Tensor& a, InputGradients& dx) {
+           Elementwise([p = exponent.to<double>()](const Tensor& dy, const Tensor& a, InputGradients& dx) {
              dx[0] = p == 0 ? dy * 0.0 : dy * (p == 2 ? a * 2.0 : pow(a, p - 1) * p);
-           });
+           }));
   }
   return y;
 }
 
 Tensor pow(const Tensor& a_, const Tensor& b_) {
-  const auto [a, b] = Operands(a_, b_);
+  const Operands operands(a_, b_);
+  const Tensor &a = operands.a, &b = operands.b;
   refuse_negative_integer_power(b);
   Tensor y = zip_promoted(a, b, [](auto p, auto q) { return power(p, q); });
   if (tracks(a, b)) {
@@ -250,7 +267,8 @@ namespace {
 template <class F>
 Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, Binary kernel,
                 const char* op = __builtin_FUNCTION()) {
-  const auto [a, b] = Operands(a_, b_, op);
+  const Operands operands(a_, b_, op);
+  const Tensor &a = operands.a, &b = operands.b;
   Tensor y = zip_promoted(
       a, b, [wins](auto p, auto q) { return p != p || wins(p, q) ? p : q; }, kernel);
   if (tracks(a, b)) {

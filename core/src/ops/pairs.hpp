@@ -47,6 +47,7 @@ void pair_gathered(T* large, const Shape& shape, int dim, const Tensor& index, T
                    T *const from = large + offset[0], *const to = small + row * n;
                    const std::int64_t* at = elements<std::int64_t>(index) + row * n;
                    if (step == 0 && stride == 1) {
+#pragma GCC unroll 4
                      for (std::int64_t i = 0; i < n; ++i) f(from[at[i]], to[i]);
                    } else {
                      for (std::int64_t i = 0; i < n; ++i) f(from[i * step + at[i] * stride], to[i]);

@@ -115,7 +115,7 @@ Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
   });
   if (tracks(x)) {
     record(y, name, {x}, [shape = x.shape(), kept = groups.shape(true)](const Tensor& dy, InputGradients& dx) {
-      dx[0] = dy.reshape(kept).expand(shape);
+      dx.spread(0, dy.reshape(kept), shape);
     });
   }
   return y;
@@ -134,7 +134,7 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
   Tensor y = visit_floating(x.dtype(), [&]<class T>(T*) { return sums<T, T>(x, groups, keepdim, n); });
   if (tracks(x)) {
     record(y, name, {x}, [shape = x.shape(), kept = groups.shape(true), n](const Tensor& dy, InputGradients& dx) {
-      dx[0] = (dy / n).reshape(kept).expand(shape);
+      dx.spread(0, (dy / n).reshape(kept), shape);
     });
   }
   return y;

@@ -66,8 +66,12 @@ void order_lines(const T* x, T* values, std::int64_t* indices, const Lines& line
         const auto rank = rank_of(from[i * inner]);
         keys.emplace_back(descending ? static_cast<decltype(rank)>(~rank) : rank, i);
       }
-      if (k < n) std::nth_element(keys.begin(), keys.begin() + k, keys.end());
-      std::sort(keys.begin(), keys.begin() + k);
+      if (k <= n / 16) {
+        std::partial_sort(keys.begin(), keys.begin() + k, keys.end());
+      } else {
+        if (k < n) std::nth_element(keys.begin(), keys.begin() + k, keys.end());
+        std::sort(keys.begin(), keys.begin() + k);
+      }
       const std::int64_t to = line / inner * k * inner + line % inner;
       for (std::int64_t i = 0; i < k; ++i) {
         const std::int64_t place = keys[static_cast<std::size_t>(i)].place();

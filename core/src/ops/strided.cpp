@@ -59,6 +59,8 @@ void copy_walked(T* to, const T* from, Walk<2> walk) {
         transpose(y, x, inner, across);
       } else if (stride == 1) {
         std::copy_n(x, n, y);
+      } else if (stride == -1) {
+        for (std::int64_t i = 0; i < n; ++i) y[i] = x[-i];
       } else {
         for (std::int64_t i = 0; i < n; ++i) y[i] = x[i * stride];
       }

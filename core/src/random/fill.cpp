@@ -25,6 +25,10 @@ template <class T>
 void fill_uniform(T* out, std::int64_t n, double from, double to, Generator& generator) {
   const T low = static_cast<T>(from);
   const T range = static_cast<T>(to) - low;
+  if (low == 0 && range == 1) {
+    for (std::int64_t i = 0; i < n; ++i) out[i] = next_unit<T>(generator);
+    return;
+  }
   for (std::int64_t i = 0; i < n; ++i) out[i] = detail::fused_product(next_unit<T>(generator), range, low);
 }
 

@@ -1,4 +1,4 @@
-#include "autograd/node.hpp"
+#include "autograd/record.hpp"
 #include "runtime/memory.hpp"
 #include "tensor/message.hpp"
 
@@ -230,9 +230,7 @@ void Tensor::add_hook(std::unique_ptr<detail::Hook> hook) const {
 void Tensor::backward() const { backward({}); }
 
 void Tensor::backward(const BackwardOptions& options) const {
-  gradus::backward(
-      {*this},
-      {.grad_outputs = {options.gradient}, .retain_graph = options.retain_graph, .create_graph = options.create_graph});
+  detail::backward({this, 1}, {&options.gradient, 1}, options.retain_graph, options.create_graph);
 }
 
 }  // namespace gradus

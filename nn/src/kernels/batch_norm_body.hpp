@@ -54,7 +54,7 @@ GRADUS_INLINE bool store_statistics(const BatchNormForward<T>& pass, int64_t cha
 template <class T>
 bool batch_norm_running(const BatchNormForward<T>& pass, const T* running_mean, const T* running_var) {
   bool numbers = true;
-  each_group(0, pass.shape.c, [&](int64_t j, auto lanes) {
+  each_group(0, pass.shape.c, [&](int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles v = load_wide(running_var + j, lanes), r = Doubles(1) / square_root(v + Doubles(pass.eps));
     store(pass.mean + j, load_wide(running_mean + j, lanes), lanes);
     store(pass.var + j, v, lanes);

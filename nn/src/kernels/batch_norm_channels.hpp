@@ -23,7 +23,8 @@ GRADUS_INLINE Channel<T> channel_of(T* x, BatchShape shape, int64_t channel) {
 /// f(segment, position in it, lanes) for groups of the elements of a channel.
 template <class Whole = All, class F>
 GRADUS_INLINE void each_in_channel(BatchShape shape, F f) {
-  for (int64_t i = 0; i < shape.n; ++i) each_group<Whole>(0, shape.l, [&](int64_t k, auto lanes) { f(i, k, lanes); });
+  for (int64_t i = 0; i < shape.n; ++i)
+    each_group<Whole>(0, shape.l, [&](int64_t k, auto lanes) GRADUS_INLINED { f(i, k, lanes); });
 }
 
 /// Reads one array, copying it into `copy` where there is one.
@@ -60,7 +61,7 @@ GRADUS_INLINE Doubles in_every_lane(const Sum& sum) {
 template <class T>
 Statistics statistics_about(Doubles near, const BatchNormForward<T>& pass, Channel<const T> x, Doubles count) {
   Sum<T> deviations, squares;
-  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) {
+  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) GRADUS_INLINED {
     const Doubles d = only(read(x, i, k, lanes) - near, lanes);
     deviations.add(d);
     squares.add(d * d);
@@ -70,7 +71,7 @@ Statistics statistics_about(Doubles near, const BatchNormForward<T>& pass, Chann
 
 inline Statistics statistics_of_channel(const BatchNormForward<float>& pass, const Reader<float>& x, Doubles count) {
   Doubles sum(0), squares(0);
-  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) {
+  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) GRADUS_INLINED {
     const Doubles v = x(i, k, lanes);
     sum = sum + v;
     squares = multiply_add(v, v, squares);
@@ -82,19 +83,18 @@ inline Statistics statistics_of_channel(const BatchNormForward<float>& pass, con
 }
 inline Statistics statistics_of_channel(const BatchNormForward<double>& pass, const Reader<double>& x, Doubles count) {
   CompensatedSum sum;
-  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) { sum.add(x(i, k, lanes)); });
+  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) GRADUS_INLINED { sum.add(x(i, k, lanes)); });
   return statistics_about(in_every_lane(sum) / count, pass, x.again(), count);
 }
 
 template <class Whole, class T>
 void normalise_channel(const BatchNormForward<T>& pass, Doubles low, int64_t channel, Channel<const T> x) {
-  const auto number = [channel](const T* of, double otherwise) {
-    return Doubles(of ? static_cast<double>(of[channel]) : otherwise);
-  };
+  const auto number = [channel](const T* of, double otherwise)
+                          GRADUS_INLINED { return Doubles(of ? static_cast<double>(of[channel]) : otherwise); };
   const Affine<T> normalised{Doubles(pass.mean[channel]), low, Doubles(pass.rstd[channel]), number(pass.weight, 1),
                              number(pass.bias, 0)};
   const Channel<T> y = channel_of(pass.y, pass.shape, channel);
-  each_in_channel<Whole>(pass.shape, [&](int64_t i, int64_t k, auto lanes) {
+  each_in_channel<Whole>(pass.shape, [&](int64_t i, int64_t k, auto lanes) GRADUS_INLINED {
     store_narrow(y.data + i * y.stride + k, normalised(read(x, i, k, lanes)), lanes);
   });
 }
@@ -130,7 +130,7 @@ template <class T>
 Doubles products_about(Doubles mean, Doubles low, const BatchNormBackward<T>& pass, Channel<const T> x,
                        Channel<const T> dy) {
   Sum<T> products;
-  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) {
+  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) GRADUS_INLINED {
     products.add(read(dy, i, k, lanes) * ((read(x, i, k, lanes) - mean) - low));
   });
   return in_every_lane(products);
@@ -139,7 +139,7 @@ inline GradientSums gradient_sums(const BatchNormBackward<float>& pass, int64_t 
                                   const Reader<float>& dy) {
   const Doubles mean(pass.mean[channel]), var(pass.var[channel]);
   Doubles sum(0), products(0);
-  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) {
+  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) GRADUS_INLINED {
     const Doubles g = dy(i, k, lanes);
     sum = add_by_multiplier(g, sum);
     products = multiply_add(g, x(i, k, lanes), products);
@@ -152,7 +152,7 @@ inline GradientSums gradient_sums(const BatchNormBackward<double>& pass, int64_t
                                   const Reader<double>& dy) {
   const Doubles mean(pass.mean[channel]), count(static_cast<double>(pass.shape.n * pass.shape.l));
   CompensatedSum sum, deviations;
-  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) {
+  each_in_channel(pass.shape, [&](int64_t i, int64_t k, auto lanes) GRADUS_INLINED {
     sum.add(dy(i, k, lanes));
     deviations.add(only(x(i, k, lanes) - mean, lanes));
   });
@@ -165,11 +165,11 @@ void input_gradient_channel(const BatchNormBackward<T>& pass, int64_t channel, D
                             const InputGradient<T>& gradient, Channel<const T> x, Channel<const T> dy) {
   const Channel<T> dx = channel_of(pass.dx, pass.shape, channel);
   if (pass.batch_statistics) {
-    each_in_channel<Whole>(pass.shape, [&](int64_t i, int64_t k, auto lanes) {
+    each_in_channel<Whole>(pass.shape, [&](int64_t i, int64_t k, auto lanes) GRADUS_INLINED {
       store_narrow(dx.data + i * dx.stride + k, gradient(read(dy, i, k, lanes), read(x, i, k, lanes)), lanes);
     });
   } else {
-    each_in_channel<Whole>(pass.shape, [&](int64_t i, int64_t k, auto lanes) {
+    each_in_channel<Whole>(pass.shape, [&](int64_t i, int64_t k, auto lanes) GRADUS_INLINED {
       store_narrow(dx.data + i * dx.stride + k, read(dy, i, k, lanes) * scale, lanes);
     });
   }

@@ -25,7 +25,7 @@ GRADUS_INLINE void each_block(BatchShape shape, int64_t first, int64_t last, F f
   const int64_t rows = shape.n * shape.c <= cached_elements ? shape.n : rows_at_once;
   for (int64_t i = 0; i < shape.n; i += rows) {
     const int64_t end = i + rows < shape.n ? i + rows : shape.n;
-    each_group<Whole>(first, last, [=](int64_t j, auto lanes) { f(i, end, j, lanes); });
+    each_group<Whole>(first, last, [=](int64_t j, auto lanes) GRADUS_INLINED { f(i, end, j, lanes); });
   }
 }
 
@@ -33,7 +33,7 @@ GRADUS_INLINE void each_block(BatchShape shape, int64_t first, int64_t last, F f
 inline void sums_of_x(double* s, double* q, const BatchNormForward<float>& pass, int64_t first, int64_t last) {
   const int64_t c = pass.shape.c;
   const float* const x = pass.x;
-  each_block(pass.shape, first, last, [=](int64_t i, int64_t end, int64_t j, auto lanes) {
+  each_block(pass.shape, first, last, [=](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
     Doubles sum = i ? load(s + j, lanes) : Doubles(0), squares = i ? load(q + j, lanes) : Doubles(0);
     const float* at = x + i * c + j;
     for (int64_t r = i; r < end; ++r, at += c) {
@@ -51,7 +51,7 @@ inline bool statistics_of_rows(const BatchNormForward<float>& pass, double*, int
   const int64_t n = pass.shape.n, c = pass.shape.c;
   sums_of_x(pass.mean, pass.var, pass, first, last);
   bool all_finite = true;
-  each_group(first, last, [&](int64_t j, auto lanes) {
+  each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles count(static_cast<double>(n)), mean = load(pass.mean + j, lanes) / count;
     Doubles var = load(pass.var + j, lanes) / count - mean * mean;
     if (!well_centered(mean, var)) {
@@ -71,7 +71,7 @@ inline bool statistics_of_rows(const BatchNormForward<float>& pass, double*, int
 inline bool statistics_of_rows(const BatchNormForward<double>& pass, double* low, int64_t first, int64_t last) {
   const int64_t n = pass.shape.n, c = pass.shape.c;
   bool all_finite = true;
-  each_group(first, last, [&](int64_t j, auto lanes) {
+  each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles count(static_cast<double>(n));
     CompensatedSum sum, deviations, squares;
     for (int64_t i = 0; i < n; ++i) sum.add(load(pass.x + i * c + j, lanes));
@@ -91,7 +91,7 @@ inline bool statistics_of_rows(const BatchNormForward<double>& pass, double* low
 /// `low`, of columns first and on, is what the means lack; null when they lack nothing.
 template <class Whole, class T>
 void normalise(const BatchNormForward<T>& pass, const double* low, int64_t first, int64_t last) {
-  each_block<Whole>(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) {
+  each_block<Whole>(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
     const Affine<T> normalised{load(pass.mean + j, lanes), low ? load(low + j - first, lanes) : Doubles(0),
                                load(pass.rstd + j, lanes), pass.weight ? load_wide(pass.weight + j, lanes) : Doubles(1),
                                pass.bias ? load_wide(pass.bias + j, lanes) : Doubles(0)};
@@ -110,7 +110,7 @@ template <class T>
 bool batch_norm_rows(const BatchNormForward<T>& pass, int64_t first, int64_t last) {
   double low[is_float<T> ? 1 : strip_columns];
   bool all_finite = true;
-  each_strip(first, last, [&](int64_t j, int64_t end) {
+  each_strip(first, last, [&](int64_t j, int64_t end) GRADUS_INLINED {
     all_finite = statistics_of_rows(pass, low, j, end) && all_finite;
     normalise_rows(pass, is_float<T> ? nullptr : low, j, end);
   });
@@ -125,18 +125,19 @@ struct StripNumbers {
 /// Sums of dy into a, and into b those of dy x.
 inline void sums_of_dy(StripNumbers& numbers, const BatchNormBackward<float>& pass, int64_t first, int64_t last) {
   const int64_t c = pass.shape.c;
-  each_block(pass.shape, first, last, [=, &pass, &numbers](int64_t i, int64_t end, int64_t j, auto lanes) {
-    double *const s = numbers.a + j - first, *const p = numbers.b + j - first;
-    Doubles sum = i ? load(s, lanes) : Doubles(0), products = i ? load(p, lanes) : Doubles(0);
-    const float *x = pass.x + i * c + j, *dy = pass.dy + i * c + j;
-    for (int64_t r = i; r < end; ++r, x += c, dy += c) {
-      const Doubles g = load_wide(dy, lanes);
-      sum = add_by_multiplier(g, sum);
-      products = multiply_add(g, load_wide(x, lanes), products);
-    }
-    store(s, sum, lanes);
-    store(p, products, lanes);
-  });
+  each_block(pass.shape, first, last,
+             [=, &pass, &numbers](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
+               double *const s = numbers.a + j - first, *const p = numbers.b + j - first;
+               Doubles sum = i ? load(s, lanes) : Doubles(0), products = i ? load(p, lanes) : Doubles(0);
+               const float *x = pass.x + i * c + j, *dy = pass.dy + i * c + j;
+               for (int64_t r = i; r < end; ++r, x += c, dy += c) {
+                 const Doubles g = load_wide(dy, lanes);
+                 sum = add_by_multiplier(g, sum);
+                 products = multiply_add(g, load_wide(x, lanes), products);
+               }
+               store(s, sum, lanes);
+               store(p, products, lanes);
+             });
 }
 
 /// The sum of dy (x - mean - low).
@@ -154,7 +155,7 @@ GRADUS_INLINE Doubles sum_of_products(const BatchNormBackward<T>& pass, Doubles 
 /// Sums of dy and of dy (x - mean), of columns [first, last).
 inline void sums_about_mean(StripNumbers& numbers, const BatchNormBackward<float>& pass, int64_t first, int64_t last) {
   sums_of_dy(numbers, pass, first, last);
-  each_group(first, last, [&](int64_t j, auto lanes) {
+  each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
     double* const p = numbers.b + j - first;
     const Doubles mean = load(pass.mean + j, lanes);
     const bool near = well_centered(mean, load(pass.var + j, lanes));
@@ -166,7 +167,7 @@ inline void sums_about_mean(StripNumbers& numbers, const BatchNormBackward<float
 }
 inline void sums_about_mean(StripNumbers& numbers, const BatchNormBackward<double>& pass, int64_t first, int64_t last) {
   const int64_t n = pass.shape.n, c = pass.shape.c;
-  each_group(first, last, [&](int64_t j, auto lanes) {
+  each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles mean = load(pass.mean + j, lanes);
     CompensatedSum sum, deviations;
     for (int64_t i = 0; i < n; ++i) {
@@ -184,7 +185,7 @@ inline void sums_about_mean(StripNumbers& numbers, const BatchNormBackward<doubl
 template <class T>
 void finish_gradient(StripNumbers& numbers, const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
   const Doubles count(static_cast<double>(pass.shape.n));
-  each_group(first, last, [&](int64_t j, auto lanes) {
+  each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
     double *const a = numbers.a + j - first, *const b = numbers.b + j - first;
     const Doubles dbias = load(a, lanes), dweight = load(b, lanes) * load(pass.rstd + j, lanes);
     if (pass.dweight) store_narrow(pass.dweight + j, dweight, lanes);
@@ -196,7 +197,7 @@ void finish_gradient(StripNumbers& numbers, const BatchNormBackward<T>& pass, in
 
 template <class Whole, class T>
 void input_gradient(const StripNumbers& numbers, const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
-  each_block<Whole>(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) {
+  each_block<Whole>(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles rstd = load(pass.rstd + j, lanes);
     const Doubles scale = pass.weight ? load_wide(pass.weight + j, lanes) * rstd : rstd;
     const InputGradient<T> gradient{scale,
@@ -221,7 +222,7 @@ void input_gradient(const StripNumbers& numbers, const BatchNormBackward<T>& pas
 template <class T>
 void batch_norm_rows_backward(const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
   StripNumbers numbers;
-  each_strip(first, last, [&](int64_t j, int64_t end) {
+  each_strip(first, last, [&](int64_t j, int64_t end) GRADUS_INLINED {
     sums_about_mean(numbers, pass, j, end);
     finish_gradient(numbers, pass, j, end);
     if (!pass.dx) return;

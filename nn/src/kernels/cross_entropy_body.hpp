@@ -20,7 +20,7 @@ void log_sum_exp(double* y, const Classes<T>& classes, int64_t first, int64_t la
     }
     return;
   }
-  each_row_group(last - first, [=](int64_t i, First lanes) {
+  each_row_group(last - first, [=](int64_t i, First lanes) GRADUS_INLINED {
     const Normaliser n = normaliser(RowGroup<const T>{classes.x + (first + i) * cols, cols, lanes});
     store(y + first + i, n.top + log_of<T>(n.total), lanes);
   });
@@ -29,7 +29,7 @@ void log_sum_exp(double* y, const Classes<T>& classes, int64_t first, int64_t la
 /// One row of softmax(x) - onehot(target), scaled.
 template <class T>
 GRADUS_INLINE void shares_row(T* dx, const T* x, int64_t cols, int64_t target, double logsumexp, double scale) {
-  each_group(0, cols, [=](int64_t j, auto lanes) {
+  each_group(0, cols, [=](int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles p = exp_of<T>(load_wide(x + j, lanes) - Doubles(logsumexp));
     store_narrow(dx + j, p * Doubles(scale), lanes);
   });
@@ -49,7 +49,7 @@ void cross_entropy_backward(T* dx, const Classes<T>& classes, const double* logs
     }
     return;
   }
-  each_row_group(last - first, [&](int64_t group, First lanes) {
+  each_row_group(last - first, [&](int64_t group, First lanes) GRADUS_INLINED {
     const int64_t i = first + group;
     const RowGroup<const T> in{classes.x + i * cols, cols, lanes};
     const RowGroup<T> out{dx + i * cols, cols, lanes};

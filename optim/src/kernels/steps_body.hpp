@@ -43,13 +43,13 @@ void sgd(T* p, const T* g, T* momentum_buffer, int64_t n, const SgdStep& step) {
   const Pack<T> rate = rounded<T>(-step.lr), momentum = rounded<T>(step.momentum),
                 undamped = rounded<T>(1 - step.dampening);
   if (!momentum_buffer) {
-    each_group(0, n, [&](int64_t i, auto lanes) {
+    each_group(0, n, [&](int64_t i, auto lanes) GRADUS_INLINED {
       const Pack<T> x = load(p + i, lanes);
       store(p + i, fused(rate, gradient(load(g + i, lanes), x), x), lanes);
     });
     return;
   }
-  each_group(0, n, [&](int64_t i, auto lanes) {
+  each_group(0, n, [&](int64_t i, auto lanes) GRADUS_INLINED {
     const Pack<T> x = load(p + i, lanes), d = gradient(load(g + i, lanes), x);
     const Pack<T> b = step.first ? d : fused(undamped, d, momentum * load(momentum_buffer + i, lanes));
     store(momentum_buffer + i, b, lanes);
@@ -65,7 +65,7 @@ void adam(T* p, const T* g, T* exp_avg, T* exp_avg_sq, T* max_exp_avg_sq, int64_
   const Pack<T> beta2 = rounded<T>(step.beta2), rest2 = rounded<T>(1 - step.beta2);
   const Pack<T> rate = rounded<T>(-(step.lr / step.correction1)), root2 = rounded<T>(__builtin_sqrt(step.correction2));
   const Pack<T> eps = rounded<T>(step.eps);
-  each_group(0, n, [&](int64_t i, auto lanes) {
+  each_group(0, n, [&](int64_t i, auto lanes) GRADUS_INLINED {
     const Pack<T> x = load(p + i, lanes) * shrink, d = gradient(load(g + i, lanes), x);
     const Pack<T> m = fused(rest1, d, beta1 * load(exp_avg + i, lanes));
     const Pack<T> v = fused(rest2 * d, d, beta2 * load(exp_avg_sq + i, lanes));
@@ -85,7 +85,7 @@ void rmsprop(T* p, const T* g, T* square_avg, T* grad_avg, T* momentum_buffer, i
   const Gradient<T> gradient(step.maximize, step.weight_decay);
   const Pack<T> alpha = rounded<T>(step.alpha), rest = rounded<T>(1 - step.alpha), eps = rounded<T>(step.eps);
   const Pack<T> rate = rounded<T>(-step.lr), momentum = rounded<T>(step.momentum);
-  each_group(0, n, [&](int64_t i, auto lanes) {
+  each_group(0, n, [&](int64_t i, auto lanes) GRADUS_INLINED {
     const Pack<T> x = load(p + i, lanes), d = gradient(load(g + i, lanes), x);
     const Pack<T> v = fused(rest * d, d, alpha * load(square_avg + i, lanes));
     store(square_avg + i, v, lanes);

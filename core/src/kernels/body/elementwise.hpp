@@ -72,13 +72,13 @@ GRADUS_INLINE Pack<T> apply(Unary f, Pack<T> x) {
     case Unary::sign:
       return where_greater(x, zero, one, where_greater(zero, x, Pack<T>(-1), zero));
     case Unary::floor:
-      return each_part([](Batch<T> v) { return floor_of<T>(v); }, x);
+      return each_part([](Batch<T> v) GRADUS_INLINED { return floor_of<T>(v); }, x);
     case Unary::ceil:
-      return each_part([](Batch<T> v) { return ceil_of<T>(v); }, x);
+      return each_part([](Batch<T> v) GRADUS_INLINED { return ceil_of<T>(v); }, x);
     case Unary::round:
-      return each_part([](Batch<T> v) { return nearest<T>(v); }, x);
+      return each_part([](Batch<T> v) GRADUS_INLINED { return nearest<T>(v); }, x);
     case Unary::gelu:
-      return each_part([](Batch<T> v) { return gelu<T>(v); }, x);
+      return each_part([](Batch<T> v) GRADUS_INLINED { return gelu<T>(v); }, x);
     default:
       return x;
   }
@@ -126,7 +126,7 @@ GRADUS_INLINE Pack<T> apply(Binary f, Pack<T> a, Pack<T> b) {
       return a * (s * (one + b * (one - s)));
     }
     case Binary::gelu_backward:
-      return each_part([](Batch<T> dy, Batch<T> v) { return gelu_backward<T>(dy, v); }, a, b);
+      return each_part([](Batch<T> dy, Batch<T> v) GRADUS_INLINED { return gelu_backward<T>(dy, v); }, a, b);
     default:
       return a;
   }
@@ -137,21 +137,21 @@ template <class T>
 GRADUS_INLINE Doubles apply_wide(Unary f, Doubles x) {
   switch (f) {
     case Unary::exp:
-      return each_part([](Double v) { return exp<T>(v); }, x);
+      return each_part([](Double v) GRADUS_INLINED { return exp<T>(v); }, x);
     case Unary::expm1:
-      return each_part([](Double v) { return expm1<T>(v); }, x);
+      return each_part([](Double v) GRADUS_INLINED { return expm1<T>(v); }, x);
     case Unary::log:
-      return each_part([](Double v) { return log<T>(v); }, x);
+      return each_part([](Double v) GRADUS_INLINED { return log<T>(v); }, x);
     case Unary::log1p:
-      return each_part([](Double v) { return log1p<T>(v); }, x);
+      return each_part([](Double v) GRADUS_INLINED { return log1p<T>(v); }, x);
     case Unary::tanh:
-      return each_part([](Double v) { return tanh<T>(v); }, x);
+      return each_part([](Double v) GRADUS_INLINED { return tanh<T>(v); }, x);
     case Unary::sigmoid:
       return sigmoid<T>(x);
     case Unary::silu:
-      return x * where_greater(x, Doubles(-1000), sigmoid<T>(x), Doubles(0));  // NaN of -infinity, as in PyTorch
+      return silu<T>(x);
     default:
-      return each_part([](Double v) { return softplus<T>(v); }, x);
+      return each_part([](Double v) GRADUS_INLINED { return softplus<T>(v); }, x);
   }
 }
 
@@ -198,7 +198,8 @@ template <class T>
 template <class T>
 [[gnu::flatten]] void elu(T* y, const T* x, double alpha, int64_t n) {
   each_group(0, n, [=](int64_t i, auto lanes) {
-    const Doubles v = load_wide(x + i, lanes), below = each_part([](Double part) { return expm1<T>(part); }, v);
+    const Doubles v = load_wide(x + i, lanes),
+                  below = each_part([](Double part) GRADUS_INLINED { return expm1<T>(part); }, v);
     store_narrow(y + i, where_greater(v, Doubles(0), v, Doubles(alpha) * below), lanes);
   });
 }
@@ -208,7 +209,8 @@ template <class T>
   each(
       dx, n,
       [scale = Pack<T>(static_cast<T>(alpha))](Pack<T> d, Pack<T> v) {
-        const Pack<T> e = in_double([](Doubles w) { return each_part([](Double p) { return exp<T>(p); }, w); }, v);
+        const Pack<T> e =
+            in_double([](Doubles w) { return each_part([](Double p) GRADUS_INLINED { return exp<T>(p); }, w); }, v);
         return d * where_greater(v, Pack<T>(0), Pack<T>(1), e * scale);
       },
       dy, x);

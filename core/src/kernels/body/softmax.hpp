@@ -11,11 +11,11 @@ constexpr bool fills_lanes(int64_t cols) { return cols >= lane_count; }
 
 template <class T>
 GRADUS_INLINE Doubles exp_of(Doubles x) {
-  return each_part([](Double v) { return exp<T>(v); }, x);
+  return each_part([](Double v) GRADUS_INLINED { return exp<T>(v); }, x);
 }
 template <class T>
 GRADUS_INLINE Doubles log_of(Doubles x) {
-  return each_part([](Double v) { return log<T>(v); }, x);
+  return each_part([](Double v) GRADUS_INLINED { return log<T>(v); }, x);
 }
 
 // ------------------------------------------------------------------------------------------------------ a long row
@@ -23,7 +23,9 @@ GRADUS_INLINE Doubles log_of(Doubles x) {
 template <class T>
 GRADUS_INLINE double largest(const T* x, int64_t cols) {
   Pack<T> top = load(x);
-  const auto look = [&top](Pack<T> v) { top = each_part([](auto p, auto q) { return max(p, q); }, v, top); };
+  const auto look = [&top](Pack<T> v) {
+    top = each_part([](auto p, auto q) GRADUS_INLINED { return max(p, q); }, v, top);
+  };
   for (int64_t j = lane_count; j + lane_count <= cols; j += lane_count) look(load(x + j));
   look(load(x + cols - lane_count));
   T lane[lane_count];
@@ -81,7 +83,7 @@ GRADUS_INLINE Normaliser normaliser(RowGroup<const T> x) {
   Doubles top = x.column(0);
   for (int64_t j = 1; j < x.cols; ++j) {
     const Doubles v = x.column(j);
-    top = each_part([](auto p, auto q) { return max(p, q); }, v, top);
+    top = each_part([](auto p, auto q) GRADUS_INLINED { return max(p, q); }, v, top);
   }
   Doubles total(0);
   for (int64_t j = 0; j < x.cols; ++j) total = total + exp_of<T>(x.column(j) - top);

@@ -47,12 +47,17 @@ GRADUS_INLINE Double power_of(Exponential e) { return power_of_two(reinterpret<B
 /// Brings x into [low, high], beyond which the result does not change; NaN stays.
 GRADUS_INLINE Double clamp(Double x, double low, double high) { return max(Double(low), min(Double(high), x)); }
 
+/// For floats, |x| <= 200, or NaN.
+GRADUS_INLINE Double exp_within(Double x) {
+  const Exponential e = exponential<float>(x);
+  const Double power = power_of(e);
+  return exact_product_plus<double>(power, e.fraction, power);
+}
+
 template <class T>
 GRADUS_INLINE Double exp(Double x) {
   if constexpr (is_float<T>) {
-    const Exponential e = exponential<T>(clamp(x, -200, 200));
-    const Double power = power_of(e);
-    return exact_product_plus<double>(power, e.fraction, power);
+    return exp_within(clamp(x, -200, 200));
   } else {  // 2^k in two factors, since it may be no double
     const Exponential e = exponential<T>(clamp(x, -750, 710));
     const Bits k = reinterpret<Bits>(e.shifted) - reinterpret<Bits>(Double(biased_shift - 2046)), half = k >> 1;
@@ -137,21 +142,40 @@ GRADUS_INLINE Double tanh(Double x) {
   return with_sign_of<double>(x, e_minus_one / (e_minus_one + Double(2)));
 }
 
-template <class T>
-GRADUS_INLINE Doubles sigmoid(Doubles x) {
-  if constexpr (!is_float<T>) {
-    return each_part([](Double v) { return Double(1) / (Double(1) + exp<T>(Double(0) - v)); }, x);
-  }
-  // Divisions are slow: of two neighbours a and b, 1 / (a b) gives both. NaN, which would spread, waits aside.
-  Doubles y =
-      each_part([](Double v) { return Double(1) + exp<T>(select(v <= Double(200), Double(0) - v, Double(-200))); }, x);
+/// 1 / (1 + exp(-x)) for floats, and some number for NaN. Divisions are slow: of neighbours a and b, 1 / (a b) gives
+/// both.
+GRADUS_INLINE Doubles sigmoid_of_numbers(Doubles x) {
+  const Double most(200), least(-200);
+  Doubles y = each_part(
+      [=](Double v)
+          GRADUS_INLINED { return Double(1) + exp_within(min(most, select(v <= most, Double(0) - v, least))); },
+      x);
   constexpr int half = Doubles::count / 2;
 #pragma GCC unroll 8
   for (int i = 0; i < half; ++i) {
     const Double a = y.part[i], b = y.part[i + half], inverse = Double(1) / (a * b);
     y.part[i] = inverse * b, y.part[i + half] = inverse * a;
   }
-  return where_nan(x, x, y);
+  return y;
+}
+
+template <class T>
+GRADUS_INLINE Doubles sigmoid(Doubles x) {
+  if constexpr (is_float<T>) {
+    return where_nan(x, x, sigmoid_of_numbers(x));
+  } else {
+    return each_part([](Double v) GRADUS_INLINED { return Double(1) / (Double(1) + exp<T>(Double(0) - v)); }, x);
+  }
+}
+
+/// x sigmoid(x); NaN for minus infinity, as PyTorch.
+template <class T>
+GRADUS_INLINE Doubles silu(Doubles x) {
+  if constexpr (is_float<T>) {
+    return where_greater(x, Doubles(-1000), x * sigmoid_of_numbers(x), x * Doubles(0));
+  } else {
+    return x * sigmoid<T>(x);
+  }
 }
 
 /// log(u) with u = 1 + x rounded, to which belongs what rounding took off. Where u < sqrt(2), x is what exceeds 1.
