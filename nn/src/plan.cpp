@@ -79,12 +79,13 @@ std::size_t Plan::weight_bytes() const noexcept {
   return bytes;
 }
 
-void Plan::operator()(std::span<const float> in, std::span<float> out) const noexcept {
+void Plan::operator()(std::span<const float> in, std::span<float> out) const noexcept GRADUS_NONBLOCKING {
   alignas(64) float stack[stack_floats];
   (*this)(in, out, stack);
 }
 
-void Plan::operator()(std::span<const float> in, std::span<float> out, std::span<float> scratch) const noexcept {
+void Plan::operator()(std::span<const float> in, std::span<float> out,
+                      std::span<float> scratch) const noexcept GRADUS_NONBLOCKING {
   const bool fits = !*impl_->mistake(in.size(), out.size()) && scratch.size() >= impl_->scratch_size();
   assert(fits && "Plan: a span of the wrong size; run() says which");
   if (!fits) {

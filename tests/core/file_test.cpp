@@ -1,13 +1,12 @@
 #include "io/file.hpp"
 
 #include "files.hpp"
+#include "full_disk.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <thread>
 
 namespace gradus::test {
@@ -132,15 +131,10 @@ TEST(AtomicFile, WritesNamesAsLongAsNamesMayBe) {
 TEST(AtomicFile, LeavesTheOldFileWhenTheDiskIsFull) {
   const TemporaryFolder folder;
   replace(folder / "x", "old");
-  // A limit on the size of files fails in the same place as a full disk does.
-  rlimit before;
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{1000, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  expect_error_with<FileError>([&] { replace(folder / "x", std::string(1001, 'x')); }, "File too large");
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
+  {
+    const FullDisk full(1000);
+    expect_error_with<FileError>([&] { replace(folder / "x", std::string(1001, 'x')); }, "File too large");
+  }
   EXPECT_EQ(read_text(folder / "x"), "old");
   EXPECT_EQ(files_in(folder), 1u);
 }

@@ -1,6 +1,7 @@
 // A training that is killed or interrupted at any moment, again and again: its checkpoint is always one that was
 // written completely, and in the end the training has come, to the bit, to where one comes that is left alone.
 #include "files.hpp"
+#include "full_disk.hpp"
 #include "paths.hpp"
 #include "run.hpp"
 
@@ -9,7 +10,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,15 +159,11 @@ TEST_P(Crash, InterruptedTrainingGoesOnToTheBit) {
 TEST_P(Crash, FullDiskLeavesTheOldCheckpoint) {
   ASSERT_EQ(wait_for(start(command_for())), 0);
   const std::string old = read_text(checkpoint);
-  // A limit on the size of files, which a child inherits, fails in the same place as a full disk does.
-  rlimit before;
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{old.size() / 10, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const pid_t child = start(arguments(checkpoint));
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  ::signal(SIGXFSZ, handler);
+  const auto start_on_full_disk = [&] {
+    const FullDisk full(old.size() / 10);
+    return start(arguments(checkpoint));
+  };
+  const pid_t child = start_on_full_disk();
   const int status = wait_for(child);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1) << status;
   EXPECT_TRUE(read_text(checkpoint) == old);

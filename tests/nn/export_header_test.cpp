@@ -1,6 +1,7 @@
 // The written header, compiled and run where it is to go: by the compilers of this machine, for ARM under qemu, as C++
 // and as C, gives what the net gives.
 #include "files.hpp"
+#include "full_disk.hpp"
 #include "settled.hpp"
 #include "tensors.hpp"
 
@@ -221,6 +222,18 @@ TEST(ExportHeader, RefusesBeforeItWrites) {
   EXPECT_FALSE(std::filesystem::exists(path));
   net.at<nn::BatchNorm1d>(1).running_var.fill_(1);
   EXPECT_THROW(export_header(net, folder / "no/such/folder/net.hpp"), FileError);
+}
+
+TEST(ExportHeader, KeepsTheOldFileWhenTheNewOneDoesNotFit) {
+  const TemporaryFolder folder;
+  write_text(folder / "net.hpp", "old");
+  nn::Sequential net = digits_net();
+  {
+    const FullDisk full(10000);
+    EXPECT_THROW(export_header(net, folder / "net.hpp"), FileError);
+  }
+  EXPECT_EQ(read_text(folder / "net.hpp"), "old");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << "a part of the new one stays";
 }
 
 }  // namespace

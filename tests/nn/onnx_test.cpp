@@ -1,6 +1,7 @@
 // ONNX files: what is written comes back as the same net, and other programs take it. That ONNX's own checker and the
 // ONNX Runtime agree is tested where they are installed.
 #include "files.hpp"
+#include "full_disk.hpp"
 #include "settled.hpp"
 #include "tensors.hpp"
 
@@ -231,6 +232,16 @@ TEST_F(Onnx, RefusesBeforeItWrites) {
   expect_error_with<ValueError>([&] { export_onnx(flat, path_); }, ".row = {C, L}");
   net.at<nn::BatchNorm1d>(1).running_var.fill_(1);
   EXPECT_THROW(export_onnx(net, folder_ / "no/folder.onnx"), FileError);
+}
+
+TEST_F(Onnx, KeepsTheOldFileWhenTheNewOneDoesNotFit) {
+  write_text(path_, "old");
+  nn::Sequential net = every_layer();
+  {
+    const FullDisk full(100);
+    EXPECT_THROW(export_onnx(net, path_), FileError);
+  }
+  EXPECT_EQ(read_text(path_), "old");
 }
 
 TEST_F(Onnx, RefusesWhatIsNoSequential) {

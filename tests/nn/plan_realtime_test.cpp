@@ -1,4 +1,5 @@
-// A call of a plan allocates nothing and makes no system call: it runs where the kernel would kill it for one.
+// A call of a plan allocates nothing and makes no system call: it runs where the kernel would kill it for one, and,
+// where the compiler has it, under the RealtimeSanitizer.
 #include "counted_new.hpp"
 
 #include <gradus/gradus.hpp>
@@ -50,7 +51,7 @@ Case make_case(bool half) {
   return {plan, std::vector<float>(100 * 24, 0.25f), std::vector<float>(1000), std::vector<float>(plan.scratch_size())};
 }
 
-void call_often(Case& c) {
+void call_often(Case& c) noexcept GRADUS_NONBLOCKING {
   for (int i = 0; i < 100; ++i) {
     c.plan(c.x, c.y);
     c.plan(std::span(c.x).first(24), std::span(c.y).first(10));
@@ -69,12 +70,27 @@ TEST(RealTime, AllocatesNothing) {
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
+constexpr bool sanitized = true, realtime_sanitized = false;
 #elif defined(__has_feature)
-constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+constexpr bool realtime_sanitized = __has_feature(realtime_sanitizer);
+constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || realtime_sanitized;
 #else
-constexpr bool sanitized = false;
+constexpr bool sanitized = false, realtime_sanitized = false;
 #endif
+
+void allocate() noexcept GRADUS_NONBLOCKING {
+  void* volatile block = std::malloc(10);
+  std::free(block);
+}
+
+TEST(RealTime, PassesTheRealtimeSanitizer) {
+  if (!realtime_sanitized) GTEST_SKIP() << "built without -fsanitize=realtime";
+  for (const bool half : {false, true}) {
+    Case c = make_case(half);
+    call_often(c);  // the sanitizer ends the process at the first call that may wait
+  }
+  EXPECT_DEATH(allocate(), "RealtimeSanitizer") << "the test would not notice an allocation";
+}
 
 /// Strict seccomp allows read, write, exit and the return from a signal; anything else, a lock that waits among them,
 /// ends the process.

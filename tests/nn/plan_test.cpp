@@ -207,10 +207,12 @@ TEST(Plan, RefusesNetsThatItCannotTake) {
   net[2].train();
   expect_error<ValueError>("Plan: Dropout '2' is in training mode", [&] { Plan(net, {4}); });
   net.eval();
-  expect_error_with<ValueError>([&] { Plan(net, {5}); }, "Plan: Linear '0', given rows of [5]: mat1 and mat2 shapes cannot be multiplied");
+  expect_error_with<ValueError>([&] { Plan(net, {5}); },
+                                "Plan: Linear '0', given rows of [5]: mat1 and mat2 shapes cannot be multiplied");
   expect_error_with<ValueError>([&] { Plan(net, {}); }, "expected the shape of one row");
   net.at<nn::BatchNorm1d>(1).running_var.fill_(NAN);
-  expect_error_with<ValueError>([&] { Plan(net, {4}); }, "BatchNorm1d '1', given rows of [3]: batch_norm: running_var of channel 0");
+  expect_error_with<ValueError>([&] { Plan(net, {4}); },
+                                "BatchNorm1d '1', given rows of [3]: batch_norm: running_var of channel 0");
 
   nn::Sequential own{nn::Sequential{Doubled(), nn::ReLU()}, nn::ReLU()};
   own.eval();

@@ -7,9 +7,7 @@ namespace gradus::nn::frozen {
 
 namespace {
 
-constexpr std::int64_t group_size = 16;     // outputs are padded to it, so that their loops fill whole registers
-constexpr std::int64_t inputs_at_once = 4;  // summed in one pass over the outputs
-constexpr std::size_t line_width = 118;     // of a line of numbers
+constexpr std::size_t line_width = 118;  // of numbers
 
 /// The shortest text that reads back as the same number.
 std::string literal(float value) {
@@ -62,8 +60,6 @@ const char* expression(Function function) {
 
 }  // namespace
 
-std::int64_t padded(std::int64_t outputs) { return (outputs + group_size - 1) / group_size * group_size; }
-
 Writer::Writer(const SourceOptions& options)
     : int8_(options.int8_weights), prefix_(options.cpp ? "" : options.name + "_") {
   const bool cpp = options.cpp;
@@ -98,36 +94,16 @@ void Writer::array(const std::string& own, std::span<const T> values) {
   arrays.push_back(id(own));
 }
 template void Writer::array(const std::string&, std::span<const float>);
+template void Writer::array(const std::string&, std::span<const signed char>);
 
 void Writer::numbers(const std::string& own, const std::vector<double>& values) {
   const std::vector<float> floats(values.begin(), values.end());
   array(own + words.at("n").text, std::span<const float>(floats));
 }
 
-void Writer::weights(const Product& p) {
-  const std::int64_t columns = padded(p.outputs), size = p.groups * p.inputs * columns;
-  std::vector<double> weight(static_cast<std::size_t>(size)), scale(static_cast<std::size_t>(p.groups * columns), 1);
-  std::vector<double> bias(scale.size());
-  const std::vector<double> scales = int8_scales(p);
-  for (std::size_t o = 0; o < p.bias.size(); ++o) {
-    const auto outputs = static_cast<std::size_t>(p.outputs), inputs = static_cast<std::size_t>(p.inputs);
-    const std::size_t wide = static_cast<std::size_t>(columns), g = o / outputs, j = o % outputs;
-    bias[g * wide + j] = p.bias[o];
-    scale[g * wide + j] = scales[o];
-    for (std::size_t i = 0; i < inputs; ++i) weight[(g * inputs + i) * wide + j] = p.weight[o * inputs + i];
-  }
-  numbers("bias", bias);
-  if (!int8_) return numbers("weight", weight);
-  std::vector<signed char> bytes(weight.size());
-  const auto wide = static_cast<std::size_t>(columns), each = static_cast<std::size_t>(p.inputs) * wide;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    bytes[i] = static_cast<signed char>(std::lround(weight[i] / scale[i / each * wide + i % wide]));
-  }
-  numbers("scale", scale);
-  array("weight" + words.at("n").text, std::span<const signed char>(bytes));
-}
-
 // --- steps
+
+void Writer::begin() { emit("$function void @step$n(const float* $restrict x, float* $restrict y)$noexcept {\n"); }
 
 void Writer::step(const Step& step, std::size_t number) {
   words.insert_or_assign("n", number);
@@ -139,94 +115,8 @@ void Writer::step(const Step& step, std::size_t number) {
   std::visit([&](const auto& work) { write(work, step); }, step.work);
 }
 
-namespace {
-
-constexpr std::string_view begin_step =
-    "$function void @step$n(const float* $restrict x, float* $restrict y)$noexcept {\n";
-
-}  // namespace
-
-/// y += the columns of `count` inputs from i on, each times its input.
-void Writer::columns(const Product& p, std::int64_t count, const std::string& weight) {
-  const std::int64_t wide = padded(p.outputs);
-  std::string elements, sum;
-  for (std::int64_t k = 0; k < count; ++k) {
-    const Fillings at{{"k", k},
-                      {"plus", k > 0 ? " + " + std::to_string(k) : ""},
-                      {"offset", k > 0 ? " + " + std::to_string(k * wide) : ""}};
-    elements += filled(k > 0 ? ", e$k = x[i$plus]" : "e$k = x[i$plus]", at);
-    const std::string product = filled(int8_ ? "e$k * $float(w[j$offset])" : "e$k * w[j$offset]", at, words);
-    sum = k == 0 ? product : k % 2 == 1 ? sum + " + " + product + ")" : "(" + sum + " + (" + product;
-    if (k == 1) sum = "(" + sum;
-  }
-  if (count == 3) sum += "))";
-  if (count == 4) sum += ")";
-  emit(
-      "    const $type* const w = $weight + i * $wide;\n"
-      "    const float $elements;\n"
-      "    for ($size j = 0; j < $wide; ++j) y[j] += $sum;\n",
-      {{"type", int8_ ? "signed char" : "float"},
-       {"weight", weight},
-       {"wide", wide},
-       {"elements", elements},
-       {"sum", sum}});
-}
-
-void Writer::write(const Product& p, const Step&) {
-  weights(p);
-  const bool alone = p.rows == 1 && p.groups == 1, grouped = p.groups > 1;
-  const std::int64_t wide = padded(p.outputs), rest = p.inputs % inputs_at_once, whole = p.inputs - rest;
-  const auto part = [&](const char* array, std::int64_t each) {
-    const Fillings own{{"array", array}, {"each", each}};
-    return filled(grouped ? "(@$array$n + g * $each)" : "@$array$n", own, words);
-  };
-  const std::string bias = part("bias", wide), weight = part("weight", p.inputs * wide), scale = part("scale", wide);
-  const Fillings own{{"wide", wide},
-                     {"bias", bias},
-                     {"scale", scale},
-                     {"whole", whole},
-                     {"rows", p.rows},
-                     {"groups", p.groups},
-                     {"stride", p.stride},
-                     {"outputs", p.outputs},
-                     {"width", p.groups * p.outputs},
-                     {"g", grouped ? ", $size g" : ""}};
-  if (alone) {
-    emit(begin_step);
-  } else {
-    emit("$function void @row$n(const float* $restrict x, float* $restrict y");
-    emit(grouped ? ", $size g)$noexcept {\n" : ")$noexcept {\n");
-  }
-  emit(int8_ ? "  for ($size j = 0; j < $wide; ++j) y[j] = 0.0f;\n"
-             : "  for ($size j = 0; j < $wide; ++j) y[j] = $bias[j];\n",
-       own);
-  if (whole > 0) {
-    emit("  for ($size i = 0; i < $whole; i += 4) {\n", own);
-    columns(p, inputs_at_once, weight);
-    text += "  }\n";
-  }
-  if (rest > 0) {
-    emit("  {\n    const $size i = $whole;\n", own);
-    columns(p, rest, weight);
-    text += "  }\n";
-  }
-  if (int8_) emit("  for ($size j = 0; j < $wide; ++j) y[j] = y[j] * $scale[j] + $bias[j];\n", own);
-  if (p.then.function != Function::none) {
-    emit("  for ($size j = 0; j < $wide; ++j) y[j] = $then;\n", {{"wide", wide}, {"then", applied(p.then, "y[j]")}});
-  }
-  text += "}\n";
-  if (alone) return;
-  emit(begin_step);
-  emit("  for ($size r = 0; r < $rows; ++r) {\n", own);
-  emit(grouped ? "    for ($size g = 0; g < $groups; ++g) "
-                 "@row$n(x + (g * $rows + r) * $stride, y + r * $width + g * $outputs, g);\n"
-               : "    @row$n(x + r * $stride, y + r * $width);\n",
-       own);
-  text += "  }\n}\n";
-}
-
 void Writer::write(const Patches& p, const Step&) {
-  emit(begin_step);
+  begin();
   emit(
       "  for ($size g = 0; g < $groups; ++g) {\n"
       "    for ($size i = 0; i < $positions; ++i) {\n"
@@ -247,7 +137,7 @@ void Writer::write(const Norm& norm, const Step&) {
   numbers("mean", norm.mean);
   numbers("scale", norm.scale);
   numbers("shift", norm.shift);
-  emit(begin_step);
+  begin();
   const std::int64_t channels = std::ssize(norm.mean);
   emit(
       "  for ($size r = 0; r < $in; r += $period) {\n"
@@ -261,7 +151,7 @@ void Writer::write(const RowNorm& norm, const Step&) {
   needs_math = true;
   numbers("weight", norm.weight);
   numbers("bias", norm.bias);
-  emit(begin_step);
+  begin();
   emit(
       "  for ($size r = 0; r < $in; r += $width) {\n"
       "    float mean = 0.0f, var = 0.0f;\n"
@@ -282,13 +172,13 @@ std::string Writer::applied(const Activation& activation, const std::string& v) 
 
 void Writer::write(const Activation& activation, const Step&) {
   const std::string then = applied(activation, "x[j]");
-  emit(begin_step);
+  begin();
   emit("  for ($size j = 0; j < $in; ++j) y[j] = $then;\n}\n", {{"then", then}});
 }
 
 void Writer::write(const Softmax& s, const Step&) {
   needs_math = true;
-  emit(begin_step);
+  begin();
   emit(
       "  for ($size g = 0; g < $in; g += $width) {\n"
       "    float top = x[g], total = 0.0f;\n"
@@ -314,7 +204,7 @@ void Writer::write(const Pool& pool, const Step&) {
   }
   array("ends" + words.at("n").text, std::span<const unsigned>(ends));
   if (!pool.max) numbers("count", counts);
-  emit(begin_step);
+  begin();
   emit(
       "  for ($size i = 0; i < $places; ++i) {\n"
       "    const $size first = @ends$n[2 * i], last = @ends$n[2 * i + 1];\n"
@@ -332,7 +222,7 @@ void Writer::write(const Pool& pool, const Step&) {
 }
 
 void Writer::write(const Transpose& t, const Step&) {
-  emit(begin_step);
+  begin();
   emit(
       "  for ($size j = 0; j < $columns; ++j) {\n"
       "    for ($size i = 0; i < $rows; ++i) y[j * $rows + i] = x[i * $columns + j];\n  }\n}\n",
@@ -340,7 +230,7 @@ void Writer::write(const Transpose& t, const Step&) {
 }
 
 void Writer::write(const Pad& pad, const Step&) {
-  emit(begin_step);
+  begin();
   emit(
       "  for ($size j = 0; j < $out; ++j) y[j] = 0.0f;\n"
       "  for ($size j = 0; j < $in; ++j) y[j + $before] = x[j];\n}\n",

@@ -40,10 +40,15 @@ class Writer {
   void write(const Transpose& transpose, const Step& step);
   void write(const Pad& pad, const Step& step);
 
+  void begin();  ///< of the function
   void numbers(const std::string& own, const std::vector<double>& values);
-  void weights(const Product& p);
-  void columns(const Product& p, std::int64_t count, const std::string& weight);
   std::string applied(const Activation& activation, const std::string& v);
+
+  // writer_product.cpp
+  void weights(const Product& p);
+  void body(const Product& p);
+  void columns(const Product& p, std::int64_t count);
+  std::string of_group(const Product& p, const std::string& array, std::int64_t each) const;
 
   const bool int8_;
   const std::string prefix_;

@@ -6,6 +6,13 @@
 #include <memory>
 #include <span>
 
+/// What clang 20 and later check calls for, by -Wfunction-effects and the RealtimeSanitizer.
+#if __has_cpp_attribute(clang::nonblocking)
+#define GRADUS_NONBLOCKING [[clang::nonblocking]]
+#else
+#define GRADUS_NONBLOCKING
+#endif
+
 namespace gradus::nn {
 
 struct PlanOptions {
@@ -51,9 +58,10 @@ class Plan {
   /// `in` holds whole rows, `out` as many, one behind the other; they do not overlap. Wrong sizes are an assertion in
   /// debug builds, else out becomes NaN. Uses 64 KiB of the stack; for a plan with more than 16384 floats of scratch,
   /// call the other one.
-  void operator()(std::span<const float> in, std::span<float> out) const noexcept;
+  void operator()(std::span<const float> in, std::span<float> out) const noexcept GRADUS_NONBLOCKING;
   /// The same with `scratch` in place of the stack: scratch_size() floats or more, which let it take more rows at once.
-  void operator()(std::span<const float> in, std::span<float> out, std::span<float> scratch) const noexcept;
+  void operator()(std::span<const float> in, std::span<float> out,
+                  std::span<float> scratch) const noexcept GRADUS_NONBLOCKING;
 
   /// The same, throwing ValueError where sizes are wrong or spans overlap.
   void run(std::span<const float> in, std::span<float> out) const;
