@@ -10,4 +10,4 @@ lines() { "$CXX" -std=c++20 -E -P -I core/include -I nn/include -I optim/include
 standard=$(grep -rhoE '^#include <[a-z_0-9]+>' core/include nn/include optim/include --exclude xtensor.hpp | sort -u | lines)
 all=$(echo '#include <gradus/gradus.hpp>' | lines)
 echo "<gradus/gradus.hpp>: $((all - standard)) lines beside $standard of the standard library"
-((all - standard <= 2850))
+((all - standard <= 2900))
