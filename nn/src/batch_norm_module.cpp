@@ -58,8 +58,9 @@ Tensor BatchNorm1d::forward(const Tensor& x) const {
   // PyTorch counts a batch without values; where the counter is the weight of the mean, it would be wrong.
   const bool empty = learning && !options_.sync && x.numel() == 0 && options_.momentum;
   if (tracking && (result.counted || empty)) {
-    const NoGradGuard no_grad;
-    Tensor(num_batches_tracked).add_(1);
+    Tensor counter = num_batches_tracked;
+    ++counter.data<std::int64_t>()[0];
+    detail::bump_version(counter);
   }
   return result.y;
 }

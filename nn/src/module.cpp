@@ -107,7 +107,8 @@ void Module::tie_copies(std::span<Parameter* const> copies) {
 // --- calling
 
 Tensor Module::forward(const Tensor& x) const {
-  thread_local const Module* asked = nullptr;  // whether the other forward has just come here in turn
+  // Each overload of forward calls the other by default: to come here twice means that neither is overridden.
+  thread_local const Module* asked = nullptr;
   if (asked == this) {
     throw NotImplementedError(message("Module [", name(), "] is missing the required \"forward\" function"));
   }

@@ -35,8 +35,8 @@ void write(Tensor& x, const Tensor& other) {
   x.set_grad({});
 }
 
-/// Of all tensors that are Parameters, and of those that were. Never destroyed: they may live longer than any variable
-/// of this file.
+/// A record of every tensor that is a Parameter, or was one and is still in use. Never destroyed: Parameters may
+/// outlive every variable of this file.
 class Register {
  public:
   struct Record {

@@ -1,5 +1,5 @@
-// Both poolings are linear once the windows and the places of the maxima are known: each function has its adjoint as
-// derivative, and the other way round.
+// Given the windows and the places of the maxima, pooling is linear: the derivative of each function is its adjoint,
+// and the other way round.
 #include "arguments.hpp"
 #include "ops/index.hpp"
 #include "windows.hpp"

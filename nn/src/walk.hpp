@@ -8,7 +8,7 @@
 
 namespace gradus::nn {
 
-/// Ties the parameters of a copy as those are that it was copied from. Once; it costs a look at a flag afterwards.
+/// Ties the parameters of a copy as those of the original are. Done once; later calls only test a flag.
 void settle_ties(const Module& module);
 
 /// Walks a module and all below it, depth first, and calls `on` with the dotted name of everything of one kind.

@@ -12,14 +12,14 @@ using gradus::detail::elements;
 
 namespace {
 
-/// The sum of f(x) over all elements, in eight strands that the compiler turns into vectors.
+/// The sum of f(x) over all elements, as eight partial sums, which the compiler keeps in vectors.
 template <class T, class F>
 double sum_of(const T* x, std::int64_t n, F f) {
-  constexpr std::int64_t strands = 8;
-  double sums[strands] = {};
+  constexpr std::int64_t parts = 8;
+  double sums[parts] = {};
   std::int64_t i = 0;
-  for (; i + strands <= n; i += strands) {
-    for (std::int64_t s = 0; s < strands; ++s) sums[s] += f(static_cast<double>(x[i + s]));
+  for (; i + parts <= n; i += parts) {
+    for (std::int64_t s = 0; s < parts; ++s) sums[s] += f(static_cast<double>(x[i + s]));
   }
   for (; i < n; ++i) sums[0] += f(static_cast<double>(x[i]));
   double total = 0;

@@ -137,7 +137,7 @@ void UserNode::check(const Gradients& gradients, const InputGradients& dx) const
 Tensor UserNode::forbid_derivative(const Tensor& gradient, std::span<const Tensor> dy) {
   std::vector<Ref<Node>> behind(inputs().begin(), inputs().end());
   for (const Tensor& d : dy) behind.push_back(node_of(d));
-  const Tensor separate = gradient.detach();
+  Tensor separate = gradient.detach();
   set_history(separate, make_node<TwiceNode>(behind, {}, name()));
   return separate;
 }

@@ -70,7 +70,8 @@ void check_inputs(const std::vector<Tensor>& inputs, const std::string& check) {
 
 Tensor checked_output(const TensorFunction& f, const std::vector<Tensor>& inputs, const std::string& check) {
   const std::vector<Tensor> before = copies(inputs);
-  const Tensor y = f(inputs), again = f(inputs);
+  Tensor y = f(inputs);
+  const Tensor again = f(inputs);
   if (!y.defined() || y.dtype() != float64) {
     throw RuntimeError(message(check, ": expected the function to return a float64 tensor, got ",
                                y.defined() ? to_string(y.dtype()) : "an undefined one"));

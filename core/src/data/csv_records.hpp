@@ -14,7 +14,7 @@ struct CsvDialect {
   std::int64_t skip;
 };
 
-/// What read_records() has found. It stays at the file while it is read and knows the place.
+/// Reads the records of a file; a derived class is handed the fields. It keeps the number of the line for messages.
 class CsvReader {
  public:
   explicit CsvReader(const std::string& path, const CsvDialect& dialect) : path_(path), dialect_(dialect) {}

@@ -12,8 +12,8 @@ namespace {
 
 using namespace detail;
 
-/// Reads a table twice, if need be: whether a column is one of numbers is clear at its end only, and then its texts
-/// have gone by.
+/// Reads a file with columns of text twice: whether a column holds numbers alone is known at its end only, and texts
+/// are not kept until then.
 class TableReader : public CsvReader {
  public:
   TableReader(const std::string& path, const TableOptions& options)

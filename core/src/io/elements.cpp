@@ -78,20 +78,18 @@ void visit_stored(Stored type, F&& f) {
   }
 }
 
-/// Copies the elements of dimensions `dim` and beyond, in row-major order; returns the end of what it wrote.
+/// Copies the elements of a walk in its order; the bytes of a file are aligned to nothing.
 template <class From, class To>
-To* copy_strided(const std::byte* from, const Shape& shape, const Shape& strides, int dim, To* to) {
-  if (dim == shape.rank()) {
-    From element;
-    std::memcpy(&element, from, sizeof(From));  // the bytes of a file are aligned to nothing
-    *to = static_cast<To>(element);
-    return to + 1;
-  }
-  for (std::int64_t i = 0; i < shape[dim]; ++i) {
-    to = copy_strided<From>(from, shape, strides, dim + 1, to);
-    if (i + 1 < shape[dim]) from += strides[dim] * static_cast<std::int64_t>(sizeof(From));
-  }
-  return to;
+void copy_walked(const std::byte* from, Walk<1> walk, To* to) {
+  const Walk<1>::Dimension inner = walk.pop();
+  walk.for_each(0, walk.count(), [&](std::int64_t, auto at) {
+    for (std::int64_t i = 0; i < inner.extent; ++i) {
+      From element;
+      const std::int64_t position = at[0] + i * inner.stride[0];
+      std::memcpy(&element, from + position * static_cast<std::int64_t>(sizeof(From)), sizeof(From));
+      *to++ = static_cast<To>(element);
+    }
+  });
 }
 
 }  // namespace
@@ -123,15 +121,12 @@ std::string_view element_bytes(const Tensor& x) {
 Tensor tensor_from_stored(Stored type, const std::byte* first, const Shape& shape, const Shape& strides) {
   Tensor result = empty(shape, widened(type));
   if (result.numel() == 0) return result;
-  const bool contiguous = strides == strides_of(shape);
   visit_stored(type, [&]<class From, class To>(From*, To*) {
     To* to = result.data<To>().data();
-    if (std::same_as<From, To> && contiguous) {
+    if (std::same_as<From, To> && strides == strides_of(shape)) {
       std::memcpy(to, first, result.data<To>().size_bytes());
-    } else if (contiguous) {
-      copy_strided<From>(first, Shape(result.numel()), Shape(1), 0, to);
     } else {
-      copy_strided<From>(first, shape, strides, 0, to);
+      copy_walked<From>(first, walk_of(shape, strides), to);
     }
   });
   return result;

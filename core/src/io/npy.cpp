@@ -81,7 +81,7 @@ class HeaderParser {
     const char* quote = accept("'") ? "'" : accept("\"") ? "\"" : nullptr;
     const std::size_t end = quote ? text_.find(quote) : text_.npos;
     if (end == text_.npos) fail("a string");
-    const std::string result(text_.substr(0, end));
+    std::string result(text_.substr(0, end));
     text_.remove_prefix(end + 1);
     return result;
   }
@@ -95,7 +95,7 @@ class HeaderParser {
       if (end == text_.size()) fail("the end of a list");
       depth += text_[end] == '[' ? 1 : text_[end] == ']' ? -1 : 0;
     } while (end++, depth > 0);
-    const std::string result(text_.substr(0, end));
+    std::string result(text_.substr(0, end));
     text_.remove_prefix(end);
     return result;
   }

@@ -23,7 +23,7 @@ struct NumpyType {
 std::optional<NumpyType> numpy_type(std::string_view name);
 
 /// The array whose elements `data` are. Throws FileError when there are more or fewer than its shape needs.
-Tensor numpy_array(NumpyType type, Bytes data, std::span<const std::int64_t> shape, bool fortran_order);
+Tensor numpy_array(NumpyType type, Bytes data, std::span<const std::int64_t> extents, bool fortran_order);
 
 /// Throws FileError for every deviation from the format, and for an array of anything but numbers.
 Tensor parse_npy(Bytes file);

@@ -243,7 +243,7 @@ std::string PickleMachine::read_text(std::uint64_t size) {
 std::string PickleMachine::read_line() {
   const auto end = std::find(program_.begin(), program_.end(), std::byte{'\n'});
   if (end == program_.end()) fail("ends too early");
-  const std::string line = read_text(static_cast<std::size_t>(end - program_.begin()));
+  std::string line = read_text(static_cast<std::size_t>(end - program_.begin()));
   program_ = program_.subspan(1);
   return line;
 }

@@ -73,7 +73,7 @@ Tensor where(const Tensor& condition, const Tensor& a_, const Tensor& b_) {
   const Dtype dtype = result_type(a_, b_);
   const Tensor a = a_.to(dtype), b = b_.to(dtype);
   const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape()));
-  const Tensor y = choose(shape, condition, a, b);
+  Tensor y = choose(shape, condition, a, b);
   if (tracks(a, b)) {
     record(y, "WhereBackward0", {broadcast_input(a, shape), broadcast_input(b, shape)}, keep(condition),
            [](const Tensor& dy, const Tensor& condition, InputGradients& dx) {

@@ -46,7 +46,7 @@ void for_each_row(const T* x, const Groups& groups, F f) {
   });
 }
 
-/// Shows an accumulator to the elements of every group, in their order in memory: for group i, `make(i)` gives the
+/// Runs an accumulator over the elements of every group, in their order in memory: for group i, `make(i)` gives the
 /// accumulator, `add(x)` is called for every element, or `add(x, n)` for n neighbours where it has that, then finish(i,
 /// it).
 template <class T, class Make, class Finish>

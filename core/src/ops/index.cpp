@@ -210,7 +210,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
     throw RuntimeError(message("masked_fill only supports boolean masks, but got mask with dtype ", mask.dtype()));
   }
   const Shape shape = broadcast_shapes(mask.shape(), x.shape());
-  const Tensor y = choose(shape, mask, full({}, value, x.dtype()), x);
+  Tensor y = choose(shape, mask, full({}, value, x.dtype()), x);
   if (tracks(x)) {
     record(y, "MaskedFillBackward0", {broadcast_input(x, shape)}, keep(mask),
            [](const Tensor& dy, const Tensor& mask, InputGradients& dx) { dx[0] = masked_fill(dy, mask, 0); });

@@ -90,12 +90,12 @@ ValuesIndices ordered(const Tensor& x, int dim, std::int64_t k, bool descending,
   visit(x.dtype(), [&]<class T>(T*) {
     auto* indices = elements<std::int64_t>(y.indices);
     constexpr bool short_rank = sizeof(rank_of(T{})) == 4;
-    if (short_rank && lines.size <= UINT32_MAX) {
-      if constexpr (short_rank)
-        order_lines<ShortKey>(elements<T>(x), elements<T>(y.values), indices, lines, k, descending);
-    } else {
-      order_lines<LongKey>(elements<T>(x), elements<T>(y.values), indices, lines, k, descending);
+    if constexpr (short_rank) {
+      if (lines.size <= UINT32_MAX) {
+        return order_lines<ShortKey>(elements<T>(x), elements<T>(y.values), indices, lines, k, descending);
+      }
     }
+    order_lines<LongKey>(elements<T>(x), elements<T>(y.values), indices, lines, k, descending);
   });
   if (tracks(x)) {
     record(y.values, name, {x}, keep(y.indices),

@@ -1,6 +1,6 @@
-// Threads that wait for chunks of work. Whoever is free takes the next chunk, the caller too, so a thread that is slow
-// to wake delays nothing. After its work a thread looks out for more for a moment, because waking it costs several
-// microseconds, and then sleeps.
+// A pool of threads. A job is cut into chunks, and each thread that is free takes the next one, the caller too, so that
+// a thread that wakes late delays nothing. After a job a thread spins for a moment before it sleeps, because waking it
+// takes several microseconds.
 #include "runtime/parallel_for.hpp"
 #include "runtime/processors.hpp"
 #include "tensor/message.hpp"
@@ -33,9 +33,9 @@ void relax() {
 #endif
 }
 
-/// Waits for ready() without sleeping, not longer than spin_time. Returns whether it came.
+/// Waits for ready() without sleeping, not longer than spin_time. Returns what ready() did in the end.
 template <class Ready>
-bool watch(Ready ready) {
+bool spin_until(Ready ready) {
   const auto until = std::chrono::steady_clock::now() + spin_time;
   do {
     for (int i = 0; i < 32; ++i, relax()) {
@@ -82,7 +82,7 @@ class Pool {
     inside = true;
     const auto work_left = [this] { return left_ % one_job != 0; };
     while (true) {
-      if (!work() && !watch(work_left)) {
+      if (!work() && !spin_until(work_left)) {
         std::unique_lock lock(mutex_);
         ++sleepers_;
         woken_.wait(lock, work_left);
@@ -120,7 +120,7 @@ class Pool {
 
   void wait_for_others() {
     const auto done = [this] { return unfinished_ == 0; };
-    if (!watch(done)) {
+    if (!spin_until(done)) {
       std::unique_lock lock(mutex_);
       finished_.wait(lock, done);
     }
