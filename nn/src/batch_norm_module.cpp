@@ -1,5 +1,6 @@
 // The layer: its state, its modes, and what can be done with a trained one.
 #include "batch_norm.hpp"
+#include "exactly.hpp"
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
 
@@ -9,7 +10,6 @@
 
 #include <mutex>
 #include <optional>
-#include <typeinfo>
 
 namespace gradus::nn {
 
@@ -176,12 +176,6 @@ void refuse_hooks(const Module& top) {
     throw ValueError(message("fuse: ", module->name(), " has forward hooks, which the fused module would not have\n",
                              "remove them, and register them with the fused module"));
   }
-}
-
-/// The module as an M, not as something derived from it, which may compute something else.
-template <class M>
-const M* exactly(const Module& module) {
-  return typeid(module) == typeid(M) ? static_cast<const M*>(&module) : nullptr;
 }
 
 /// The two as one module, if they can be.

@@ -1,5 +1,6 @@
 #include "frozen/layers.hpp"
 
+#include "exactly.hpp"
 #include "frozen/collector.hpp"
 #include "tensor/message.hpp"
 
@@ -12,7 +13,6 @@
 #include <gradus/nn/sequential.hpp>
 
 #include <optional>
-#include <typeinfo>
 
 namespace gradus::nn::frozen {
 
@@ -33,12 +33,6 @@ void refuse(const char* caller, const std::string& name, const std::string& type
 namespace {
 
 constexpr std::int64_t row_count = 3;  // of a batch that shapes are tried with
-
-/// The module as an M, not as something derived from it, which may compute something else.
-template <class M>
-const M* exactly(const Module& module) {
-  return typeid(module) == typeid(M) ? static_cast<const M*>(&module) : nullptr;
-}
 
 std::optional<Activation> activation_of(const Module& module) {
   if (exactly<ReLU>(module)) return Activation{Function::relu};

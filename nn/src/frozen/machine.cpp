@@ -171,11 +171,9 @@ void run(const Activation& activation, const ReadyStep& step, float* y, const fl
     case Function::softplus:
       return map(y, x, n, Unary::softplus);
     case Function::elu:
-      return map(y, x, n, [a](float p) { return p > 0 ? p : a * std::expm1(p); });
+      return gradus::kernels::chosen<float>().elu(y, x, activation.a, n);
     case Function::silu:
-      map(y, x, n, Unary::sigmoid);
-      for (std::int64_t i = 0; i < n; ++i) y[i] *= x[i];
-      return;
+      return map(y, x, n, Unary::silu);
     case Function::hardtanh:
       return map(y, x, n, [a, b](float p) { return p < a ? a : p > b ? b : p; });
   }
