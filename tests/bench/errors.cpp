@@ -21,7 +21,7 @@ namespace api = torch;
 namespace {
 template <class T>
 Tensor tensor_of(const std::vector<T>& x) {
-  return torch::tensor(x, torch::CppTypeToScalarType<T>());
+  return torch::tensor(x, torch::dtype(c10::CppTypeToScalarType<T>::value));
 }
 template <class T>
 const T* data_of(const Tensor& x) {

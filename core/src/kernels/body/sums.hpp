@@ -68,15 +68,14 @@ template <class T>
   }
 }
 
-constexpr int64_t strip_of_sums = 1024;  // columns whose sums stay in the first-level cache
-
-template <class T>
-[[gnu::flatten]] void column_sums(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last,
-                                  double divisor) {
+/// Columns in strips whose sums stay in the first-level cache.
+template <int64_t strip_of_sums, class T>
+GRADUS_INLINE void strips_of_column_sums(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last,
+                                         double divisor) {
   Sum<T> sums[strip_of_sums / lane_count];
   for (int64_t strip = first; strip < last; strip += strip_of_sums) {
     const int64_t end = strip + strip_of_sums < last ? strip + strip_of_sums : last;
-    for (auto& sum : sums) sum = {};
+    for (int64_t j = strip; j < end; j += lane_count) sums[(j - strip) / lane_count] = {};
     int64_t i = 0;
     for (; i + block_of_sums <= rows; i += block_of_sums) {
       each_group(strip, end, [&](int64_t j, auto lanes) {
@@ -93,6 +92,13 @@ template <class T>
       store_narrow(y + j, sums[(j - strip) / lane_count].value() / Doubles(divisor), lanes);
     });
   }
+}
+
+template <class T>
+[[gnu::flatten]] void column_sums(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last,
+                                  double divisor) {
+  last - first <= 64 ? strips_of_column_sums<64>(y, x, rows, cols, first, last, divisor)
+                     : strips_of_column_sums<1024>(y, x, rows, cols, first, last, divisor);
 }
 
 }  // namespace
