@@ -159,7 +159,8 @@ Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOpti
     *out = static_cast<T>(options.reduction == Reduction::mean ? sum / total : sum);
   });
   if (tracks(lp)) {
-    record(y, name_of(lp, options), {lp}, keep(coefficients(lp, target, options, total).to(lp.dtype())),
+    record(y, name_of(lp, options), {lp},
+           keep(Kept(coefficients(lp, target, options, total).to(lp.dtype()), "-weight / N")),
            [each, dim](const Tensor& dy, const Tensor& k, InputGradients& dx) {
              dx[0] = k * (each ? dy.unsqueeze(dim) : dy);
            });
@@ -186,7 +187,7 @@ Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& o
   });
   Tensor y = full({}, sum * share, x.dtype());
   if (!tracks(x)) return y;
-  record(y, "NllLossBackward0", {x}, keep(x, target, std::move(logsumexps)),
+  record(y, "NllLossBackward0", {x}, keep(x, target, Kept(std::move(logsumexps), "log sum exp x")),
          [=](const Tensor& dy, const Tensor& x, const Tensor& target, const Tensor& logsumexps, InputGradients& dx) {
            if (grad_enabled()) {
              const CrossEntropyOptions options{.ignore_index = ignored, .reduction = reduction};

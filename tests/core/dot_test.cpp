@@ -53,7 +53,7 @@ TEST(Dot, TheWholeTextOfASmallGraph) {
   const std::string expected = R"dot(digraph gradus {
   graph [fontname="Helvetica,Arial,sans-serif", fontsize=12, fontcolor="#555555", color="#bbbbbb", style=rounded];
   node [fontname="DejaVu Sans Mono,Menlo,monospace", fontsize=10, shape=box, style="filled,rounded", color="#999999"];
-  edge [color="#555555", arrowsize=0.7];
+  edge [fontname="DejaVu Sans Mono,Menlo,monospace", fontsize=9, color="#555555", arrowsize=0.7];
   subgraph cluster_forward {
   label="forward";
   f0 [label=<<b>leaf w<br align="left"/></b>[2] float32<br align="left"/>value [2., 3.]<br align="left"/><font color="#888888">no gradient yet<br align="left"/></font>>, fillcolor="#d9ead3"];
@@ -158,7 +158,8 @@ TEST(Dot, ShowsWhatIsSaved) {
   const auto [values, indices] = y.max(1);
   const std::string dot = drawn(values.sum());
   EXPECT_TRUE(has_arrow(dot, id_of(dot, "y = Exp"), id_of(dot, "ExpBackward0"), dashed));
-  EXPECT_TRUE(has_arrow(dot, id_of(dot, "saved\\l[2] int64\\lvalue [1, 0]\\l"), id_of(dot, "MaxBackward0"), dashed));
+  EXPECT_TRUE(
+      has_arrow(dot, id_of(dot, "saved indices\\l[2] int64\\lvalue [1, 0]\\l"), id_of(dot, "MaxBackward0"), dashed));
   EXPECT_EQ(count(dot, "dashed,"), 2);
   EXPECT_EQ(count(dot, "fillcolor=\"#f4cccc\""), 1);
 }
@@ -214,6 +215,36 @@ TEST(TraceGuard, KeepsEveryValueAndGradient) {
 
   const Tensor outside = (x * 3).sum();
   EXPECT_TRUE(has(drawn(outside), "Mul\\lgradient not kept\\l"));
+}
+
+TEST(TraceGuard, TellsWhatCameBackByEachUse) {
+  const Tensor x = set_name(tensor({2., 3.}).requires_grad_(), "x"), w = set_name(tensor(5.).requires_grad_(), "w");
+  const TraceGuard trace;
+  const Tensor square = set_name(x * x, "square"), scaled = set_name(x * w, "scaled");
+  const Tensor loss = (square * scaled).sum();  // 5 sum x^3
+  EXPECT_FALSE(has(drawn(loss), " [label=<grad "));
+  const auto share = [](const char* text) { return " [label=<grad " + std::string(text) + "\\l>]"; };
+  for (const double pass : {1, 2}) {  // gradients add up, and so do shares
+    loss.backward({.retain_graph = true});
+    const std::string dot = drawn(loss), from = id_of(dot, "leaf x");
+    const bool once = pass == 1;
+    EXPECT_EQ(count(dot, "\n  " + from + " -> " + id_of(dot, "square") + share(once ? "[20., 45.]" : "[40., 90.]")), 2);
+    EXPECT_TRUE(has_arrow(dot, from, id_of(dot, "scaled"), share(once ? "[20., 45.]" : "[40., 90.]")));
+    EXPECT_TRUE(has(dot, once ? "grad  [ 60., 135.]" : "grad  [120., 270.]"));
+    EXPECT_TRUE(has_arrow(dot, id_of(dot, "square"), id_of(dot, "Mul\\l")));  // used once: its gradient is in its box
+    EXPECT_EQ(count(dot, " [label=<grad "), 3);
+  }
+  EXPECT_FALSE(has(drawn(loss, {.max_elements = 1}), " [label=<grad "));
+}
+
+TEST(TraceGuard, KeepsNoGraphOfGradients) {
+  const std::int64_t before = live_nodes();
+  {
+    const TraceGuard trace;
+    const Tensor x = ones(2).requires_grad_();
+    grad({(x * x).sum()}, {x}, {.create_graph = true})[0].sum().backward();
+  }
+  EXPECT_EQ(live_nodes(), before);
 }
 
 TEST(TraceGuard, ChangesNoResult) {

@@ -48,6 +48,14 @@ TEST_F(Graph, ShowsTheGradientOfBatchNorm) {
   EXPECT_TRUE(has(evaluation, "value [0.8000]"));
 }
 
+/// direct, through var, through mean, and what the first two come to at centered.
+TEST_F(Graph, ShowsTheThreePathsAtTheArrows) {
+  const std::string training = file("batch_norm_training_after");
+  for (const char* share : {"[[ 0.4000],", "[[-0.1120],", "[[-0.2000],", "[[ 0.2880],"}) {
+    EXPECT_TRUE(has(training, std::string(" [label=<<font color=\"#0b5394\">grad ") + share)) << share;
+  }
+}
+
 TEST_F(Graph, GraphvizReadsEveryFile) {
   if (std::system("command -v dot >/dev/null") != 0) GTEST_SKIP() << "graphviz is not installed";
   EXPECT_EQ(std::system(("dot -Tsvg -O " + folder_.string() + "/*.dot").c_str()), 0);

@@ -31,6 +31,8 @@ void accumulate(Tensor& sum, Tensor&& part) {
   }
 }
 
+void add_to(Tensor& sum, const Tensor& part) { sum = sum.defined() ? sum + part : part.clone(); }
+
 /// Hooks are given a gradient of their own each time, for they may keep it and write to it.
 void run_hooks(TensorNotes& notes, Tensor& dy) {
   for (const auto& hook : notes.hooks) {
@@ -48,7 +50,16 @@ void run_hooks(TensorNotes& notes, Tensor& dy) {
     dy = std::move(replaced);
   }
   if (!notes.hooks.empty()) dy = own(dy);
-  if (notes.retains_grad) notes.retained_grad = notes.retained_grad.defined() ? notes.retained_grad + dy : dy.clone();
+  if (notes.retains_grad) add_to(notes.retained_grad, dy);
+}
+
+/// For to_dot: what each input gets from this node.
+void note_shares(TensorNotes& notes, std::span<const InputGradient> given) {
+  for (std::size_t i = 0; i < notes.shares.size(); ++i) {
+    if (!given[i].gradient.defined() || !given[i].sum) continue;
+    const Tensor share = given[i].gradient.detach();
+    add_to(notes.shares[i], given[i].spread ? expand(share, *given[i].spread) : share);
+  }
 }
 
 /// Adds a gradient where it, or what is there, stands for its expansion. Neither is expanded unless the node needs it.
@@ -94,6 +105,7 @@ void run_node(Pass& pass, Node& node, std::span<Tensor> dy, const Shape* spread,
   InputGradients gradients(given);
   node.backward(dy, gradients);
   if (!keep_graph) node.free_saved();
+  if (node.tensor_notes) note_shares(*node.tensor_notes, given);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     InputGradient& dx = given[i];
     if (!dx.gradient.defined() || !dx.sum) continue;

@@ -30,6 +30,7 @@ void trace(Node& node, const Tensor& y, std::span<const Input> inputs) {
   node.tensor_notes = Ref<TensorNotes>(new TensorNotes);
   node.tensor_notes->retains_grad = true;
   node.tensor_notes->value = y.detach();
+  node.tensor_notes->shares.resize(node.inputs().size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!node.inputs()[i] && inputs[i].tensor->defined()) node.tensor_notes->constants.push_back(*inputs[i].tensor);
   }
@@ -41,7 +42,9 @@ Saved Kept::saved_for(const Tensor& y) const {
   if (!tensor_->defined()) return {};
   if (tensor_->is_same(y)) return Saved::result(y);
   const bool by_product = temporary_ && impl_of(*temporary_)->unique() && !impl_of(*temporary_)->tracked();
-  return by_product ? Saved::by_product(std::move(*temporary_)) : Saved(*tensor_);
+  Saved saved = by_product ? Saved::by_product(std::move(*temporary_)) : Saved(*tensor_);
+  saved.set_name(name_);
+  return saved;
 }
 
 Ref<Node> node_of(const Tensor& x) {

@@ -55,16 +55,18 @@ void trace_operand(const Tensor& y, const Tensor& x);
 /// A tensor on its way into the list of what a node saves.
 class Kept {
  public:
-  Kept(const Tensor& x) : tensor_(&x) {}
-  Kept(Tensor&& x) : tensor_(&x), temporary_(&x) {}
+  Kept(const Tensor& x, const char* name = "") : tensor_(&x), name_(name) {}
+  Kept(Tensor&& x, const char* name = "") : tensor_(&x), temporary_(&x), name_(name) {}
   Saved saved_for(const Tensor& y) const;
 
  private:
   const Tensor* tensor_;
   Tensor* temporary_ = nullptr;
+  const char* name_;
 };
 
 /// What backward will need: inputs, the result, and by-products, which are moved in. Undefined tensors stay undefined.
+/// Kept(x, "name") names x for pictures.
 template <class... Tensors>
 std::array<Kept, sizeof...(Tensors)> keep(Tensors&&... tensors) {
   return {Kept(std::forward<Tensors>(tensors))...};

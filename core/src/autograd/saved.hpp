@@ -20,6 +20,8 @@ class Saved {
   std::size_t output() const { return static_cast<std::size_t>(result_); }  // of a result
   const Tensor& tensor() const { return tensor_; }                          // outside the graph, but for a leaf
   const Node* origin() const { return origin_.get(); }
+  const char* name() const { return name_; }  // for pictures, if it has no other; perhaps empty
+  void set_name(const char* name) { name_ = name; }
 
   /// The tensor for the backward function of `node`, which keeps it. When that is recorded itself, the tensor is in its
   /// place of the graph again, and `placed` holds it. Throws RuntimeError when it was written to in the meantime.
@@ -30,6 +32,7 @@ class Saved {
 
   Tensor tensor_;
   Ref<Node> origin_;  // what computed it, if it is an input
+  const char* name_ = "";
   std::uint32_t version_ = 0;
   std::int32_t result_ = -1;  // which output of the node itself it is, if any
 };

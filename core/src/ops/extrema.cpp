@@ -94,7 +94,7 @@ ValuesIndices extremum_along(const Tensor& x, std::int64_t dim_, bool keepdim, c
   const Groups groups = nonempty_groups(x, dim, op);
   ValuesIndices y = extrema<largest>(x, groups, keepdim);
   if (tracks(x)) {
-    record(y.values, name, {x}, keep(y.indices),
+    record(y.values, name, {x}, keep(Kept(y.indices, "indices")),
            [shape = x.shape(), kept = groups.shape(true), dim](const Tensor& dy, const Tensor& indices,
                                                                InputGradients& dx) {
              dx[0] = scatter_add(dy.reshape(kept), shape, dim, indices.reshape(kept));

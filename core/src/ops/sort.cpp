@@ -98,7 +98,7 @@ ValuesIndices ordered(const Tensor& x, int dim, std::int64_t k, bool descending,
     order_lines<LongKey>(elements<T>(x), elements<T>(y.values), indices, lines, k, descending);
   });
   if (tracks(x)) {
-    record(y.values, name, {x}, keep(y.indices),
+    record(y.values, name, {x}, keep(Kept(y.indices, "indices")),
            [shape = x.shape(), dim](const Tensor& dy, const Tensor& indices, InputGradients& dx) {
              dx[0] = scatter_add(dy, shape, dim, indices);
            });

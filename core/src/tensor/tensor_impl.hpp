@@ -51,6 +51,7 @@ struct TensorNotes : Counted {
   std::string name;
   Tensor value;                   // of a computed tensor, outside the graph
   std::vector<Tensor> constants;  // what it was computed from outside the graph
+  std::vector<Tensor> shares;     // under a TraceGuard: the gradient that each input got from here
   void release() noexcept {
     if (release_is_last()) delete this;
   }

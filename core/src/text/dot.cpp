@@ -38,10 +38,13 @@ constexpr Kind data{"data", "#eeeeee"};
 constexpr Kind by_product{"saved", "#f4cccc"};
 constexpr const char* computed_colour = "#ffffff";
 
+// Of what is said about a gradient.
+constexpr const char *unknown = "#888888", *known = "#0b5394";
+
 constexpr const char* style =
     R"(  graph [fontname="Helvetica,Arial,sans-serif", fontsize=12, fontcolor="#555555", color="#bbbbbb", style=rounded];
   node [fontname="DejaVu Sans Mono,Menlo,monospace", fontsize=10, shape=box, style="filled,rounded", color="#999999"];
-  edge [color="#555555", arrowsize=0.7];
+  edge [fontname="DejaVu Sans Mono,Menlo,monospace", fontsize=9, color="#555555", arrowsize=0.7];
 )";
 constexpr const char* saved_style = " [style=dashed, color=\"#c2410c\", constraint=false]";
 
@@ -61,6 +64,7 @@ bool same_elements(const Tensor& a, const Tensor& b) {
 /// What a box says, in Graphviz's HTML: a heading and lines, set to the left.
 class Words {
  public:
+  Words() = default;
   explicit Words(const std::string& heading) { html_ = "<b>" + to_html(heading) + "</b>"; }
   void line(const std::string& text) { html_ += to_html(text); }
   void line(const std::string& text, const char* colour) {
@@ -125,8 +129,9 @@ class Picture {
     return entry ? entry->first : "";
   }
 
-  std::string titled(const std::string& heading, const Tensor& x, const TensorNotes* notes) const {
-    const std::string name = name_of(x, notes);
+  std::string titled(const std::string& heading, const Tensor& x, const TensorNotes* notes,
+                     const char* otherwise = "") const {
+    const std::string given = name_of(x, notes), name = given.empty() ? otherwise : given;
     return name.empty() ? heading : heading + " " + name;
   }
 
@@ -137,7 +142,6 @@ class Picture {
   }
 
   void describe_gradient(Words& words, const Node& node) const {
-    constexpr const char *unknown = "#888888", *known = "#0b5394";
     const bool kept = node.leaf() || (node.tensor_notes && node.tensor_notes->retains_grad);
     if (!kept) return words.line("gradient not kept", unknown);
     const Tensor& gradient = node.leaf() ? node.leaf()->grad : node.tensor_notes->retained_grad;
@@ -154,7 +158,7 @@ class Picture {
   void box(const std::string& id, const Words& words, const char* colour) {
     text_ += message("  ", id, " [label=<", words.html(), ">, fillcolor=\"", colour, "\"];\n");
   }
-  void arrow(const std::string& from, const std::string& to, const char* attributes = "") {
+  void arrow(const std::string& from, const std::string& to, const std::string& attributes = "") {
     text_ += message("  ", from, " -> ", to, attributes, ";\n");
   }
   std::string forward_id(const Node& node) const { return message("f", graph_.number(node)); }
@@ -170,11 +174,27 @@ class Picture {
       const std::string name = name_of(y, notes);
       draw_tensor(node, Words(name.empty() ? operation(node) : name + " = " + operation(node)), computed_colour);
     }
-    for (const Ref<Node>& input : function_of(node).inputs()) {
-      if (input) arrow(forward_id(*input), forward_id(node));
-    }
+    draw_inputs(node, function_of(node));
     if (!notes) return;
     for (const Tensor& constant : notes->constants) arrow(constant_id(constant, data), forward_id(node));
+  }
+
+  void draw_inputs(const Node& node, const Node& function) {
+    for (std::size_t i = 0; i < function.inputs().size(); ++i) {
+      const Node* input = function.inputs()[i].get();
+      if (input) arrow(forward_id(*input), forward_id(node), share(function, i));
+    }
+  }
+
+  /// What came back to a tensor of several uses by this one, as attributes of the arrow.
+  std::string share(const Node& function, std::size_t input) const {
+    if (!function.tensor_notes || function.tensor_notes->shares.empty() || graph_.uses(*function.inputs()[input]) < 2)
+      return "";
+    const Tensor& gradient = function.tensor_notes->shares[input];
+    if (!gradient.defined() || !is_small(gradient)) return "";
+    Words words;
+    words.line(elements("grad ", gradient), known);
+    return message(" [label=<", words.html(), ">]");
   }
 
   void draw_tensor(const Node& node, Words words, const char* colour) {
@@ -184,13 +204,13 @@ class Picture {
   }
 
   /// The box of a tensor that has no node, drawn when it is met for the first time.
-  std::string constant_id(const Tensor& x, const Kind& unless_buffer) {
+  std::string constant_id(const Tensor& x, const Kind& unless_buffer, const char* name = "") {
     const auto found = std::ranges::find_if(constants_, [&](const Tensor& other) { return same_elements(other, x); });
     const std::string id = message("c", found - constants_.begin());
     if (found != constants_.end()) return id;
     constants_.push_back(x);
     const Kind& kind = in_state(x) ? buffer : unless_buffer;
-    Words words(titled(kind.heading, x, impl_of(x)->tensor_notes.get()));
+    Words words(titled(kind.heading, x, impl_of(x)->tensor_notes.get(), name));
     describe(words, x);
     box(id, words, kind.colour);
     return id;
@@ -212,7 +232,7 @@ class Picture {
 
   std::string saved_id(const Node& node, const Saved& saved) {
     const Node* origin = graph_.origin(node, saved);
-    return origin ? forward_id(*origin) : constant_id(saved.tensor(), by_product);
+    return origin ? forward_id(*origin) : constant_id(saved.tensor(), by_product, saved.name());
   }
 
   void draw_saved(const Node& node) {

@@ -18,7 +18,10 @@ void KnownGraph::find_nodes() {
   };
   add(root_.get());
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    for (const Ref<Node>& input : nodes_[i]->inputs()) add(input.get());
+    for (const Ref<Node>& input : nodes_[i]->inputs()) {
+      add(input.get());
+      if (input) ++known_[input.get()].uses;
+    }
   }
   std::ranges::sort(nodes_, {}, [](const Node* node) { return node->sequence; });
   for (std::size_t i = 0; i < nodes_.size(); ++i) known_[nodes_[i]].number = i;

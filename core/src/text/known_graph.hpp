@@ -15,6 +15,7 @@ class KnownGraph {
 
   std::span<const Node* const> nodes() const { return nodes_; }  // each after those of its inputs
   std::size_t number(const Node& node) const { return known_.at(&node).number; }
+  std::size_t uses(const Node& node) const { return known_.at(&node).uses; }  // as an input
   /// What `node` computed, or its leaf; undefined when it is not known.
   const Tensor& tensor(const Node& node) const { return known_.at(&node).tensor; }
   /// The node that computed a tensor saved by `node`, or that belongs to it as a leaf; null when it is not in this
@@ -23,7 +24,8 @@ class KnownGraph {
 
  private:
   struct Known {
-    std::size_t number;  // in nodes_
+    std::size_t number = 0;  // in nodes_
+    std::size_t uses = 0;
     Tensor tensor;
   };
   void find_nodes();

@@ -30,7 +30,8 @@ struct DotOptions {
 /// The graph behind y. Forward, a box for each tensor: the operation that computed it, its name, shape, value and
 /// gradient, where they are known, in colours for parameters, buffers, other leaves and data. Backward, a box for each
 /// function, with dashed lines from what it saved. A tensor that is only seen in the graph has no value without a name
-/// or a TraceGuard. Throws RuntimeError when y has no graph.
+/// or a TraceGuard. With one, the arrows from a tensor that was used several times tell how much of its gradient came
+/// back along each. Throws RuntimeError when y has no graph.
 std::string to_dot(const Tensor& y, const DotOptions& options = {});
 
 }  // namespace gradus
