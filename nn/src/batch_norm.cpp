@@ -181,12 +181,6 @@ void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const
                                                              .batch_statistics = training});
 }
 
-/// 1 / sqrt(x), and 0 where x is 0: what the kernels take for a constant channel without eps.
-Tensor rsqrt_or_zero(const Tensor& x) {
-  const Tensor positive = x > 0;
-  return where(positive, x, ones_like(x)).rsqrt() * positive.to(x.dtype());
-}
-
 /// dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) with dxhat = dy weight, the means over the batch:
 /// nn/README.md. In evaluation mean and rstd are constants and dx = rstd dxhat. In double throughout, as the kernels;
 /// the mean is taken off twice because the first one was rounded.
@@ -200,7 +194,7 @@ void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, 
     centered = x - x.mean(over, true);
     centered = centered - centered.mean(over, true);
     const Tensor var = centered.square().mean(over, true);
-    rstd = eps > 0 ? (var + eps).rsqrt() : rsqrt_or_zero(var);
+    rstd = rstd_of(var, eps);
   } else {
     centered = x - stats.constant(0, channels);
     rstd = stats.constant(2, channels);
@@ -233,6 +227,12 @@ void check_options(double eps, double momentum) {
   }
 }
 
+Tensor rstd_of(const Tensor& var, double eps) {
+  if (eps > 0) return (var + eps).rsqrt();
+  const Tensor positive = var > 0;
+  return where(positive, var, ones_like(var)).rsqrt() * positive.to(var.dtype());
+}
+
 BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
   check_defined(x, "batch_norm");
   check(x, state, call);
@@ -249,7 +249,8 @@ BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state,
     }
   });
   if (tracks(x, state.weight, state.bias)) {
-    record(y, "NativeBatchNormBackward0", {x, state.weight, state.bias}, keep(x, state.weight, std::move(stats.rows())),
+    record(y, "NativeBatchNormBackward0", {x, state.weight, state.bias},
+           keep(x, state.weight, Kept(std::move(stats.rows()), "mean, var, 1/std")),
            [training = call.training, eps = call.eps](const Tensor& dy, const Tensor& x, const Tensor& weight,
                                                       const Tensor& rows, InputGradients& dx) {
              const Statistics saved(rows);

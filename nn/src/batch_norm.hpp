@@ -7,6 +7,9 @@ namespace gradus::nn::functional {
 /// Throws ValueError unless eps is a number from 0 up and momentum one from 0 to 1.
 void check_options(double eps, double momentum);
 
+/// 1 / sqrt(var + eps), and 0 for a constant channel without eps: what the kernels take.
+Tensor rstd_of(const Tensor& var, double eps);
+
 struct BatchNormResult {
   Tensor y;
   bool counted;  // the batch entered the running buffers

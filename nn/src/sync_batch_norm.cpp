@@ -9,6 +9,7 @@
 
 #include <gradus/nn/all_reduce.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace gradus::nn::functional {
@@ -61,10 +62,25 @@ void for_each_value(const Tensor& x, F f) {
   }
 }
 
-/// mean, biased var and rstd of all rows, (3, C), and how many values a channel has here and in all.
+/// mean, biased var, rstd and what the mean lacks since it was rounded, of all rows: (4, C).
+struct Statistics {
+  explicit Statistics(const Tensor& rows)
+      : channels(rows.shape()[1]),
+        mean(elements<double>(rows)),
+        var(mean + channels),
+        rstd(var + channels),
+        low(rstd + channels) {}
+  double centered(double value, std::int64_t channel) const { return (value - mean[channel]) - low[channel]; }
+  double xhat(double value, std::int64_t channel) const { return centered(value, channel) * rstd[channel]; }
+
+  std::int64_t channels;
+  double *mean, *var, *rstd, *low;
+};
+
+/// Fills in `all`, and returns how many values a channel has here and in all.
 template <class T>
-Processes statistics(const Tensor& x, const BatchNormCall& call, const Tensor& rows) {
-  const std::int64_t channels = x.shape()[1];
+Processes find_statistics(const Statistics& all, const Tensor& x, const BatchNormCall& call) {
+  const std::int64_t channels = all.channels;
   const double here = static_cast<double>(x.shape()[0] * (x.dim() == 3 ? x.shape()[2] : 1));
   std::vector<double> sums(static_cast<std::size_t>(channels) + 1);
   sums.back() = here;
@@ -72,33 +88,36 @@ Processes statistics(const Tensor& x, const BatchNormCall& call, const Tensor& r
   call.sync->sum(sums);
   const Processes processes{call.sync, here, sums.back()};
 
-  double *mean = elements<double>(rows), *var = mean + channels, *rstd = var + channels;
-  for (std::int64_t j = 0; j < channels; ++j) mean[j] = sums[j] / processes.total, var[j] = 0;
-  for_each_value<T>(
-      x, [&](double value, std::int64_t j, std::int64_t) { var[j] += (value - mean[j]) * (value - mean[j]); });
-  call.sync->sum({var, static_cast<std::size_t>(channels)});
+  std::vector<double> deviations(2 * static_cast<std::size_t>(channels));  // from the mean, and their squares
+  for (std::int64_t j = 0; j < channels; ++j) all.mean[j] = sums[j] / processes.total;
+  for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t) {
+    const double deviation = value - all.mean[j];
+    deviations[j] += deviation;
+    deviations[channels + j] += deviation * deviation;
+  });
+  call.sync->sum(deviations);
   for (std::int64_t j = 0; j < channels; ++j) {
-    var[j] /= processes.total;
-    rstd[j] = 1 / std::sqrt(var[j] + call.eps);
+    all.low[j] = deviations[j] / processes.total;
+    all.var[j] = std::max(deviations[channels + j] / processes.total - all.low[j] * all.low[j], 0.0);
+    const double radicand = all.var[j] + call.eps;
+    all.rstd[j] = radicand == 0 ? 0 : 1 / std::sqrt(radicand);
   }
   return processes;
 }
 
 /// Moves the running buffers, unless something is not finite; then they stay, as in one process.
 template <class T>
-bool move_buffers(const BatchNormState& state, const BatchNormCall& call, const Tensor& rows, double total) {
+bool move_buffers(const BatchNormState& state, const BatchNormCall& call, const Statistics& all, double total) {
   if (!state.running_mean.defined()) return false;
-  const std::int64_t channels = rows.shape()[1];
-  const double *mean = elements<double>(rows), *var = mean + channels;
   std::vector<T> means, vars;
   bool finite = true;
-  for (std::int64_t j = 0; j < channels; ++j) {
+  for (std::int64_t j = 0; j < all.channels; ++j) {
     const auto blend = [&](const Tensor& running, double batch) {
       const double old = static_cast<double>(elements<T>(running)[j]);
       return static_cast<T>((1 - call.momentum) * old + call.momentum * batch);
     };
-    means.push_back(blend(state.running_mean, mean[j]));
-    vars.push_back(blend(state.running_var, total / (total - 1) * var[j]));
+    means.push_back(blend(state.running_mean, all.mean[j]));
+    vars.push_back(blend(state.running_var, total / (total - 1) * all.var[j]));
     finite = finite && std::isfinite(means.back()) && std::isfinite(vars.back());
   }
   if (!finite && call.non_finite == NonFinite::raise) {
@@ -112,30 +131,31 @@ bool move_buffers(const BatchNormState& state, const BatchNormCall& call, const 
   return true;
 }
 
+/// The elements in double, or as many times `otherwise`.
 template <class T>
-double factor(const Tensor& weight, std::int64_t channel) {
-  return weight.defined() ? static_cast<double>(elements<T>(weight)[channel]) : 1;
+std::vector<double> widened(const Tensor& x, std::int64_t channels, double otherwise) {
+  if (x.defined()) return {elements<T>(x), elements<T>(x) + channels};
+  return std::vector<double>(static_cast<std::size_t>(channels), otherwise);
 }
 
 template <class T>
-void normalise(const Tensor& y, const Tensor& x, const BatchNormState& state, const Tensor& rows) {
-  const double *mean = elements<double>(rows), *rstd = mean + 2 * rows.shape()[1];
-  for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t k) {
-    const double bias = state.bias.defined() ? static_cast<double>(elements<T>(state.bias)[j]) : 0;
-    elements<T>(y)[k] = static_cast<T>((value - mean[j]) * rstd[j] * factor<T>(state.weight, j) + bias);
+void normalise(const Tensor& y, const Tensor& x, const BatchNormState& state, const Statistics& all) {
+  const auto weight = widened<T>(state.weight, all.channels, 1), bias = widened<T>(state.bias, all.channels, 0);
+  T* const out = elements<T>(y);
+  for_each_value<T>(x, [&, out](double value, std::int64_t j, std::int64_t k) {
+    out[k] = static_cast<T>(all.xhat(value, j) * weight[j] + bias[j]);
   });
 }
 
 template <class T>
-void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Tensor& rows,
+void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Statistics& all,
                     const Processes& processes) {
-  const std::int64_t channels = x.shape()[1];
-  const double *mean = elements<double>(rows), *rstd = mean + 2 * channels;
+  const std::int64_t channels = all.channels;
   const T* const upstream = elements<T>(dy);
   std::vector<double> sums(2 * static_cast<std::size_t>(channels));  // of dy and of dy xhat
   for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t k) {
     sums[j] += static_cast<double>(upstream[k]);
-    sums[channels + j] += static_cast<double>(upstream[k]) * (value - mean[j]) * rstd[j];
+    sums[channels + j] += static_cast<double>(upstream[k]) * all.xhat(value, j);
   });
   const auto vector = [&](const double* values) {
     const Tensor result = make_tensor({channels}, x.dtype());
@@ -148,10 +168,13 @@ void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const
   for (double& sum : sums) sum *= processes.share();
   processes.all->sum(sums);
   dx[0] = empty_like(x);
+  T* const out = elements<T>(dx[0]);
+  std::vector<double> scale = widened<T>(weight, channels, 1);
+  for (std::int64_t j = 0; j < channels; ++j) scale[j] *= all.rstd[j];
   for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t k) {
-    const double xhat = (value - mean[j]) * rstd[j];
-    const double direct = static_cast<double>(upstream[k]) - (sums[j] + xhat * sums[channels + j]) / processes.here;
-    elements<T>(dx[0])[k] = static_cast<T>(factor<T>(weight, j) * rstd[j] * direct);
+    const double direct =
+        static_cast<double>(upstream[k]) - (sums[j] + all.xhat(value, j) * sums[channels + j]) / processes.here;
+    out[k] = static_cast<T>(scale[j] * direct);
   });
 }
 
@@ -165,8 +188,9 @@ void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, 
   const auto gradient_of_mean = [&](const Tensor& z) {
     return weighted_sum(z.sum(over, true), processes) / processes.total;
   };
-  const Tensor centered = x - mean_of(x);
-  const Tensor rstd = (mean_of(centered.square()) + eps).rsqrt();
+  Tensor centered = x - mean_of(x);
+  centered = centered - mean_of(centered);  // the first mean was rounded
+  const Tensor rstd = rstd_of(mean_of(centered.square()), eps);
   const Tensor xhat = centered * rstd;
   const Tensor dxhat = weight.defined() ? dy * weight.to(float64).reshape(channels) : dy;
   if (dx.needs(0)) {
@@ -179,20 +203,22 @@ void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, 
 
 template <class T>
 BatchNormResult run(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
-  Tensor rows = make_tensor({3, x.shape()[1]}, float64);
-  const Processes processes = statistics<T>(x, call, rows);
+  Tensor rows = make_tensor({4, x.shape()[1]}, float64);
+  const Statistics all(rows);
+  const Processes processes = find_statistics<T>(all, x, call);
   if (processes.total == 1) {
     throw ValueError("Expected more than 1 value per channel when training, got 1 in all processes together");
   }
-  const bool counted = processes.total > 0 && move_buffers<T>(state, call, rows, processes.total);
+  const bool counted = processes.total > 0 && move_buffers<T>(state, call, all, processes.total);
   Tensor y = empty_like(x);
-  normalise<T>(y, x, state, rows);
+  normalise<T>(y, x, state, all);
   if (tracks(x, state.weight, state.bias)) {
-    record(y, "SyncBatchNormBackward", {x, state.weight, state.bias}, keep(x, state.weight, std::move(rows)),
+    record(y, "SyncBatchNormBackward", {x, state.weight, state.bias},
+           keep(x, state.weight, Kept(std::move(rows), "mean, var, 1/std, low part of mean")),
            [processes, eps = call.eps](const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rows,
                                        InputGradients& dx) {
              if (grad_enabled()) return composed_backward(dy, dx, x, weight, eps, processes);
-             fused_backward<T>(dy, dx, x, weight, rows, processes);
+             fused_backward<T>(dy, dx, x, weight, Statistics(rows), processes);
            });
   }
   return {y, counted};

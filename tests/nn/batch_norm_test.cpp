@@ -2,6 +2,7 @@
 #include "near.hpp"
 
 #include <gradus/core/autograd.hpp>
+#include <gradus/core/dot.hpp>
 #include <gradus/core/gradcheck.hpp>
 #include <gradus/core/random.hpp>
 #include <gradus/nn/activation.hpp>
@@ -285,6 +286,15 @@ TEST(BatchNorm1d, ChangingWeightBeforeBackwardIsFound) {
   const Tensor y = bn(randn({3, 2}).requires_grad_());
   bn.weight.detach().mul_(2);
   EXPECT_THROW(y.sum().backward(), RuntimeError);
+}
+
+TEST(BatchNorm1d, PicturesNameWhatItSaved) {
+  const Tensor x = tensor({{1., 2.}, {7., 4.}, {9., 6.}, {15., 4.}}, float64).requires_grad_();
+  const std::string dot = to_dot(nn::BatchNorm1d(2, {.eps = 0, .dtype = float64})(x).sum());
+  EXPECT_NE(dot.find("<b>saved mean, var, 1/std<"), std::string::npos) << dot;
+  for (const char* row : {"[[ 8.0000,  4.0000]", "[25.0000,  2.0000]", "[ 0.2000,  0.7071]"}) {
+    EXPECT_NE(dot.find(row), std::string::npos) << row << " in\n" << dot;
+  }
 }
 
 TEST(BatchNorm1d, ZeroStaysZero) {

@@ -48,6 +48,11 @@ void check_loader(std::int64_t examples, const DataLoaderOptions& options) {
   if (rank < 0 || rank >= size) {
     throw ValueError(message("DataLoader: expected a sampler with 0 <= rank < size, got rank ", rank, " of ", size));
   }
+  if (options.shuffle && size > 1 && !options.generator) {
+    throw ValueError(
+        "DataLoader: processes shuffle alike only from generators that nothing else draws from\ngive each of them one, "
+        "seeded alike: Generator order(0); DataLoader loader(…, {.generator = &order, …})");
+  }
   if (options.shuffle && examples == 0) {
     throw ValueError(
         "num_samples should be a positive integer value, but got num_samples=0\nDataLoader: the dataset has "

@@ -19,13 +19,17 @@ using gradus::detail::message;
 
 namespace {
 
-std::atomic<double>& timeout_seconds() {
-  static std::atomic<double> seconds = [] {
-    const char* text = std::getenv("GRADUS_MPI_TIMEOUT");
-    const double given = text ? std::atof(text) : 0;
-    return given > 0 ? given : 300;
-  }();
-  return seconds;
+std::atomic<double> timeout_seconds = 300;
+
+void read_timeout() {
+  const char* text = std::getenv("GRADUS_MPI_TIMEOUT");
+  if (!text) return;
+  char* end = nullptr;
+  const double seconds = std::strtod(text, &end);
+  if (end == text || *end != '\0' || !(seconds > 0)) {
+    throw ValueError(message("GRADUS_MPI_TIMEOUT: expected a positive number of seconds, got '", text, "'"));
+  }
+  timeout_seconds = seconds;
 }
 
 /// A process without others.
@@ -42,12 +46,13 @@ class Alone final : public detail::Group {
 
 namespace detail {
 
-double timeout() noexcept { return timeout_seconds(); }
+double timeout() noexcept { return timeout_seconds; }
 
 void report(const char* kind, const char* text) noexcept {
-  // An error that all processes make is told by the first; it ends the others before they come to speak.
-  if (world_rank() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  std::fprintf(stderr, "gradus: rank %d of %d: %s: %s\n", world_rank(), world_size(), kind, text);
+  // An error that several processes make is told by the first of them; it ends the others before they come to speak.
+  const int rank = world_rank();
+  if (rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(std::min(200 + 300 * rank, 5000)));
+  std::fprintf(stderr, "gradus: rank %d of %d: %s: %s\n", rank, world_size(), kind, text);
   std::fflush(stderr);
   if (world_size() > 1) abort_all();
 }
@@ -58,7 +63,7 @@ void finish() { finish_mpi(); }
 
 void set_timeout(double seconds) {
   if (!(seconds > 0)) throw ValueError(message("set_timeout: expected a positive number of seconds, got ", seconds));
-  timeout_seconds() = seconds;
+  timeout_seconds = seconds;
 }
 
 Communicator::Communicator() : group_(std::make_shared<Alone>()) {}
@@ -66,6 +71,7 @@ Communicator::Communicator() : group_(std::make_shared<Alone>()) {}
 Communicator Communicator::world() {
   static const std::shared_ptr<detail::Group> all = [] {
     auto group = detail::mpi_world();
+    read_timeout();
     return group ? group : std::make_shared<Alone>();
   }();
   return Communicator(all);
@@ -136,34 +142,41 @@ void broadcast(nn::Module& module, const Communicator& communicator, int root) {
   module.load_state_dict(received);
 }
 
+namespace {
+
+template <class F>
+void for_each_element(Tensor x, F f) {
+  gradus::visit_floating(x.dtype(), [&]<class T>(T*) { std::ranges::for_each(x.data<T>(), f); });
+}
+
+}  // namespace
+
 void average_gradients(const std::vector<Tensor>& parameters, std::int64_t rows, const Communicator& communicator) {
   if (rows < 0) throw ValueError(message("average_gradients: expected a number of rows from 0 up, got ", rows));
   if (communicator.size() == 1) return;
   const NoGradGuard no_grad;
-  std::vector<double> sums;  // rows g of every parameter, each followed by the rows of those that have a gradient
+  std::size_t length = 1;
+  for (const Tensor& p : parameters) length += static_cast<std::size_t>(p.numel()) + 1;
+  // rows g of every parameter, each followed by the rows of the processes that have a gradient; then all rows.
+  std::vector<double> sums(length);
+  double* at = sums.data();
   for (const Tensor& p : parameters) {
-    const bool here = rows > 0 && p.grad().defined();
-    const std::size_t at = sums.size();
-    sums.resize(at + static_cast<std::size_t>(p.numel()) + 1);
-    if (!here) continue;
-    const Tensor weighted = p.grad().detach().to(float64) * static_cast<double>(rows);
-    std::ranges::copy(weighted.data<double>(), sums.begin() + static_cast<std::ptrdiff_t>(at));
-    sums.back() = static_cast<double>(rows);
+    const double weight = rows > 0 && p.grad().defined() ? static_cast<double>(rows) : 0;
+    if (weight > 0)
+      for_each_element(p.grad(), [weight, sum = at](auto& g) mutable { *sum++ = weight * static_cast<double>(g); });
+    at += p.numel();
+    *at++ = weight;
   }
-  sums.push_back(static_cast<double>(rows));
+  *at = static_cast<double>(rows);
   communicator.sum(sums);
-  const double* at = sums.data();
+  const double share = 1 / sums.back();
+  at = sums.data();
   for (Tensor p : parameters) {
-    const double* const values = at;
+    const double* sum = at;
     at += p.numel() + 1;
     if (at[-1] == 0) continue;  // no process has a gradient of it
-    Tensor mean = empty(p.shape(), float64);
-    std::transform(values, at - 1, mean.data<double>().begin(), [&sums](double sum) { return sum / sums.back(); });
-    if (p.grad().defined() && !p.grad().requires_grad()) {
-      p.grad().copy_(mean);
-    } else {
-      p.set_grad(mean.to(p.dtype()));
-    }
+    if (!p.grad().defined() || p.grad().requires_grad()) p.set_grad(empty_like(p.detach()));
+    for_each_element(p.grad(), [share, sum]<class T>(T& g) mutable { g = static_cast<T>(share * *sum++); });
   }
 }
 

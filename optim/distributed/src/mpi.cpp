@@ -16,6 +16,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
 /// Waits for a request, and ends the job when the others do not come.
 void wait(MPI_Request request, const char* call) {
   const Clock::time_point start = Clock::now();
@@ -24,7 +26,7 @@ void wait(MPI_Request request, const char* call) {
     MPI_Test(&request, &done, MPI_STATUS_IGNORE);
     if (done) return;
     if (tries > 100) std::this_thread::yield();
-    if (tries % 1000 == 0 && std::chrono::duration<double>(Clock::now() - start).count() > timeout()) {
+    if (tries % 1000 == 0 && seconds_since(start) > timeout()) {
       std::fprintf(stderr,
                    "gradus: rank %d waited %g s for the others in %s: one of them ended, hangs, or makes other calls\n",
                    world_rank(), timeout(), call);
@@ -58,6 +60,9 @@ class MpiGroup final : public Group {
     });
   }
   std::shared_ptr<Group> split(int color, int key) override {
+    MPI_Request request;
+    MPI_Ibarrier(communicator_, &request);  // split itself would wait for ever
+    wait(request, "split");
     MPI_Comm part;
     MPI_Comm_split(communicator_, color, key, &part);
     return std::make_shared<MpiGroup>(part);
@@ -68,11 +73,13 @@ class MpiGroup final : public Group {
   template <class T, class F>
   void for_each_part(std::span<T> all, F f) {
     constexpr std::size_t most = std::size_t{1} << 28;
+    const Clock::time_point start = Clock::now();
     for (std::size_t at = 0; at < all.size(); at += most) {
       f(all.subspan(at, std::min(most, all.size() - at)));
       ++traffic.messages;
     }
     traffic.bytes += static_cast<std::int64_t>(all.size_bytes());
+    traffic.seconds += seconds_since(start);
   }
 
   MPI_Comm communicator_;

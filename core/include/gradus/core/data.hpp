@@ -76,7 +76,8 @@ std::array<TensorDataset<N>, Parts> random_split(const TensorDataset<N>& dataset
 }
 
 /// Which part of every batch is this process's when several train together: of n rows, those from n rank / size to
-/// n (rank + 1) / size. Every row is in one part, so parts may differ by a row, or have none.
+/// n (rank + 1) / size. Every row is in one part, so parts may differ by a row, or have none. To shuffle, each process
+/// needs a generator of the same state that nothing else draws from.
 struct DistributedSampler {
   int rank = 0;
   int size = 1;
@@ -118,7 +119,8 @@ void check_loader(std::int64_t examples, const DataLoaderOptions& options);
 /// - with one, the order from that, and, when the loop asks for more examples than there are left, an order that nobody
 ///   uses. A loop left early does not ask.
 ///
-/// The constructor throws ValueError for a batch size below 1 and for shuffling no examples.
+/// The constructor throws ValueError for a batch size below 1, for shuffling no examples, and for shuffling in several
+/// processes without a generator of their own.
 template <std::size_t N>
 class DataLoader {
  public:

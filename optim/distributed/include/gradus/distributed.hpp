@@ -6,8 +6,9 @@
 //       nn::Sequential net{nn::Linear(64, 32), nn::BatchNorm1d(32, {.sync = world}), nn::ReLU(), nn::Linear(32, 10)};
 //       distributed::broadcast(net, world);
 //       optim::SGD optimizer(net.parameters(), {.lr = 0.1});
-//       DataLoader loader(digits, {.batch_size = 64, .shuffle = true, .sampler = world.sampler()});
-//       for (auto& [x, y] : loader) {
+//       Generator order(0);  // of the rows, the same in every process
+//       DataLoader loader(digits, {.batch_size = 64, .shuffle = true, .generator = &order, .sampler =
+//       world.sampler()}); for (auto& [x, y] : loader) {
 //         optimizer.zero_grad();
 //         nn::functional::cross_entropy(net(x), y).backward();  // the mean over the rows of this process
 //         distributed::average_gradients(net, x.size(0), world);
@@ -26,9 +27,10 @@
 
 namespace gradus::distributed {
 
-/// Messages that a process has taken part in, and their bytes.
+/// Messages that a process has taken part in, their bytes, and the seconds in them, also those of waiting for others.
 struct Traffic {
   std::int64_t messages = 0, bytes = 0;
+  double seconds = 0;
 };
 
 namespace detail {
@@ -64,8 +66,7 @@ class Communicator {
   void broadcast(std::span<std::byte> bytes, int root = 0) const;  ///< bytes = those of the process `root`
   void barrier() const { sum(0.0); }
 
-  /// For DataLoaderOptions: this process's part of every batch. All processes shuffle alike, from generators in one
-  /// state.
+  /// For DataLoaderOptions: this process's part of every batch.
   DistributedSampler sampler() const { return {.rank = rank(), .size = size()}; }
   /// For BatchNormOptions.
   operator std::shared_ptr<nn::AllReduce>() const { return group_; }
@@ -76,7 +77,8 @@ class Communicator {
   std::shared_ptr<detail::Group> group_;
 };
 
-/// How long a call waits for other processes, in seconds: at first 300, or the environment's GRADUS_MPI_TIMEOUT.
+/// How long a call waits for other processes, in seconds: at first 300, or the environment's GRADUS_MPI_TIMEOUT, of
+/// which `world` throws ValueError when it is no positive number.
 void set_timeout(double seconds);
 
 /// Calls `body(world)` and returns the status that main is to return. An exception ends all processes, and its message
