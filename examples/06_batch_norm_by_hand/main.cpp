@@ -1,4 +1,4 @@
-// BatchNorm's backward pass, shown, checked, and broken on purpose: a lesson in fifteen sections. Every number is
+// BatchNorm's backward pass, shown, checked, and broken on purpose: a lesson in sixteen sections. Every number is
 // computed while it runs, every claim is checked, and one false claim makes the program end with status 1.
 #include "command_line.hpp"
 #include "sections.hpp"
@@ -36,6 +36,7 @@ constexpr Entry all_sections[] = {
     {"Numbers far from zero", numerics},
     {"The derivative of the derivative", second_order},
     {"Why it helps: what is known", why_it_helps},
+    {"One batch on two machines", two_machines},
 };
 constexpr int section_count = std::size(all_sections);
 
@@ -72,7 +73,7 @@ struct Options {
 /// The command line in `o`; the exit status when there is nothing more to do.
 std::optional<int> parse(int argc, char** argv, Options& o) {
   CLI::App app(
-      "BatchNorm's backward pass by hand: fifteen sections, every claim checked.\n"
+      "BatchNorm's backward pass by hand: sixteen sections, every claim checked.\n"
       "Status 0: all claims are true. Status 1: one is false, as with each of the three switches.\n"
       "Your own numbers: --x 1,2,4,8 --dy=-1,0,2,0.5 --weight 3");
   app.add_option("--section", o.section, "print this one only")->check(CLI::Range(1, section_count));

@@ -1,4 +1,4 @@
-// The fifteen sections. Each writes its part of the page and checks what it says.
+// The sixteen sections. Each writes its part of the page and checks what it says.
 #pragma once
 
 #include "example.hpp"
@@ -23,5 +23,6 @@ Section running_statistics;
 Section numerics;
 Section second_order;
 Section why_it_helps;
+Section two_machines;
 
 }  // namespace lesson
