@@ -19,7 +19,19 @@ namespace {
 
 std::string response, message;
 std::vector<float> regions, hidden, points;
-std::unique_ptr<live::Race> race;
+std::unique_ptr<live::Comparison> nets;
+
+/// Calls f, and returns what it throws as a text.
+template <class F>
+const char* message_of(F f) {
+  message.clear();
+  try {
+    f();
+  } catch (const std::exception& e) {
+    message = e.what();
+  }
+  return message.c_str();
+}
 
 }  // namespace
 
@@ -37,35 +49,35 @@ EMSCRIPTEN_KEEPALIVE const char* live_printed(double value) {
   return text;
 }
 
-/// Empty, or why the race cannot start; then the last one goes on.
-EMSCRIPTEN_KEEPALIVE const char* race_start(int spirals, int depth, double lr, int seed) {
-  message.clear();
-  try {
-    race = std::make_unique<live::Race>(live::RaceOptions{spirals != 0 ? live::Points::spirals : live::Points::moons,
-                                                          depth, lr, static_cast<std::uint64_t>(seed)});
-  } catch (const std::exception& e) {
-    message = e.what();
-  }
-  return message.c_str();
+/// Empty, or why the nets cannot start; then those from before stay.
+EMSCRIPTEN_KEEPALIVE const char* nets_start(int spirals, int depth, double lr, int seed) {
+  return message_of([&] {
+    const auto points = spirals != 0 ? live::Points::spirals : live::Points::moons;
+    nets = std::make_unique<live::Comparison>(
+        live::ComparisonOptions{points, depth, lr, static_cast<std::uint64_t>(seed)});
+  });
 }
 
-EMSCRIPTEN_KEEPALIVE void race_steps(int count) {
-  for (int i = 0; i < count; ++i) race->step();
+/// Empty, or why training cannot go on.
+EMSCRIPTEN_KEEPALIVE const char* nets_steps(int count) {
+  return message_of([count] {
+    for (int i = 0; i < count; ++i) nets->step();
+  });
 }
-EMSCRIPTEN_KEEPALIVE double race_loss(int net) { return race->loss(net); }
-EMSCRIPTEN_KEEPALIVE const float* race_regions(int net, int n) {
-  regions = race->regions(net, n);
+EMSCRIPTEN_KEEPALIVE double nets_loss(int net) { return nets->loss(net); }
+EMSCRIPTEN_KEEPALIVE const float* nets_regions(int net, int n) {
+  regions = nets->regions(net, n);
   return regions.data();
 }
-EMSCRIPTEN_KEEPALIVE const float* race_hidden(int net) {
-  hidden = race->hidden(net);
+EMSCRIPTEN_KEEPALIVE const float* nets_hidden(int net) {
+  hidden = nets->hidden(net);
   return hidden.data();
 }
-EMSCRIPTEN_KEEPALIVE int race_hidden_count() { return static_cast<int>(hidden.size()); }
-EMSCRIPTEN_KEEPALIVE const float* race_points() {
-  points = race->points();
+EMSCRIPTEN_KEEPALIVE int nets_hidden_count() { return static_cast<int>(hidden.size()); }
+EMSCRIPTEN_KEEPALIVE const float* nets_points() {
+  points = nets->points();
   return points.data();
 }
-EMSCRIPTEN_KEEPALIVE int race_points_count() { return static_cast<int>(points.size()) / 3; }
+EMSCRIPTEN_KEEPALIVE int nets_points_count() { return static_cast<int>(points.size()) / 3; }
 
 }  // extern "C"

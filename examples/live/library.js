@@ -15,12 +15,12 @@ async function loadLibrary() {
   const floats = (place, count) => module.HEAPF32.slice(place / 4, place / 4 + count);
   library.compute = module.cwrap("live_compute", "string", ["string"]);
   library.printed = module.cwrap("live_printed", "string", ["number"]);
-  library.start = module.cwrap("race_start", "string", ["number", "number", "number", "number"]);
-  library.steps = (count) => module._race_steps(count);
-  library.loss = (net) => module._race_loss(net);
-  library.regions = (net, n) => floats(module._race_regions(net, n), n * n);
-  library.hidden = (net) => floats(module._race_hidden(net), module._race_hidden_count());
-  library.points = () => floats(module._race_points(), 3 * module._race_points_count());
+  library.start = module.cwrap("nets_start", "string", ["number", "number", "number", "number"]);
+  library.steps = module.cwrap("nets_steps", "string", ["number"]);
+  library.loss = (net) => module._nets_loss(net);
+  library.regions = (net, n) => floats(module._nets_regions(net, n), n * n);
+  library.hidden = (net) => floats(module._nets_hidden(net), module._nets_hidden_count());
+  library.points = () => floats(module._nets_points(), 3 * module._nets_points_count());
 }
 
 addEventListener("DOMContentLoaded", async () => {

@@ -33,11 +33,11 @@ std::string printed(const std::string& response) {
 }
 
 void time_steps(int count) {
-  live::Race race({});
+  live::Comparison nets({});
   const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < count; ++i) race.step();
+  for (int i = 0; i < count; ++i) nets.step();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  std::printf("%.0f steps a second, losses %.6f %.6f\n", count / seconds.count(), race.loss(0), race.loss(1));
+  std::printf("%.0f steps a second, losses %.6f %.6f\n", count / seconds.count(), nets.loss(0), nets.loss(1));
 }
 
 }  // namespace

@@ -45,14 +45,14 @@ function backwardSteps(r) {
 /** The steps that there are in this mode, each with the row it belongs to and its text. */
 function steps(r) {
   const forward = forwardSteps(r), backward = backwardSteps(r);
-  return [...FORWARD.filter((name) => name in r.value).map((name) => ["forward", name, forward[name]]),
-          ...BACKWARD.filter((name) => name in backward && name in r.grad).map((name) => ["backward", name, backward[name]])];
+  return [...COLUMNS.forward.filter((name) => name in forward && name in r.value).map((name) => ["forward", name, forward[name]]),
+          ...COLUMNS.backward.toReversed().filter((name) => name in backward && name in r.grad).map((name) => ["backward", name, backward[name]])];
 }
 
 function showStep(r) {
   const all = steps(r);
   state.step = Math.min(state.step, all.length - 1);
-  for (const row of document.querySelectorAll("tr.current")) row.classList.remove("current");
+  for (const cell of document.querySelectorAll(".current")) cell.classList.remove("current");
   $("back").disabled = state.step < 0;
   $("next").disabled = state.step === all.length - 1;
   if (state.step < 0) {
@@ -60,6 +60,8 @@ function showStep(r) {
     return;
   }
   const [table, name, text] = all[state.step];
-  document.querySelector(`#${table} tr[data-node="${name}"]`).classList.add("current");
+  const column = $(table).querySelectorAll(`[data-node="${name}"]`);
+  for (const cell of column) cell.classList.add("current");
+  $(table).parentElement.scrollLeft = column[0].offsetLeft - $(table).parentElement.clientWidth / 2;
   $("step").textContent = `${state.step + 1} of ${all.length}: ${text()}`;
 }

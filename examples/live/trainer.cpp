@@ -45,7 +45,7 @@ nn::Sequential make_net(std::int64_t depth, bool normed) {
 
 }  // namespace
 
-Race::Race(const RaceOptions& options) : generator_(options.seed) {
+Comparison::Comparison(const ComparisonOptions& options) : generator_(options.seed) {
   if (options.depth < 1 || options.depth > 8) throw ValueError("depth: 1 to 8 hidden layers");
   if (!(options.lr > 0) || !std::isfinite(options.lr)) throw ValueError("the learning rate is a number above 0");
   std::vector<float> x;
@@ -68,7 +68,7 @@ Race::Race(const RaceOptions& options) : generator_(options.seed) {
   }
 }
 
-void Race::train(Runner& runner) {
+void Comparison::train(Runner& runner) {
   runner.optimizer->zero_grad();
   const Tensor loss = nn::functional::cross_entropy(runner.net(batch_x_), batch_y_);
   loss.backward();
@@ -76,14 +76,14 @@ void Race::train(Runner& runner) {
   runner.loss = loss.item();
 }
 
-void Race::step() {
+void Comparison::step() {
   const Tensor rows = randint(0, point_count, {batch_size}, int64, generator_);
   batch_x_ = x_.index_select(0, rows);
   batch_y_ = y_.index_select(0, rows);
   for (Runner& runner : runners_) train(runner);
 }
 
-std::vector<float> Race::regions(int net, std::int64_t n) {
+std::vector<float> Comparison::regions(int net, std::int64_t n) {
   std::vector<float> grid;
   for (std::int64_t row = 0; row < n; ++row) {
     for (std::int64_t column = 0; column < n; ++column) {
@@ -99,7 +99,7 @@ std::vector<float> Race::regions(int net, std::int64_t n) {
   return probability.to_vector<float>();
 }
 
-std::vector<float> Race::hidden(int net) {
+std::vector<float> Comparison::hidden(int net) {
   if (!batch_x_.defined()) return {};
   const NoGradGuard no_grad;
   nn::Sequential& trained = runners_[static_cast<std::size_t>(net)].net;
@@ -110,7 +110,7 @@ std::vector<float> Race::hidden(int net) {
   return h.select(1, 0).to_vector<float>();
 }
 
-std::vector<float> Race::points() const {
+std::vector<float> Comparison::points() const {
   return cat({x_, y_.to(float32).reshape({point_count, 1})}, 1).to_vector<float>();
 }
 

@@ -13,7 +13,7 @@ namespace live {
 
 enum class Points { moons, spirals };
 
-struct RaceOptions {
+struct ComparisonOptions {
   Points points = Points::moons;
   std::int64_t depth = 3;  ///< hidden layers, 1 to 8
   double lr = 0.1;         ///< learning rate of SGD, above 0
@@ -22,11 +22,9 @@ struct RaceOptions {
 
 /// Steps of SGD (momentum 0.9, batches of 64 drawn anew) for `depth` hidden layers of 16 ReLUs on points of the plane
 /// in two classes. Throws ValueError for options out of range.
-class Race {
+class Comparison {
  public:
-  explicit Race(const RaceOptions& options);
-
-  static constexpr int plain_net = 0, normed_net = 1;
+  explicit Comparison(const ComparisonOptions& options);
 
   void step();  ///< one step of both nets, on the same batch
   double loss(int net) const { return runners_[net].loss; }

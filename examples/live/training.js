@@ -1,42 +1,47 @@
 "use strict";
 // The second tab: two nets learn the same points, one with BatchNorm. The library trains (trainer.hpp); here it is drawn.
 
-const race = {running: false, step: 0, losses: [[], []], pictures: 0};
+const nets = {running: false, step: 0, losses: [[], []], pictures: 0};
 const GRID = 48;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function startRace() {
+function startNets() {
   const lr = Math.pow(10, Number($("lr").value)), depth = Number($("depth").value);
   $("lr-text").textContent = print(Number(lr.toPrecision(2)));
   $("depth-text").textContent = depth;
+  say("");
   const problem = library.start($("spirals").checked ? 1 : 0, depth, lr, 0);
   if (problem) return say(problem);
-  race.step = 0;
-  race.losses = [[], []];
-  race.points = library.points();
+  nets.step = 0;
+  nets.losses = [[], []];
+  nets.points = library.points();
   library.steps(1);
   remember();
   draw();
 }
 
 function remember() {
-  race.step += 1;
-  for (const net of [0, 1]) race.losses[net].push(library.loss(net));
+  nets.step += 1;
+  for (const net of [0, 1]) nets.losses[net].push(library.loss(net));
 }
 
 function advance() {
-  if (!race.running) return;
+  if (!nets.running) return;
   const start = performance.now();
   for (let i = 0; i < 4 && performance.now() - start < 12; ++i) {
-    library.steps(1);
+    const problem = library.steps(1);
+    if (problem) {
+      run(false);
+      return say(`Training stopped after step ${nets.step}: ${problem.split("\n")[0]}`);
+    }
     remember();
   }
-  if (race.pictures++ % 6 === 0) draw();
+  if (nets.pictures++ % 6 === 0) draw();
   requestAnimationFrame(advance);
 }
 
 function run(on) {
-  race.running = on;
+  nets.running = on;
   $("run").textContent = on ? "Pause" : "Train";
   if (on) requestAnimationFrame(advance);
   else draw();
@@ -49,10 +54,10 @@ function draw() {
   }
   drawLosses();
   const recent = (net) => {
-    const tail = race.losses[net].slice(-50);
+    const tail = nets.losses[net].slice(-50);
     return tail.reduce((sum, v) => sum + v, 0) / tail.length;
   };
-  $("race-text").textContent = `step ${race.step}: mean loss of the last 50 steps ${recent(0).toFixed(3)} without, ` +
+  $("training-text").textContent = `step ${nets.step}: mean loss of the last 50 steps ${recent(0).toFixed(3)} without, ` +
     `${recent(1).toFixed(3)} with BatchNorm`;
 }
 
@@ -63,9 +68,9 @@ function drawRegions(canvas, probabilities) {
     context.fillStyle = Number.isFinite(p) ? `rgb(${225 - 75 * p}, ${195}, ${150 + 75 * p})` : "#888";
     context.fillRect((i % GRID) * cell, Math.floor(i / GRID) * cell, cell + 1, cell + 1);
   }
-  for (let i = 0; i < race.points.length; i += 3) {
-    context.fillStyle = race.points[i + 2] ? "#0b3f8f" : "#8f2d06";
-    context.fillRect((race.points[i] + 2) / 4 * size - 1, (2 - race.points[i + 1]) / 4 * size - 1, 2.5, 2.5);
+  for (let i = 0; i < nets.points.length; i += 3) {
+    context.fillStyle = nets.points[i + 2] ? "#0b3f8f" : "#8f2d06";
+    context.fillRect((nets.points[i] + 2) / 4 * size - 1, (2 - nets.points[i + 1]) / 4 * size - 1, 2.5, 2.5);
   }
 }
 
@@ -92,7 +97,7 @@ function drawHistogram(canvas, values, net) {
 
 function drawLosses() {
   const canvas = $("losses"), context = canvas.getContext("2d"), left = 34, bottom = canvas.height - 18, top = 0.8;
-  const count = Math.max(race.losses[0].length, 100);
+  const count = Math.max(nets.losses[0].length, 100);
   const x = (i) => left + i / count * (canvas.width - left - 4), y = (loss) => 6 + (1 - Math.min(loss, top) / top) * (bottom - 6);
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.font = "12px sans-serif";
@@ -107,7 +112,7 @@ function drawLosses() {
   context.textAlign = "right";
   context.fillText(`${count} steps`, canvas.width - 4, canvas.height - 4);
   for (const net of [0, 1]) {
-    const losses = race.losses[net], every = Math.max(1, Math.floor(losses.length / 240));
+    const losses = nets.losses[net], every = Math.max(1, Math.floor(losses.length / 240));
     context.strokeStyle = colour(net ? "--direct" : "--var");
     context.lineWidth = 2;
     context.beginPath();
@@ -120,35 +125,35 @@ function drawLosses() {
   }
 }
 
-function startRaceTab() {
-  for (const id of ["lr", "depth"]) $(id).addEventListener("input", startRace);
-  for (const id of ["moons", "spirals"]) $(id).addEventListener("change", startRace);
-  $("run").addEventListener("click", () => run(!race.running));
-  $("restart").addEventListener("click", startRace);
-  startRace();
+function startTrainingTab() {
+  for (const id of ["lr", "depth"]) $(id).addEventListener("input", startNets);
+  for (const id of ["moons", "spirals"]) $(id).addEventListener("change", startNets);
+  $("run").addEventListener("click", () => run(!nets.running));
+  $("restart").addEventListener("click", startNets);
+  startNets();
 }
 
 function showTab(chosen) {
-  for (const name of ["gradient", "race"]) {
+  for (const name of ["gradient", "training"]) {
     const on = name === chosen;
     $(`tab-${name}`).setAttribute("aria-selected", String(on));
     $(`tab-${name}`).tabIndex = on ? 0 : -1;
     $(`panel-${name}`).hidden = !on;
   }
   say("");
-  if (race.running) run(false);
+  if (nets.running) run(false);
   if (chosen === "gradient") update();
-  else if (race.points === undefined) startRaceTab();
+  else if (nets.points === undefined) startTrainingTab();
   else draw();
 }
 
 function startTabs() {
-  for (const name of ["gradient", "race"]) {
+  for (const name of ["gradient", "training"]) {
     const tab = $(`tab-${name}`);
     tab.addEventListener("click", () => showTab(name));
     tab.addEventListener("keydown", (event) => {
       if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return;
-      const other = name === "gradient" ? "race" : "gradient";
+      const other = name === "gradient" ? "training" : "gradient";
       showTab(other);
       $(`tab-${other}`).focus();
     });

@@ -44,8 +44,8 @@ function native(request) {
   return result;
 }
 
-const cellsOf = (page, table, node) => page.$$eval(`#${table} tr[data-node="${node}"] td`, (cells) =>
-  cells.slice(1).map((cell) => [cell.firstChild?.textContent, cell.querySelector("small")?.textContent]));
+const cellsOf = (page, table, node) => page.$$eval(`#${table} tbody td[data-node="${node}"]`, (cells) =>
+  cells.map((cell) => [cell.firstChild?.textContent, cell.querySelector("small")?.textContent]));
 
 const FORWARD = ["mean", "centered", "square", "var", "std", "rstd", "xhat", "scaled", "y"];
 const BACKWARD = ["bias", "scaled", "weight", "xhat", "rstd", "std", "var", "square", "centered", "mean", "x"];
@@ -166,7 +166,7 @@ test("steps through the graph, node by node", async () => {
   while (!(await page.isDisabled("#next"))) {
     await page.click("#next");
     seen.push(await page.textContent("#step"));
-    assert.equal(await page.$$eval("tr.current", (rows) => rows.length), 1);
+    assert.equal(await page.$$eval("th.current", (cells) => cells.length), 1);
   }
   assert.equal(seen.length, 20);
   assert.match(seen[0], /mean = \(1 \+ 7 \+ 9 \+ 15\) \/ 4 = 8/);
@@ -217,12 +217,12 @@ test("bad input gets a message, and the page lives on", async () => {
 
 test("two nets train side by side", async () => {
   const page = await open();
-  await page.click("#tab-race");
+  await page.click("#tab-training");
   await page.check("#spirals");
   await page.click("#run");
-  await page.waitForFunction(() => race.step >= 600, null, {timeout: 60000});
+  await page.waitForFunction(() => nets.step >= 600, null, {timeout: 60000});
   await page.click("#run");
-  const losses = await page.evaluate(() => race.losses.map((all) => all.slice(-50).reduce((sum, v) => sum + v) / 50));
+  const losses = await page.evaluate(() => nets.losses.map((all) => all.slice(-50).reduce((sum, v) => sum + v) / 50));
   assert.ok(losses[1] < 0.3, `with BatchNorm ${losses[1]}`);
   await page.screenshot({path: `${SCREENSHOTS}/training.png`, fullPage: true});
   const rate = await page.evaluate(() => {
@@ -235,10 +235,10 @@ test("two nets train side by side", async () => {
   await page.fill("#depth", "8");
   assert.equal(await page.textContent("#depth-text"), "8");
   await page.click("#run");
-  await page.waitForFunction(() => race.step >= 100, null, {timeout: 60000});
+  await page.waitForFunction(() => nets.step >= 100, null, {timeout: 60000});
   await page.click("#restart");
   await page.click("#tab-gradient");
-  assert.equal(await page.evaluate(() => race.running), false);
+  assert.equal(await page.evaluate(() => nets.running), false);
   await close(page);
 });
 
@@ -246,7 +246,7 @@ for (const width of [360, 768, 1920]) {
   for (const colorScheme of ["light", "dark"]) {
     test(`${width} pixels wide, ${colorScheme}: nothing cut off, contrast 4.5:1`, async () => {
       const page = await open({viewport: {width, height: 900}, colorScheme});
-      for (const tab of ["gradient", "race"]) {
+      for (const tab of ["gradient", "training"]) {
         await page.click(`#tab-${tab}`);
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "the page does not scroll sideways");
         assert.deepEqual(await page.evaluate(lowContrast), []);
@@ -300,6 +300,6 @@ test("every control has a name, and the keyboard reaches it", async () => {
   }
   await page.focus("#tab-gradient");
   await page.keyboard.press("ArrowRight");
-  assert.ok(await page.isVisible("#panel-race"));
+  assert.ok(await page.isVisible("#panel-training"));
   await close(page);
 });
