@@ -57,15 +57,6 @@ libcxx() {
   run_tests build/libcxx --exclude-regex ^fuzz_
 }
 
-# Whether a call of nn::Plan may run in a real-time thread, asked of the RealtimeSanitizer.
-realtime() {
-  command -v clang++-22 >/dev/null || missing clang 22
-  configure build/realtime -DCMAKE_CXX_COMPILER=clang++-22 -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_CXX_FLAGS=-fsanitize=realtime -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_BUILD_BENCHMARKS=OFF
-  build build/realtime nn_plan_realtime_test
-  build/realtime/tests/nn_plan_realtime_test
-}
-
 # Several processes with Open MPI, more than there are cores, and the example as a user starts it.
 mpi() {
   configure build/mpi -DCMAKE_BUILD_TYPE=Release -DGRADUS_MPI=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \

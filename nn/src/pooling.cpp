@@ -99,7 +99,7 @@ void largest_in_row(T* y, const T* x, std::int64_t places, std::int64_t kernel) 
   for (std::int64_t k = 1; k < kernel; ++k) {
     for (std::int64_t i = 0; i < places; ++i) {
       const T v = x[i * stride + k], top = y[i];
-      y[i] = (v > top) | (v != v) ? v : top;
+      y[i] = ((v > top) | (v != v)) ? v : top;
     }
   }
 }

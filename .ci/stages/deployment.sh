@@ -1,0 +1,33 @@
+# Where trained nets go.
+
+# none_skipped TEST: runs it; a skipped case is one that lacked a tool.
+none_skipped() {
+  "$1" | tee "$scratch/$(basename "$1")"
+  ! grep -q SKIPPED "$scratch/$(basename "$1")"
+}
+
+# ONNX: what is written is checked by python3-onnx and run by the ONNX Runtime.
+onnx() {
+  command -v npm >/dev/null || missing npm
+  npm install --prefix "$scratch/node" --ignore-scripts --no-fund --no-audit onnxruntime-node
+  configure build/onnx -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DGRADUS_ONNX=ON \
+    -DGRADUS_BUILD_EXAMPLES=OFF
+  build build/onnx nn_onnx_test
+  NODE_PATH=$scratch/node/node_modules none_skipped build/onnx/tests/nn_onnx_test
+}
+
+# The written header: g++, gcc, clang, a Cortex-M4 and aarch64 in qemu.
+header() {
+  configure "$release_dir" -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+  build "$release_dir" nn_export_header_test
+  none_skipped "$release_dir/tests/nn_export_header_test"
+}
+
+# Whether a call of nn::Plan may run in a real-time thread, asked of the RealtimeSanitizer.
+realtime() {
+  command -v clang++-22 >/dev/null || missing clang 22
+  configure build/realtime -DCMAKE_CXX_COMPILER=clang++-22 -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_CXX_FLAGS=-fsanitize=realtime -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_BUILD_BENCHMARKS=OFF
+  build build/realtime nn_plan_realtime_test
+  build/realtime/tests/nn_plan_realtime_test
+}
