@@ -25,9 +25,19 @@ Tensor sum_of_samples(const Tensor& x, const Shape& shape) {
   return x.reshape(flat).sum(0);
 }
 
-Tensor scaled(const Tensor& xhat, const Tensor& weight, const Tensor& bias) {
-  const Tensor y = weight.defined() ? xhat * weight : xhat;
-  return bias.defined() ? y + bias : y;
+/// xhat, which nobody else sees, times weight plus bias, written in place.
+Tensor scaled(Tensor xhat, const Tensor& weight, const Tensor& bias) {
+  if (!weight.defined()) return bias.defined() ? xhat + bias : xhat;
+  if (!bias.defined()) return xhat * weight;
+  visit_floating(xhat.dtype(), [&]<class T>(T*) {
+    const T *w = elements<T>(weight), *b = elements<T>(bias);
+    const std::int64_t features = weight.numel();
+    T* const end = elements<T>(xhat) + xhat.numel();
+    for (T* y = elements<T>(xhat); y != end; y += features) {
+      for (std::int64_t j = 0; j < features; ++j) y[j] = y[j] * w[j] + b[j];
+    }
+  });
+  return xhat;
 }
 
 void check(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias) {
@@ -64,8 +74,7 @@ Tensor functional::layer_norm(const Tensor& x, const Shape& shape, const Tensor&
   {
     const NoGradGuard no_grad;
     const Tensor xhat = normalised(x, features, eps);
-    y = scaled(xhat, weight, bias);
-    if (y.shares_storage(x)) y = y.clone();
+    y = scaled(xhat.shares_storage(x) ? xhat.clone() : xhat, weight, bias);
   }
   if (tracks(x, weight, bias)) {
     record(y, "NativeLayerNormBackward0", {x, weight, bias}, keep(x, weight),
