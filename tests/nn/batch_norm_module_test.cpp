@@ -79,7 +79,7 @@ TEST(Fuse, ComputesWhatEvalComputes) {
     uniform_(bn.weight.detach(), -2, 2);
     normal_(bn.bias.detach());
     for (int i = 0; i < 5; ++i) net(randn({16, 4}) * 3 + 1);
-    EXPECT_THROW(fuse(net.at<nn::Linear>(0), bn), ValueError);  // still in training mode
+    EXPECT_THROW(static_cast<void>(fuse(net.at<nn::Linear>(0), bn)), ValueError);  // still in training mode
     net.eval();
     const nn::Sequential fused = fuse(net);
     EXPECT_EQ(fused.size(), 3u);
@@ -90,7 +90,7 @@ TEST(Fuse, ComputesWhatEvalComputes) {
   }
   BatchNorm1d narrow(2);
   narrow.eval();
-  EXPECT_THROW(fuse(nn::Linear(4, 3), narrow), ValueError);
+  EXPECT_THROW(static_cast<void>(fuse(nn::Linear(4, 3), narrow)), ValueError);
 }
 
 /// Buffers and weights as after some training, in eval mode.
@@ -165,17 +165,17 @@ TEST(Fuse, RefusesHooks) {
   for (nn::Module* module : net.modules()) {
     nn::HookHandle hook = module->register_forward_hook(twice);
     try {
-      fuse(net);
+      static_cast<void>(fuse(net));
       ADD_FAILURE() << module->name();
     } catch (const ValueError& error) {
       EXPECT_EQ(std::string(error.what()).find("fuse: " + module->name() + " has forward hooks"), 0U) << error.what();
     }
     hook.remove();
-    EXPECT_NO_THROW(fuse(net));
+    EXPECT_NO_THROW(static_cast<void>(fuse(net)));
   }
   net[0].register_forward_pre_hook([](nn::Module&, const Tensor&) {});
-  EXPECT_THROW(fuse(net), ValueError);
-  EXPECT_THROW(fuse(net.at<nn::Linear>(0), net.at<BatchNorm1d>(1)), ValueError);
+  EXPECT_THROW(static_cast<void>(fuse(net)), ValueError);
+  EXPECT_THROW(static_cast<void>(fuse(net.at<nn::Linear>(0), net.at<BatchNorm1d>(1))), ValueError);
 }
 
 TEST(Fuse, KeepsEveryModeAndRefusesWhatHasNoReciprocal) {
@@ -187,7 +187,7 @@ TEST(Fuse, KeepsEveryModeAndRefusesWhatHasNoReciprocal) {
   auto& bn = net.at<BatchNorm1d>(1);
   for (const double var : {-1.0, double(NAN), -2e-5}) {
     bn.running_var.fill_(var);
-    EXPECT_THROW(fuse(net), ValueError) << var;
+    EXPECT_THROW(static_cast<void>(fuse(net)), ValueError) << var;
   }
 }
 

@@ -15,7 +15,7 @@ std::string name(const Tensor& x);  ///< empty without set_name
 /// gradient in the graph, named or not, so that to_dot can show all of them. Costs time and memory; nests.
 class TraceGuard {
  public:
-  TraceGuard() noexcept;
+  [[nodiscard]] TraceGuard() noexcept;
 
  private:
   detail::Scoped<bool> tracing_;

@@ -126,13 +126,13 @@ class BatchNorm1d : public Module {
 /// (N, C, L) the two work on different dimensions.
 /// Throws ValueError when bn has no running buffers or is in training mode, where running_var + eps is not above 0, and
 /// when sizes or dtypes differ.
-Linear fuse(const Linear& linear, const BatchNorm1d& bn);
+[[nodiscard]] Linear fuse(const Linear& linear, const BatchNorm1d& bn);
 /// The same for a convolution; it takes batches (N, C, L) only.
-Conv1d fuse(const Conv1d& conv, const BatchNorm1d& bn);
+[[nodiscard]] Conv1d fuse(const Conv1d& conv, const BatchNorm1d& bn);
 /// The same for every Linear and Conv1d that a BatchNorm1d of its size follows, in Sequentials within this one as well;
 /// all other modules, also those derived from these, are copied. Throws ValueError in training mode, and, as the two
 /// above, for forward hooks, which copies do not have.
-Sequential fuse(const Sequential& net);
+[[nodiscard]] Sequential fuse(const Sequential& net);
 
 /// One run of `recalibrate`: the buffers start anew, and come back as they were unless it is finished.
 class Recalibration {
