@@ -10,15 +10,15 @@ none_skipped() {
 onnx() {
   command -v npm >/dev/null || missing npm
   npm install --prefix "$scratch/node" --ignore-scripts --no-fund --no-audit onnxruntime-node
-  configure build/onnx -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DGRADUS_ONNX=ON \
-    -DGRADUS_BUILD_EXAMPLES=OFF
+  configure build/onnx "${optimised[@]}" "${library_and_tests[@]}" -DGRADUS_ONNX=ON
   build build/onnx nn_onnx_test
   NODE_PATH=$scratch/node/node_modules none_skipped build/onnx/tests/nn_onnx_test
 }
 
 # The written header: g++, gcc, clang, a Cortex-M4 and aarch64 in qemu.
 header() {
-  configure "$release_dir" -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+  after release
+  configure "$release_dir" "${optimised[@]}"
   build "$release_dir" nn_export_header_test
   none_skipped "$release_dir/tests/nn_export_header_test"
 }
@@ -27,7 +27,7 @@ header() {
 realtime() {
   command -v clang++-22 >/dev/null || missing clang 22
   configure build/realtime -DCMAKE_CXX_COMPILER=clang++-22 -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_CXX_FLAGS=-fsanitize=realtime -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_BUILD_BENCHMARKS=OFF
+    -DCMAKE_CXX_FLAGS=-fsanitize=realtime "${library_and_tests[@]}"
   build build/realtime nn_plan_realtime_test
   build/realtime/tests/nn_plan_realtime_test
 }

@@ -23,9 +23,9 @@ with_pkg_config() {
 }
 
 shared_package() {
-  configure build/shared -DCMAKE_BUILD_TYPE=Debug -DBUILD_SHARED_LIBS=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
-    -DGRADUS_BUILD_TESTS=OFF -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_BUILD_BENCHMARKS=OFF
+  configure build/shared "${optimised[@]}" "${library_and_tests[@]}" -DBUILD_SHARED_LIBS=ON
   build build/shared
+  run_tests build/shared --exclude-regex '^(checks|fuzz)_'
   cmake --install build/shared --prefix "$scratch/shared" >/dev/null
   consumer find-shared -DCMAKE_PREFIX_PATH="$scratch/shared"
   with_pkg_config "$scratch/shared"
@@ -38,7 +38,7 @@ subdirectory() {
 
 # Each part left out, with FetchContent; all of them left out, in a static program.
 parts() {
-  local part
+  local part size
   for part in BLAS THREADS FILES_ZIP FILES_GZIP FILES_CSV; do
     consumer "without-$part" -DCMAKE_BUILD_TYPE=Release -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON "-DGRADUS_$part=OFF" |
       tee "$scratch/output"
@@ -55,12 +55,13 @@ parts() {
 # The packages for this Debian, in a copy of the system that is thrown away.
 deb() {
   ((EUID == 0)) || missing root
+  after shared_package  # which compiles the same
   in_system / "$scratch/deb" env -C "$root" CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1 \
-    tests/package/deb build/deb -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+    tests/package/deb build/deb "${strict[@]}"
 }
 
 # The reference of the public headers, without a warning.
 docs() {
-  configure build/docs -DGRADUS_BUILD_TESTS=OFF -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_BUILD_BENCHMARKS=OFF
+  configure build/docs "${library_alone[@]}"
   build build/docs docs
 }

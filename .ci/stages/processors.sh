@@ -37,7 +37,7 @@ build_some() {
 same_text() {
   (
     flock 9
-    configure build/here -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DGRADUS_BLAS=OFF
+    configure build/here "${optimised[@]}" -DGRADUS_BUILD_TESTS=OFF -DGRADUS_BLAS=OFF
     build build/here "$1"
   ) 9>"$logs/here.lock"
   diff <(find build/here -name "$1" -type f -exec {} \;) <("${@:2}" | tr -d '\r') && echo "$1: the same text"
@@ -52,8 +52,7 @@ arm64() {
     -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/aarch64-linux-gnu")
   header_packages "$prefix"
   googletest "$prefix" "${cross[@]}"
-  configure build/arm64 "${cross[@]}" "${packages[@]}" -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON "${without_parts[@]}" \
-    -DGRADUS_BUILD_EXAMPLES=OFF
+  configure build/arm64 "${cross[@]}" "${packages[@]}" "${optimised[@]}" "${without_parts[@]}" -DGRADUS_BUILD_EXAMPLES=OFF
   local tests='^(core_(kernels|elementwise|rows|sums|softmax|steps|transcendental|isa|select|fused_product|batch_norm|generator|random|print|state_dict|file|safetensors|value_json)|nn_(kernels|batch_norm|batch_norm_module|repr|init)|optim_(kernels|steps|sgd|adam))_test$'
   build_some build/arm64 "$tests"
   run_tests build/arm64 --tests-regex "$tests"
@@ -69,15 +68,14 @@ webassembly() {
   local packages
   header_packages "$scratch/webassembly"
   wasm plain "-fwasm-exceptions"
-  wasm simd "-fwasm-exceptions -msimd128 -msse2"
+  wasm simd "-fwasm-exceptions -msimd128"
 }
 
 # wasm NAME FLAGS
 wasm() {
-  with_emscripten emcmake cmake -S . -B "$scratch/webassembly/$1" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+  with_emscripten emcmake cmake -S . -B "$scratch/webassembly/$1" -G Ninja "${optimised[@]}" \
     -DCMAKE_CXX_FLAGS="$2" -DCMAKE_EXE_LINKER_FLAGS="-sALLOW_MEMORY_GROWTH -sSTACK_SIZE=4MB -sNODERAWFS" \
-    "${packages[@]}" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON "${without_parts[@]}" \
-    -DGRADUS_THREADS=OFF -DGRADUS_BUILD_TESTS=OFF >/dev/null
+    "${packages[@]}" "${without_parts[@]}" -DGRADUS_THREADS=OFF -DGRADUS_BUILD_TESTS=OFF >/dev/null
   with_emscripten ninja -C "$scratch/webassembly/$1" 06_batch_norm_by_hand bits
   same_text bits with_emscripten node "$scratch/webassembly/$1/tests/bits.js"
   same_text 06_batch_norm_by_hand with_emscripten node "$scratch/webassembly/$1/examples/06_batch_norm_by_hand.js"
@@ -89,8 +87,8 @@ windows() {
   local isa packages wine
   header_packages "$scratch/windows"
   configure build/windows -DCMAKE_SYSTEM_NAME=Windows -DCMAKE_SYSTEM_PROCESSOR=x86_64 \
-    -DCMAKE_CXX_COMPILER=x86_64-w64-mingw32-g++-posix "${packages[@]}" -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_EXE_LINKER_FLAGS=-static -DCMAKE_COMPILE_WARNING_AS_ERROR=ON "${without_parts[@]}" -DGRADUS_BUILD_TESTS=OFF
+    -DCMAKE_CXX_COMPILER=x86_64-w64-mingw32-g++-posix "${packages[@]}" "${optimised[@]}" \
+    -DCMAKE_EXE_LINKER_FLAGS=-static "${without_parts[@]}" -DGRADUS_BUILD_TESTS=OFF
   cmake --build build/windows --parallel "$(nproc)" --target 03_train_mlp bits
   wine=$(command -v wine64 || ls /usr/lib/wine/wine64 2>/dev/null) || missing wine64
   export WINEPREFIX=$scratch/wine WINEDEBUG=-all
