@@ -1,12 +1,11 @@
 #include "state_reader.hpp"
 
+#include "field.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
-
-#include "field.hpp"
 
 namespace gradus::optim {
 

@@ -133,8 +133,8 @@ TEST(PrintAgainstTorch, RandomTensors) {
   std::ofstream(file) << all;
 
   const char* python = std::getenv("PYTHON");
-  const std::string command =
-      std::string(python ? python : "python3") + " " + gradus::test::source_path("tests/checks/print_against_torch.py ") + file;
+  const std::string command = std::string(python ? python : "python3") + " " +
+                              gradus::test::source_path("tests/checks/print_against_torch.py ") + file;
   const int status = std::system(command.c_str()) / 256;
   if (status == 77 || status == 127) GTEST_SKIP() << "no PyTorch here; PYTHON names an interpreter that has it";
   EXPECT_EQ(status, 0);
