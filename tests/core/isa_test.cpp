@@ -35,7 +35,7 @@ void expect_choice(const char* wish, const std::string& text) {
 
 TEST(InstructionSet, WithoutAWishItIsTheBest) {
   const char* best = "plain";
-  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
+  for (const Isa isa : {Isa::neon, Isa::sse2, Isa::avx2, Isa::avx512}) {
     if (supported(isa)) best = isa_name(isa);
   }
   expect_choice(nullptr, std::string("chose ") + best + ", table its own");
@@ -43,7 +43,7 @@ TEST(InstructionSet, WithoutAWishItIsTheBest) {
 }
 
 TEST(InstructionSet, AWishIsFollowedOrRefused) {
-  for (const Isa isa : {Isa::plain, Isa::sse2, Isa::avx2, Isa::avx512}) {
+  for (const Isa isa : {Isa::plain, Isa::neon, Isa::sse2, Isa::avx2, Isa::avx512}) {
     const std::string name = isa_name(isa);
     expect_choice(name.c_str(), supported(isa) ? "chose " + name + ", table its own"
                                                : "ValueError: GRADUS_ISA=" + name + " is not supported");
@@ -51,7 +51,7 @@ TEST(InstructionSet, AWishIsFollowedOrRefused) {
 }
 
 TEST(InstructionSet, AnUnknownWishIsNamedWithTheKnownOnes) {
-  expect_choice("neon", "ValueError: GRADUS_ISA expects plain, sse2, avx2 or avx512, got neon");
+  expect_choice("mmx", "ValueError: GRADUS_ISA expects plain, neon, sse2, avx2 or avx512, got mmx");
 }
 
 TEST(InstructionSet, ConfigNamesVersionInstructionSetBlasThreadsAndParts) {

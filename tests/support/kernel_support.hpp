@@ -26,7 +26,7 @@ using kernels::Isa;
 
 inline std::vector<Isa> isas() {
   std::vector<Isa> supported;
-  for (const Isa isa : {Isa::plain, Isa::sse2, Isa::avx2, Isa::avx512}) {
+  for (const Isa isa : {Isa::plain, Isa::neon, Isa::sse2, Isa::avx2, Isa::avx512}) {
     if (kernels::supported(isa)) supported.push_back(isa);
   }
   return supported;

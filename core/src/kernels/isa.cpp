@@ -12,26 +12,46 @@ namespace gradus::kernels {
 
 using detail::message;
 
-#if defined(__x86_64__) && defined(__SSE2__)
+namespace {
 
-bool supported(Isa isa) noexcept {
-  // Unlike a look at CPUID this also asks whether the operating system saves the registers.
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (isa == Isa::avx2) return avx2;
-  if (isa != Isa::avx512) return true;
-  return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+#ifdef __x86_64__
+// Unlike a look at CPUID this also asks whether the operating system saves the registers.
+bool has_avx2() noexcept { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool has_avx512() noexcept {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
-
-#else
-
-bool supported(Isa isa) noexcept { return isa == Isa::plain; }
-
 #endif
+
+}  // namespace
+
+bool supported(Isa isa) noexcept {
+  switch (isa) {
+    case Isa::plain:
+      return true;
+#if defined(__aarch64__)
+    case Isa::neon:
+      return true;
+#elif defined(__x86_64__)
+    case Isa::sse2:
+      return true;
+    case Isa::avx2:
+      return has_avx2();
+    case Isa::avx512:
+      return has_avx512();
+#elif defined(__wasm_simd128__)
+    case Isa::sse2:
+      return true;
+#endif
+    default:
+      return false;
+  }
+}
 
 namespace {
 
-constexpr Isa best_first[] = {Isa::avx512, Isa::avx2, Isa::sse2, Isa::plain};
+constexpr Isa best_first[] = {Isa::avx512, Isa::avx2, Isa::sse2, Isa::neon, Isa::plain};
 
 Isa best_supported() {
   for (const Isa isa : best_first) {
@@ -49,13 +69,15 @@ Isa choose() {
     throw ValueError(message("GRADUS_ISA=", wish, " is not supported by this processor, whose best is ",
                              isa_name(best_supported())));
   }
-  throw ValueError(message("GRADUS_ISA expects plain, sse2, avx2 or avx512, got ", wish));
+  throw ValueError(message("GRADUS_ISA expects plain, neon, sse2, avx2 or avx512, got ", wish));
 }
 
 }  // namespace
 
 const char* isa_name(Isa isa) noexcept {
   switch (isa) {
+    case Isa::neon:
+      return "neon";
     case Isa::sse2:
       return "sse2";
     case Isa::avx2:

@@ -6,13 +6,13 @@
 
 namespace gradus::kernels {
 
-enum class Isa { plain, sse2, avx2, avx512 };
+enum class Isa { plain, neon, sse2, avx2, avx512 };
 
 /// Whether this build has kernels for it and this processor can run them.
 bool supported(Isa isa) noexcept;
 
 /// The instruction set in use: the best of the processor, or what the environment variable GRADUS_ISA names (plain,
-/// sse2, avx2 or avx512). Throws ValueError when that is unknown or unsupported.
+/// neon, sse2, avx2 or avx512). Throws ValueError when that is unknown or unsupported.
 Isa isa();
 
 const char* isa_name(Isa isa) noexcept;
@@ -25,13 +25,19 @@ template <class Table>
 const Table* table_for(Isa isa) noexcept {
   if (!supported(isa)) return nullptr;
   switch (isa) {
-#if defined(__x86_64__) && defined(__SSE2__)
+#if defined(__aarch64__)
+    case Isa::neon:
+      return built_table<Table, Isa::neon>();
+#elif defined(__x86_64__)
     case Isa::sse2:
       return built_table<Table, Isa::sse2>();
     case Isa::avx2:
       return built_table<Table, Isa::avx2>();
     case Isa::avx512:
       return built_table<Table, Isa::avx512>();
+#elif defined(__wasm_simd128__)
+    case Isa::sse2:
+      return built_table<Table, Isa::sse2>();
 #endif
     default:
       return built_table<Table, Isa::plain>();

@@ -11,6 +11,8 @@
 
 #ifdef GRADUS_BODY_PLAIN
 #include "kernels/lane.hpp"
+#elif defined(__aarch64__)
+#include "kernels/neon.hpp"
 #else
 #include <xsimd/xsimd.hpp>
 #endif
@@ -30,6 +32,9 @@ namespace {
 #if defined(GRADUS_BODY_PLAIN)
 template <class T>
 using Batch = Lane<T>;
+#elif defined(__aarch64__)
+template <class T>
+using Batch = Neon<T>;
 #else
 #if defined(__AVX512BW__)
 using Arch = xsimd::avx512bw;
@@ -147,6 +152,9 @@ GRADUS_INLINE void each_group(int64_t first, int64_t last, F f) {
 #if defined(GRADUS_BODY_PLAIN)
 GRADUS_INLINE Batch<double> widen(const float* p) { return *p; }
 GRADUS_INLINE void narrow(float* p, Batch<double> a) { *p = static_cast<float>(a.value); }
+#elif defined(__aarch64__)
+GRADUS_INLINE Batch<double> widen(const float* p) { return vcvt_f64_f32(vld1_f32(p)); }
+GRADUS_INLINE void narrow(float* p, Batch<double> a) { vst1_f32(p, vcvt_f32_f64(a.value)); }
 #elif defined(__AVX512BW__)
 GRADUS_INLINE Batch<double> widen(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 GRADUS_INLINE void narrow(float* p, Batch<double> a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
@@ -270,27 +278,32 @@ GRADUS_INLINE Doubles only(Doubles a, First lanes) {
 }
 
 // ------------------------------------------------------------------------------------------------------ fused products
-#ifdef __FMA__
-#ifdef __AVX512BW__
+#if defined(__FMA__) || (defined(__aarch64__) && !defined(GRADUS_BODY_PLAIN))
+#define GRADUS_FUSES
+#endif
+
+#if defined(__AVX512BW__)
 GRADUS_INLINE Batch<float> fuse(Batch<float> a, Batch<float> b, Batch<float> c) { return _mm512_fmadd_ps(a, b, c); }
 GRADUS_INLINE Batch<double> fuse(Batch<double> a, Batch<double> b, Batch<double> c) { return _mm512_fmadd_pd(a, b, c); }
-#else
+#elif defined(__FMA__)
 GRADUS_INLINE Batch<float> fuse(Batch<float> a, Batch<float> b, Batch<float> c) { return _mm256_fmadd_ps(a, b, c); }
 GRADUS_INLINE Batch<double> fuse(Batch<double> a, Batch<double> b, Batch<double> c) { return _mm256_fmadd_pd(a, b, c); }
-#endif
-#else
-using gradus::detail::fused_product;
+#elif !defined(GRADUS_FUSES)
+template <class T>
+[[gnu::noinline]] void fuse_in_software(T* a, const T* b, const T* c) {
+  for (int i = 0; i < lane_count; ++i) a[i] = gradus::detail::fused_product(a[i], b[i], c[i]);
+}
 #endif
 
 /// a * b + c, rounded once; in software where the processor cannot.
 template <class T>
 GRADUS_INLINE Pack<T> fused(Pack<T> a, Pack<T> b, Pack<T> c) {
-#ifdef __FMA__
+#ifdef GRADUS_FUSES
   return each_part([](auto p, auto q, auto r) { return fuse(p, q, r); }, a, b, c);
 #else
   T u[lane_count], v[lane_count], w[lane_count];
   store(u, a), store(v, b), store(w, c);
-  for (int i = 0; i < lane_count; ++i) u[i] = fused_product(u[i], v[i], w[i]);
+  fuse_in_software(u, v, w);
   return load(u);
 #endif
 }
@@ -309,7 +322,7 @@ GRADUS_INLINE Batch<T> exact_product_plus(Batch<T> a, Batch<T> b, Batch<T> c) {
 /// products that are exact, as those of two floats in double.
 template <class T>
 GRADUS_INLINE Pack<T> multiply_add(Pack<T> a, Pack<T> b, Pack<T> c) {
-#ifdef __FMA__
+#ifdef GRADUS_FUSES
   return fused(a, b, c);
 #else
   return a * b + c;

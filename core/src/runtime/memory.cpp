@@ -232,7 +232,7 @@ struct CacheLifetime {
 };
 void open_cache() { static thread_local const CacheLifetime lifetime; }
 
-[[gnu::noinline]] void* refill(std::size_t index) {
+[[gnu::noinline, maybe_unused]] void* refill(std::size_t index) {
   if (cache_state == CacheState::unused) open_cache();
   if (cache_state == CacheState::closed) return central().take(index, 1);
   Block* taken = central().take(index, capacity_of(index) / 2);
@@ -243,7 +243,7 @@ void open_cache() { static thread_local const CacheLifetime lifetime; }
 }
 
 /// For a list without room.
-[[gnu::noinline]] void make_room_and_push(std::size_t index, Block* block) noexcept {
+[[gnu::noinline, maybe_unused]] void make_room_and_push(std::size_t index, Block* block) noexcept {
   if (cache_state == CacheState::unused) open_cache();
   if (cache_state == CacheState::closed) return central().put(index, block, block);
   if (thread_cache[index].room == 0) give_back(index, capacity_of(index) / 2);
