@@ -38,9 +38,9 @@ struct Rows {
 Rows rows_of(const Communicator& world, const std::string& shards) {
   const int rank = world.rank(), size = world.size();
   if (shards == "equal") return {batch_rows * rank / size, batch_rows * (rank + 1) / size};
-  // Process 0 has 5 rows, the last the rest; the others 4 each, or none when shards are "empty".
-  const std::int64_t others = shards == "empty" ? 0 : 4;
-  const auto begin = [&](int r) { return r == 0 ? 0 : r == size ? batch_rows : 5 + others * (r - 1); };
+  // Process 0 has 5 rows, or none when shards are "empty"; the last has the rest, the others 4 each.
+  const std::int64_t first = shards == "empty" ? 0 : 5;
+  const auto begin = [&](int r) { return r == 0 ? 0 : r == size ? batch_rows : first + 4 * (r - 1); };
   return {begin(rank), begin(rank + 1)};
 }
 
