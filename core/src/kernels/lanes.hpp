@@ -311,7 +311,7 @@ GRADUS_INLINE Pack<T> fused(Pack<T> a, Pack<T> b, Pack<T> c) {
 /// a * b + c where a * b is exact, so that the rounding is the same whether the processor fuses them or not.
 template <class T>
 GRADUS_INLINE Batch<T> exact_product_plus(Batch<T> a, Batch<T> b, Batch<T> c) {
-#ifdef __FMA__
+#ifdef GRADUS_FUSES
   return fuse(a, b, c);
 #else
   return a * b + c;

@@ -58,6 +58,14 @@ inline Neon<float> fuse(Neon<float> a, Neon<float> b, Neon<float> c) { return vf
 inline Neon<double> fuse(Neon<double> a, Neon<double> b, Neon<double> c) {
   return vfmaq_f64(c.value, a.value, b.value);
 }
+template <class T>
+Neon<T> min(Neon<T> a, Neon<T> b) {  // b where either is NaN, as the instruction of x86 has it
+  return select(b > a, a, b);
+}
+template <class T>
+Neon<T> max(Neon<T> a, Neon<T> b) {
+  return select(a > b, a, b);
+}
 inline Neon<float> abs(Neon<float> a) { return vabsq_f32(a.value); }
 inline Neon<double> abs(Neon<double> a) { return vabsq_f64(a.value); }
 inline Neon<float> sqrt(Neon<float> a) { return vsqrtq_f32(a.value); }
