@@ -26,8 +26,8 @@ GRADUS_INLINE Batch<T> polynomial(Batch<T> x, const T (&coefficients)[n]) {
   for (int i = 0; i < n; ++i) c[i] = Batch<T>(coefficients[i]);
   return polynomial_of<T>(x, c);
 }
-GRADUS_INLINE Batch<double> polynomial(Batch<double> x, auto... coefficients) {
-  return polynomial_of<double>(x, {Batch<double>(coefficients)...});
+GRADUS_INLINE Batch<double> polynomial(Batch<double> x, double constant, auto... others) {
+  return polynomial_of<double>(x, {Batch<double>(constant), Batch<double>(others)...});
 }
 
 }  // namespace
