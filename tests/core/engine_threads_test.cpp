@@ -24,6 +24,8 @@ class Threads : public ::testing::Test {
   void TearDown() override { EXPECT_EQ(live_nodes(), 0); }
 
   Tensor w = tensor({1., 2., 3.}, float64).requires_grad_(), b = tensor({4., 5., 6.}, float64).requires_grad_();
+  static constexpr std::int64_t many = 5000;  // elements: threads that add as many at a time meet
+  Tensor long_w = ones({many}, float64).requires_grad_();
 };
 
 TEST_F(Threads, GraphsThatNobodyRuns) {
@@ -34,8 +36,12 @@ TEST_F(Threads, GraphsThatNobodyRuns) {
 
 TEST_F(Threads, NoGradientIsLost) {
   in_threads([&](int) {
-    for (int i = 0; i < rounds; ++i) (w * 2 + b).sum().backward();
+    for (int i = 0; i < rounds; ++i) {
+      (w * 2 + b).sum().backward();
+      (long_w * 2).sum().backward();
+    }
   });
+  expect_tensor(long_w.grad(), full({many}, 4 * rounds * 2, float64));
   expect_tensor(w.grad(), full({3}, 4 * rounds * 2, float64));
   expect_tensor(b.grad(), full({3}, 4 * rounds, float64));
 }

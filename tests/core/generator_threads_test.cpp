@@ -18,8 +18,8 @@ void in_threads(F f) {
 }
 
 TEST(GeneratorThreads, EachDrawIsOnePieceOfTheStream) {
-  constexpr int draws = 200;
-  constexpr std::int64_t size = 50;
+  constexpr int draws = 30;
+  constexpr std::int64_t size = 20'000;  // long enough that threads meet
   Generator shared(3);
   std::vector<std::vector<float>> drawn(4 * draws);
   in_threads([&](int thread) {
