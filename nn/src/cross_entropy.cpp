@@ -223,10 +223,10 @@ Tensor probability_loss(const Tensor& x, const Tensor& target, const CrossEntrop
     terms = terms * options.weight.reshape(row);
   }
   if (options.reduction == Reduction::none) return -terms.sum(dim);
-  const Tensor total = -terms.sum();
+  Tensor total = -terms.sum();
   if (options.reduction == Reduction::sum) return total;
   const double samples = static_cast<double>(x.numel()) / static_cast<double>(class_count(x));
-  const Tensor y = total.detach() / samples;
+  Tensor y = total.detach() / samples;
   if (tracks(total)) {
     record(y, "DivBackward1", {total}, [samples](const Tensor& dy, InputGradients& dx) { dx[0] = dy / samples; });
   }
