@@ -53,7 +53,7 @@ arm64() {
   header_packages "$prefix"
   googletest "$prefix" "${cross[@]}"
   configure build/arm64 "${cross[@]}" "${packages[@]}" "${optimised[@]}" "${without_parts[@]}" -DGRADUS_BUILD_EXAMPLES=OFF
-  local tests='^(core_(kernels|elementwise|rows|sums|softmax|steps|transcendental|isa|select|fused_product|batch_norm|generator|random|print|state_dict|file|safetensors|value_json)|nn_(kernels|batch_norm|batch_norm_module|repr|init)|optim_(kernels|steps|sgd|adam))_test$'
+  local tests='^(core_(kernels|elementwise|gelu|layout|product|sums|softmax|softmax_kernels|transcendental|isa|fused_product|generator|random|print|state_dict|file|safetensors|value_json)|nn_(batch_norm|batch_norm_kernels|batch_norm_module|cross_entropy_kernels|repr|init)|optim_(steps|sgd|adam))_test$'
   build_some build/arm64 "$tests"
   run_tests build/arm64 --tests-regex "$tests"
   build build/arm64 bits

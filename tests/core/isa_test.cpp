@@ -57,7 +57,7 @@ TEST(InstructionSet, AnUnknownWishIsNamedWithTheKnownOnes) {
 TEST(InstructionSet, ConfigNamesVersionInstructionSetBlasThreadsAndParts) {
   expect_choice("plain",
                 "gradus [0-9.]+\ninstruction set: plain\nBLAS: .+\nthreads: [0-9]+\nparts: GRADUS_BLAS=O[NF]+ "
-                "GRADUS_THREADS=ON GRADUS_FILES_ZIP=ON GRADUS_FILES_GZIP=ON GRADUS_FILES_CSV=ON");
+                "GRADUS_THREADS=O[NF]+ GRADUS_FILES_ZIP=O[NF]+ GRADUS_FILES_GZIP=O[NF]+ GRADUS_FILES_CSV=O[NF]+");
 }
 
 TEST(InstructionSet, PlainIsAlwaysThere) { EXPECT_NE(table_for<Table>(Isa::plain), nullptr); }
