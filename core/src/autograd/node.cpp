@@ -41,7 +41,7 @@ void Node::take_lists(void* block, std::size_t bytes, std::span<Ref<Node>> input
 
 void Node::free_saved() noexcept {
   for (Saved& x : saved()) x = Saved();
-  freed_ = saved_count_ > 0;
+  if (saved_count_ > 0) freed_ = true;  // a leaf's node, which threads share, has nothing and is not written to
 }
 
 void Node::release() noexcept {

@@ -43,8 +43,8 @@ class Drawing {
 /// A stream of random numbers: the Mersenne twister MT19937, started from the low 32 bits of a seed.
 /// A copy continues with the same numbers on its own. Two generators are equal when they continue alike and were given
 /// the same seed.
-/// Threads may share a generator: each draw of a tensor takes its numbers in one piece. The `next_` functions, which
-/// are for one number, are for one thread at a time. Source: M. Matsumoto, T. Nishimura (1998),
+/// Threads may share a generator: each draw of a tensor takes its numbers in one piece. Copying it, and the `next_`
+/// functions, which are for one number, are for one thread at a time. Source: M. Matsumoto, T. Nishimura (1998),
 /// doi:10.1145/272991.272995; draws and state as `torch.Generator`.
 class Generator {
  public:
