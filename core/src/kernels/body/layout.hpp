@@ -65,7 +65,9 @@ GRADUS_INLINE void choose(T* __restrict y, const bool* chosen, const T* a, const
   using BitsOf = std::conditional_t<is_float<T>, uint32_t, uint64_t>;
   const T one_a = *a, one_b = *b;
   const auto* which = reinterpret_cast<const unsigned char*>(chosen);  // g++ makes no vectors of bool
+#ifndef __clang__  // which makes vectors of it without
 #pragma GCC ivdep
+#endif
   for (int64_t i = 0; i < n; ++i) {
     const auto p = __builtin_bit_cast(BitsOf, steps_a ? a[i] : one_a);
     const auto q = __builtin_bit_cast(BitsOf, steps_b ? b[i] : one_b);
