@@ -64,8 +64,9 @@ template <bool steps_a, bool steps_b, class T>
 GRADUS_INLINE void choose(T* __restrict y, const bool* chosen, const T* a, const T* b, int64_t n) {
   using BitsOf = std::conditional_t<is_float<T>, uint32_t, uint64_t>;
   const T one_a = *a, one_b = *b;
-  const auto* which = reinterpret_cast<const unsigned char*>(chosen);  // g++ makes no vectors of bool
-#ifndef __clang__  // which makes vectors of it without
+  // g++ makes no vectors of bool, and none here unless told that nothing overlaps, which clang sees by itself.
+  const auto* which = reinterpret_cast<const unsigned char*>(chosen);
+#ifndef __clang__
 #pragma GCC ivdep
 #endif
   for (int64_t i = 0; i < n; ++i) {
