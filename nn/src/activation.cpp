@@ -68,7 +68,7 @@ Tensor functional::hardtanh(const Tensor& x, double min, double max) {
       if (!grad_enabled()) {
         dx[0] = visit_floating(x.dtype(), [&]<class T>(T*) {
           const T low = static_cast<T>(min), high = static_cast<T>(max);
-          return zip<T, T>(dy, x, [low, high](T d, T v) { return (v <= low) | (v >= high) ? T(0) : d; });
+          return zip<T, T>(dy, x, [low, high](T d, T v) { return ((v <= low) | (v >= high)) ? T(0) : d; });
         });
         return;
       }
