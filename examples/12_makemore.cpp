@@ -61,20 +61,14 @@ void train(const nn::Sequential& net, const TensorDataset<2>& data, int epochs) 
   }
 }
 
-std::int64_t draw(const Tensor& probabilities) {
-  double u = rand({}, float64).item();
-  std::int64_t i = 0;
-  while (i + 1 < probabilities.numel() && (u -= probabilities[i].item()) >= 0) ++i;
-  return i;
-}
-
 std::string make_name(const nn::Sequential& net) {
   const NoGradGuard no_grad;
   std::string name(context_length, '.');
   while (name.size() < 20) {
     std::vector<std::int64_t> before;
     for (std::size_t k = name.size() - context_length; k < name.size(); ++k) before.push_back(number_of(name[k]));
-    const std::int64_t next = draw(softmax(net(from_span(before, {1, context_length}))[0], 0));
+    const Tensor probabilities = net(from_span(before, {1, context_length})).softmax(1);
+    const auto next = multinomial(probabilities, 1).item<std::int64_t>();
     if (next == 0) break;
     name += static_cast<char>('a' + next - 1);
   }
