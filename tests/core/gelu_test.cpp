@@ -28,7 +28,7 @@ class Gelu : public testing::TestWithParam<Isa> {
   }
   template <class T>
   static std::vector<T> numbers() {
-    std::vector<T> x{0, 1e-30, -1e-30, 12, -12};
+    std::vector<T> x{0, T(1e-30), T(-1e-30), 12, -12};
     for (const double scale : {0.01, 1.0, 4.0}) {
       const std::vector<T> more = normal<T>(5000, 3, 0, scale);
       x.insert(x.end(), more.begin(), more.end());
