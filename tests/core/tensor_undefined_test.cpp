@@ -99,7 +99,7 @@ TEST_F(Undefined, IsRefusedByEveryOperator) {
   refuses("operator|", [&] { u | mask; }), refuses("operator^", [&] { mask ^ u; }), refuses("operator~", [&] { ~u; });
   refuses("operator&", [&] { u & 1; }), refuses("operator|", [&] { u | 1; }), refuses("operator^", [&] { u ^ 1; });
   refuses("add", [&] { x + u; }), refuses("sub", [&] { u - x; }), refuses("neg", [&] { -u; });
-  refuses("eq", [&] { u == x; }), refuses("operator<", [&] { u < 1; }), refuses("rsub", [&] { 1 - u; });
+  refuses("eq", [&] { return u == x; }), refuses("operator<", [&] { return u < 1; }), refuses("rsub", [&] { 1 - u; });
   refuses("operator[]", [&] { u[0]; }), refuses("operator[]", [&] { x[u]; }), refuses("operator[]", [&] { u[rows]; });
   refuses("index", [&] { u(0); }), refuses("index", [&] { x(0, u); }), refuses("add_", [&] { u += 1; });
 }
