@@ -8,6 +8,7 @@
 #include <numbers>
 #include <random>
 #include <string>
+#include <thread>
 
 namespace gradus {
 namespace {
@@ -31,12 +32,9 @@ static_assert(sizeof(SavedState) == 5056 && std::endian::native == std::endian::
 }  // namespace
 
 void detail::Drawing::lock() noexcept {
-  while (taken_.exchange(true, std::memory_order_acquire)) taken_.wait(true, std::memory_order_relaxed);
+  while (taken_.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
 }
-void detail::Drawing::unlock() noexcept {
-  taken_.store(false, std::memory_order_release);
-  taken_.notify_one();
-}
+void detail::Drawing::unlock() noexcept { taken_.store(false, std::memory_order_release); }
 
 Generator& Generator::manual_seed(Seed seed) {
   const detail::Turn turn(*this);
