@@ -94,6 +94,7 @@ function resize() {
   makeTables();
   makeLine();
   update();
+  $("backward").parentElement.scrollLeft = $("backward").offsetWidth;  // where there is no room for all, y comes first
 }
 
 function reset() {

@@ -65,7 +65,6 @@ function makeTable(table) {
 function makeTables() {
   makeTable("forward");
   makeTable("backward");
-  $("backward").parentElement.scrollLeft = $("backward").offsetWidth;  // where there is no room for all, y comes first
 }
 
 function showTable(table, values, below) {
