@@ -26,7 +26,7 @@ formatting() { git ls-files -z '*.hpp' '*.cpp' | xargs -0 clang-format --dry-run
 asan() {
   configure build/asan --preset asan -DGRADUS_BUILD_BENCHMARKS=OFF
   build build/asan
-  run_tests build/asan
+  run_tests build/asan --exclude-regex '^examples_crash_test$'  # demands kills that hit a write: with sanitizers, chance
 }
 
 tsan() {
