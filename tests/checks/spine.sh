@@ -9,7 +9,7 @@ spine() { sed -n '/^## The spine/,/^## What/p' README.md; }
 status=0
 count() {
   if [[ $update ]]; then
-    sed -i "s/^\(|$1|.*|\) [^|]*|\$/\1 $3 |/; s/\(${1//\//\\/}, \)[0-9]\+\( lines\)/\1$3\2/" README.md
+    sed -i "/^## The spine/,/^## What/s/^\(|$1|.*|\) [^|]*|\$/\1 $3 |/; /^## The spine/,/^## What/s/\(${1//\//\\/}, \)[0-9]\+\( lines\)/\1$3\2/" README.md
   elif ((10 * ($2 > $3 ? $2 - $3 : $3 - $2) > $3)); then
     echo "README, $1: $2 lines, there are $3; tests/checks/spine.sh --update"
     status=1
