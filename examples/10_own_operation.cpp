@@ -3,9 +3,6 @@
 #include <gradus/core/xtensor.hpp>
 #include <gradus/gradus.hpp>
 
-#include <xtensor/xarray.hpp>
-#include <xtensor/xmath.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>

@@ -20,12 +20,11 @@ forbid "optim's parts may not include everything" "${own}gradus/gradus" optim
 forbid "the library may not include examples or tests" "${own}.*(examples|tests)/" core nn optim
 
 public=(core/include nn/include optim/include)
-forbid "a public header is too heavy for these" "${own}(iostream|functional|random|regex|ranges|nlohmann/|zip|zlib)" "${public[@]}"
-heavy=$(grep -rlE "${own}(xtensor|xtl|xsimd)" "${public[@]}" | grep -v '^core/include/gradus/core/xtensor.hpp$')
-if [[ $heavy ]]; then
-  printf 'only gradus/core/xtensor.hpp may include xtensor:\n%s\n' "$heavy"
+forbid "a public header is too heavy for these" "${own}(iostream|functional|random|regex|ranges|nlohmann/|xsimd/|zip|zlib)" "${public[@]}"
+others=$(grep -rlE --include='*.hpp' --include='*.cpp' "${own}(xtensor|xtl)/" core nn optim examples tests | grep -v '^core/include/gradus/core/xtensor.hpp$')
+if [[ $others ]]; then
+  printf 'only gradus/core/xtensor.hpp may include xtensor, whose headers have other names since 0.26:\n%s\n' "$others"
   status=1
 fi
-
 forbid "xt::variance and xt::stddev crash under g++ 12" 'xt::(variance|stddev)' core nn optim examples tests
 exit $status
