@@ -1,9 +1,10 @@
-# Sourced: a Debian 13 beside the machine's own system, as a chroot. Made once with mmdebstrap and kept, with the packages
-# that were fetched, in ~/.cache/gradus; what is done in it goes to a layer of its own and leaves it as it was.
+# Sourced: other releases of Debian beside the machine's own system, as chroots. Each is made once with mmdebstrap and kept,
+# with the packages that were fetched, in ~/.cache/gradus; what is done in it goes to a layer of its own and leaves it as it was.
 
-debian13=${XDG_CACHE_HOME:-$HOME/.cache}/gradus/debian13
+systems=${XDG_CACHE_HOME:-$HOME/.cache}/gradus
 
-debian13_possible() { ((EUID == 0)) && command -v mmdebstrap >/dev/null && command -v unshare >/dev/null; }
+# Whether they can be made: by root, where root may mount.
+systems_possible() { ((EUID == 0)) && command -v mmdebstrap >/dev/null && unshare --mount --pid --fork true 2>/dev/null; }
 
 # The archive that this machine gets its packages from, when that is Debian's; else mmdebstrap takes its default.
 debian_mirror() {
@@ -23,18 +24,20 @@ once() {
   ) 9>"$1.lock"
 }
 
-make_debian13() {
+# make_system SUITE FOLDER [SOURCE]...
+make_system() {
   mmdebstrap --quiet --variant=minbase --include=ca-certificates --aptopt='APT::Keep-Downloaded-Packages "true"' \
-    trixie "$debian13/base.new" $(debian_mirror)
+    "$1" "$2" "${@:3}"
 }
 
 # in_system FOLDER LAYER COMMAND...: runs COMMAND as root in the system whose root is FOLDER; what it writes goes to the folder
 # LAYER instead. A layer made before can be put below it: `below=LAYER in_system …`. The folders of the array
-# `shared_folders` are those outside.
+# `shared_folders` are those outside. What ccache keeps is in ~/.cache/gradus, too.
 in_system() {
-  mkdir -p "$debian13/archives" "$2"/{changes,work,system}
+  mkdir -p "$systems"/{archives,ccache} "$2"/{changes,work,system}
   env -i OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-}" PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-    DEBIAN_FRONTEND=noninteractive unshare --mount --pid --fork --kill-child bash -euc '
+    CMAKE_CXX_COMPILER_LAUNCHER="${CMAKE_CXX_COMPILER_LAUNCHER:-}" CCACHE_DIR="$systems/ccache" CCACHE_BASEDIR="$root" \
+    CCACHE_NOHASHDIR=1 DEBIAN_FRONTEND=noninteractive unshare --mount --pid --fork --kill-child bash -euc '
       system=$2/system
       mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/changes,workdir=$2/work" "$system"
       mount --rbind /dev "$system/dev"
@@ -45,19 +48,23 @@ in_system() {
         [[ ! $folder ]] || { mkdir -p "$system$folder" && mount --bind "$folder" "$system$folder"; }
       done <<<"$4"
       exec chroot "$system" "${@:5}"
-    ' - "${below:+$below/changes:}$1" "$2" "$debian13/archives" "$(printf '%s\n' "${shared_folders[@]}")" "${@:3}"
+    ' - "${below:+$below/changes:}$1" "$2" "$systems/archives" "$(printf '%s\n' "$systems/ccache" "${shared_folders[@]}")" "${@:3}"
 }
 shared_folders=()
 
-in_debian13() {
-  once "$debian13/base" make_debian13
-  in_system "$debian13/base" "$@"
+# in_release SUITE LAYER COMMAND...: COMMAND in a system of that release. The array `sources` tells where it is to be had, when
+# not from the archive of this machine.
+in_release() {
+  ((${#sources[@]})) || mapfile -t sources < <(debian_mirror)
+  once "$systems/$1" make_system "$1" "$systems/$1.new" "${sources[@]}"
+  in_system "$systems/$1" "${@:2}"
 }
+sources=()
 
 make_emscripten() {
-  in_debian13 "$debian13/emscripten.new" bash -euc '
+  in_release trixie "$systems/emscripten.new" bash -euc '
     apt-get update -qq
-    apt-get install -y -qq --no-install-recommends emscripten cmake ninja-build nlohmann-json3-dev libxsimd-dev >/dev/null'
+    apt-get install -y -qq --no-install-recommends emscripten ccache cmake ninja-build nlohmann-json3-dev libxsimd-dev >/dev/null'
 }
 
 # with_emscripten COMMAND...: runs COMMAND in the current folder where emcc is 3.1.69 or newer: here, or in Debian 13, which
@@ -67,10 +74,10 @@ with_emscripten() {
     "$@"
     return
   fi
-  once "$debian13/emscripten" make_emscripten
+  once "$systems/emscripten" make_emscripten
   local layer shared_folders=("$root" "${scratch:-}") status=0
   layer=$(mktemp -d)
-  below=$debian13/emscripten in_debian13 "$layer" env -C "$PWD" "$@" || status=$?
+  below=$systems/emscripten in_release trixie "$layer" env -C "$PWD" "$@" || status=$?
   rm -rf --one-file-system "$layer"
   return $status
 }

@@ -56,8 +56,8 @@ parts() {
 deb() {
   ((EUID == 0)) || missing root
   after shared_package  # which compiles the same
-  in_system / "$scratch/deb" env -C "$root" CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1 \
-    tests/package/deb build/deb "${strict[@]}"
+  in_system / "$scratch/deb" env -C "$root" CCACHE_DIR="${CCACHE_DIR:-$HOME/.cache/ccache}" tests/package/deb build/deb \
+    "${strict[@]}"
 }
 
 # The reference of the public headers, without a warning.

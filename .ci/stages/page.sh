@@ -1,7 +1,7 @@
 # The page of examples/live in headless Chromium.
 
 page() {
-  debian13_possible || missing "root and mmdebstrap, or emscripten 3.1.69"
+  systems_possible || missing "root and mmdebstrap, or emscripten 3.1.69"
   examples/live/build "$scratch/lesson.html"
   after release
   tests/live/run "$scratch/lesson.html"

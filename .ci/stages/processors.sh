@@ -64,7 +64,7 @@ arm64() {
 
 # WebAssembly in node, with and without its vectors: the lesson prints what it prints here, and all bits are as here.
 webassembly() {
-  command -v emcc >/dev/null || debian13_possible || missing emscripten 3.1.69, or root and mmdebstrap
+  command -v emcc >/dev/null || systems_possible || missing emscripten 3.1.69, or root and mmdebstrap
   local packages
   header_packages "$scratch/webassembly"
   wasm plain "-fwasm-exceptions"
