@@ -1,7 +1,7 @@
 // Convolution is bilinear in x and weight: it and its two gradients are derivatives of one another, so that three
-// functions give every order. Each is a product of matrices with the patches that the kernel sees in their columns.
+// functions give every order.
 #include "arguments.hpp"
-#include "ops/gemm.hpp"
+#include "convolution.hpp"
 
 #include <gradus/nn/conv.hpp>
 #include <gradus/nn/init.hpp>
@@ -16,145 +16,6 @@ using namespace gradus::detail;
 
 namespace {
 
-struct Geometry {
-  std::int64_t samples, channels, length;  // of x
-  std::int64_t filters, kernel, places;    // of weight and y
-  std::int64_t stride, before, dilation, groups;
-
-  std::int64_t channels_of_group() const { return channels / groups; }
-  std::int64_t filters_of_group() const { return filters / groups; }
-  std::int64_t patch() const { return channels_of_group() * kernel; }
-  Shape x_shape() const { return {samples, channels, length}; }
-  Shape y_shape() const { return {samples, filters, places}; }
-  Shape weight_shape() const { return {filters, channels_of_group(), kernel}; }
-};
-
-/// The places l from first to last, excluded, whose element k of the kernel lies inside x.
-struct Inside {
-  std::int64_t offset, first, last;  // place l sees x[l stride + offset]
-  Inside(const Geometry& g, std::int64_t k) : offset(k * g.dilation - g.before) {
-    first = offset >= 0 ? 0 : (-offset + g.stride - 1) / g.stride;
-    last = g.length <= offset ? 0 : (g.length - 1 - offset) / g.stride + 1;
-    last = std::min(last, g.places);
-    first = std::min(first, last);
-  }
-};
-
-/// Some samples at once, so many that their patches stay in the cache.
-template <class T>
-class Block {
- public:
-  explicit Block(const Geometry& geometry) : g(geometry) {
-    constexpr std::int64_t in_cache = (256 << 10) / sizeof(T);
-    at_once = std::clamp<std::int64_t>(in_cache / std::max<std::int64_t>(g.patch() * g.places, 1), 1,
-                                       std::max<std::int64_t>(g.samples, 1));
-    patches.resize(static_cast<std::size_t>(g.patch() * at_once * g.places));
-    rows.resize(static_cast<std::size_t>(g.filters_of_group() * at_once * g.places));
-  }
-  /// f(first sample, their number, group)
-  template <class F>
-  void for_each(F f) {
-    for (std::int64_t first = 0; first < g.samples; first += at_once) {
-      for (std::int64_t group = 0; group < g.groups; ++group) f(first, std::min(at_once, g.samples - first), group);
-    }
-  }
-
-  /// f(row of x, row of patches, k) for every sample, channel and element of the kernel.
-  template <class X, class F>
-  void for_each_row(X* x, std::int64_t first, std::int64_t count, std::int64_t group, F f) {
-    const std::int64_t own = g.channels_of_group();
-    for (std::int64_t c = 0; c < own; ++c) {
-      for (std::int64_t k = 0; k < g.kernel; ++k) {
-        const Inside inside(g, k);
-        for (std::int64_t n = 0; n < count; ++n) {
-          f(x + ((first + n) * g.channels + group * own + c) * g.length,
-            patches.data() + ((c * g.kernel + k) * count + n) * g.places, inside);
-        }
-      }
-    }
-  }
-  /// patches (C K, samples places) from x
-  void gather(const T* x, std::int64_t first, std::int64_t count, std::int64_t group) {
-    for_each_row(x, first, count, group, [this](const T* from, T* to, const Inside& inside) {
-      std::fill(to, to + inside.first, T(0));
-      std::fill(to + inside.last, to + g.places, T(0));
-      from += inside.offset;
-      if (g.stride == 1) {
-        std::copy(from + inside.first, from + inside.last, to + inside.first);
-      } else {
-        for (std::int64_t l = inside.first; l < inside.last; ++l) to[l] = from[l * g.stride];
-      }
-    });
-  }
-  /// The adjoint of `gather`: adds the patches to where in x they came from.
-  void scatter(T* x, std::int64_t first, std::int64_t count, std::int64_t group) {
-    for_each_row(x, first, count, group, [this](T* to, const T* from, const Inside& inside) {
-      to += inside.offset;
-      for (std::int64_t l = inside.first; l < inside.last; ++l) to[l * g.stride] += from[l];
-    });
-  }
-  /// f(row of y, the same in `rows`, filter) for every sample and filter: y is (N, O, L), rows (O, N L).
-  template <class Y, class F>
-  void for_each_place(Y* y, std::int64_t first, std::int64_t count, std::int64_t group, F f) {
-    const std::int64_t own = g.filters_of_group();
-    for (std::int64_t o = 0; o < own; ++o) {
-      for (std::int64_t n = 0; n < count; ++n) {
-        f(y + ((first + n) * g.filters + group * own + o) * g.places, rows.data() + (o * count + n) * g.places,
-          group * own + o);
-      }
-    }
-  }
-  void take_rows(const T* y, std::int64_t first, std::int64_t count, std::int64_t group) {
-    for_each_place(y, first, count, group,
-                   [this](const T* from, T* to, std::int64_t) { std::copy_n(from, g.places, to); });
-  }
-
-  const Geometry g;
-  std::int64_t at_once;
-  std::vector<T> patches, rows;
-};
-
-template <class T>
-void forward(T* y, const T* x, const T* weight, const T* bias, const Geometry& g) {
-  Block<T> block(g);
-  block.for_each([&](std::int64_t first, std::int64_t count, std::int64_t group) {
-    block.gather(x, first, count, group);
-    const std::int64_t filters = g.filters_of_group();
-    gemm(false, false, filters, count * g.places, g.patch(), weight + group * filters * g.patch(), block.patches.data(),
-         T(0), block.rows.data());
-    block.for_each_place(y, first, count, group, [&](T* to, const T* from, std::int64_t o) {
-      const T b = bias ? bias[o] : T(0);
-      for (std::int64_t l = 0; l < g.places; ++l) to[l] = from[l] + b;
-    });
-  });
-}
-
-template <class T>
-void input_gradient(T* dx, const T* dy, const T* weight, const Geometry& g) {
-  std::fill_n(dx, numel(g.x_shape()), T(0));
-  Block<T> block(g);
-  block.for_each([&](std::int64_t first, std::int64_t count, std::int64_t group) {
-    block.take_rows(dy, first, count, group);
-    const std::int64_t filters = g.filters_of_group();
-    gemm(true, false, g.patch(), count * g.places, filters, weight + group * filters * g.patch(), block.rows.data(),
-         T(0), block.patches.data());
-    block.scatter(dx, first, count, group);
-  });
-}
-
-template <class T>
-void weight_gradient(T* dw, const T* dy, const T* x, const Geometry& g) {
-  std::fill_n(dw, numel(g.weight_shape()), T(0));
-  Block<T> block(g);
-  block.for_each([&](std::int64_t first, std::int64_t count, std::int64_t group) {
-    block.gather(x, first, count, group);
-    block.take_rows(dy, first, count, group);
-    const std::int64_t filters = g.filters_of_group();
-    gemm(false, true, filters, g.patch(), count * g.places, block.rows.data(), block.patches.data(), T(1),
-         dw + group * filters * g.patch());
-  });
-}
-
 // --- the three in the graph
 
 constexpr const char* gradient_node = "ConvolutionBackwardBackward0";
@@ -165,7 +26,7 @@ Tensor weight_gradient(const Tensor& dy, const Tensor& x, const Geometry& g);
 Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const Geometry& g) {
   Tensor y = make_tensor(g.y_shape(), x.dtype());
   visit_floating(x.dtype(), [&]<class T>(T*) {
-    forward(elements<T>(y), elements<T>(x), elements<T>(weight), bias.defined() ? elements<T>(bias) : nullptr, g);
+    convolve(elements<T>(y), elements<T>(x), elements<T>(weight), bias.defined() ? elements<T>(bias) : nullptr, g);
   });
   if (tracks(x, weight, bias)) {
     record(y, "ConvolutionBackward0", {x, weight, bias}, keep(x, weight),
@@ -180,8 +41,9 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
 
 Tensor input_gradient(const Tensor& dy, const Tensor& weight, const Geometry& g) {
   Tensor dx = make_tensor(g.x_shape(), dy.dtype());
-  visit_floating(dy.dtype(),
-                 [&]<class T>(T*) { input_gradient(elements<T>(dx), elements<T>(dy), elements<T>(weight), g); });
+  visit_floating(dy.dtype(), [&]<class T>(T*) {
+    convolve_input_gradient(elements<T>(dx), elements<T>(dy), elements<T>(weight), g);
+  });
   if (tracks(dy, weight)) {
     record(dx, gradient_node, {dy, weight}, keep(dy, weight),
            [g](const Tensor& ddx, const Tensor& dy, const Tensor& weight, InputGradients& out) {
@@ -195,7 +57,7 @@ Tensor input_gradient(const Tensor& dy, const Tensor& weight, const Geometry& g)
 Tensor weight_gradient(const Tensor& dy, const Tensor& x, const Geometry& g) {
   Tensor dw = make_tensor(g.weight_shape(), dy.dtype());
   visit_floating(dy.dtype(),
-                 [&]<class T>(T*) { weight_gradient(elements<T>(dw), elements<T>(dy), elements<T>(x), g); });
+                 [&]<class T>(T*) { convolve_weight_gradient(elements<T>(dw), elements<T>(dy), elements<T>(x), g); });
   if (tracks(dy, x)) {
     record(dw, gradient_node, {dy, x}, keep(dy, x),
            [g](const Tensor& ddw, const Tensor& dy, const Tensor& x, InputGradients& out) {

@@ -1,6 +1,7 @@
 // All kernels of nn, for the instruction set that this file is compiled for.
 #include "kernels/batch_norm_channels.hpp"
 #include "kernels/batch_norm_rows.hpp"
+#include "kernels/convolution_body.hpp"
 #include "kernels/cross_entropy_body.hpp"
 #include "kernels/dense_body.hpp"
 
@@ -28,6 +29,7 @@ constexpr nn::kernels::Kernels<T> make_kernels() {
   k.batch_norm = batch_norm<T>, k.batch_norm_apply = batch_norm_apply<T>,
   k.batch_norm_backward = batch_norm_backward<T>;
   k.log_sum_exp = log_sum_exp<T>, k.cross_entropy_backward = cross_entropy_backward<T>;
+  k.weighted_sums = weighted_sums<T>, k.row_products = row_products<T>;
   return k;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/batch_norm.hpp"
+#include "kernels/convolution.hpp"
 #include "kernels/cross_entropy.hpp"
 #include "kernels/isa.hpp"
 
@@ -19,6 +20,8 @@ struct Kernels {
   void (*log_sum_exp)(double* y, const Classes<T>& classes, int64_t first, int64_t last);
   void (*cross_entropy_backward)(T* dx, const Classes<T>& classes, const double* logsumexp, double scale, int64_t first,
                                  int64_t last);
+  void (*weighted_sums)(const WeightedSums<T>& sums);
+  void (*row_products)(const RowProducts<T>& products);
 };
 using Table = gradus::kernels::BothWidths<Kernels>;
 
