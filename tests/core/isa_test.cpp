@@ -55,12 +55,18 @@ TEST(InstructionSet, AnUnknownWishIsNamedWithTheKnownOnes) {
 }
 
 TEST(InstructionSet, ConfigNamesVersionInstructionSetBlasThreadsAndParts) {
-  expect_choice("plain",
-                "gradus [0-9.]+\ninstruction set: plain\nBLAS: .+\nthreads: [0-9]+\nparts: GRADUS_BLAS=O[NF]+ "
-                "GRADUS_THREADS=O[NF]+ GRADUS_FILES_ZIP=O[NF]+ GRADUS_FILES_GZIP=O[NF]+ GRADUS_FILES_CSV=O[NF]+");
+  const char* name = isa_name(isa());
+  expect_choice(name, std::string("gradus [0-9.]+\ninstruction set: ") + name +
+                          "\nBLAS: .+\nthreads: [0-9]+\nparts: GRADUS_BLAS=O[NF]+ GRADUS_THREADS=O[NF]+ "
+                          "GRADUS_FILES_ZIP=O[NF]+ GRADUS_FILES_GZIP=O[NF]+ GRADUS_FILES_CSV=O[NF]+");
 }
 
-TEST(InstructionSet, PlainIsAlwaysThere) { EXPECT_NE(table_for<Table>(Isa::plain), nullptr); }
+TEST(InstructionSet, PlainIsThereWhereItIsBuilt) {
+  if (supported(Isa::plain)) return EXPECT_NE(table_for<Table>(Isa::plain), nullptr);
+  EXPECT_EQ(table_for<Table>(Isa::plain), nullptr);
+  expect_choice("plain",
+                "ValueError: GRADUS_ISA=plain is not supported by this build, for want of GRADUS_PLAIN_KERNELS");
+}
 
 }  // namespace
 }  // namespace gradus::kernels

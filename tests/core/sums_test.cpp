@@ -33,7 +33,7 @@ TEST_P(Sums, LoseNothingThatShows) {
   for_both_widths([&]<class T>(T*) {
     for (const std::int64_t n : {0, 1, 3, 15, 16, 17, 33, 257, 1000, 100'000}) {
       const std::vector<T> x = normal<T>(n, 1, 1e6);
-      const Total total = sum(x, GetParam()), plain = sum(x, Isa::plain);
+      const Total total = sum(x, GetParam()), plain = sum(x, reference());
       EXPECT_NEAR(total.sum + total.lost, static_cast<double>(exact_sum(x)), 1e-15 * 1e6 * static_cast<double>(n));
       EXPECT_EQ(total.sum, plain.sum) << "bits differ from plain";
       EXPECT_EQ(total.lost, plain.lost);
@@ -63,7 +63,7 @@ TEST_P(Sums, OfColumnsAreRoundedOnce) {
               << rows << "x" << cols << ", column " << j;
           EXPECT_LE(ulps(thirds[j], exact_sum(column) / 3), sizeof(T) == 4 ? 0.501 : 3);
         }
-        EXPECT_TRUE(same_bits(y, column_sums(x, rows, cols, Isa::plain)));
+        EXPECT_TRUE(same_bits(y, column_sums(x, rows, cols, reference())));
       }
     }
   });

@@ -166,7 +166,7 @@ class BatchNormKernels : public testing::TestWithParam<Isa> {
   static const Kernels<T>& of(Isa isa) {
     return kernels::table_for<nn::kernels::Table>(isa)->of<T>();
   }
-  const Kernels<float>&table = of<float>(GetParam()), &plain = of<float>(Isa::plain);
+  const Kernels<float>&table = of<float>(GetParam()), &plain = of<float>(reference());
 };
 INSTANTIATE_TEST_SUITE_P(EveryIsa, BatchNormKernels, testing::ValuesIn(isas()));
 
@@ -179,7 +179,7 @@ TEST_P(BatchNormKernels, TrainingIsExactAndEqualEverywhere) {
       EXPECT_TRUE(r.finite);
       expect_exact(p, r);
       for (const std::int64_t offset : {0, 1}) {
-        expect_same(run(of<T>(GetParam()), p, {.offset = offset, .scratch = offset == 1}), run(of<T>(Isa::plain), p));
+        expect_same(run(of<T>(GetParam()), p, {.offset = offset, .scratch = offset == 1}), run(of<T>(reference()), p));
       }
     }
   });
@@ -192,7 +192,7 @@ TEST_P(BatchNormKernels, EvaluationIsExactAndEqualEverywhere) {
       const Problem<T> p = problem<T>(shape);
       const Options evaluation{.training = false};
       expect_exact(p, run(of<T>(GetParam()), p, evaluation), evaluation);
-      expect_same(run(of<T>(GetParam()), p, evaluation), run(of<T>(Isa::plain), p, evaluation));
+      expect_same(run(of<T>(GetParam()), p, evaluation), run(of<T>(reference()), p, evaluation));
     }
   });
 }
@@ -216,7 +216,7 @@ TEST_P(BatchNormKernels, StaysExactFarFromZero) {
         const Problem<T> p = problem<T>(shape, mean, std);
         const Result<T> r = run(of<T>(GetParam()), p);
         expect_exact(p, r);
-        expect_same(r, run(of<T>(Isa::plain), p));
+        expect_same(r, run(of<T>(reference()), p));
       }
     }
   });

@@ -32,6 +32,9 @@ inline std::vector<Isa> isas() {
   return supported;
 }
 
+/// The one whose bits the others have to give: that without vectors, if it is there.
+inline Isa reference() { return isas().front(); }
+
 /// The kernels of core for elements of T.
 template <class T>
 const kernels::Kernels<T>& kernels_of(Isa isa) {

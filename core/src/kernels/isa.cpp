@@ -28,8 +28,10 @@ bool has_avx512() noexcept {
 
 bool supported(Isa isa) noexcept {
   switch (isa) {
+#ifdef GRADUS_PLAIN_KERNELS
     case Isa::plain:
       return true;
+#endif
 #if defined(__aarch64__)
     case Isa::neon:
       return true;
@@ -66,8 +68,9 @@ Isa choose() {
   for (const Isa isa : best_first) {
     if (std::string_view(isa_name(isa)) != wish) continue;
     if (supported(isa)) return isa;
-    throw ValueError(message("GRADUS_ISA=", wish, " is not supported by this processor, whose best is ",
-                             isa_name(best_supported())));
+    throw ValueError(message("GRADUS_ISA=", wish, " is not supported by ",
+                             isa == Isa::plain ? "this build, for want of GRADUS_PLAIN_KERNELS=ON" : "this processor",
+                             "; the best here is ", isa_name(best_supported())));
   }
   throw ValueError(message("GRADUS_ISA expects plain, neon, sse2, avx2 or avx512, got ", wish));
 }

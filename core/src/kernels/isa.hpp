@@ -39,8 +39,12 @@ const Table* table_for(Isa isa) noexcept {
     case Isa::sse2:
       return built_table<Table, Isa::sse2>();
 #endif
-    default:
+    case Isa::plain:
+#ifdef GRADUS_PLAIN_KERNELS
       return built_table<Table, Isa::plain>();
+#endif
+    default:
+      return nullptr;
   }
 }
 

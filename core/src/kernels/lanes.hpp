@@ -49,6 +49,20 @@ using Batch = xsimd::batch<T, Arch>;
 
 constexpr int lane_count = 16;
 
+// Sixteen lanes are one register or two of AVX-512, and sixteen where there are no vectors. What is written out for
+// each of them would make the code there many times as long, and no faster.
+#if defined(__AVX512BW__)
+constexpr int written_out = 4;   // turns of a short loop
+constexpr int side_by_side = 2;  // registers for which a long function is written out
+constexpr bool own_last = true;  // whether the last group, shorter than sixteen, has a body of its own
+#elif defined(__AVX2__)
+constexpr int written_out = 2, side_by_side = 2;
+constexpr bool own_last = true;
+#else
+constexpr int written_out = 1, side_by_side = 1;
+constexpr bool own_last = false;
+#endif
+
 template <class T>
 constexpr bool is_float = sizeof(T) == sizeof(float);
 
@@ -71,6 +85,14 @@ using Doubles = Pack<double>;
 template <class T, class F, class... More>
 GRADUS_INLINE Pack<T> each_part(F f, Pack<T> a, const More&... more) {
 #pragma GCC unroll 16
+  for (int i = 0; i < a.count; ++i) a.part[i] = f(a.part[i], more.part[i]...);
+  return a;
+}
+
+/// The same for a function of many instructions.
+template <class T, class F, class... More>
+GRADUS_INLINE Pack<T> each_part_long(F f, Pack<T> a, const More&... more) {
+#pragma GCC unroll side_by_side
   for (int i = 0; i < a.count; ++i) a.part[i] = f(a.part[i], more.part[i]...);
   return a;
 }
@@ -141,12 +163,23 @@ struct First {
 /// All, and stores to addresses aligned to 64 go past the caches where the processor can.
 struct Stream : All {};
 
-/// f(i, lanes) for every group of sixteen in [first, last), the last one perhaps shorter.
-template <class Whole = All, class F>
+/// f(i, lanes) for every group of sixteen in [first, last), the last one perhaps shorter. Full groups have lanes of
+/// type Whole, except where one body serves them all. A short f is written out for several turns of the loop.
+template <class Whole = All, bool is_short = false, class F>
 GRADUS_INLINE void each_group(int64_t first, int64_t last, F f) {
   int64_t i = first;
-  for (; i + lane_count <= last; i += lane_count) f(i, Whole());
-  if (i < last) f(i, First{static_cast<int>(last - i)});
+  if constexpr (own_last) {
+    if constexpr (is_short) {
+#pragma GCC unroll written_out
+      for (; i + lane_count <= last; i += lane_count) f(i, Whole());
+    } else {
+      for (; i + lane_count <= last; i += lane_count) f(i, Whole());
+    }
+    if (i < last) f(i, First{static_cast<int>(last - i)});
+  } else {
+#pragma GCC unroll 1
+    for (; i < last; i += lane_count) f(i, First{last - i < lane_count ? static_cast<int>(last - i) : lane_count});
+  }
 }
 
 #if defined(GRADUS_BODY_PLAIN)
@@ -221,31 +254,39 @@ GRADUS_INLINE void store_narrow(float* p, Doubles a, First lanes) {
 }
 #else
 template <class T>
-struct Buffer {
-  T lane[lane_count] = {};
-  GRADUS_INLINE Buffer(const T* p, First lanes) {
-    for (int i = 0; i < lanes.n; ++i) lane[i] = p[i];
-  }
-  Buffer() = default;
-  GRADUS_INLINE void copy_to(T* p, First lanes) const {
-    for (int i = 0; i < lanes.n; ++i) p[i] = lane[i];
-  }
-};
+[[gnu::noinline]] void copy_lanes(T* to, const T* from, int n) {
+#pragma GCC unroll 1
+  for (int i = 0; i < n; ++i) to[i] = from[i];
+}
+/// Where to read sixteen: at p when they are there, else from `buffer`, to which the first are copied.
+template <class T>
+GRADUS_INLINE const T* readable(const T* p, First lanes, T (&buffer)[lane_count]) {
+  if (lanes.n == lane_count) return p;
+  store(buffer, Pack<T>(0));
+  copy_lanes(buffer, p, lanes.n);
+  return buffer;
+}
 template <class T>
 GRADUS_INLINE Pack<T> load(const T* p, First lanes) {
-  return load(Buffer<T>(p, lanes).lane);
+  T buffer[lane_count];
+  return load(readable(p, lanes, buffer));
+}
+GRADUS_INLINE Doubles load_wide(const float* p, First lanes) {
+  float buffer[lane_count];
+  return load_wide(readable(p, lanes, buffer));
 }
 template <class T>
 GRADUS_INLINE void store(T* p, Pack<T> a, First lanes) {
-  Buffer<T> buffer;
-  store(buffer.lane, a);
-  buffer.copy_to(p, lanes);
+  T buffer[lane_count];
+  T* const to = lanes.n == lane_count ? p : buffer;
+  store(to, a);
+  if (to == buffer) copy_lanes(p, buffer, lanes.n);
 }
-GRADUS_INLINE Doubles load_wide(const float* p, First lanes) { return load_wide(Buffer<float>(p, lanes).lane); }
 GRADUS_INLINE void store_narrow(float* p, Doubles a, First lanes) {
-  Buffer<float> buffer;
-  store_narrow(buffer.lane, a);
-  buffer.copy_to(p, lanes);
+  float buffer[lane_count];
+  float* const to = lanes.n == lane_count ? p : buffer;
+  store_narrow(to, a);
+  if (to == buffer) copy_lanes(p, buffer, lanes.n);
 }
 #endif
 

@@ -151,13 +151,11 @@ GRADUS_INLINE DenseRows from_row(DenseRows at, int64_t row) {
   return {at.y + row * at.y_stride, at.x + row * at.stride, at.rows - row, at.stride, at.y_stride};
 }
 
-/// The last rows, fewer than a tile has.
+/// Tiles of `rows` rows, and of half as many for what is left.
 template <int rows, class W>
-void rest(const Dense& dense, const DenseRows& at, int64_t column, int64_t left) {
-  if constexpr (rows > 0) {
-    if (at.rows < rows) return rest<rows - 1, W>(dense, at, column, left);
-    panel<rows, W>(dense, at, column, left);
-  }
+void tiles(const Dense& dense, DenseRows at, int64_t column, int64_t left) {
+  for (; at.rows >= rows; at = from_row(at, rows)) panel<rows, W>(dense, at, column, left);
+  if constexpr (rows > 1) tiles<rows / 2, W>(dense, at, column, left);
 }
 
 template <class W>
@@ -165,10 +163,7 @@ void dense(const Dense& dense, const DenseRows& all) {
   if (all.rows == 1) return one_row<W>(dense, all);
   const int64_t groups = (dense.outputs + lane_count - 1) / lane_count;
   for (int64_t g = 0; g < groups; g += panel_groups) {
-    const int64_t left = groups - g < panel_groups ? groups - g : panel_groups;
-    DenseRows at = all;
-    for (; at.rows >= tile_rows; at = from_row(at, tile_rows)) panel<tile_rows, W>(dense, at, g * lane_count, left);
-    rest<tile_rows - 1, W>(dense, at, g * lane_count, left);
+    tiles<tile_rows, W>(dense, all, g * lane_count, groups - g < panel_groups ? groups - g : panel_groups);
   }
 }
 

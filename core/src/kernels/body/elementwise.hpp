@@ -13,13 +13,11 @@ using kernels::Unary;
 
 namespace {
 
-/// y[i] = f(x[i]...), sixteen at a time.
+/// y[i] = f(x[i]...)
 template <class T, class F, class... X>
 GRADUS_INLINE void each(T* y, int64_t n, F f, const X*... x) {
-  int64_t i = 0;
-#pragma GCC unroll 4
-  for (; i + lane_count <= n; i += lane_count) store(y + i, f(load(x + i)...));
-  if (const First rest{static_cast<int>(n - i)}; rest.n > 0) store(y + i, f(load(x + i, rest)...), rest);
+  each_group<All, true>(0, n,
+                        [=](int64_t i, auto lanes) GRADUS_INLINED { store(y + i, f(load(x + i, lanes)...), lanes); });
 }
 
 // A comparison with NaN is false, which leaves b: right when b is the NaN, so a is looked at once more.
@@ -77,8 +75,6 @@ GRADUS_INLINE Pack<T> apply(Unary f, Pack<T> x) {
       return each_part([](Batch<T> v) GRADUS_INLINED { return ceil_of<T>(v); }, x);
     case Unary::round:
       return each_part([](Batch<T> v) GRADUS_INLINED { return nearest<T>(v); }, x);
-    case Unary::gelu:
-      return each_part([](Batch<T> v) GRADUS_INLINED { return gelu<T>(v); }, x);
     default:
       return x;
   }
@@ -126,7 +122,7 @@ GRADUS_INLINE Pack<T> apply(Binary f, Pack<T> a, Pack<T> b) {
       return a * (s * (one + b * (one - s)));
     }
     case Binary::gelu_backward:
-      return each_part([](Batch<T> dy, Batch<T> v) GRADUS_INLINED { return gelu_backward<T>(dy, v); }, a, b);
+      return each_part_long([](Batch<T> dy, Batch<T> v) GRADUS_INLINED { return gelu_backward<T>(dy, v); }, a, b);
     default:
       return a;
   }
@@ -137,50 +133,58 @@ template <class T>
 GRADUS_INLINE Doubles apply_wide(Unary f, Doubles x) {
   switch (f) {
     case Unary::exp:
-      return each_part([](Double v) GRADUS_INLINED { return exp<T>(v); }, x);
+      return each_part_long([](Double v) GRADUS_INLINED { return exp<T>(v); }, x);
     case Unary::expm1:
-      return each_part([](Double v) GRADUS_INLINED { return expm1<T>(v); }, x);
+      return each_part_long([](Double v) GRADUS_INLINED { return expm1<T>(v); }, x);
     case Unary::log:
-      return each_part([](Double v) GRADUS_INLINED { return log<T>(v); }, x);
+      return each_part_long([](Double v) GRADUS_INLINED { return log<T>(v); }, x);
     case Unary::log1p:
-      return each_part([](Double v) GRADUS_INLINED { return log1p<T>(v); }, x);
+      return each_part_long([](Double v) GRADUS_INLINED { return log1p<T>(v); }, x);
     case Unary::tanh:
-      return each_part([](Double v) GRADUS_INLINED { return tanh<T>(v); }, x);
+      return each_part_long([](Double v) GRADUS_INLINED { return tanh<T>(v); }, x);
     case Unary::sigmoid:
       return sigmoid<T>(x);
     case Unary::silu:
       return silu<T>(x);
     default:
-      return each_part([](Double v) GRADUS_INLINED { return softplus<T>(v); }, x);
+      return each_part_long([](Double v) GRADUS_INLINED { return softplus<T>(v); }, x);
   }
 }
 
 template <class T, Unary f>
 [[gnu::flatten]] void map(T* y, const T* x, int64_t n) {
   if constexpr (f >= Unary::exp) {
-    each_group(0, n,
-               [=](int64_t i, auto lanes) { store_narrow(y + i, apply_wide<T>(f, load_wide(x + i, lanes)), lanes); });
+    each_group(0, n, [=](int64_t i, auto lanes) GRADUS_INLINED {
+      store_narrow(y + i, apply_wide<T>(f, load_wide(x + i, lanes)), lanes);
+    });
+  } else if constexpr (f == Unary::gelu) {
+    each_group(0, n, [=](int64_t i, auto lanes) GRADUS_INLINED {
+      const auto part = [](Batch<T> v) GRADUS_INLINED { return gelu<T>(v); };
+      store(y + i, each_part_long(part, load(x + i, lanes)), lanes);
+    });
   } else {
     each(
         y, n, [](Pack<T> v) { return apply(f, v); }, x);
   }
 }
 
+/// Where to read the elements of an operand: of one whose step is 0, sixteen copies in `same`.
+template <class T>
+GRADUS_INLINE const T* elements(Operand<T> x, T (&same)[lane_count]) {
+  if (x.step) return x.data;
+  store(same, Pack<T>(*x.data));
+  return same;
+}
+
 template <class T, Binary f>
 [[gnu::flatten]] void zip(T* y, Operand<T> a, Operand<T> b, int64_t rows, int64_t n) {
+  constexpr bool is_short = f < Binary::softplus_backward;
+  T same_a[lane_count], same_b[lane_count];
   for (int64_t i = 0; i < rows; ++i, y += n, a.data += a.row, b.data += b.row) {
-    if (a.step && b.step) {
-      each(
-          y, n, [](Pack<T> u, Pack<T> v) { return apply(f, u, v); }, a.data, b.data);
-    } else if (a.step) {
-      each(
-          y, n, [v = Pack<T>(*b.data)](Pack<T> u) { return apply(f, u, v); }, a.data);
-    } else if (b.step) {
-      each(
-          y, n, [u = Pack<T>(*a.data)](Pack<T> v) { return apply(f, u, v); }, b.data);
-    } else {
-      each(y, n, [value = apply(f, Pack<T>(*a.data), Pack<T>(*b.data))] { return value; });
-    }
+    const T *const u = elements(a, same_a), *const v = elements(b, same_b);
+    each_group<All, is_short>(0, n, [=](int64_t j, auto lanes) GRADUS_INLINED {
+      store(y + j, apply(f, load(u + j * a.step, lanes), load(v + j * b.step, lanes)), lanes);
+    });
   }
 }
 
@@ -199,7 +203,7 @@ template <class T>
 [[gnu::flatten]] void elu(T* y, const T* x, double alpha, int64_t n) {
   each_group(0, n, [=](int64_t i, auto lanes) {
     const Doubles v = load_wide(x + i, lanes),
-                  below = each_part([](Double part) GRADUS_INLINED { return expm1<T>(part); }, v);
+                  below = each_part_long([](Double part) GRADUS_INLINED { return expm1<T>(part); }, v);
     store_narrow(y + i, where_greater(v, Doubles(0), v, Doubles(alpha) * below), lanes);
   });
 }
@@ -209,8 +213,8 @@ template <class T>
   each(
       dx, n,
       [scale = Pack<T>(static_cast<T>(alpha))](Pack<T> d, Pack<T> v) {
-        const Pack<T> e =
-            in_double([](Doubles w) { return each_part([](Double p) GRADUS_INLINED { return exp<T>(p); }, w); }, v);
+        const Pack<T> e = in_double(
+            [](Doubles w) { return each_part_long([](Double p) GRADUS_INLINED { return exp<T>(p); }, w); }, v);
         return d * where_greater(v, Pack<T>(0), Pack<T>(1), e * scale);
       },
       dy, x);

@@ -146,12 +146,12 @@ GRADUS_INLINE Double tanh(Double x) {
 /// both.
 GRADUS_INLINE Doubles sigmoid_of_numbers(Doubles x) {
   const Double most(200), least(-200);
-  Doubles y = each_part(
+  Doubles y = each_part_long(
       [=](Double v)
           GRADUS_INLINED { return Double(1) + exp_within(min(most, select(v <= most, Double(0) - v, least))); },
       x);
   constexpr int half = Doubles::count / 2;
-#pragma GCC unroll 8
+#pragma GCC unroll side_by_side
   for (int i = 0; i < half; ++i) {
     const Double a = y.part[i], b = y.part[i + half], inverse = Double(1) / (a * b);
     y.part[i] = inverse * b, y.part[i + half] = inverse * a;
@@ -164,7 +164,7 @@ GRADUS_INLINE Doubles sigmoid(Doubles x) {
   if constexpr (is_float<T>) {
     return where_nan(x, x, sigmoid_of_numbers(x));
   } else {
-    return each_part([](Double v) GRADUS_INLINED { return Double(1) / (Double(1) + exp<T>(Double(0) - v)); }, x);
+    return each_part_long([](Double v) GRADUS_INLINED { return Double(1) / (Double(1) + exp<T>(Double(0) - v)); }, x);
   }
 }
 
