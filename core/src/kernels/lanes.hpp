@@ -56,10 +56,10 @@ constexpr int written_out = 4;   // turns of a short loop
 constexpr int side_by_side = 2;  // registers for which a long function is written out
 constexpr bool own_last = true;  // whether the last group, shorter than sixteen, has a body of its own
 #elif defined(__AVX2__)
-constexpr int written_out = 2, side_by_side = 2;
+constexpr int written_out = 2, side_by_side = 4;
 constexpr bool own_last = true;
 #else
-constexpr int written_out = 1, side_by_side = 1;
+constexpr int written_out = 1, side_by_side = 2;
 constexpr bool own_last = false;
 #endif
 
@@ -163,23 +163,29 @@ struct First {
 /// All, and stores to addresses aligned to 64 go past the caches where the processor can.
 struct Stream : All {};
 
-/// f(i, lanes) for every group of sixteen in [first, last), the last one perhaps shorter. Full groups have lanes of
-/// type Whole, except where one body serves them all. A short f is written out for several turns of the loop.
+/// f(i, lanes) for every group of sixteen in [first, last), the last one perhaps shorter. For a function of many
+/// instructions: whole groups and the last have one body.
+template <class F>
+GRADUS_INLINE void each_group_long(int64_t first, int64_t last, F f) {
+#pragma GCC unroll 1
+  for (int64_t i = first; i < last; i += lane_count) {
+    f(i, First{last - i < lane_count ? static_cast<int>(last - i) : lane_count});
+  }
+}
+
+/// The same, where whole groups may have a body of their own, with lanes of type Whole. A short f is written out for
+/// several turns of the loop.
 template <class Whole = All, bool is_short = false, class F>
 GRADUS_INLINE void each_group(int64_t first, int64_t last, F f) {
+  if constexpr (!own_last) return each_group_long(first, last, f);
   int64_t i = first;
-  if constexpr (own_last) {
-    if constexpr (is_short) {
+  if constexpr (is_short) {
 #pragma GCC unroll written_out
-      for (; i + lane_count <= last; i += lane_count) f(i, Whole());
-    } else {
-      for (; i + lane_count <= last; i += lane_count) f(i, Whole());
-    }
-    if (i < last) f(i, First{static_cast<int>(last - i)});
+    for (; i + lane_count <= last; i += lane_count) f(i, Whole());
   } else {
-#pragma GCC unroll 1
-    for (; i < last; i += lane_count) f(i, First{last - i < lane_count ? static_cast<int>(last - i) : lane_count});
+    for (; i + lane_count <= last; i += lane_count) f(i, Whole());
   }
+  if (i < last) f(i, First{static_cast<int>(last - i)});
 }
 
 #if defined(GRADUS_BODY_PLAIN)
@@ -313,6 +319,7 @@ GRADUS_INLINE void store_narrow(double* p, Doubles a, Lanes lanes) {
 /// a with the lanes that are not there set to 0.
 GRADUS_INLINE Doubles only(Doubles a, All) { return a; }
 GRADUS_INLINE Doubles only(Doubles a, First lanes) {
+  if (lanes.n == lane_count) return a;
   double lane[lane_count];
   store(lane, a);
   return load(lane, lanes);
@@ -379,57 +386,6 @@ GRADUS_INLINE Doubles add_by_multiplier(Doubles a, Doubles b) {
   return a + b;
 #endif
 }
-
-// -------------------------------------------------------------------------------------------------------------- sums
-/// The sum of the lanes, always in the same order: halves onto halves.
-template <class T>
-GRADUS_INLINE T sum_of_lanes(Pack<T> a) {
-#pragma GCC unroll 16
-  for (int half = a.count / 2; half > 0; half /= 2) {
-#pragma GCC unroll 16
-    for (int i = 0; i < half; ++i) a.part[i] = a.part[i] + a.part[i + half];
-  }
-#ifdef __AVX512BW__
-  if constexpr (sizeof(T) == 4) return _mm512_reduce_add_ps(a.part[0]);
-#endif
-  T lane[Pack<T>::width];
-  a.part[0].store_unaligned(lane);
-  for (int half = Pack<T>::width / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
-  return lane[0];
-}
-
-/// Sums of doubles that were floats, in every lane: there is room for what rounding takes off.
-struct PlainSum {
-  Doubles sum{0.0};
-  GRADUS_INLINE void add(Doubles x) { sum = sum + x; }
-  GRADUS_INLINE Doubles value() const { return sum; }
-};
-
-/// Sums that keep what rounding takes off (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
-struct CompensatedSum {
-  Doubles sum{0.0}, lost{0.0};
-  GRADUS_INLINE void add(Doubles x) {
-    const Doubles next = sum + x, x_seen = next - sum;
-    lost = lost + ((sum - (next - x_seen)) + (x - x_seen));
-    sum = next;
-  }
-  GRADUS_INLINE Doubles value() const {  // an infinite sum has lost NaN
-    return where_at_most(magnitude(lost), Doubles(__DBL_MAX__), sum + lost, sum);
-  }
-};
-
-template <class T>
-struct SumOf {
-  using type = PlainSum;
-};
-template <>
-struct SumOf<double> {
-  using type = CompensatedSum;
-};
-/// What the sum of elements of T is carried in.
-template <class T>
-using Sum = typename SumOf<T>::type;
 
 }  // namespace
 }  // namespace gradus::body

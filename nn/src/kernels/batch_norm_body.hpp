@@ -2,7 +2,7 @@
 // (N, C) lie side by side in the lanes; a channel of (N, C, L) fills all lanes, and its numbers are the same in each.
 #pragma once
 
-#include "kernels/lanes.hpp"
+#include "kernels/lane_sums.hpp"
 #include "kernels/nn_table.hpp"
 
 namespace gradus::body {

@@ -29,7 +29,7 @@ void log_sum_exp(double* y, const Classes<T>& classes, int64_t first, int64_t la
 /// One row of softmax(x) - onehot(target), scaled.
 template <class T>
 GRADUS_INLINE void shares_row(T* dx, const T* x, int64_t cols, int64_t target, double logsumexp, double scale) {
-  each_group(0, cols, [=](int64_t j, auto lanes) GRADUS_INLINED {
+  each_group_long(0, cols, [=](int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles p = exp_of<T>(load_wide(x + j, lanes) - Doubles(logsumexp));
     store_narrow(dx + j, p * Doubles(scale), lanes);
   });

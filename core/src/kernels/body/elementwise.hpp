@@ -13,11 +13,15 @@ using kernels::Unary;
 
 namespace {
 
-/// y[i] = f(x[i]...)
+/// y[i] = f(x[i]...), for a function of few instructions; and for one of many.
 template <class T, class F, class... X>
 GRADUS_INLINE void each(T* y, int64_t n, F f, const X*... x) {
   each_group<All, true>(0, n,
                         [=](int64_t i, auto lanes) GRADUS_INLINED { store(y + i, f(load(x + i, lanes)...), lanes); });
+}
+template <class T, class F, class... X>
+GRADUS_INLINE void each_long(T* y, int64_t n, F f, const X*... x) {
+  each_group_long(0, n, [=](int64_t i, First lanes) GRADUS_INLINED { store(y + i, f(load(x + i, lanes)...), lanes); });
 }
 
 // A comparison with NaN is false, which leaves b: right when b is the NaN, so a is looked at once more.
@@ -154,14 +158,13 @@ GRADUS_INLINE Doubles apply_wide(Unary f, Doubles x) {
 template <class T, Unary f>
 [[gnu::flatten]] void map(T* y, const T* x, int64_t n) {
   if constexpr (f >= Unary::exp) {
-    each_group(0, n, [=](int64_t i, auto lanes) GRADUS_INLINED {
+    each_group_long(0, n, [=](int64_t i, First lanes) GRADUS_INLINED {
       store_narrow(y + i, apply_wide<T>(f, load_wide(x + i, lanes)), lanes);
     });
   } else if constexpr (f == Unary::gelu) {
-    each_group(0, n, [=](int64_t i, auto lanes) GRADUS_INLINED {
-      const auto part = [](Batch<T> v) GRADUS_INLINED { return gelu<T>(v); };
-      store(y + i, each_part_long(part, load(x + i, lanes)), lanes);
-    });
+    const auto part = [](Batch<T> v) GRADUS_INLINED { return gelu<T>(v); };
+    each_long(
+        y, n, [=](Pack<T> v) GRADUS_INLINED { return each_part_long(part, v); }, x);
   } else {
     each(
         y, n, [](Pack<T> v) { return apply(f, v); }, x);
@@ -178,13 +181,17 @@ GRADUS_INLINE const T* elements(Operand<T> x, T (&same)[lane_count]) {
 
 template <class T, Binary f>
 [[gnu::flatten]] void zip(T* y, Operand<T> a, Operand<T> b, int64_t rows, int64_t n) {
-  constexpr bool is_short = f < Binary::softplus_backward;
   T same_a[lane_count], same_b[lane_count];
   for (int64_t i = 0; i < rows; ++i, y += n, a.data += a.row, b.data += b.row) {
     const T *const u = elements(a, same_a), *const v = elements(b, same_b);
-    each_group<All, is_short>(0, n, [=](int64_t j, auto lanes) GRADUS_INLINED {
+    const auto group = [=](int64_t j, auto lanes) GRADUS_INLINED {
       store(y + j, apply(f, load(u + j * a.step, lanes), load(v + j * b.step, lanes)), lanes);
-    });
+    };
+    if constexpr (f < Binary::softplus_backward) {
+      each_group<All, true>(0, n, group);
+    } else {
+      each_group_long(0, n, group);
+    }
   }
 }
 
@@ -201,7 +208,7 @@ template <class T>
 
 template <class T>
 [[gnu::flatten]] void elu(T* y, const T* x, double alpha, int64_t n) {
-  each_group(0, n, [=](int64_t i, auto lanes) {
+  each_group_long(0, n, [=](int64_t i, First lanes) {
     const Doubles v = load_wide(x + i, lanes),
                   below = each_part_long([](Double part) GRADUS_INLINED { return expm1<T>(part); }, v);
     store_narrow(y + i, where_greater(v, Doubles(0), v, Doubles(alpha) * below), lanes);
@@ -210,7 +217,7 @@ template <class T>
 
 template <class T>
 [[gnu::flatten]] void elu_backward(T* dx, const T* dy, const T* x, double alpha, int64_t n) {
-  each(
+  each_long(
       dx, n,
       [scale = Pack<T>(static_cast<T>(alpha))](Pack<T> d, Pack<T> v) {
         const Pack<T> e = in_double(

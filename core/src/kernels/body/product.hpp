@@ -1,7 +1,7 @@
 // Products of a matrix and a vector.
 #pragma once
 
-#include "kernels/lanes.hpp"
+#include "kernels/lane_sums.hpp"
 
 namespace gradus::body {
 namespace {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/body/transcendental.hpp"
+#include "kernels/lane_sums.hpp"
 
 namespace gradus::body {
 namespace {
@@ -40,7 +41,7 @@ GRADUS_INLINE double largest(const T* x, int64_t cols) {
 template <class T>
 GRADUS_INLINE double sum_of_exp(const T* x, int64_t cols, double top, double* exponentials) {
   Doubles total(0);
-  each_group(0, cols, [&](int64_t j, auto lanes) {
+  each_group_long(0, cols, [&](int64_t j, auto lanes) {
     const Doubles e = exp_of<T>(load_wide(x + j, lanes) - Doubles(top));
     if (exponentials) store(exponentials + j, e, lanes);
     total = total + only(e, lanes);
@@ -97,7 +98,7 @@ template <class T>
     for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
       const double top = largest(x, cols);
       const Doubles shift(top), scale(1 / sum_of_exp(x, cols, top, scratch));
-      each_group(0, cols, [=](int64_t j, auto lanes) {
+      each_group_long(0, cols, [=](int64_t j, First lanes) {
         const Doubles e = scratch ? load(scratch + j, lanes) : exp_of<T>(load_wide(x + j, lanes) - shift);
         store_narrow(y + j, e * scale, lanes);
       });
@@ -169,7 +170,7 @@ template <class T>
     Doubles sum(0);
     each_group(0, cols, [&](int64_t j, auto lanes) { sum = sum + load_wide(dy + j, lanes); });
     const Doubles total(sum_of_lanes(sum));
-    each_group(0, cols, [=](int64_t j, auto lanes) {
+    each_group_long(0, cols, [=](int64_t j, auto lanes) {
       store_narrow(dx + j, load_wide(dy + j, lanes) - flush<T>(exp_of<T>(load_wide(y + j, lanes)) * total), lanes);
     });
   }

@@ -2,7 +2,7 @@
 // block, and the blocks without loss, so that the error does not grow with their number.
 #pragma once
 
-#include "kernels/lanes.hpp"
+#include "kernels/lane_sums.hpp"
 #include "kernels/table.hpp"
 
 namespace gradus::body {
