@@ -162,15 +162,24 @@ struct First {
 };
 /// All, and stores to addresses aligned to 64 go past the caches where the processor can.
 struct Stream : All {};
+#ifdef __AVX2__
+template <class T>
+using StreamOf = std::conditional_t<is_float<T>, Stream, All>;
+#else
+template <class T>
+using StreamOf = All;
+#endif
 
 /// f(i, lanes) for every group of sixteen in [first, last), the last one perhaps shorter. For a function of many
-/// instructions: whole groups and the last have one body.
+/// instructions: but for AVX-512, whole groups and the last have one body.
 template <class F>
 GRADUS_INLINE void each_group_long(int64_t first, int64_t last, F f) {
+  int64_t i = first;
+#ifdef __AVX512BW__
+  for (; i + lane_count <= last; i += lane_count) f(i, All());
+#endif
 #pragma GCC unroll 1
-  for (int64_t i = first; i < last; i += lane_count) {
-    f(i, First{last - i < lane_count ? static_cast<int>(last - i) : lane_count});
-  }
+  for (; i < last; i += lane_count) f(i, First{last - i < lane_count ? static_cast<int>(last - i) : lane_count});
 }
 
 /// The same, where whole groups may have a body of their own, with lanes of type Whole. A short f is written out for
@@ -296,15 +305,15 @@ GRADUS_INLINE void store_narrow(float* p, Doubles a, First lanes) {
 }
 #endif
 
+#ifdef __AVX2__
 GRADUS_INLINE void store_narrow(float* p, Doubles a, Stream) {
-#if defined(__AVX512BW__)
+#ifdef __AVX512BW__
   for (int i = 0; i < 2; ++i) _mm256_stream_ps(p + 8 * i, _mm512_cvtpd_ps(a.part[i]));
-#elif defined(__AVX2__)
-  for (int i = 0; i < 4; ++i) _mm_stream_ps(p + 4 * i, _mm256_cvtpd_ps(a.part[i]));
 #else
-  store_narrow(p, a);
+  for (int i = 0; i < 4; ++i) _mm_stream_ps(p + 4 * i, _mm256_cvtpd_ps(a.part[i]));
 #endif
 }
+#endif
 
 // For a body that serves both widths, doubles are as wide as they are.
 template <class Lanes>

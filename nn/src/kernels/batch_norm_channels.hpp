@@ -100,7 +100,8 @@ void normalise_channel(const BatchNormForward<T>& pass, Doubles low, int64_t cha
 }
 template <class T>
 void normalise_channel(const BatchNormForward<T>& pass, Doubles low, int64_t channel, Channel<const T> x) {
-  return pass.stream ? normalise_channel<Stream>(pass, low, channel, x) : normalise_channel<All>(pass, low, channel, x);
+  return pass.stream ? normalise_channel<StreamOf<T>>(pass, low, channel, x)
+                     : normalise_channel<All>(pass, low, channel, x);
 }
 template <class T>
 void normalise_channels(const BatchNormForward<T>& pass, int64_t first, int64_t last) {
@@ -190,7 +191,7 @@ void batch_norm_channels_backward(const BatchNormBackward<T>& pass, int64_t firs
     if (!pass.dx) continue;
     const InputGradient<T> gradient{
         weight * rstd, sums.dy / count, dweight / count, Doubles(pass.mean[channel]), sums.low, rstd};
-    pass.stream ? input_gradient_channel<Stream>(pass, channel, weight * rstd, gradient, x.again(), dy.again())
+    pass.stream ? input_gradient_channel<StreamOf<T>>(pass, channel, weight * rstd, gradient, x.again(), dy.again())
                 : input_gradient_channel<All>(pass, channel, weight * rstd, gradient, x.again(), dy.again());
   }
 }

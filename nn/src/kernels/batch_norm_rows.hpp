@@ -103,7 +103,7 @@ void normalise(const BatchNormForward<T>& pass, const double* low, int64_t first
 }
 template <class T>
 void normalise_rows(const BatchNormForward<T>& pass, const double* low, int64_t first, int64_t last) {
-  return pass.stream ? normalise<Stream>(pass, low, first, last) : normalise<All>(pass, low, first, last);
+  return pass.stream ? normalise<StreamOf<T>>(pass, low, first, last) : normalise<All>(pass, low, first, last);
 }
 
 template <class T>
@@ -226,7 +226,7 @@ void batch_norm_rows_backward(const BatchNormBackward<T>& pass, int64_t first, i
     sums_about_mean(numbers, pass, j, end);
     finish_gradient(numbers, pass, j, end);
     if (!pass.dx) return;
-    pass.stream ? input_gradient<Stream>(numbers, pass, j, end) : input_gradient<All>(numbers, pass, j, end);
+    pass.stream ? input_gradient<StreamOf<T>>(numbers, pass, j, end) : input_gradient<All>(numbers, pass, j, end);
   });
 }
 

@@ -21,7 +21,7 @@ GRADUS_INLINE void each(T* y, int64_t n, F f, const X*... x) {
 }
 template <class T, class F, class... X>
 GRADUS_INLINE void each_long(T* y, int64_t n, F f, const X*... x) {
-  each_group_long(0, n, [=](int64_t i, First lanes) GRADUS_INLINED { store(y + i, f(load(x + i, lanes)...), lanes); });
+  each_group_long(0, n, [=](int64_t i, auto lanes) GRADUS_INLINED { store(y + i, f(load(x + i, lanes)...), lanes); });
 }
 
 // A comparison with NaN is false, which leaves b: right when b is the NaN, so a is looked at once more.
@@ -158,7 +158,7 @@ GRADUS_INLINE Doubles apply_wide(Unary f, Doubles x) {
 template <class T, Unary f>
 [[gnu::flatten]] void map(T* y, const T* x, int64_t n) {
   if constexpr (f >= Unary::exp) {
-    each_group_long(0, n, [=](int64_t i, First lanes) GRADUS_INLINED {
+    each_group_long(0, n, [=](int64_t i, auto lanes) GRADUS_INLINED {
       store_narrow(y + i, apply_wide<T>(f, load_wide(x + i, lanes)), lanes);
     });
   } else if constexpr (f == Unary::gelu) {
@@ -208,7 +208,7 @@ template <class T>
 
 template <class T>
 [[gnu::flatten]] void elu(T* y, const T* x, double alpha, int64_t n) {
-  each_group_long(0, n, [=](int64_t i, First lanes) {
+  each_group_long(0, n, [=](int64_t i, auto lanes) {
     const Doubles v = load_wide(x + i, lanes),
                   below = each_part_long([](Double part) GRADUS_INLINED { return expm1<T>(part); }, v);
     store_narrow(y + i, where_greater(v, Doubles(0), v, Doubles(alpha) * below), lanes);

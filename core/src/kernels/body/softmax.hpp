@@ -59,12 +59,14 @@ struct RowGroup {
 
   GRADUS_INLINE Doubles column(int64_t j) const {
     double lane[lane_count] = {};
+#pragma GCC unroll 1
     for (int i = 0; i < rows.n; ++i) lane[i] = static_cast<double>(x[i * cols + j]);
     return load(lane);
   }
   GRADUS_INLINE void set_column(int64_t j, Doubles values) const {
     T lane[lane_count];
     store_narrow(lane, values, All());
+#pragma GCC unroll 1
     for (int i = 0; i < rows.n; ++i) x[i * cols + j] = lane[i];
   }
 };
@@ -98,7 +100,7 @@ template <class T>
     for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
       const double top = largest(x, cols);
       const Doubles shift(top), scale(1 / sum_of_exp(x, cols, top, scratch));
-      each_group_long(0, cols, [=](int64_t j, First lanes) {
+      each_group_long(0, cols, [=](int64_t j, auto lanes) {
         const Doubles e = scratch ? load(scratch + j, lanes) : exp_of<T>(load_wide(x + j, lanes) - shift);
         store_narrow(y + j, e * scale, lanes);
       });
