@@ -128,12 +128,22 @@ void give(const T* from, const Channels<T>& x, std::int64_t c, std::int64_t samp
   }
 }
 
+/// Rows, of which kernels read more than is `used`: zeros, since what memory happens to hold may be denormal, and slow.
+template <class T>
+struct Rows : Scratch<T> {
+  Rows(std::int64_t count, std::int64_t length, std::int64_t used) : Scratch<T>(count * length + read_beyond) {
+    T* const end = this->data() + count * length;
+    for (T* row = this->data(); row < end; row += length) std::fill(row + used, row + length, T(0));
+    std::fill_n(end, read_beyond, T(0));
+  }
+};
+
 /// The elements of x that a block sees, in rows.
 template <class T>
 class Patches {
  public:
   Patches(const Layout& layout, const T* x, const Block& b)
-      : length_(layout.row_length(layout.pitch)), rows_(layout.rows() * length_ + read_beyond) {
+      : length_(layout.row_length(layout.pitch)), rows_(layout.rows(), length_, b.count * layout.pitch) {
     const Channels<const T> channels = inputs(x, layout.g, b);
     T* row = rows_.data();
     for (std::int64_t c = 0; c < channels.count; ++c) {
@@ -153,7 +163,7 @@ class Patches {
 
  private:
   std::int64_t length_;
-  Scratch<T> rows_;
+  Rows<T> rows_;
   std::vector<std::int64_t> begin_;
 };
 
@@ -239,7 +249,7 @@ void convolve_input_gradient(T* dx, const T* dy, const T* weight, const Geometry
   for_each_block(layout, [&](const Block& b) {
     const Channels<const T> from = outputs(dy, g, b);
     const Channels<T> to = inputs(dx, g, b);
-    const Scratch<T> rows(from.count * length + read_beyond);
+    const Rows<T> rows(from.count, length, b.count * pitch);
     for (std::int64_t o = 0; o < from.count; ++o) {
       take(rows.data() + o * length, from, o, b.count, pitch, -layout.reach, std::int64_t{1});
     }
