@@ -24,7 +24,7 @@ clang_tidy() {
 formatting() { git ls-files -z '*.hpp' '*.cpp' | xargs -0 clang-format --dry-run -Werror; }
 
 asan() {
-  configure build/asan --preset asan -DGRADUS_BUILD_BENCHMARKS=OFF
+  configure build/asan --preset asan -DGRADUS_BUILD_BENCHMARKS=OFF -DGRADUS_PLAIN_KERNELS=ON
   build build/asan
   run_tests build/asan --exclude-regex '^examples_crash_test$'  # demands kills that hit a write: with sanitizers, chance
 }
@@ -36,7 +36,7 @@ tsan() {
 }
 
 without_blas() {
-  configure build/noblas "${optimised[@]}" "${library_and_tests[@]}" -DGRADUS_BLAS=OFF
+  configure build/noblas "${optimised[@]}" "${library_and_tests[@]}" -DGRADUS_BLAS=OFF -DGRADUS_PLAIN_KERNELS=ON
   build build/noblas
   run_tests build/noblas
 }

@@ -52,7 +52,8 @@ arm64() {
     -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/aarch64-linux-gnu")
   header_packages "$prefix"
   googletest "$prefix" "${cross[@]}"
-  configure build/arm64 "${cross[@]}" "${packages[@]}" "${optimised[@]}" "${without_parts[@]}" -DGRADUS_BUILD_EXAMPLES=OFF
+  configure build/arm64 "${cross[@]}" "${packages[@]}" "${optimised[@]}" "${without_parts[@]}" \
+    -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_PLAIN_KERNELS=ON
   local tests='^(core_(kernels|elementwise|gelu|layout|product|sums|softmax|softmax_kernels|transcendental|isa|fused_product|generator|random|print|state_dict|file|safetensors|value_json)|nn_(batch_norm|batch_norm_kernels|batch_norm_module|cross_entropy_kernels|repr|init)|optim_(steps|sgd|adam))_test$'
   build_some build/arm64 "$tests"
   run_tests build/arm64 --tests-regex "$tests"
@@ -88,7 +89,8 @@ windows() {
   header_packages "$scratch/windows"
   configure build/windows -DCMAKE_SYSTEM_NAME=Windows -DCMAKE_SYSTEM_PROCESSOR=x86_64 \
     -DCMAKE_CXX_COMPILER=x86_64-w64-mingw32-g++-posix "${packages[@]}" "${optimised[@]}" \
-    -DCMAKE_EXE_LINKER_FLAGS=-static "${without_parts[@]}" -DGRADUS_BUILD_TESTS=OFF
+    -DCMAKE_EXE_LINKER_FLAGS=-static "${without_parts[@]}" \
+    -DGRADUS_BUILD_TESTS=OFF -DGRADUS_PLAIN_KERNELS=ON
   cmake --build build/windows --parallel "$(nproc)" --target 03_train_mlp bits
   wine=$(command -v wine64 || ls /usr/lib/wine/wine64 2>/dev/null) || missing wine64
   export WINEPREFIX=$scratch/wine WINEDEBUG=-all
