@@ -24,7 +24,7 @@ clang_tidy() {
 formatting() { git ls-files -z '*.hpp' '*.cpp' | xargs -0 clang-format --dry-run -Werror; }
 
 asan() {
-  configure build/asan --preset asan -DGRADUS_BUILD_BENCHMARKS=OFF -DGRADUS_PLAIN_KERNELS=ON
+  configure build/asan --preset asan -DGRADUS_BUILD_BENCHMARKS=OFF
   build build/asan
   run_tests build/asan --exclude-regex '^examples_crash_test$'  # demands kills that hit a write: with sanitizers, chance
 }
