@@ -62,8 +62,8 @@ Tensor functional::huber_loss(const Tensor& x, const Tensor& target, Reduction r
   }
   const Dtype dtype = common_dtype("huber_cpu", x, target);
   const auto value = [delta]<class T>(T d) {
-    const T distance = std::abs(d), limit = static_cast<T>(delta);
-    return distance < limit ? d * d * T(0.5) : (distance - static_cast<T>(0.5 * delta)) * limit;
+    const T limit = static_cast<T>(delta), low = d < -limit ? -limit : d, near = limit < low ? limit : low;
+    return near * (d - near * T(0.5));  // d^2 / 2 where near is d, else limit (|d| - limit / 2)
   };
   const auto slope = [bound = std::min(delta, dtype == float32 ? FLT_MAX : DBL_MAX)](const Tensor& d) {
     return clamp(d, -bound, bound);

@@ -1,5 +1,7 @@
 // A sample of LayerNorm is a channel of BatchNorm: (rows, D) read as one batch (1, rows, D).
 #include "arguments.hpp"
+#include "kernels/batch_norm.hpp"
+#include "kernels/kernels.hpp"
 
 #include <gradus/core/print.hpp>
 #include <gradus/nn/batch_norm.hpp>
@@ -40,6 +42,69 @@ Tensor scaled(Tensor xhat, const Tensor& weight, const Tensor& bias) {
   return xhat;
 }
 
+/// Mean, variance and 1 / std of every sample, as rows.
+template <class T>
+kernels::BatchNormForward<T> pass_over(const Tensor& x, const Tensor& y, const Tensor& rows, double eps) {
+  const std::int64_t samples = rows.shape()[1];
+  double* const mean = elements<double>(rows);
+  return {.shape = {1, samples, x.numel() / samples},
+          .y = elements<T>(y),
+          .x = elements<T>(x),
+          .weight = nullptr,
+          .bias = nullptr,
+          .mean = mean,
+          .var = mean + samples,
+          .rstd = mean + 2 * samples,
+          .eps = eps};
+}
+
+/// dx, dweight and dbias from what the forward pass left in `rows`, without a graph.
+template <class T>
+void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Tensor& rows,
+                    const Shape& shape) {
+  const Tensor xhat = empty_like(x);
+  const kernels::BatchNormForward<T> pass = pass_over<T>(x, xhat, rows, 0);
+  if (dx.needs(1)) {
+    kernels::batch_norm_apply(pass);
+    gradus::kernels::zip<T>(gradus::kernels::Binary::mul, pass.y, {elements<T>(dy), 0, 1}, {pass.y, 0, 1}, 1,
+                            x.numel());
+    dx[1] = sum_of_samples(xhat, shape);
+  }
+  if (dx.needs(2)) dx[2] = sum_of_samples(dy, shape);
+  if (!dx.needs(0)) return;
+  const Tensor dxhat = weight.defined() ? dy * weight : dy;
+  dx[0] = owned_alone(dxhat) ? dxhat : xhat;
+  kernels::batch_norm_backward(kernels::BatchNormBackward<T>{.shape = pass.shape,
+                                                             .dx = elements<T>(dx[0]),
+                                                             .dweight = nullptr,
+                                                             .dbias = nullptr,
+                                                             .dy = elements<T>(dxhat),
+                                                             .x = pass.x,
+                                                             .weight = nullptr,
+                                                             .mean = pass.mean,
+                                                             .var = pass.var,
+                                                             .rstd = pass.rstd,
+                                                             .batch_statistics = true});
+}
+
+/// The same as functions that have derivatives themselves.
+void composed_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Shape& shape,
+                       double eps) {
+  const bool recorded = grad_enabled();
+  Tensor source, xhat;
+  {
+    const EnableGradGuard differentiate_the_normalisation;
+    source = recorded ? x : x.detach().requires_grad_();
+    xhat = normalised(source, numel(shape), eps);
+  }
+  if (dx.needs(0)) {
+    const Tensor dxhat = weight.defined() ? dy * weight : dy;
+    dx[0] = grad({xhat}, {source}, {.grad_outputs = {dxhat}, .retain_graph = true, .create_graph = recorded})[0];
+  }
+  if (dx.needs(1)) dx[1] = sum_of_samples(dy * (recorded ? xhat : xhat.detach()), shape);
+  if (dx.needs(2)) dx[2] = sum_of_samples(dy, shape);
+}
+
 void check(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias) {
   bool fits = shape.rank() > 0 && shape.rank() <= x.dim();
   for (int d = 0; fits && d < shape.rank(); ++d) fits = x.shape()[x.dim() - shape.rank() + d] == shape[d];
@@ -70,29 +135,24 @@ Tensor functional::layer_norm(const Tensor& x, const Shape& shape, const Tensor&
   check_defined(x);
   check(x, shape, weight, bias);
   const std::int64_t features = numel(shape);
-  Tensor y;
+  const bool fuses = features > 1 && x.numel() > 0;
+  Tensor y, rows;
   {
     const NoGradGuard no_grad;
-    const Tensor xhat = normalised(x, features, eps);
+    Tensor xhat = fuses ? empty_like(x) : normalised(x, features, eps);
+    if (fuses) {
+      rows = make_tensor({3, x.numel() / features}, float64);
+      visit_floating(x.dtype(), [&]<class T>(T*) { kernels::batch_norm(pass_over<T>(x, xhat, rows, eps)); });
+    }
     y = scaled(xhat.shares_storage(x) ? xhat.clone() : xhat, weight, bias);
   }
   if (tracks(x, weight, bias)) {
-    record(y, "NativeLayerNormBackward0", {x, weight, bias}, keep(x, weight),
-           [shape, features, eps](const Tensor& dy, const Tensor& x, const Tensor& weight, InputGradients& dx) {
-             const bool recorded = grad_enabled();
-             Tensor source, xhat;
-             {
-               const EnableGradGuard differentiate_the_normalisation;
-               source = recorded ? x : x.detach().requires_grad_();
-               xhat = normalised(source, features, eps);
-             }
-             if (dx.needs(0)) {
-               const Tensor dxhat = weight.defined() ? dy * weight : dy;
-               dx[0] =
-                   grad({xhat}, {source}, {.grad_outputs = {dxhat}, .retain_graph = true, .create_graph = recorded})[0];
-             }
-             if (dx.needs(1)) dx[1] = sum_of_samples(dy * (recorded ? xhat : xhat.detach()), shape);
-             if (dx.needs(2)) dx[2] = sum_of_samples(dy, shape);
+    record(y, "NativeLayerNormBackward0", {x, weight, bias}, keep(x, weight, Kept(std::move(rows), "mean, var, 1/std")),
+           [shape, eps, fuses](const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rows,
+                               InputGradients& dx) {
+             if (!fuses || grad_enabled()) return composed_backward(dy, dx, x, weight, shape, eps);
+             const auto backward = x.dtype() == float32 ? fused_backward<float> : fused_backward<double>;
+             backward(dy, dx, x, weight, rows, shape);
            });
   }
   return y;

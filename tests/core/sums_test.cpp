@@ -88,6 +88,22 @@ TEST_P(Sums, OfRowsAreTheSumsOfEach) {
   });
 }
 
+TEST_P(Sums, ProductsAndSquaresAreTheSameEverywhere) {
+  for_both_widths([]<class T>(T*) {
+    for (const std::int64_t n : {0, 1, 15, 16, 31, 32, 47, 257}) {
+      const std::vector<T> x = normal<T>(n, 9, 1, 0.1);
+      long double product = 1, squares = 0;
+      for (const T v : x) product *= v, squares += static_cast<long double>(v) * v;
+      const auto& kernels = kernels_of<T>(GetParam());
+      const auto& plain = kernels_of<T>(Isa::plain);
+      EXPECT_NEAR(kernels.product(x.data(), n) / static_cast<double>(product), 1, 1e-13) << n << " elements";
+      EXPECT_NEAR(kernels.sum_of_squares(x.data(), n), static_cast<double>(squares), 1e-12);
+      EXPECT_EQ(kernels.product(x.data(), n), plain.product(x.data(), n));
+      EXPECT_EQ(kernels.sum_of_squares(x.data(), n), plain.sum_of_squares(x.data(), n));
+    }
+  });
+}
+
 TEST_P(Sums, InfinitiesAndNaNStay) {
   for_both_widths([&]<class T>(T*) {
     const T inf = INFINITY;

@@ -326,6 +326,22 @@ TEST(Layers, MaximaArePickedAsPyTorchDoes) {
   EXPECT_EQ(max_distance(x.grad(), tensor({{1.0, 0.0, 1.0, 0.0, 1.0, 0.0}})), 0);
 }
 
+TEST(LayerNorm, IsFusedAndComposedAlike) {
+  manual_seed(8);
+  const Tensor x = randn({3, 5, 19}, float64).requires_grad_(), dy = randn({3, 5, 19}, float64);
+  for (const bool affine : {true, false}) {
+    const Tensor weight = affine ? randn({19}, float64).requires_grad_() : Tensor();
+    const Tensor bias = affine ? randn({19}, float64).requires_grad_() : Tensor();
+    const std::vector<Tensor> inputs = affine ? std::vector{x, weight, bias} : std::vector{x};
+    const Tensor y = functional::layer_norm(x * 3 + 100, 19, weight, bias);
+    const auto gradients = [&](bool create_graph) {
+      return grad({y}, inputs, {.grad_outputs = {dy}, .retain_graph = true, .create_graph = create_graph});
+    };
+    const std::vector<Tensor> fused = gradients(false), composed = gradients(true);
+    for (std::size_t i = 0; i < inputs.size(); ++i) EXPECT_LE(max_distance(fused[i], composed[i].detach()), 1e-12) << i;
+  }
+}
+
 TEST(Layers, DrawFromTheGeneratorGiven) {
   const auto check = [](auto make) {
     Generator a(7), b(7);

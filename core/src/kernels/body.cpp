@@ -19,6 +19,7 @@ constexpr kernels::Kernels<T> make_kernels() {
   (std::make_index_sequence<kernels::binary_count>());
   k.clamp = clamp<T>, k.elu = elu<T>, k.elu_backward = elu_backward<T>, k.where = where<T>, k.transpose = transpose<T>;
   k.argmax = extremum<T, true>, k.argmin = extremum<T, false>;
+  k.product = product<T>, k.sum_of_squares = sum_of_squares<T>;
   k.sum = sum<T>, k.row_sums = row_sums<T>, k.column_sums = column_sums<T>;
   k.softmax = softmax<T>, k.softmax_backward = softmax_backward<T>;
   k.log_softmax = log_softmax<T>, k.log_softmax_backward = log_softmax_backward<T>;

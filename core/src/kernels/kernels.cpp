@@ -91,6 +91,15 @@ Total sum(const T* x, int64_t n) {
 }
 
 template <class T>
+double product(const T* x, int64_t n) {
+  return chosen<T>().product(x, n);
+}
+template <class T>
+double sum_of_squares(const T* x, int64_t n) {
+  return chosen<T>().sum_of_squares(x, n);
+}
+
+template <class T>
 void row_sums(T* y, const T* x, int64_t rows, int64_t cols, double divisor) {
   split(rows, cols, 1,
         [=](int64_t i, int64_t end) { chosen<T>().row_sums(y + i, x + i * cols, end - i, cols, divisor); });
@@ -156,6 +165,8 @@ void gemv(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t col
   template int64_t argmax(const T*, int64_t);                                          \
   template int64_t argmin(const T*, int64_t);                                          \
   template Total sum(const T*, int64_t);                                               \
+  template double product(const T*, int64_t);                                          \
+  template double sum_of_squares(const T*, int64_t);                                   \
   template void row_sums(T*, const T*, int64_t, int64_t, double);                      \
   template void column_sums(T*, const T*, int64_t, int64_t, double);                   \
   template void softmax(T*, const T*, int64_t, int64_t);                               \

@@ -106,6 +106,12 @@ struct Total {
 template <class T>
 Total sum(const T* x, int64_t n);
 
+/// The product of all, and the sum of their squares, in double.
+template <class T>
+double product(const T* x, int64_t n);
+template <class T>
+double sum_of_squares(const T* x, int64_t n);
+
 /// y[i] = sum of x[i, j] over j, divided by `divisor` before it is rounded; x (rows, cols), cols <= most_of_a_row
 constexpr int64_t most_of_a_row = 1 << 16;
 template <class T>

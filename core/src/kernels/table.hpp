@@ -27,6 +27,8 @@ struct Kernels {
   int64_t (*argmin)(const T* x, int64_t n);
 
   Total (*sum)(const T* x, int64_t n);
+  double (*product)(const T* x, int64_t n);
+  double (*sum_of_squares)(const T* x, int64_t n);
   void (*row_sums)(T* y, const T* x, int64_t rows, int64_t cols, double divisor);
   // Columns [first, last), the first of which is a multiple of 16.
   void (*column_sums)(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last, double divisor);

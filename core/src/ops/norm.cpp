@@ -1,5 +1,6 @@
 // norm: (sum of |x|^p)^(1/p), as PyTorch's `Tensor.norm`.
 #include "autograd/record.hpp"
+#include "kernels/kernels.hpp"
 #include "ops/groups.hpp"
 #include "tensor/message.hpp"
 
@@ -15,14 +16,11 @@ struct SumOfSquares {
   void add(double x) { sum += x * x; }
   template <class T>
   void add(const T* x, std::int64_t n) {
-    constexpr std::int64_t lanes = 8;  // so that additions do not wait for each other
-    double part[lanes] = {};
-    std::int64_t i = 0;
-    for (; i + lanes <= n; i += lanes) {
-      for (std::int64_t k = 0; k < lanes; ++k) part[k] += static_cast<double>(x[i + k]) * static_cast<double>(x[i + k]);
+    if (n >= worth_a_kernel) {
+      sum += kernels::sum_of_squares(x, n);
+    } else {
+      for (std::int64_t i = 0; i < n; ++i) add(static_cast<double>(x[i]));
     }
-    for (; i < n; ++i) add(static_cast<double>(x[i]));
-    for (const double p : part) sum += p;
   }
   double value() const { return std::sqrt(sum); }
   double sum = 0;

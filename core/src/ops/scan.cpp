@@ -1,5 +1,6 @@
 // cumsum and prod.
 #include "autograd/record.hpp"
+#include "kernels/kernels.hpp"
 #include "ops/groups.hpp"
 #include "ops/lines.hpp"
 
@@ -62,17 +63,13 @@ class Product {
  public:
   void add(T x) { product_ *= static_cast<Carried<T>>(x); }
   void add(const T* x, std::int64_t n) {
-    constexpr std::int64_t lanes = 8;  // so that multiplications do not wait for each other
-    std::int64_t i = 0;
-    if (n >= lanes) {
-      Carried<T> part[lanes];
-      std::fill_n(part, lanes, Carried<T>{1});
-      for (; i + lanes <= n; i += lanes) {
-        for (std::int64_t k = 0; k < lanes; ++k) part[k] *= static_cast<Carried<T>>(x[i + k]);
+    if constexpr (std::is_floating_point_v<T>) {
+      if (n >= worth_a_kernel) {
+        product_ *= kernels::product(x, n);
+        return;
       }
-      for (const Carried<T> p : part) product_ *= p;
     }
-    for (; i < n; ++i) add(x[i]);
+    for (std::int64_t i = 0; i < n; ++i) add(x[i]);
   }
   template <class R>
   R value() const {

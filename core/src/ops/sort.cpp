@@ -61,17 +61,26 @@ void order_lines(const T* x, T* values, std::int64_t* indices, const Lines& line
     keys.reserve(static_cast<std::size_t>(n));
     for (std::int64_t line = first; line < last; ++line) {
       const T* from = x + line / inner * n * inner + line % inner;
-      keys.clear();
-      for (std::int64_t i = 0; i < n; ++i) {
+      const auto key = [=](std::int64_t i) {
         const auto rank = rank_of(from[i * inner]);
-        keys.emplace_back(descending ? static_cast<decltype(rank)>(~rank) : rank, i);
+        return Key(descending ? static_cast<decltype(rank)>(~rank) : rank, i);
+      };
+      const bool few = k > 0 && k <= n / 16;
+      keys.clear();
+      for (std::int64_t i = 0; i < (few ? k : n); ++i) keys.push_back(key(i));
+      if (few) {  // the first so far are a heap with the last of them on top
+        std::make_heap(keys.begin(), keys.end());
+        for (std::int64_t i = k; i < n; ++i) {
+          if (const Key next = key(i); next < keys.front()) {
+            std::pop_heap(keys.begin(), keys.end());
+            keys.back() = next;
+            std::push_heap(keys.begin(), keys.end());
+          }
+        }
+      } else if (k < n) {
+        std::nth_element(keys.begin(), keys.begin() + k, keys.end());
       }
-      if (k <= n / 16) {
-        std::partial_sort(keys.begin(), keys.begin() + k, keys.end());
-      } else {
-        if (k < n) std::nth_element(keys.begin(), keys.begin() + k, keys.end());
-        std::sort(keys.begin(), keys.begin() + k);
-      }
+      std::sort(keys.begin(), keys.begin() + k);
       const std::int64_t to = line / inner * k * inner + line % inner;
       for (std::int64_t i = 0; i < k; ++i) {
         const std::int64_t place = keys[static_cast<std::size_t>(i)].place();

@@ -68,6 +68,36 @@ template <class T>
   }
 }
 
+template <class T>
+[[gnu::flatten]] double product(const T* x, int64_t n) {
+  Doubles even(1), odd(1);  // neither waits for the other
+  int64_t i = 0;
+  for (; i + 2 * lane_count <= n; i += 2 * lane_count) {
+    even = even * load_wide(x + i, All());
+    odd = odd * load_wide(x + i + lane_count, All());
+  }
+  double lane[lane_count];
+  store(lane, even * odd);
+  for (int half = lane_count / 2; half > 0; half /= 2) {
+    for (int k = 0; k < half; ++k) lane[k] *= lane[k + half];
+  }
+  for (; i < n; ++i) lane[0] *= static_cast<double>(x[i]);
+  return lane[0];
+}
+template <class T>
+[[gnu::flatten]] double sum_of_squares(const T* x, int64_t n) {
+  Doubles even(0), odd(0);
+  int64_t i = 0;
+  for (; i + 2 * lane_count <= n; i += 2 * lane_count) {
+    const Doubles a = load_wide(x + i, All()), b = load_wide(x + i + lane_count, All());
+    even = even + a * a;
+    odd = odd + b * b;
+  }
+  double sum = sum_of_lanes(even + odd);
+  for (; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return sum;
+}
+
 /// Columns in strips whose sums stay in the first-level cache.
 template <int64_t strip_of_sums, class T>
 GRADUS_INLINE void strips_of_column_sums(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last,
