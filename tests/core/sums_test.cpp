@@ -95,7 +95,7 @@ TEST_P(Sums, ProductsAndSquaresAreTheSameEverywhere) {
       long double product = 1, squares = 0;
       for (const T v : x) product *= v, squares += static_cast<long double>(v) * v;
       const auto& kernels = kernels_of<T>(GetParam());
-      const auto& plain = kernels_of<T>(Isa::plain);
+      const auto& plain = kernels_of<T>(reference());
       EXPECT_NEAR(kernels.product(x.data(), n) / static_cast<double>(product), 1, 1e-13) << n << " elements";
       EXPECT_NEAR(kernels.sum_of_squares(x.data(), n), static_cast<double>(squares), 1e-12);
       EXPECT_EQ(kernels.product(x.data(), n), plain.product(x.data(), n));
