@@ -64,7 +64,8 @@ struct Block {
 
 /// Samples of a block where blocks are shared out to threads.
 std::int64_t samples_of_a_thread(const Geometry& g) {
-  return worth_a_thread / std::max<std::int64_t>(g.filters * g.patch() * g.places, 1) + 1;
+  const std::int64_t parts = g.samples * g.filters * g.patch() * g.places / worth_a_thread;
+  return g.samples / std::max<std::int64_t>(parts, 1) + 1;
 }
 
 template <class F>

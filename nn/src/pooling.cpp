@@ -2,6 +2,8 @@
 // and the other way round.
 #include "arguments.hpp"
 #include "ops/index.hpp"
+#include "ops/strided.hpp"
+#include "runtime/parallel_for.hpp"
 #include "windows.hpp"
 
 #include <gradus/nn/pooling.hpp>
@@ -27,6 +29,15 @@ std::int64_t rows_of(const Tensor& x) {
   return rows;
 }
 
+/// f(row) for the rows of x, on several threads.
+template <class F>
+void for_each_row(const Tensor& x, F f) {
+  const std::int64_t grain = worth_a_thread / (x.shape()[x.dim() - 1] + 1) + 1;
+  parallel_for(0, rows_of(x), grain, [&](std::int64_t row, std::int64_t end) {
+    for (; row < end; ++row) f(row);
+  });
+}
+
 // --- means
 
 Tensor spread(const Tensor& dy, const Windows& windows);
@@ -34,7 +45,7 @@ Tensor spread(const Tensor& dy, const Windows& windows);
 Tensor average(const Tensor& x, const Windows& windows) {
   Tensor y = make_tensor(with_last(x.shape(), windows.places), x.dtype());
   visit_floating(x.dtype(), [&]<class T>(T*) {
-    for (std::int64_t r = 0; r < rows_of(x); ++r) {
+    for_each_row(x, [&](std::int64_t r) {
       const T* row = elements<T>(x) + r * windows.length;
       for (std::int64_t i = 0; i < windows.places; ++i) {
         const Window w = windows[i];
@@ -42,7 +53,7 @@ Tensor average(const Tensor& x, const Windows& windows) {
         for (std::int64_t l = w.first; l < w.last; ++l) sum += row[l];
         elements<T>(y)[r * windows.places + i] = static_cast<T>(sum / w.count);
       }
-    }
+    });
   });
   if (tracks(x)) {
     record(y, node_name, {x}, [windows](const Tensor& dy, InputGradients& dx) { dx[0] = spread(dy, windows); });
@@ -75,7 +86,7 @@ Tensor spread(const Tensor& dy, const Windows& windows) {
 Tensor places_of_maxima(const Tensor& x, const Windows& windows) {
   Tensor places = make_tensor(with_last(x.shape(), windows.places), int64);
   visit_floating(x.dtype(), [&]<class T>(T*) {
-    for (std::int64_t r = 0; r < rows_of(x); ++r) {
+    for_each_row(x, [&](std::int64_t r) {
       const T* row = elements<T>(x) + r * windows.length;
       for (std::int64_t i = 0; i < windows.places; ++i) {
         const Window w = windows[i];
@@ -87,7 +98,7 @@ Tensor places_of_maxima(const Tensor& x, const Windows& windows) {
         }
         elements<std::int64_t>(places)[r * windows.places + i] = best;
       }
-    }
+    });
   });
   return places;
 }
@@ -111,9 +122,9 @@ Tensor maxima(const Tensor& x, const Windows& w) {
   Tensor y = make_tensor(with_last(x.shape(), w.places), x.dtype());
   visit_floating(x.dtype(), [&]<class T>(T*) {
     const auto row = w.stride == 1 ? largest_in_row<1, T> : largest_in_row<2, T>;
-    for (std::int64_t r = 0; r < rows_of(x); ++r) {
+    for_each_row(x, [&](std::int64_t r) {
       row(elements<T>(y) + r * w.places, elements<T>(x) + r * w.length, w.places, w.kernel);
-    }
+    });
   });
   return y;
 }

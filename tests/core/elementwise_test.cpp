@@ -2,6 +2,9 @@
 // number, bit for bit.
 #include "kernel_support.hpp"
 
+#include <gradus/core/create.hpp>
+#include <gradus/core/ops.hpp>
+
 #include <functional>
 #include <string>
 
@@ -151,6 +154,23 @@ TEST_P(Elementwise, RoundsHalvesToEvenAndKeepsTheSignOfZero) {
       for (const T v : x) wanted.push_back(expected(v));
       EXPECT_TRUE(same_bits(apply(f), wanted));
     }
+  });
+}
+
+using ElementwiseThreads = Threaded;
+
+TEST_F(ElementwiseThreads, ChangeNoResult) {
+  const Tensor x = from_span(normal<float>(301 * 700, 5), {301, 700}), y = x.flip({0, 1});
+  const Tensor row = y.select(0, 3), column = y.narrow(1, 4, 1);
+  expect_equal("loops over elements", [&] {
+    std::vector<double> results;
+    const auto add = [&](const Tensor& result) {
+      const Tensor wide = result.to(float64).contiguous();
+      results.insert(results.end(), wide.data<double>().begin(), wide.data<double>().end());
+    };
+    add(x > y), add(x > row), add(column <= x), add(x > 0.5), add((x * 9).to(int64) * (column * 9).to(int64));
+    add(cumsum(x, 1)), add(cumsum(x, 0)), add(logical_and(x > 0, row > 0));
+    return results;
   });
 }
 

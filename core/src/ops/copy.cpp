@@ -1,5 +1,6 @@
 // Copies: in another order of dimensions, repeated, joined, in another dtype.
 #include "autograd/record.hpp"
+#include "ops/elementwise.hpp"
 #include "ops/strided.hpp"
 #include "tensor/message.hpp"
 
@@ -297,13 +298,8 @@ R converted(T value) {
 Tensor to(const Tensor& x, Dtype dtype) {
   check_defined(x);
   if (x.dtype() == dtype) return x;
-  Tensor y = make_tensor(x.shape(), dtype);
-  visit(x.dtype(), [&]<class T>(T*) {
-    visit(dtype, [&]<class R>(R*) {
-      const T* from = elements<T>(x);
-      R* to = elements<R>(y);
-      for (std::int64_t i = 0, n = x.numel(); i < n; ++i) to[i] = converted<R>(from[i]);
-    });
+  Tensor y = visit(x.dtype(), [&]<class T>(T*) {
+    return visit(dtype, [&]<class R>(R*) { return map<T, R>(x, [](T value) { return converted<R>(value); }); });
   });
   if (is_floating(dtype) && tracks(x)) {
     record(y, "ToCopyBackward0", {x},

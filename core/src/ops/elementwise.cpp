@@ -14,7 +14,77 @@ void choose_run(T* y, const bool* condition, const T* a, std::int64_t step_a, co
   }
 }
 
+/// The result of an operation on a and b, and how they are walked for it.
+struct Pairs {
+  Pairs(const Tensor& a, const Tensor& b, Dtype result) {
+    const bool alike = a.shape() == b.shape();
+    y = make_tensor(alike ? a.shape() : broadcast_shapes(a.shape(), b.shape()), result);
+    if (alike || y.numel() == 0) {
+      inner = {y.numel(), {1, 1}};
+    } else {
+      outer = broadcast_walk<2>(y.shape(), {&a.shape(), &b.shape()});
+      inner = outer.pop();
+    }
+  }
+  Tensor y;
+  Walk<2> outer;
+  Walk<2>::Dimension inner;
+};
+
 }  // namespace
+
+Tensor map(const Tensor& x, Dtype result, MapLoop* loop, const void* f) {
+  Tensor y = make_tensor(x.shape(), result);
+  const auto from_size = static_cast<std::int64_t>(item_size(x.dtype()));
+  const auto to_size = static_cast<std::int64_t>(item_size(result));
+  const auto part = [=, from = elements<const char>(x), to = elements<char>(y)](std::int64_t first, std::int64_t last) {
+    loop(to + first * to_size, from + first * from_size, last - first, f);
+  };
+  parallel_for(0, x.numel(), worth_a_thread, part, 64);
+  return y;
+}
+
+Tensor zip(const Tensor& a, const Tensor& b, Dtype result, ZipLoop* loop, const void* f) {
+  const Pairs pairs(a, b, result);
+  if (pairs.y.numel() == 0) return pairs.y;
+  const auto from_size = static_cast<std::int64_t>(item_size(a.dtype()));
+  const auto to_size = static_cast<std::int64_t>(item_size(result));
+  const std::int64_t n = pairs.inner.extent;
+  const auto part = [&, step = pairs.inner.stride](std::int64_t at_y, std::int64_t at_a, std::int64_t at_b,
+                                                   std::int64_t count) {
+    loop(elements<char>(pairs.y) + at_y * to_size, elements<char>(a) + at_a * from_size, step[0],
+         elements<char>(b) + at_b * from_size, step[1], count, f);
+  };
+  const std::int64_t rows = pairs.outer.count();
+  if (rows == 1) {
+    parallel_for(
+        0, n, worth_a_thread,
+        [&, step = pairs.inner.stride](std::int64_t first, std::int64_t last) {
+          part(first, first * step[0], first * step[1], last - first);
+        },
+        64);
+  } else {
+    parallel_for(0, rows, worth_a_thread / n + 1, [&](std::int64_t first, std::int64_t last) {
+      pairs.outer.for_each(first, last, [&](std::int64_t row, auto at) { part(row * n, at[0], at[1], n); });
+    });
+  }
+  return pairs.y;
+}
+
+Tensor zip(const Tensor& a, const Tensor& b, Binary kernel) {
+  Pairs pairs(a, b, a.dtype());
+  if (pairs.y.numel() < worth_a_kernel) return {};
+  const Walk<2>::Dimension outer = pairs.outer.pop(), inner = pairs.inner;
+  visit_floating(a.dtype(), [&]<class T>(T*) {
+    const std::int64_t block = outer.extent * inner.extent;
+    pairs.outer.for_each(0, pairs.outer.count(), [&](std::int64_t i, auto at) {
+      kernels::zip<T>(kernel, elements<T>(pairs.y) + i * block,
+                      {elements<T>(a) + at[0], outer.stride[0], inner.stride[0]},
+                      {elements<T>(b) + at[1], outer.stride[1], inner.stride[1]}, outer.extent, inner.extent);
+    });
+  });
+  return pairs.y;
+}
 
 Tensor choose(const Shape& shape, const Tensor& condition, const Tensor& a, const Tensor& b) {
   Tensor y = make_tensor(shape, a.dtype());

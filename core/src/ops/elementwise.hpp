@@ -23,15 +23,27 @@ inline constexpr auto plus = []<class T>(T p, T q) { return static_cast<T>(Wrapp
 inline constexpr auto minus = []<class T>(T p, T q) { return static_cast<T>(Wrapping<T>(p) - Wrapping<T>(q)); };
 inline constexpr auto times = []<class T>(T p, T q) { return static_cast<T>(Wrapping<T>(p) * Wrapping<T>(q)); };
 
+/// y[i] = f(x[i]), and y[i] = f(a[i step_a], b[i step_b]), for i below n: a loop over elements of its own types.
+using MapLoop = void(void* y, const void* x, std::int64_t n, const void* f);
+using ZipLoop = void(void* y, const void* a, std::int64_t step_a, const void* b, std::int64_t step_b, std::int64_t n,
+                     const void* f);
+
+/// What a loop gives, run on several threads where there is much to do, as a tensor of dtype `result`; a and b are
+/// broadcast against each other.
+Tensor map(const Tensor& x, Dtype result, MapLoop* loop, const void* f);
+Tensor zip(const Tensor& a, const Tensor& b, Dtype result, ZipLoop* loop, const void* f);
+
+/// The same by a kernel, for a and b of one floating dtype; undefined for few elements.
+Tensor zip(const Tensor& a, const Tensor& b, Binary kernel);
+
 /// y[i] = f(x[i]) with elements of T, results of R; x must have the dtype of T already.
 template <class T, class R, class F>
 Tensor map(const Tensor& x, F f) {
-  Tensor y = make_tensor(x.shape(), dtype_of<R>);
-  const T* from = elements<T>(x);
-  R* to = elements<R>(y);
-  const std::int64_t n = x.numel();
-  for (std::int64_t i = 0; i < n; ++i) to[i] = f(from[i]);
-  return y;
+  const auto loop = [](void* y, const void* from, std::int64_t n, const void* function) {
+    const F f_here = *static_cast<const F*>(function);  // so that the loop need not read it again after each write
+    for (std::int64_t i = 0; i < n; ++i) static_cast<R*>(y)[i] = f_here(static_cast<const T*>(from)[i]);
+  };
+  return map(x, dtype_of<R>, loop, &f);
 }
 
 /// The same for a floating x of either width, which a kernel serves where one is given.
@@ -90,39 +102,17 @@ void run(R* y, const T* a, std::int64_t step_a, const T* b, std::int64_t step_b,
 /// y = f(a, b) with elements of T, results of R; both operands must have the dtype of T already.
 template <class T, class R, class F>
 Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] std::optional<Binary> kernel = {}) {
-  constexpr bool has_kernels = std::floating_point<T> && std::same_as<T, R>;
-  const bool alike = a.shape() == b.shape();
-  Tensor y = make_tensor(alike ? a.shape() : broadcast_shapes(a.shape(), b.shape()), dtype_of<R>);
-  R* to = elements<R>(y);
-  const T *from_a = elements<T>(a), *from_b = elements<T>(b);
-  const std::int64_t count = y.numel();
-  if constexpr (has_kernels) {
-    if (kernel && alike && count >= worth_a_kernel) {
-      kernels::zip<T>(*kernel, to, {from_a, 0, 1}, {from_b, 0, 1}, 1, count);
-      return y;
+  if constexpr (std::floating_point<T> && std::same_as<T, R>) {
+    if (kernel) {
+      if (Tensor y = zip(a, b, *kernel); y.defined()) return y;
     }
   }
-  if (alike || count == 0) return run(to, from_a, 1, from_b, 1, count, f), y;
-
-  Walk<2> walk = broadcast_walk<2>(y.shape(), {&a.shape(), &b.shape()});
-  const Walk<2>::Dimension inner = walk.pop();
-  const std::int64_t n = inner.extent;
-  if constexpr (has_kernels) {
-    if (kernel && count >= worth_a_kernel) {
-      const Walk<2>::Dimension outer = walk.pop();
-      walk.for_each(0, walk.count(), [&](auto, auto at) {
-        kernels::zip<T>(*kernel, to, {from_a + at[0], outer.stride[0], inner.stride[0]},
-                        {from_b + at[1], outer.stride[1], inner.stride[1]}, outer.extent, n);
-        to += outer.extent * n;
-      });
-      return y;
-    }
-  }
-  walk.for_each(0, walk.count(), [&](auto, auto at) {
-    run(to, from_a + at[0], inner.stride[0], from_b + at[1], inner.stride[1], n, f);
-    to += n;
-  });
-  return y;
+  const auto loop = [](void* y, const void* p, std::int64_t step_p, const void* q, std::int64_t step_q, std::int64_t n,
+                       const void* function) {
+    run(static_cast<R*>(y), static_cast<const T*>(p), step_p, static_cast<const T*>(q), step_q, n,
+        *static_cast<const F*>(function));
+  };
+  return zip(a, b, dtype_of<R>, loop, &f);
 }
 
 /// a where `condition` is true, else b, all broadcast to `shape`, outside the graph; a and b have one dtype.

@@ -31,7 +31,7 @@ template <class T, class R>
 void running_sums(const T* x, R* y, const Lines& lines, bool reverse) {
   constexpr std::int64_t panel = 128;
   const std::int64_t step = reverse ? -lines.inner : lines.inner;
-  for (std::int64_t block = 0; block < lines.outer; ++block) {
+  const auto along = [=](std::int64_t block) {
     const std::int64_t begin = (block * lines.size + (reverse ? lines.size - 1 : 0)) * lines.inner;
     for (std::int64_t left = 0; left < lines.inner; left += panel) {
       const std::int64_t n = std::min(panel, lines.inner - left), at = begin + left;
@@ -41,7 +41,11 @@ void running_sums(const T* x, R* y, const Lines& lines, bool reverse) {
         running_sums<T, R, panel>(x + at, y + at, lines.size, step, n);
       }
     }
-  }
+  };
+  parallel_for(0, lines.outer, worth_a_thread / (lines.size * lines.inner + 1) + 1,
+               [&](std::int64_t block, std::int64_t end) {
+                 for (; block < end; ++block) along(block);
+               });
 }
 
 Tensor running_sum(const Tensor& x, int dim, bool reverse) {
