@@ -29,6 +29,7 @@ class Gelu : public testing::TestWithParam<Isa> {
   template <class T>
   static std::vector<T> numbers() {
     std::vector<T> x{0, T(1e-30), T(-1e-30), 12, -12};
+    for (int i = -20'000; i <= 20'000; ++i) x.push_back(static_cast<T>(i) / T(5000.7));
     for (const double scale : {0.01, 1.0, 4.0}) {
       const std::vector<T> more = normal<T>(5000, 3, 0, scale);
       x.insert(x.end(), more.begin(), more.end());
@@ -43,8 +44,8 @@ long double distribution(long double x) { return std::erfc(-x / std::numbers::sq
 TEST_P(Gelu, IsWithinAFewUlps) {
   for_both_widths([&]<class T>(T*) {
     const std::vector<T> x = numbers<T>(), y = forward(x, GetParam());
-    // Near 0 the terms of the tail's polynomial have both signs, which costs up to three bits.
-    for (std::size_t i = 0; i < x.size(); ++i) EXPECT_LE(ulps(y[i], x[i] * distribution(x[i])), 8) << "at " << x[i];
+    const double most = sizeof(T) == 4 ? 8 : 4.5;
+    for (std::size_t i = 0; i < x.size(); ++i) EXPECT_LE(ulps(y[i], x[i] * distribution(x[i])), most) << "at " << x[i];
   });
 }
 
