@@ -98,11 +98,20 @@ template <class T>
   return sum;
 }
 
-/// Columns in strips whose sums stay in the first-level cache.
-template <int64_t strip_of_sums, class T>
-GRADUS_INLINE void strips_of_column_sums(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last,
-                                         double divisor) {
-  Sum<T> sums[strip_of_sums / lane_count];
+constexpr int64_t strip_of_sums = 1024;
+
+/// The sums of a strip of columns, which stay in the first-level cache. None is set before it is used.
+template <class T>
+union StripOfSums {
+  Sum<T> group[strip_of_sums / lane_count];
+  StripOfSums() {}
+};
+
+template <class T>
+[[gnu::flatten]] void column_sums(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last,
+                                  double divisor) {
+  StripOfSums<T> strip_sums;
+  Sum<T>* const sums = strip_sums.group;
   for (int64_t strip = first; strip < last; strip += strip_of_sums) {
     const int64_t end = strip + strip_of_sums < last ? strip + strip_of_sums : last;
     for (int64_t j = strip; j < end; j += lane_count) sums[(j - strip) / lane_count] = {};
@@ -122,13 +131,6 @@ GRADUS_INLINE void strips_of_column_sums(T* y, const T* x, int64_t rows, int64_t
       store_narrow(y + j, sums[(j - strip) / lane_count].value() / Doubles(divisor), lanes);
     });
   }
-}
-
-template <class T>
-[[gnu::flatten]] void column_sums(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last,
-                                  double divisor) {
-  last - first <= 64 ? strips_of_column_sums<64>(y, x, rows, cols, first, last, divisor)
-                     : strips_of_column_sums<1024>(y, x, rows, cols, first, last, divisor);
 }
 
 }  // namespace

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The trainer, with all that it uses of gradus, stays small. Counted where all is optimised and linked into it, but the
+# kernels that are built to compare.
+set -euo pipefail
+
+program=$BUILD_DIR/examples/03_train_mlp
+set_to() { grep -q "^$1:[A-Z]*=$2\$" "$BUILD_DIR/CMakeCache.txt"; }
+if [[ $BUILD_TYPE != Release || $COMPILER != GNU || ! -x $program ]] || set_to BUILD_SHARED_LIBS ON ||
+  set_to GRADUS_PLAIN_KERNELS ON; then
+  echo "this needs the static Release build of the examples by g++"
+  exit 77
+fi
+stripped=$(mktemp)
+trap 'rm -f "$stripped"' EXIT
+strip -o "$stripped" "$program"
+size=$(stat -c %s "$stripped")
+echo "03_train_mlp, stripped: $size bytes"
+((size <= 2300000))
