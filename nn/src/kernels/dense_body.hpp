@@ -84,10 +84,10 @@ GRADUS_INLINE void tile(const Dense& dense, DenseRows at, int64_t column) {
 #pragma GCC unroll 16
       for (int g = 0; g < groups; ++g) sum[r][g] = Floats(0);
     }
-    for (; first < end; ++first) {
+    const auto add_input = [&](int64_t input) GRADUS_INLINED {
       Floats element[rows];
 #pragma GCC unroll 16
-      for (int r = 0; r < rows; ++r) element[r] = Floats(at.x[r * at.stride + first]);
+      for (int r = 0; r < rows; ++r) element[r] = Floats(at.x[r * at.stride + input]);
 #pragma GCC unroll 16
       for (int g = 0; g < groups; ++g) {
         const Floats w = weights(g < left ? a + g * lane_count : b + (g - left) * lane_count);
@@ -96,7 +96,12 @@ GRADUS_INLINE void tile(const Dense& dense, DenseRows at, int64_t column) {
       }
       a += left * lane_count;
       b += right * lane_count;
+    };
+    // Counting costs one row a share of the ports that its conversions need.
+    if constexpr (rows == 1 && sizeof(W) < sizeof(float)) {
+      for (; first + 2 <= end; first += 2) add_input(first), add_input(first + 1);
     }
+    for (; first < end; ++first) add_input(first);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 16
