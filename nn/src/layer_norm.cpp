@@ -2,10 +2,13 @@
 #include "arguments.hpp"
 #include "kernels/batch_norm.hpp"
 #include "kernels/kernels.hpp"
+#include "runtime/parallel_for.hpp"
 
 #include <gradus/core/print.hpp>
 #include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/layer_norm.hpp>
+
+#include <algorithm>
 
 namespace gradus::nn {
 
@@ -27,19 +30,18 @@ Tensor sum_of_samples(const Tensor& x, const Shape& shape) {
   return x.reshape(flat).sum(0);
 }
 
-/// xhat, which nobody else sees, times weight plus bias, written in place.
-Tensor scaled(Tensor xhat, const Tensor& weight, const Tensor& bias) {
-  if (!weight.defined()) return bias.defined() ? xhat + bias : xhat;
-  if (!bias.defined()) return xhat * weight;
-  visit_floating(xhat.dtype(), [&]<class T>(T*) {
-    const T *w = elements<T>(weight), *b = elements<T>(bias);
-    const std::int64_t features = weight.numel();
-    T* const end = elements<T>(xhat) + xhat.numel();
-    for (T* y = elements<T>(xhat); y != end; y += features) {
-      for (std::int64_t j = 0; j < features; ++j) y[j] = y[j] * w[j] + b[j];
+/// y weight + bias, each of which may be null, for samples of `features` elements.
+template <class T>
+void scale(T* y, const T* weight, const T* bias, std::int64_t samples, std::int64_t features) {
+  for (const T* const end = y + samples * features; y != end; y += features) {
+    if (weight && bias) {
+      for (std::int64_t j = 0; j < features; ++j) y[j] = y[j] * weight[j] + bias[j];
+    } else if (weight) {
+      for (std::int64_t j = 0; j < features; ++j) y[j] *= weight[j];
+    } else if (bias) {
+      for (std::int64_t j = 0; j < features; ++j) y[j] += bias[j];
     }
-  });
-  return xhat;
+  }
 }
 
 /// Mean, variance and 1 / std of every sample, as rows.
@@ -56,6 +58,23 @@ kernels::BatchNormForward<T> pass_over(const Tensor& x, const Tensor& y, const T
           .var = mean + samples,
           .rstd = mean + 2 * samples,
           .eps = eps};
+}
+
+/// y and the statistics, by blocks of samples that stay in the cache until they are scaled.
+template <class T>
+void forward(const kernels::BatchNormForward<T>& pass, const Tensor& weight, const Tensor& bias) {
+  const auto data = [](const Tensor& values) { return values.defined() ? elements<T>(values) : nullptr; };
+  const std::int64_t features = pass.shape.l, block = (1 << 13) / features + 1;
+  parallel_for(0, pass.shape.c, (1 << 14) / features + 1, [&](std::int64_t first, std::int64_t last) {
+    for (; first < last; first += block) {
+      kernels::BatchNormForward<T> part = pass;
+      part.shape.c = std::min(block, last - first);
+      part.x += first * features, part.y += first * features;
+      part.mean += first, part.var += first, part.rstd += first;
+      kernels::batch_norm(part);
+      scale(part.y, data(weight), data(bias), part.shape.c, features);
+    }
+  });
 }
 
 /// dx, dweight and dbias from what the forward pass left in `rows`, without a graph.
@@ -139,12 +158,14 @@ Tensor functional::layer_norm(const Tensor& x, const Shape& shape, const Tensor&
   Tensor y, rows;
   {
     const NoGradGuard no_grad;
-    Tensor xhat = fuses ? empty_like(x) : normalised(x, features, eps);
     if (fuses) {
-      rows = make_tensor({3, x.numel() / features}, float64);
-      visit_floating(x.dtype(), [&]<class T>(T*) { kernels::batch_norm(pass_over<T>(x, xhat, rows, eps)); });
+      y = empty_like(x), rows = make_tensor({3, x.numel() / features}, float64);
+      visit_floating(x.dtype(), [&]<class T>(T*) { forward(pass_over<T>(x, y, rows, eps), weight, bias); });
+    } else {
+      y = normalised(x, features, eps);
+      if (weight.defined()) y = y * weight;
+      if (bias.defined()) y = y + bias;
     }
-    y = scaled(xhat.shares_storage(x) ? xhat.clone() : xhat, weight, bias);
   }
   if (tracks(x, weight, bias)) {
     record(y, "NativeLayerNormBackward0", {x, weight, bias}, keep(x, weight, Kept(std::move(rows), "mean, var, 1/std")),
