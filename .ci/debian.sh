@@ -26,7 +26,7 @@ once() {
 
 # make_system SUITE FOLDER [SOURCE]...
 make_system() {
-  mmdebstrap --quiet --variant=minbase --include=ca-certificates --aptopt='APT::Keep-Downloaded-Packages "true"' \
+  mmdebstrap --quiet --variant=minbase --include=apt,ca-certificates --aptopt='APT::Keep-Downloaded-Packages "true"' \
     "$1" "$2" "${@:3}"
 }
 

@@ -40,7 +40,7 @@ subdirectory() {
 parts() {
   local part size
   for part in BLAS THREADS FILES_ZIP FILES_GZIP FILES_CSV; do
-    consumer "without-$part" -DCMAKE_BUILD_TYPE=Release -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON "-DGRADUS_$part=OFF" |
+    consumer "without-$part" -DCMAKE_BUILD_TYPE=MinSizeRel -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON "-DGRADUS_$part=OFF" |
       tee "$scratch/output"
     grep -q "GRADUS_$part=OFF" "$scratch/output"
   done

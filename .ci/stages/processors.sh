@@ -95,5 +95,9 @@ windows() {
   wine=$(command -v wine64 || ls /usr/lib/wine/wine64 2>/dev/null) || missing wine64
   export WINEPREFIX=$scratch/wine WINEDEBUG=-all
   for isa in plain sse2 avx2; do same_text bits env "GRADUS_ISA=$isa" "$wine" build/windows/tests/bits.exe; done
-  (cd "$scratch" && "$wine" "$root/build/windows/examples/03_train_mlp.exe" --epochs 3 --save mlp.safetensors)
+  local program=$root/build/windows/examples/03_train_mlp.exe
+  cd "$scratch"
+  "$wine" "$program" --epochs 2 --save mlp.safetensors
+  "$wine" "$program" --epochs 3 --resume mlp.safetensors --save mlp.safetensors
+  "$wine" "$program" --eval mlp.safetensors
 }
