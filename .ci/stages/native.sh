@@ -51,8 +51,8 @@ clang19() {
 libcxx() {
   command -v clang++-19 >/dev/null || missing clang 19 with libc++
   local compiler=(-DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_FLAGS=-stdlib=libc++)
-  googletest "$scratch/libcxx" "${compiler[@]}"
-  configure build/libcxx "${compiler[@]}" -DGTest_DIR="$scratch/libcxx/lib/cmake/GTest" "${quickly[@]}" \
+  googletest "$kept/libcxx" "${compiler[@]}"
+  configure build/libcxx "${compiler[@]}" -DGTest_DIR="$kept/libcxx/lib/cmake/GTest" "${quickly[@]}" \
     "${library_and_tests[@]}"
   build build/libcxx
   run_tests build/libcxx --exclude-regex ^fuzz_

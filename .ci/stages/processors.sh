@@ -47,7 +47,7 @@ same_text() {
 arm64() {
   command -v aarch64-linux-gnu-g++ >/dev/null && command -v qemu-aarch64 >/dev/null ||
     missing g++-aarch64-linux-gnu and qemu-user
-  local packages prefix=$scratch/arm64 cross=(
+  local packages prefix=$kept/arm64 cross=(
     -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++
     -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/aarch64-linux-gnu")
   header_packages "$prefix"
@@ -67,26 +67,26 @@ arm64() {
 webassembly() {
   command -v emcc >/dev/null || systems_possible || missing emscripten 3.1.69, or root and mmdebstrap
   local packages
-  header_packages "$scratch/webassembly"
+  header_packages "$kept/webassembly"
   wasm plain "-fwasm-exceptions"
   wasm simd "-fwasm-exceptions -msimd128"
 }
 
 # wasm NAME FLAGS
 wasm() {
-  with_emscripten emcmake cmake -S . -B "$scratch/webassembly/$1" -G Ninja "${optimised[@]}" \
+  with_emscripten emcmake cmake -S . -B "build/webassembly/$1" -G Ninja "${optimised[@]}" \
     -DCMAKE_CXX_FLAGS="$2" -DCMAKE_EXE_LINKER_FLAGS="-sALLOW_MEMORY_GROWTH -sSTACK_SIZE=4MB -sNODERAWFS" \
     "${packages[@]}" "${without_parts[@]}" -DGRADUS_THREADS=OFF -DGRADUS_BUILD_TESTS=OFF >/dev/null
-  with_emscripten ninja -C "$scratch/webassembly/$1" 06_batch_norm_by_hand bits
-  same_text bits with_emscripten node "$scratch/webassembly/$1/tests/bits.js"
-  same_text 06_batch_norm_by_hand with_emscripten node "$scratch/webassembly/$1/examples/06_batch_norm_by_hand.js"
+  with_emscripten ninja -C "build/webassembly/$1" 06_batch_norm_by_hand bits
+  same_text bits with_emscripten node "build/webassembly/$1/tests/bits.js"
+  same_text 06_batch_norm_by_hand with_emscripten node "build/webassembly/$1/examples/06_batch_norm_by_hand.js"
 }
 
 # Windows, by MinGW and wine: training, files, and all bits as here with each instruction set.
 windows() {
   command -v x86_64-w64-mingw32-g++-posix >/dev/null || missing g++-mingw-w64-x86-64-posix
   local isa packages wine
-  header_packages "$scratch/windows"
+  header_packages "$kept/windows"
   configure build/windows -DCMAKE_SYSTEM_NAME=Windows -DCMAKE_SYSTEM_PROCESSOR=x86_64 \
     -DCMAKE_CXX_COMPILER=x86_64-w64-mingw32-g++-posix "${packages[@]}" "${optimised[@]}" \
     -DCMAKE_EXE_LINKER_FLAGS=-static "${without_parts[@]}" \
