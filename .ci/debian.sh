@@ -64,7 +64,8 @@ sources=()
 make_emscripten() {
   in_release trixie "$systems/emscripten.new" bash -euc '
     apt-get update -qq
-    apt-get install -y -qq --no-install-recommends emscripten ccache cmake ninja-build nlohmann-json3-dev libxsimd-dev >/dev/null'
+    apt-get install -y -qq --no-install-recommends emscripten ccache cmake ninja-build nlohmann-json3-dev libxsimd-dev libcli11-dev \
+      >/dev/null'
 }
 
 # with_emscripten COMMAND...: runs COMMAND in the current folder where emcc is 3.1.69 or newer: here, or in Debian 13, which
