@@ -2,7 +2,9 @@
 
 #include <gradus/core/error.hpp>
 
+#ifndef _WIN32
 #include <sys/wait.h>
+#endif
 
 #include <cstdio>
 #include <cstdlib>
@@ -28,6 +30,15 @@ struct TemporaryFile {
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 };
 
+/// Of a program, by what pclose() says; -1 where it was killed.
+int exit_code(int status) {
+#ifdef _WIN32
+  return status;
+#else
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+#endif
+}
+
 }  // namespace
 
 std::string gnuplot(const std::string& script) {
@@ -37,8 +48,7 @@ std::string gnuplot(const std::string& script) {
   std::string output;
   char block[4096];
   while (const std::size_t count = std::fread(block, 1, sizeof block, pipe)) output.append(block, count);
-  const int status = pclose(pipe);
-  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  const int code = exit_code(pclose(pipe));
   if (code == 127)
     throw FileError("pictures are drawn by gnuplot, which is not installed: apt-get install gnuplot-nox");
   if (code != 0) throw FileError("gnuplot refuses the picture: " + output.substr(0, 200));
