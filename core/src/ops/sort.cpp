@@ -68,6 +68,7 @@ void order_lines(const T* x, T* values, std::int64_t* indices, const Lines& line
       const bool few = k > 0 && k <= n / 16;
       keys.clear();
       for (std::int64_t i = 0; i < (few ? k : n); ++i) keys.push_back(key(i));
+      const auto end = keys.begin() + static_cast<std::ptrdiff_t>(k);
       if (few) {  // the first so far are a heap with the last of them on top
         std::make_heap(keys.begin(), keys.end());
         for (std::int64_t i = k; i < n; ++i) {
@@ -78,9 +79,9 @@ void order_lines(const T* x, T* values, std::int64_t* indices, const Lines& line
           }
         }
       } else if (k < n) {
-        std::nth_element(keys.begin(), keys.begin() + k, keys.end());
+        std::nth_element(keys.begin(), end, keys.end());
       }
-      std::sort(keys.begin(), keys.begin() + k);
+      std::sort(keys.begin(), end);
       const std::int64_t to = line / inner * k * inner + line % inner;
       for (std::int64_t i = 0; i < k; ++i) {
         const std::int64_t place = keys[static_cast<std::size_t>(i)].place();
