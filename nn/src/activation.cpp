@@ -78,19 +78,9 @@ Tensor functional::hardtanh(const Tensor& x, double min, double max) {
   return y;
 }
 
-namespace {
-
-/// A number that Python holds as a float: "1.0" for 1.
-std::string python_float(double v) {
-  const std::string text = format_number(v);
-  return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
-}
-
-}  // namespace
-
 std::string LeakyReLU::extra_repr() const { return "negative_slope=" + format_number(negative_slope); }
 
-std::string ELU::extra_repr() const { return "alpha=" + python_float(alpha); }
+std::string ELU::extra_repr() const { return "alpha=" + float_text(alpha); }
 
 Hardtanh::Hardtanh(double min_val_, double max_val_) : min_val(min_val_), max_val(max_val_) {
   if (!(min_val < max_val)) {
@@ -99,7 +89,7 @@ Hardtanh::Hardtanh(double min_val_, double max_val_) : min_val(min_val_), max_va
 }
 
 std::string Hardtanh::extra_repr() const {
-  return "min_val=" + python_float(min_val) + ", max_val=" + python_float(max_val);
+  return "min_val=" + float_text(min_val) + ", max_val=" + float_text(max_val);
 }
 
 }  // namespace gradus::nn

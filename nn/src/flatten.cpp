@@ -30,9 +30,7 @@ Tensor Unflatten::forward(const Tensor& x) const {
 }
 
 std::string Unflatten::extra_repr() const {
-  std::string sizes;
-  for (const std::int64_t size : sizes_) sizes += message(sizes.empty() ? "" : ", ", size);
-  return message("dim=", dim_, ", unflattened_size=(", sizes, sizes_.rank() == 1 ? "," : "", ")");
+  return message("dim=", dim_, ", unflattened_size=", detail::tuple_text(sizes_));
 }
 
 }  // namespace gradus::nn

@@ -187,10 +187,7 @@ LayerNorm::LayerNorm(const Shape& normalized_shape, const LayerNormOptions& opti
 }
 
 std::string LayerNorm::extra_repr() const {
-  std::string sizes;
-  for (const std::int64_t size : normalized_shape_) sizes += message(sizes.empty() ? "" : ", ", size);
-  if (normalized_shape_.rank() == 1) sizes += ",";
-  return message("(", sizes, "), eps=", format_number(options_.eps),
+  return message(tuple_text(normalized_shape_), ", eps=", format_number(options_.eps),
                  ", elementwise_affine=", options_.elementwise_affine ? "True" : "False");
 }
 

@@ -1,8 +1,9 @@
 // Refusing options that make no sense.
 #pragma once
 
+#include "tensor/message.hpp"
+
 #include <gradus/core/error.hpp>
-#include <gradus/core/print.hpp>
 
 #include <array>
 #include <cmath>
@@ -10,12 +11,7 @@
 
 namespace gradus::optim {
 
-/// A number as Python writes a float: "-1.0", "1e-05", "nan".
-inline std::string float_text(double value) {
-  std::string text = format_number(value);
-  if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
-  return text;
-}
+using gradus::detail::float_text;
 
 /// Throws ValueError unless 0 <= value < infinity. `what` is e.g. "learning rate".
 inline void require_non_negative(const char* what, double value) {

@@ -127,7 +127,7 @@ TEST_F(Engine, GradOfAnUnusedInput) {
   EXPECT_EQ(gradients[0].item(), 2);
   EXPECT_FALSE(gradients[1].defined());
   expect_error<RuntimeError>("One of the differentiated Tensors appears to not have been used in the graph.",
-                             [&] { grad({x * 2}, {unused}); });
+                             [&] { return grad({x * 2}, {unused}); });
 }
 
 TEST_F(Engine, HigherDerivatives) {
@@ -290,7 +290,7 @@ TEST_F(Engine, Errors) {
     grad({x.sum()}, {x}, {.grad_outputs = {Tensor(), Tensor()}});
   });
   expect_error<RuntimeError>("One of the differentiated Tensors does not require grad",
-                             [&] { grad({x.sum()}, {ones({2})}); });
+                             [&] { return grad({x.sum()}, {ones({2})}); });
   EXPECT_FALSE(x.grad().defined());
 }
 

@@ -185,9 +185,9 @@ const std::map<std::string, void (*)()> mistakes{
     {"(torch.ones(3,requires_grad=True)*2).backward(torch.ones(2))",
      [] { (leaf_of_ones({3}) * 2).backward({.gradient = ones({2})}); }},
     {"torch.autograd.grad((torch.ones(3,requires_grad=True)*2).sum(), torch.ones(2,requires_grad=True))",
-     [] { grad({(leaf_of_ones({3}) * 2).sum()}, {leaf_of_ones({2})}); }},
+     [] { static_cast<void>(grad({(leaf_of_ones({3}) * 2).sum()}, {leaf_of_ones({2})})); }},
     {"torch.autograd.grad((torch.ones(3,requires_grad=True)*2).sum(), torch.ones(2))",
-     [] { grad({(leaf_of_ones({3}) * 2).sum()}, {ones({2})}); }},
+     [] { static_cast<void>(grad({(leaf_of_ones({3}) * 2).sum()}, {ones({2})})); }},
     {"a = torch.ones(3,requires_grad=True); b = a.exp(); b.add_(1); b.sum().backward()",
      [] {
        const Tensor a = leaf_of_ones({3});

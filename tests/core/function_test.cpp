@@ -189,7 +189,7 @@ TEST_F(Functions, OnceDifferentiable) {
   expect_error<RuntimeError>(twice, [&] { gradgradcheck(f, {leaf({3})}); });
   const Tensor x = leaf({3});
   const Tensor dx = grad({ByHand::apply(x).sum()}, {x}, {.create_graph = true})[0];
-  expect_error<RuntimeError>(twice, [&] { grad({dx.sum()}, {x}, {.allow_unused = true}); });
+  expect_error<RuntimeError>(twice, [&] { return grad({dx.sum()}, {x}, {.allow_unused = true}); });
 }
 
 // --- mistakes

@@ -134,8 +134,8 @@ TEST(Pytorch, LoadGivesTheTensorsOfACheckpointAlone) {
 }
 
 TEST(Pytorch, RefusesOtherKindsOfFilesByName) {
-  expect_error_with<FileError>([&] { load(golden + "script.pt"); }, "a TorchScript archive");
-  expect_error_with<FileError>([&] { load(golden + "script.pt"); }, "cannot read '" + golden + "script.pt");
+  expect_error_with<FileError>([&] { return load(golden + "script.pt"); }, "a TorchScript archive");
+  expect_error_with<FileError>([&] { return load(golden + "script.pt"); }, "cannot read '" + golden + "script.pt");
   for (const char* sign : {"model.json", "attributes.pkl"}) {
     const std::string old =
         zip_of({{"net/version", "1\n"}, {std::string("net/") + sign, "{}"}, {"net/tensors/0", "1234"}});

@@ -209,9 +209,10 @@ TEST(Safetensors, SavesAndLoadsByPath) {
   save(batch_norm_state(), folder / "x.safetensors", {.metadata = {{"epoch", "3"}}});
   EXPECT_EQ(load(folder / "x.safetensors").size(), 5u);
   EXPECT_EQ(load_metadata(folder / "x.safetensors"), (Metadata{{"epoch", "3"}, {"format", "pt"}}));
-  expect_error_with<FileError>([&] { load(folder / "y.safetensors"); }, "y.safetensors': No such file or directory");
+  expect_error_with<FileError>([&] { return load(folder / "y.safetensors"); },
+                               "y.safetensors': No such file or directory");
   write_text(folder / "y.safetensors", "");
-  expect_error_with<FileError>([&] { load(folder / "y.safetensors"); }, "y.safetensors': it has 0 bytes");
+  expect_error_with<FileError>([&] { return load(folder / "y.safetensors"); }, "y.safetensors': it has 0 bytes");
 }
 
 TEST(Safetensors, ARefusedStateLeavesTheOldFile) {

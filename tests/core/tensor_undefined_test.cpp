@@ -137,12 +137,14 @@ TEST_F(Undefined, IsRefusedWhereTensorsAreMade) {
 TEST_F(Undefined, IsRefusedByAutograd) {
   const Tensor leaf = ones({2}, float64).requires_grad_();
   const auto twice = [](const std::vector<Tensor>& in) { return in[0] * 2; };
-  refuses("grad", [&] { grad({u}, {leaf}); }), refuses("grad", [&] { grad({leaf.sum()}, {leaf, u}); });
+  refuses("grad", [&] { return grad({u}, {leaf}); }), refuses("grad", [&] { return grad({leaf.sum()}, {leaf, u}); });
   refuses("backward", [&] { backward({leaf.sum(), u}); });
   refuses("gradcheck", [&] { gradcheck(twice, {leaf, u}); });
   refuses("gradgradcheck", [&] { gradgradcheck(twice, {u}); });
   REFUSES(to_dot, u), REFUSES(set_name, u, "x"), REFUSES(name, u);
-  expect_error<RuntimeError>("grad: Tensor 2 of the inputs is undefined", [&] { grad({leaf.sum()}, {leaf, u}); });
+  expect_error<RuntimeError>("grad: Tensor 2 of the inputs is undefined", [&] {
+    return grad({leaf.sum()}, {leaf, u});
+  });
   expect_error<RuntimeError>("mul: Tensor 2 of the arguments is undefined", [&] { leaf* leaf.grad(); });
 }
 

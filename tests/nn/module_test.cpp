@@ -104,9 +104,9 @@ TEST(Module, RefusesNamesThatStateDictsCannotHold) {
     nn::Parameter weight{ones({1})}, other{zeros({1})};
   };
   EXPECT_EQ(Named("bias").state_dict().size(), 2U);
-  expect_error<KeyError>("attribute 'weight' already exists", [] { Named("weight").state_dict(); });
-  expect_error<KeyError>("parameter name can't contain \".\"", [] { Named("a.b").state_dict(); });
-  expect_error<KeyError>("parameter name can't be empty string \"\"", [] { Named("").state_dict(); });
+  expect_error<KeyError>("attribute 'weight' already exists", [] { return Named("weight").state_dict(); });
+  expect_error<KeyError>("parameter name can't contain \".\"", [] { return Named("a.b").state_dict(); });
+  expect_error<KeyError>("parameter name can't be empty string \"\"", [] { return Named("").state_dict(); });
 }
 
 TEST(Module, StateDictFollowsTraining) {

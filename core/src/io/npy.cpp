@@ -224,11 +224,8 @@ Tensor numpy_array(NumpyType type, Bytes data, std::span<const std::int64_t> ext
 Tensor parse_npy(Bytes file) { return array_of(parse_header(file)); }
 
 std::string npy_header(const Tensor& x) {
-  std::string shape;
-  for (const std::int64_t extent : x.shape()) shape += message(extent, x.dim() == 1 ? "," : ", ");
-  if (x.dim() > 1) shape.resize(shape.size() - 2);
   std::string dict =
-      message("{'descr': '", descr_of(x.dtype()), "', 'fortran_order': False, 'shape': (", shape, "), }");
+      message("{'descr': '", descr_of(x.dtype()), "', 'fortran_order': False, 'shape': ", tuple_text(x.shape()), ", }");
 
   constexpr std::size_t prefix = 10, alignment = 64;
   const std::size_t total = (prefix + dict.size() + 1 + alignment - 1) / alignment * alignment;

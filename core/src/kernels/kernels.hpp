@@ -82,9 +82,9 @@ void elu(T* y, const T* x, double alpha, int64_t n);
 template <class T>
 void elu_backward(T* dx, const T* dy, const T* x, double alpha, int64_t n);
 
-/// y = a where `chosen`, else b; each advances by its step, 0 or 1.
+/// y = a where `which`, else b; each advances by its step, 0 or 1.
 template <class T>
-void where(T* y, const bool* chosen, const T* a, int64_t step_a, const T* b, int64_t step_b, int64_t n);
+void where(T* y, const bool* which, const T* a, int64_t step_a, const T* b, int64_t step_b, int64_t n);
 
 /// y[j * y_stride + i] = x[i * x_stride + j] for i below `rows` and j below `cols`
 template <class T>

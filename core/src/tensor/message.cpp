@@ -1,5 +1,7 @@
 #include "tensor/message.hpp"
 
+#include <gradus/core/print.hpp>
+
 namespace gradus::detail {
 namespace {
 
@@ -17,6 +19,19 @@ std::size_t printable_size(std::string_view text) {
 }
 
 }  // namespace
+
+std::string tuple_text(const Shape& shape) {
+  std::string text = to_string(shape);
+  text.front() = '(';
+  text.back() = ')';
+  if (shape.rank() == 1) text.insert(text.size() - 1, ",");
+  return text;
+}
+
+std::string float_text(double value) {
+  const std::string text = format_number(value);
+  return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
+}
 
 std::string shown(std::string_view text, std::size_t most) {
   std::string result;

@@ -36,6 +36,12 @@ std::string message(const Parts&... parts) {
 /// "torch.Size([2, 3])", as PyTorch writes a shape in some of its messages.
 inline std::string torch_size(const Shape& shape) { return message("torch.Size(", shape, ")"); }
 
+/// "(2, 3)", "(2,)": a shape as Python writes a tuple.
+std::string tuple_text(const Shape& shape);
+
+/// "1.0", "1e-05", "nan": a number as Python writes a float.
+std::string float_text(double value);
+
 /// "Float", "Long", …: PyTorch's other names of the dtypes.
 inline std::string_view type_name(Dtype dtype) {
   constexpr std::string_view names[] = {"Bool", "Long", "Float", "Double"};

@@ -114,18 +114,11 @@ std::string detail::elements_text(const Tensor& x, const PrintOptions& options, 
 
 namespace {
 
-std::string tuple_text(const Shape& shape) {
-  std::string text = to_string(shape);
-  text.front() = '(';
-  text.back() = ')';
-  return text;
-}
-
 /// What follows the elements: "dtype=torch.float64", "grad_fn=<MulBackward0>", …
 std::vector<std::string> suffixes_of(const Tensor& x) {
   std::vector<std::string> suffixes;
   const bool empty = x.numel() == 0;
-  if (empty && x.dim() != 1) suffixes.push_back("size=" + tuple_text(x.shape()));
+  if (empty && x.dim() != 1) suffixes.push_back("size=" + detail::tuple_text(x.shape()));
   // Elements tell int64 from float32 and bool; without any, all but the default dtype is named.
   if (empty ? x.dtype() != float32 : x.dtype() == float64) {
     suffixes.push_back(detail::message("dtype=torch.", x.dtype()));

@@ -34,7 +34,7 @@ bool grad_enabled() noexcept;
 /// While alive, operations of this thread record no graph (`NoGradGuard no_grad;`). Nests.
 class NoGradGuard {
  public:
-  NoGradGuard() noexcept;
+  [[nodiscard]] NoGradGuard() noexcept;
 
  private:
   detail::Scoped<bool> recording_;
@@ -43,7 +43,7 @@ class NoGradGuard {
 /// The opposite of NoGradGuard, inside one.
 class EnableGradGuard {
  public:
-  EnableGradGuard() noexcept;
+  [[nodiscard]] EnableGradGuard() noexcept;
 
  private:
   detail::Scoped<bool> recording_;
@@ -70,8 +70,8 @@ void backward(const std::vector<Tensor>& outputs, const GradOptions& options = {
 /// Returns the gradients of the outputs with respect to `inputs`, leaves or computed, and leaves grad() of every
 /// leaf alone; computed tensors under `retain_grad` keep theirs, as in PyTorch.
 /// Throws as `backward`, and RuntimeError for an input that does not matter (see allow_unused).
-std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
-                         const GradOptions& options = {});
+[[nodiscard]] std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                                       const GradOptions& options = {});
 
 /// Graph nodes alive in this process, for tests of leaks.
 std::int64_t live_nodes() noexcept;

@@ -103,7 +103,7 @@ class Scalar {
     } else {
       if (!is_floating(kind_)) return integer<T>();
       constexpr double least = static_cast<double>(std::numeric_limits<T>::min());
-      constexpr double beyond = 2 * static_cast<double>(std::numeric_limits<T>::max() / 2 + 1);
+      constexpr double beyond = static_cast<double>(std::numeric_limits<T>::max()) + 1;
       const bool fits = (real_ >= least || real_ > least - 1) && real_ < beyond;  // not so for NaN
       if (!fits) detail::refuse_number(real_, detail::cpp_name<T>);
       return static_cast<T>(real_);

@@ -50,16 +50,16 @@ void save(const StateDict& state, const std::string& path, const SaveOptions& op
 /// module of PyTorch those of its state_dict(). Objects of Python are passed over (load_value shows which), and no code
 /// in a file is ever run. The array of a .npy file has the name "arr_0". Throws FileError for a file that cannot be
 /// read or that breaks a rule of its format.
-StateDict load(const std::string& path, const LoadOptions& options = {});
+[[nodiscard]] StateDict load(const std::string& path, const LoadOptions& options = {});
 
 /// The same for a file in memory, such as weights that are part of a program.
-StateDict load(std::span<const std::byte> file, const LoadOptions& options = {});
+[[nodiscard]] StateDict load(std::span<const std::byte> file, const LoadOptions& options = {});
 
 /// As save() and load(), for all that a training needs to go on: as a .pt file it is the same dict in Python, in a
 /// .safetensors file the tensors keep their names and the rest becomes metadata.
 void save_value(const Value& value, const std::string& path, const SaveOptions& options = {});
-Value load_value(const std::string& path, const LoadOptions& options = {});
-Value load_value(std::span<const std::byte> file, const LoadOptions& options = {});
+[[nodiscard]] Value load_value(const std::string& path, const LoadOptions& options = {});
+[[nodiscard]] Value load_value(std::span<const std::byte> file, const LoadOptions& options = {});
 
 /// The strings beside the tensors of a safetensors file.
 Metadata load_metadata(const std::string& path);

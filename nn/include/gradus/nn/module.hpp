@@ -153,7 +153,7 @@ class Module {
   std::vector<std::pair<std::string, Module*>> named_children();
 
   /// Parameters and buffers by dotted name, as handles outside the graph: they follow further training.
-  StateDict state_dict() const;
+  [[nodiscard]] StateDict state_dict() const;
   /// Copies the values of `from` into the parameters and buffers, converting between floating dtypes. All or nothing:
   /// when anything but what `strict = false` forgives is wrong, throws RuntimeError with one line a kind of mistake, in
   /// PyTorch's words, and changes nothing.
@@ -198,7 +198,7 @@ class Module {
 ///   const Tensor classes = net(x).argmax(1);
 class EvalGuard {
  public:
-  explicit EvalGuard(Module& module);
+  [[nodiscard]] explicit EvalGuard(Module& module);
   ~EvalGuard();
   EvalGuard(const EvalGuard&) = delete;
   EvalGuard& operator=(const EvalGuard&) = delete;
@@ -209,7 +209,7 @@ class EvalGuard {
 
 /// A copy, for where one must be asked for: `net.push_back(nn::clone(block))`.
 template <class M>
-M clone(const M& module) {
+[[nodiscard]] M clone(const M& module) {
   M copy = module;
   settle_ties(copy);
   return copy;

@@ -60,7 +60,7 @@ class Optimizer {
   ///   {"state": {0: {"momentum_buffer": tensor}, …}, "param_groups": [{"lr": 0.1, …, "params": [0, 1]}, …]}
   ///
   /// Parameters are numbered across all groups. `save_value` and `save_checkpoint` write it.
-  Value state_dict() const;
+  [[nodiscard]] Value state_dict() const;
   /// Takes over a state, also that of PyTorch's optimiser, whose version may have more options or fewer; training then
   /// goes on as it would have there, to the bit. All or nothing: throws ValueError when groups or their sizes differ,
   /// and RuntimeError, with all that is wrong, for the state of another kind of optimiser or of other parameters.

@@ -47,7 +47,7 @@ class LRScheduler {
 
   /// The parameters of the schedule and how far it is, under the names of PyTorch. The rates themselves are in the
   /// state of the optimiser.
-  virtual Value state_dict() const;
+  [[nodiscard]] virtual Value state_dict() const;
   /// Takes over a state, also one of PyTorch. All or nothing: throws RuntimeError, with all that is wrong, for the
   /// state of another kind of schedule or for more groups than the optimiser has.
   virtual void load_state_dict(const Value& state);
