@@ -19,14 +19,10 @@ constexpr const char* kind_names[] = {"sine", "square", "sawtooth", "noise"};
 double shape_of(std::int64_t kind, double turns, double noise) {
   const double turn = turns - std::floor(turns);
   switch (kind) {
-    case 0:
-      return std::sin(6.283185307179586 * turn);
-    case 1:
-      return turn < 0.5 ? 1 : -1;
-    case 2:
-      return 2 * turn - 1;
-    default:
-      return noise;
+    case 0: return std::sin(6.283185307179586 * turn);
+    case 1: return turn < 0.5 ? 1 : -1;
+    case 2: return 2 * turn - 1;
+    default: return noise;
   }
 }
 

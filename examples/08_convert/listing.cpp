@@ -59,14 +59,10 @@ bool is_plain(const Value& value) {
 
 std::string text_of(const Value& value) {
   switch (value.kind()) {
-    case Kind::truth:
-      return value.as_bool() ? "True" : "False";
-    case Kind::integer:
-      return std::to_string(value.as_int());
-    case Kind::real:
-      return format_number(value.as_double());
-    case Kind::string:
-      return printable(value.as_string());
+    case Kind::truth: return value.as_bool() ? "True" : "False";
+    case Kind::integer: return std::to_string(value.as_int());
+    case Kind::real: return format_number(value.as_double());
+    case Kind::string: return printable(value.as_string());
     case Kind::list:
     case Kind::tuple: {
       std::string text;
@@ -74,8 +70,7 @@ std::string text_of(const Value& value) {
       if (value.kind() == Kind::list) return "[" + text + "]";
       return "(" + text + (value.size() == 1 ? ",)" : ")");
     }
-    default:
-      return value.kind() == Kind::dict ? "{}" : "None";
+    default: return value.kind() == Kind::dict ? "{}" : "None";
   }
 }
 

@@ -11,12 +11,9 @@ using detail::message, detail::torch_size, detail::type_name;
 
 inline Tensor reduced(const Tensor& losses, Reduction reduction) {
   switch (reduction) {
-    case Reduction::none:
-      return losses;
-    case Reduction::mean:
-      return losses.mean();
-    case Reduction::sum:
-      break;
+    case Reduction::none: return losses;
+    case Reduction::mean: return losses.mean();
+    case Reduction::sum: break;
   }
   return losses.sum();
 }

@@ -144,23 +144,18 @@ namespace {
 /// An option as PyTorch prints it.
 std::string option_text(const Value& value) {
   switch (value.kind()) {
-    case Value::Kind::truth:
-      return value.as_bool() ? "True" : "False";
+    case Value::Kind::truth: return value.as_bool() ? "True" : "False";
     case Value::Kind::integer:
-    case Value::Kind::real:
-      return format_number(value.as_double());
-    case Value::Kind::string:
-      return value.as_string();
-    case Value::Kind::tensor:
-      return to_string(value.as_tensor());
+    case Value::Kind::real: return format_number(value.as_double());
+    case Value::Kind::string: return value.as_string();
+    case Value::Kind::tensor: return to_string(value.as_tensor());
     case Value::Kind::list:
     case Value::Kind::tuple: {
       std::string text;
       for (const Value& element : value.as_list()) text += (text.empty() ? "(" : ", ") + option_text(element);
       return text + ")";
     }
-    default:
-      return std::string(to_string(value.kind()));
+    default: return std::string(to_string(value.kind()));
   }
 }
 

@@ -107,18 +107,12 @@ class Cases {
     const double normal = std::normal_distribution()(generator_);
     if (!floating) return std::floor(normal * std::pow(10, kind));
     switch (kind) {
-      case 0:
-        return pick(0, 3) ? normal : special[pick(0, 10)];
-      case 1:
-        return std::floor(normal * 10);
-      case 2:
-        return pick(0, 3) ? std::floor(normal * 1000) : special[pick(0, 10)];
-      case 3:
-        return normal * std::pow(10, pick(-3, 3));
-      case 4:
-        return normal * std::pow(10, pick(-45, 37));
-      default:
-        return normal;
+      case 0: return pick(0, 3) ? normal : special[pick(0, 10)];
+      case 1: return std::floor(normal * 10);
+      case 2: return pick(0, 3) ? std::floor(normal * 1000) : special[pick(0, 10)];
+      case 3: return normal * std::pow(10, pick(-3, 3));
+      case 4: return normal * std::pow(10, pick(-45, 37));
+      default: return normal;
     }
   }
 

@@ -31,26 +31,16 @@ class RandomGraph {
   Tensor next() {
     const Tensor a = any(), b = any();
     switch (pick(10)) {
-      case 0:
-        return a + b;
-      case 1:
-        return a - b;
-      case 2:
-        return a.reshape(6).view({2, 3});
-      case 3:
-        return a.unsqueeze(0).squeeze(0);
-      case 4:
-        return cat({a.narrow(0, 0, 1), b.narrow(0, 1, 1)});
-      case 5:
-        return stack({a, b})[1] + a;
-      case 6:
-        return a.t().t();
-      case 7:
-        return a.clone() + 1;
-      case 8:
-        return a * b * 0.5;
-      default:
-        return a.to(float32).to(float64) + a[0];
+      case 0: return a + b;
+      case 1: return a - b;
+      case 2: return a.reshape(6).view({2, 3});
+      case 3: return a.unsqueeze(0).squeeze(0);
+      case 4: return cat({a.narrow(0, 0, 1), b.narrow(0, 1, 1)});
+      case 5: return stack({a, b})[1] + a;
+      case 6: return a.t().t();
+      case 7: return a.clone() + 1;
+      case 8: return a * b * 0.5;
+      default: return a.to(float32).to(float64) + a[0];
     }
   }
 

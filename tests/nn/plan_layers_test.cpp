@@ -25,16 +25,11 @@ double distance(const nn::Module& net, const Shape& row, nn::PlanOptions options
 
 nn::AnyModule random_activation() {
   switch (below(5)) {
-    case 0:
-      return nn::ELU(0.7);
-    case 1:
-      return nn::SiLU();
-    case 2:
-      return nn::Hardtanh(-0.4, 1.5);
-    case 3:
-      return nn::GELU();
-    default:
-      return nn::ReLU();
+    case 0: return nn::ELU(0.7);
+    case 1: return nn::SiLU();
+    case 2: return nn::Hardtanh(-0.4, 1.5);
+    case 3: return nn::GELU();
+    default: return nn::ReLU();
   }
 }
 

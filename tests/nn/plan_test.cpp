@@ -24,18 +24,12 @@ double distance(nn::Module& net, const Shape& row, std::int64_t rows, nn::PlanOp
 
 nn::AnyModule random_activation(std::int64_t kind) {
   switch (kind) {
-    case 0:
-      return nn::LeakyReLU(0.2);
-    case 1:
-      return nn::Tanh();
-    case 2:
-      return nn::Sigmoid();
-    case 3:
-      return nn::GELU();
-    case 4:
-      return nn::Softplus();
-    default:
-      return nn::ReLU();
+    case 0: return nn::LeakyReLU(0.2);
+    case 1: return nn::Tanh();
+    case 2: return nn::Sigmoid();
+    case 3: return nn::GELU();
+    case 4: return nn::Softplus();
+    default: return nn::ReLU();
   }
 }
 

@@ -27,20 +27,13 @@ static_assert(std::endian::native == std::endian::little);
 template <class F>
 bool visit_stored(std::uint8_t code, F&& f) {
   switch (code) {
-    case 0x08:
-      return f(static_cast<std::uint8_t*>(nullptr)), true;
-    case 0x09:
-      return f(static_cast<std::int8_t*>(nullptr)), true;
-    case 0x0B:
-      return f(static_cast<std::int16_t*>(nullptr)), true;
-    case 0x0C:
-      return f(static_cast<std::int32_t*>(nullptr)), true;
-    case 0x0D:
-      return f(static_cast<float*>(nullptr)), true;
-    case 0x0E:
-      return f(static_cast<double*>(nullptr)), true;
-    default:
-      return false;
+    case 0x08: return f(static_cast<std::uint8_t*>(nullptr)), true;
+    case 0x09: return f(static_cast<std::int8_t*>(nullptr)), true;
+    case 0x0B: return f(static_cast<std::int16_t*>(nullptr)), true;
+    case 0x0C: return f(static_cast<std::int32_t*>(nullptr)), true;
+    case 0x0D: return f(static_cast<float*>(nullptr)), true;
+    case 0x0E: return f(static_cast<double*>(nullptr)), true;
+    default: return false;
   }
 }
 

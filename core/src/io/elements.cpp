@@ -49,32 +49,19 @@ void visit_stored(Stored type, F&& f) {
   using Int64 = std::int64_t;
   const auto call = [&]<class From, class To>(From* from, To* to) { f(from, to); };
   switch (type) {
-    case Stored::boolean:
-      return call(static_cast<BooleanByte*>(nullptr), static_cast<bool*>(nullptr));
-    case Stored::u8:
-      return call(static_cast<std::uint8_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::i8:
-      return call(static_cast<std::int8_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::u16:
-      return call(static_cast<std::uint16_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::i16:
-      return call(static_cast<std::int16_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::u32:
-      return call(static_cast<std::uint32_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::i32:
-      return call(static_cast<std::int32_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::u64:
-      return call(static_cast<UInt64*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::i64:
-      return call(static_cast<Int64*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::f16:
-      return call(static_cast<Half*>(nullptr), static_cast<float*>(nullptr));
-    case Stored::bf16:
-      return call(static_cast<BFloat16*>(nullptr), static_cast<float*>(nullptr));
-    case Stored::f32:
-      return call(static_cast<float*>(nullptr), static_cast<float*>(nullptr));
-    case Stored::f64:
-      return call(static_cast<double*>(nullptr), static_cast<double*>(nullptr));
+    case Stored::boolean: return call(static_cast<BooleanByte*>(nullptr), static_cast<bool*>(nullptr));
+    case Stored::u8: return call(static_cast<std::uint8_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::i8: return call(static_cast<std::int8_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::u16: return call(static_cast<std::uint16_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::i16: return call(static_cast<std::int16_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::u32: return call(static_cast<std::uint32_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::i32: return call(static_cast<std::int32_t*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::u64: return call(static_cast<UInt64*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::i64: return call(static_cast<Int64*>(nullptr), static_cast<Int64*>(nullptr));
+    case Stored::f16: return call(static_cast<Half*>(nullptr), static_cast<float*>(nullptr));
+    case Stored::bf16: return call(static_cast<BFloat16*>(nullptr), static_cast<float*>(nullptr));
+    case Stored::f32: return call(static_cast<float*>(nullptr), static_cast<float*>(nullptr));
+    case Stored::f64: return call(static_cast<double*>(nullptr), static_cast<double*>(nullptr));
   }
 }
 

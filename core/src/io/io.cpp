@@ -47,13 +47,10 @@ Value parse(detail::Bytes file, FileFormat format, const LoadOptions& options, b
   switch (format) {
     case FileFormat::safetensors:
       return whole ? parse_safetensors_value(file) : detail::parse_safetensors(file).tensors;
-    case FileFormat::npy:
-      return StateDict{{"arr_0", detail::parse_npy(file)}};
-    case FileFormat::npz:
-      return detail::parse_npz(file, budget);
+    case FileFormat::npy: return StateDict{{"arr_0", detail::parse_npy(file)}};
+    case FileFormat::npz: return detail::parse_npz(file, budget);
     case FileFormat::pytorch:
-    case FileFormat::automatic:
-      break;
+    case FileFormat::automatic: break;
   }
   return detail::parse_pytorch(file, budget, options.share_storage);
 }
@@ -142,17 +139,14 @@ void save(const StateDict& state, const std::string& path, const SaveOptions& op
   check_defined(state);
   check_metadata(options, format);
   switch (format) {
-    case FileFormat::safetensors:
-      return write_safetensors(state, options.metadata, path);
-    case FileFormat::npz:
-      return write_bytes(detail::npz_bytes(state), path);
+    case FileFormat::safetensors: return write_safetensors(state, options.metadata, path);
+    case FileFormat::npz: return write_bytes(detail::npz_bytes(state), path);
     case FileFormat::npy: {
       const Tensor& array = only_array(state);
       return write_bytes(detail::npy_header(array) + std::string(detail::element_bytes(array)), path);
     }
     case FileFormat::pytorch:
-    case FileFormat::automatic:
-      return write_bytes(detail::pytorch_bytes(state), path);
+    case FileFormat::automatic: return write_bytes(detail::pytorch_bytes(state), path);
   }
 }
 

@@ -91,10 +91,8 @@ void PickleMachine::call(Id function, Id arguments_id) {
   const std::vector<Id> arguments = get<Pickle::Tuple>(arguments_id, "arguments of a call").elements;
   if (pickle_.find<Pickle::Object>(function)) return push_object(function, arguments_id);
   switch (get<Pickle::Global>(function, "the name of a function").role) {
-    case Role::other:
-      return push_object(function, arguments_id);
-    case Role::ordered_dict:
-      return make_ordered_dict(function, arguments_id);
+    case Role::other: return push_object(function, arguments_id);
+    case Role::ordered_dict: return make_ordered_dict(function, arguments_id);
     case Role::size:
       if (arguments.size() != 1) fail("makes a torch.Size in an unknown way");
       (void)get<Pickle::Tuple>(arguments[0], "the numbers of a torch.Size");
@@ -111,10 +109,8 @@ void PickleMachine::call(Id function, Id arguments_id) {
         return rebuild_tensor(function, arguments[2]);
       }
       return push_object(function, arguments_id);
-    case Role::rebuild_tensor:
-      return rebuild_tensor(function, arguments_id);
-    case Role::storage:
-      fail("makes a storage outside of a tensor");
+    case Role::rebuild_tensor: return rebuild_tensor(function, arguments_id);
+    case Role::storage: fail("makes a storage outside of a tensor");
   }
 }
 

@@ -87,124 +87,78 @@ Pickle PickleMachine::run() {
 
 void PickleMachine::step(std::uint8_t opcode) {
   switch (opcode) {
-    case MARK:
-      return marks_.push_back(stack_.size());
-    case POP:
-      return static_cast<void>(pop());
-    case POP_MARK:
-      return static_cast<void>(pop_to_mark());
-    case DUP:
-      return stack_.push_back(top());
-    case FROZENSET:
-      return push_set("frozenset", pop_to_mark());
-    case EMPTY_SET:
-      return push_set("set", {});
-    case TUPLE:
-      return push(Pickle::Tuple{pop_to_mark()});
-    case TUPLE1:
-      return push_tuple(1);
-    case TUPLE2:
-      return push_tuple(2);
-    case TUPLE3:
-      return push_tuple(3);
-    case APPEND:
-      return append({pop()});
+    case MARK: return marks_.push_back(stack_.size());
+    case POP: return static_cast<void>(pop());
+    case POP_MARK: return static_cast<void>(pop_to_mark());
+    case DUP: return stack_.push_back(top());
+    case FROZENSET: return push_set("frozenset", pop_to_mark());
+    case EMPTY_SET: return push_set("set", {});
+    case TUPLE: return push(Pickle::Tuple{pop_to_mark()});
+    case TUPLE1: return push_tuple(1);
+    case TUPLE2: return push_tuple(2);
+    case TUPLE3: return push_tuple(3);
+    case APPEND: return append({pop()});
     case APPENDS:
-    case ADDITEMS:
-      return append(pop_to_mark());
+    case ADDITEMS: return append(pop_to_mark());
     case SETITEM: {
       const Id value = pop(), key = pop();
       return set_items({key, value});
     }
-    case SETITEMS:
-      return set_items(pop_to_mark());
-    case BINPUT:
-      return memorize(read<std::uint8_t>());
-    case LONG_BINPUT:
-      return memorize(read<std::uint32_t>());
-    case MEMOIZE:
-      return memorize(static_cast<std::uint32_t>(memo_.size()));
-    case BINGET:
-      return recall(read<std::uint8_t>());
-    case LONG_BINGET:
-      return recall(read<std::uint32_t>());
+    case SETITEMS: return set_items(pop_to_mark());
+    case BINPUT: return memorize(read<std::uint8_t>());
+    case LONG_BINPUT: return memorize(read<std::uint32_t>());
+    case MEMOIZE: return memorize(static_cast<std::uint32_t>(memo_.size()));
+    case BINGET: return recall(read<std::uint8_t>());
+    case LONG_BINGET: return recall(read<std::uint32_t>());
     case GLOBAL: {
       const std::string module = read_line();
       return push_global(module, read_line());
     }
-    case STACK_GLOBAL:
-      return push_global_of_stack();
+    case STACK_GLOBAL: return push_global_of_stack();
     case NEWOBJ_EX:
       pop();  // the arguments with names
       [[fallthrough]];
     case REDUCE:
-    case NEWOBJ:
-      return call();
-    case OBJ:
-      return call_class_before_arguments();
-    case BUILD:
-      return build();
-    case BINPERSID:
-      return load_persistent();
-    case FRAME:
-      return static_cast<void>(read<std::uint64_t>());
-    default:
-      push_plain(opcode);
+    case NEWOBJ: return call();
+    case OBJ: return call_class_before_arguments();
+    case BUILD: return build();
+    case BINPERSID: return load_persistent();
+    case FRAME: return static_cast<void>(read<std::uint64_t>());
+    default: push_plain(opcode);
   }
 }
 
 void PickleMachine::push_plain(std::uint8_t opcode) {
   switch (opcode) {
-    case NONE:
-      return push(std::monostate());
-    case NEWTRUE:
-      return push(true);
-    case NEWFALSE:
-      return push(false);
-    case INT:
-      return push(read_decimal());
-    case BININT:
-      return push(std::int64_t{read<std::int32_t>()});
-    case BININT1:
-      return push(std::int64_t{read<std::uint8_t>()});
-    case BININT2:
-      return push(std::int64_t{read<std::uint16_t>()});
-    case LONG1:
-      return push_long(read<std::uint8_t>());
-    case LONG4:
-      return push_long(read<std::uint32_t>());
-    case BINFLOAT:
-      return push(read_big_endian_double());
-    case EMPTY_LIST:
-      return push(Pickle::List());
-    case EMPTY_DICT:
-      return push(Pickle::Dict());
-    case EMPTY_TUPLE:
-      return push(Pickle::Tuple());
-    default:
-      push_text(opcode);
+    case NONE: return push(std::monostate());
+    case NEWTRUE: return push(true);
+    case NEWFALSE: return push(false);
+    case INT: return push(read_decimal());
+    case BININT: return push(std::int64_t{read<std::int32_t>()});
+    case BININT1: return push(std::int64_t{read<std::uint8_t>()});
+    case BININT2: return push(std::int64_t{read<std::uint16_t>()});
+    case LONG1: return push_long(read<std::uint8_t>());
+    case LONG4: return push_long(read<std::uint32_t>());
+    case BINFLOAT: return push(read_big_endian_double());
+    case EMPTY_LIST: return push(Pickle::List());
+    case EMPTY_DICT: return push(Pickle::Dict());
+    case EMPTY_TUPLE: return push(Pickle::Tuple());
+    default: push_text(opcode);
   }
 }
 
 void PickleMachine::push_text(std::uint8_t opcode) {
   switch (opcode) {
     case BINUNICODE:
-    case BINSTRING:
-      return push(read_text(read<std::uint32_t>()));
+    case BINSTRING: return push(read_text(read<std::uint32_t>()));
     case SHORT_BINUNICODE:
-    case SHORT_BINSTRING:
-      return push(read_text(read<std::uint8_t>()));
-    case BINUNICODE8:
-      return push(read_text(read<std::uint64_t>()));
-    case BINBYTES:
-      return push(Pickle::Bytes{read_text(read<std::uint32_t>())});
-    case SHORT_BINBYTES:
-      return push(Pickle::Bytes{read_text(read<std::uint8_t>())});
+    case SHORT_BINSTRING: return push(read_text(read<std::uint8_t>()));
+    case BINUNICODE8: return push(read_text(read<std::uint64_t>()));
+    case BINBYTES: return push(Pickle::Bytes{read_text(read<std::uint32_t>())});
+    case SHORT_BINBYTES: return push(Pickle::Bytes{read_text(read<std::uint8_t>())});
     case BINBYTES8:
-    case BYTEARRAY8:
-      return push(Pickle::Bytes{read_text(read<std::uint64_t>())});
-    default:
-      fail(message("has the opcode ", static_cast<int>(opcode), ", which torch.save does not write"));
+    case BYTEARRAY8: return push(Pickle::Bytes{read_text(read<std::uint64_t>())});
+    default: fail(message("has the opcode ", static_cast<int>(opcode), ", which torch.save does not write"));
   }
 }
 

@@ -31,24 +31,12 @@ PickleWriter::PickleWriter(const Value& value) : out_("\x80\x02"sv) {
 void PickleWriter::put(const Value& value, int depth) {
   check_writable(value, depth);
   switch (value.kind()) {
-    case Value::Kind::none:
-      out_ += 'N';
-      break;
-    case Value::Kind::truth:
-      out_ += value.as_bool() ? '\x88' : '\x89';
-      break;
-    case Value::Kind::integer:
-      put(value.as_int());
-      break;
-    case Value::Kind::real:
-      put(value.as_double());
-      break;
-    case Value::Kind::string:
-      put(value.as_string());
-      break;
-    case Value::Kind::tensor:
-      put(value.as_tensor());
-      break;
+    case Value::Kind::none: out_ += 'N'; break;
+    case Value::Kind::truth: out_ += value.as_bool() ? '\x88' : '\x89'; break;
+    case Value::Kind::integer: put(value.as_int()); break;
+    case Value::Kind::real: put(value.as_double()); break;
+    case Value::Kind::string: put(value.as_string()); break;
+    case Value::Kind::tensor: put(value.as_tensor()); break;
     case Value::Kind::list:
       out_ += "](";
       put_elements(value.as_list(), depth);
@@ -67,8 +55,7 @@ void PickleWriter::put(const Value& value, int depth) {
       }
       out_ += 'u';
       break;
-    case Value::Kind::object:
-      break;
+    case Value::Kind::object: break;
   }
 }
 

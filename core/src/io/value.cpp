@@ -43,11 +43,8 @@ void collect(const Value& value, const std::string& path, StateDict& found) {
     case Kind::dict:
       for (const auto& [key, item] : value.as_dict()) collect(item, below(key_text(key)), found);
       break;
-    case Kind::object:
-      collect(value.content(), path, found);
-      break;
-    default:
-      break;
+    case Kind::object: collect(value.content(), path, found); break;
+    default: break;
   }
 }
 

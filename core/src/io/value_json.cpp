@@ -22,22 +22,14 @@ class Encoder {
   Json encode(const Value& value, int depth = 0) {
     check_writable(value, depth);
     switch (value.kind()) {
-      case Value::Kind::none:
-        break;
-      case Value::Kind::truth:
-        return value.as_bool();
-      case Value::Kind::integer:
-        return value.as_int();
-      case Value::Kind::real:
-        return encode_real(value.as_double());
-      case Value::Kind::string:
-        return value.as_string();
-      case Value::Kind::tensor:
-        return {{"tensor", tensors_.entry(next_++).first}};
-      case Value::Kind::list:
-        return encode_all(value.as_list(), depth);
-      case Value::Kind::tuple:
-        return {{"tuple", encode_all(value.as_list(), depth)}};
+      case Value::Kind::none: break;
+      case Value::Kind::truth: return value.as_bool();
+      case Value::Kind::integer: return value.as_int();
+      case Value::Kind::real: return encode_real(value.as_double());
+      case Value::Kind::string: return value.as_string();
+      case Value::Kind::tensor: return {{"tensor", tensors_.entry(next_++).first}};
+      case Value::Kind::list: return encode_all(value.as_list(), depth);
+      case Value::Kind::tuple: return {{"tuple", encode_all(value.as_list(), depth)}};
       case Value::Kind::dict: {
         Json items = Json::array();
         for (const auto& [key, item] : value.as_dict()) {
@@ -45,8 +37,7 @@ class Encoder {
         }
         return {{"dict", std::move(items)}};
       }
-      case Value::Kind::object:
-        break;
+      case Value::Kind::object: break;
     }
     return nullptr;
   }
@@ -95,21 +86,14 @@ Value decode_object(const std::string& type, const Json& content, const StateDic
 
 Value decode(const Json& json, const StateDict& tensors) {
   switch (json.type()) {
-    case Json::value_t::null:
-      return Value();
-    case Json::value_t::boolean:
-      return json.get<bool>();
+    case Json::value_t::null: return Value();
+    case Json::value_t::boolean: return json.get<bool>();
     case Json::value_t::number_integer:
-    case Json::value_t::number_unsigned:
-      return json.get<std::int64_t>();
-    case Json::value_t::number_float:
-      return json.get<double>();
-    case Json::value_t::string:
-      return json.get<std::string>();
-    case Json::value_t::array:
-      return Value::list(decode_all(json, tensors));
-    default:
-      break;
+    case Json::value_t::number_unsigned: return json.get<std::int64_t>();
+    case Json::value_t::number_float: return json.get<double>();
+    case Json::value_t::string: return json.get<std::string>();
+    case Json::value_t::array: return Value::list(decode_all(json, tensors));
+    default: break;
   }
   if (json.size() != 1) throw FileError("its metadata does not describe a value");
   return decode_object(json.begin().key(), json.begin().value(), tensors);

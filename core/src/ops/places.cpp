@@ -72,12 +72,8 @@ Places::Places(const Shape& shape, std::span<const Index> indices) : from_(shape
     }
     ends_with_slice_ = index.kind() == Index::Kind::slice;
     switch (index.kind()) {
-      case Index::Kind::position:
-        take_position(index.position(), next_++);
-        break;
-      case Index::Kind::slice:
-        take_slice(index.slice().in(shape[next_]));
-        break;
+      case Index::Kind::position: take_position(index.position(), next_++); break;
+      case Index::Kind::slice: take_slice(index.slice().in(shape[next_])); break;
       case Index::Kind::tensor:
         check_defined(index.tensor(), "index");
         if (index.tensor().dtype() == int64 && index.tensor().dim() == 0) {  // a number, as in PyTorch

@@ -16,12 +16,9 @@ namespace {
 template <class F>
 void visit_supported(Dtype dtype, const char* function, F&& f) {
   switch (dtype) {
-    case float32:
-      return f(static_cast<float*>(nullptr));
-    case float64:
-      return f(static_cast<double*>(nullptr));
-    default:
-      break;
+    case float32: return f(static_cast<float*>(nullptr));
+    case float64: return f(static_cast<double*>(nullptr));
+    default: break;
   }
   throw RuntimeError(message("\"", function, "\" not implemented for '", type_name(dtype),
                              "'\nreal random numbers need the dtype float32 or float64"));

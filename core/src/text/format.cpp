@@ -23,12 +23,9 @@ enum class Style { whole, fixed, scientific };
 
 std::string number_text(double value, Style style, int precision) {
   switch (style) {
-    case Style::whole:
-      return digits(value, std::chars_format::fixed, 0) + (std::isfinite(value) ? "." : "");
-    case Style::fixed:
-      return digits(value, std::chars_format::fixed, precision);
-    case Style::scientific:
-      break;
+    case Style::whole: return digits(value, std::chars_format::fixed, 0) + (std::isfinite(value) ? "." : "");
+    case Style::fixed: return digits(value, std::chars_format::fixed, precision);
+    case Style::scientific: break;
   }
   return digits(value, std::chars_format::scientific, precision);
 }

@@ -156,26 +156,16 @@ void run(const Activation& activation, const ReadyStep& step, float* y, const fl
   const std::int64_t n = rows * step.in;
   const float a = static_cast<float>(activation.a), b = static_cast<float>(activation.b);
   switch (activation.function) {
-    case Function::none:
-      return map(y, x, n, [](float p) { return p; });
-    case Function::relu:
-      return map(y, x, n, [](float p) { return p < 0 ? 0 : p; });
-    case Function::leaky_relu:
-      return map(y, x, n, [a](float p) { return p < 0 ? p * a : p; });
-    case Function::sigmoid:
-      return map(y, x, n, Unary::sigmoid);
-    case Function::tanh:
-      return map(y, x, n, Unary::tanh);
-    case Function::gelu:
-      return map(y, x, n, Unary::gelu);
-    case Function::softplus:
-      return map(y, x, n, Unary::softplus);
-    case Function::elu:
-      return gradus::kernels::chosen<float>().elu(y, x, activation.a, n);
-    case Function::silu:
-      return map(y, x, n, Unary::silu);
-    case Function::hardtanh:
-      return map(y, x, n, [a, b](float p) { return p < a ? a : p > b ? b : p; });
+    case Function::none: return map(y, x, n, [](float p) { return p; });
+    case Function::relu: return map(y, x, n, [](float p) { return p < 0 ? 0 : p; });
+    case Function::leaky_relu: return map(y, x, n, [a](float p) { return p < 0 ? p * a : p; });
+    case Function::sigmoid: return map(y, x, n, Unary::sigmoid);
+    case Function::tanh: return map(y, x, n, Unary::tanh);
+    case Function::gelu: return map(y, x, n, Unary::gelu);
+    case Function::softplus: return map(y, x, n, Unary::softplus);
+    case Function::elu: return gradus::kernels::chosen<float>().elu(y, x, activation.a, n);
+    case Function::silu: return map(y, x, n, Unary::silu);
+    case Function::hardtanh: return map(y, x, n, [a, b](float p) { return p < a ? a : p > b ? b : p; });
   }
 }
 

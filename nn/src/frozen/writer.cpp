@@ -34,26 +34,16 @@ std::uint32_t fnv1a(std::uint32_t hash, std::span<const std::byte> bytes) {
 
 const char* expression(Function function) {
   switch (function) {
-    case Function::none:
-      return "$v";
-    case Function::relu:
-      return "$v < 0.0f ? 0.0f : $v";
-    case Function::leaky_relu:
-      return "$v < 0.0f ? $v * $a : $v";
-    case Function::hardtanh:
-      return "$v < $a ? $a : $v > $b ? $b : $v";
-    case Function::sigmoid:
-      return "1.0f / (1.0f + $exp(-$v))";
-    case Function::tanh:
-      return "$tanh($v)";
-    case Function::gelu:
-      return "$v * 0.5f * (1.0f + $erf($v * 0.70710678f))";
-    case Function::softplus:
-      return "$v > 20.0f ? $v : $log1p($exp($v))";
-    case Function::elu:
-      return "$v > 0.0f ? $v : $a * $expm1($v)";
-    case Function::silu:
-      return "$v / (1.0f + $exp(-$v))";
+    case Function::none: return "$v";
+    case Function::relu: return "$v < 0.0f ? 0.0f : $v";
+    case Function::leaky_relu: return "$v < 0.0f ? $v * $a : $v";
+    case Function::hardtanh: return "$v < $a ? $a : $v > $b ? $b : $v";
+    case Function::sigmoid: return "1.0f / (1.0f + $exp(-$v))";
+    case Function::tanh: return "$tanh($v)";
+    case Function::gelu: return "$v * 0.5f * (1.0f + $erf($v * 0.70710678f))";
+    case Function::softplus: return "$v > 20.0f ? $v : $log1p($exp($v))";
+    case Function::elu: return "$v > 0.0f ? $v : $a * $expm1($v)";
+    case Function::silu: return "$v / (1.0f + $exp(-$v))";
   }
   return "";
 }

@@ -138,23 +138,12 @@ class Exporter {
     const auto a = static_cast<float>(f.a);
     const std::string x = last_;
     switch (f.function) {
-      case Function::none:
-        break;
-      case Function::relu:
-        node("Relu");
-        break;
-      case Function::leaky_relu:
-        attribute(node("LeakyRelu"), "alpha", a);
-        break;
-      case Function::hardtanh:
-        node("Clip", {number("min_val", f.a), number("max_val", f.b)});
-        break;
-      case Function::sigmoid:
-        node("Sigmoid");
-        break;
-      case Function::tanh:
-        node("Tanh");
-        break;
+      case Function::none: break;
+      case Function::relu: node("Relu"); break;
+      case Function::leaky_relu: attribute(node("LeakyRelu"), "alpha", a); break;
+      case Function::hardtanh: node("Clip", {number("min_val", f.a), number("max_val", f.b)}); break;
+      case Function::sigmoid: node("Sigmoid"); break;
+      case Function::tanh: node("Tanh"); break;
       case Function::gelu:  // x (1 + erf(x / sqrt(2))) / 2, as PyTorch exports it
         node("Div", {number("sqrt2", std::numbers::sqrt2)});
         node("Erf");
@@ -162,12 +151,8 @@ class Exporter {
         node("Mul", {x});
         node("Mul", {number("half", 0.5)});
         break;
-      case Function::softplus:
-        node("Softplus");
-        break;
-      case Function::elu:
-        attribute(node("Elu"), "alpha", a);
-        break;
+      case Function::softplus: node("Softplus"); break;
+      case Function::elu: attribute(node("Elu"), "alpha", a); break;
       case Function::silu:
         node("Sigmoid");
         node("Mul", {x});

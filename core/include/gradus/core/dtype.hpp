@@ -129,14 +129,10 @@ class Scalar {
 template <class F>
 decltype(auto) visit(Dtype dtype, F&& f) {
   switch (dtype) {
-    case boolean:
-      return f(static_cast<bool*>(nullptr));
-    case int64:
-      return f(static_cast<std::int64_t*>(nullptr));
-    case float32:
-      return f(static_cast<float*>(nullptr));
-    case float64:
-      break;
+    case boolean: return f(static_cast<bool*>(nullptr));
+    case int64: return f(static_cast<std::int64_t*>(nullptr));
+    case float32: return f(static_cast<float*>(nullptr));
+    case float64: break;
   }
   return f(static_cast<double*>(nullptr));
 }
