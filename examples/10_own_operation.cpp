@@ -1,5 +1,8 @@
 // BatchNorm as an operation of one's own, three times: as a NumPy programmer writes it, of gradus operations, and as
 // loops. Each is checked against differences and compared with nn::BatchNorm1d; the exit status says whether all agree.
+#include "text.hpp"
+#include "text_table.hpp"
+
 #include <gradus/core/xtensor.hpp>
 #include <gradus/gradus.hpp>
 
@@ -129,9 +132,9 @@ double microseconds(F f, const Expected& given) {
   return best;
 }
 
-/// One line of the table; whether y and dx are those of nn::BatchNorm1d and the derivatives are right.
+/// One row of the table; whether y and dx are those of nn::BatchNorm1d and the derivatives are right.
 template <class F>
-bool row(const char* name, F f, bool twice, const Expected& expected) {
+bool add_row(TextTable& table, const char* name, F f, bool twice, const Expected& expected) {
   const auto checked = [&](const std::vector<Tensor>& in) { return f(in[0], in[1], in[2]); };
   const std::vector<Tensor> small{randn({5, 3}, float64).requires_grad_(), (rand({3}, float64) + 0.5).requires_grad_(),
                                   randn({3}, float64).requires_grad_()};
@@ -140,8 +143,8 @@ bool row(const char* name, F f, bool twice, const Expected& expected) {
   const Tensor y = f(expected.x, expected.gamma, expected.beta);
   const double off_y = distance(y, expected.y);
   const double off_dx = distance(grad({y}, {expected.x}, {.grad_outputs = {expected.dy}})[0], expected.dx);
-  std::printf("%-22s  %-24s  %8.1e  %8.1e  %6.0f\n", name, twice ? "gradcheck gradgradcheck" : "gradcheck", off_y,
-              off_dx, microseconds(f, expected));
+  table.row(name, twice ? "gradcheck gradgradcheck" : "gradcheck", scientific(off_y), scientific(off_dx),
+            fixed(microseconds(f, expected), 0));
   return off_y < 1e-13 && off_dx < 1e-13;
 }
 
@@ -150,12 +153,13 @@ bool row(const char* name, F f, bool twice, const Expected& expected) {
 int main() {
   manual_seed(1);
   const Expected expected;
-  std::printf("%-22s  %-24s  %8s  %8s  %6s\n", "", "passed", "y off", "dx off", "us");
+  TextTable table({"", "passed", "y off", "dx off", "us"}, {.text_columns = 2, .plain = true});
   const auto apply = []<class F>(F*) {
     return [](const Tensor& x, const Tensor& gamma, const Tensor& beta) { return F::apply(x, gamma, beta, 1e-5); };
   };
-  bool right = row("xtensor, as in NumPy", apply(static_cast<NumpyBatchNorm*>(nullptr)), false, expected);
-  right &= row("gradus operations", apply(static_cast<ComposedBatchNorm*>(nullptr)), true, expected);
-  right &= row("fused", apply(static_cast<FusedBatchNorm*>(nullptr)), true, expected);
+  bool right = add_row(table, "xtensor, as in NumPy", apply(static_cast<NumpyBatchNorm*>(nullptr)), false, expected);
+  right &= add_row(table, "gradus operations", apply(static_cast<ComposedBatchNorm*>(nullptr)), true, expected);
+  right &= add_row(table, "fused", apply(static_cast<FusedBatchNorm*>(nullptr)), true, expected);
+  std::printf("%s", table.text().c_str());
   return right ? 0 : 1;
 }

@@ -93,25 +93,24 @@ void by_hand() {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  std::string path = GRADUS_DATA_DIR "/names.txt";
-  int epochs = 20, count = 10;
-  CLI::App app("Learns names letter by letter, and makes new ones.");
-  app.add_option("--names", path, "file with one name a line, letters a to z");
-  app.add_option("--epochs", epochs)->check(CLI::Range(1, 1000));
-  app.add_option("--count", count, "names to make")->check(CLI::Range(0, 1000));
-  if (const auto status = parse_command_line(app, argc, argv)) return *status;
+int main(int argc, char** argv) {
+  return run_program("12_makemore", [&] {
+    std::string path = GRADUS_DATA_DIR "/names.txt";
+    int epochs = 20, count = 10;
+    CLI::App app("Learns names letter by letter, and makes new ones.");
+    app.add_option("--names", path, "file with one name a line, letters a to z");
+    app.add_option("--epochs", epochs)->check(CLI::Range(1, 1000));
+    app.add_option("--count", count, "names to make")->check(CLI::Range(0, 1000));
+    if (const auto status = parse_command_line(app, argc, argv)) return *status;
 
-  manual_seed(42);
-  nn::Sequential net = make_net();
-  std::printf("%s\n", to_string(net).c_str());
-  train(net, read_names(path), epochs);
-  net.eval();
-  std::printf("\n");
-  for (int i = 0; i < count; ++i) std::printf("%s\n", make_name(net).c_str());
-  by_hand();
-  finish_output();
-} catch (const std::exception& error) {
-  std::fprintf(stderr, "12_makemore: %s\n", error.what());
-  return 1;
+    manual_seed(42);
+    nn::Sequential net = make_net();
+    std::printf("%s\n", to_string(net).c_str());
+    train(net, read_names(path), epochs);
+    net.eval();
+    std::printf("\n");
+    for (int i = 0; i < count; ++i) std::printf("%s\n", make_name(net).c_str());
+    by_hand();
+    return 0;
+  });
 }

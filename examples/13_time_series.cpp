@@ -1,6 +1,8 @@
 // Signals told apart by their shape: sines, squares, sawtooths and noise of any phase and frequency, by two
 // convolutions with BatchNorm1d over (N, C, L); then the same net with BatchNorm folded into its convolutions.
 #include "command_line.hpp"
+#include "text.hpp"
+#include "text_table.hpp"
 
 #include <gradus/gradus.hpp>
 
@@ -82,34 +84,33 @@ void train(nn::Sequential& net, const TensorDataset<2>& data, const TensorDatase
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  int epochs = 6;
-  std::int64_t count = 2000;
-  CLI::App app("Learns to tell the shapes of signals apart.");
-  app.add_option("--epochs", epochs)->check(CLI::Range(1, 1000));
-  app.add_option("--count", count, "training signals")->check(CLI::Range(64, 1000000));
-  if (const auto status = parse_command_line(app, argc, argv)) return *status;
+int main(int argc, char** argv) {
+  return run_program("13_time_series", [&] {
+    int epochs = 6;
+    std::int64_t count = 2000;
+    CLI::App app("Learns to tell the shapes of signals apart.");
+    app.add_option("--epochs", epochs)->check(CLI::Range(1, 1000));
+    app.add_option("--count", count, "training signals")->check(CLI::Range(64, 1000000));
+    if (const auto status = parse_command_line(app, argc, argv)) return *status;
 
-  manual_seed(0);
-  const TensorDataset<2> data = make_signals(count), test = make_signals(500);
-  nn::Sequential net = make_net();
-  std::printf("%s\n", nn::summary(net).c_str());
-  train(net, data, test, epochs);
+    manual_seed(0);
+    const TensorDataset<2> data = make_signals(count), test = make_signals(500);
+    nn::Sequential net = make_net();
+    std::printf("%s\n", nn::summary(net).c_str());
+    train(net, data, test, epochs);
 
-  net.eval();
-  const NoGradGuard no_grad;
-  const nn::Sequential fused = fuse(net);
-  const auto& tensors = test.tensors();
-  const Tensor classes = fused(tensors[0]).argmax(1);
-  std::printf("\nfused: %zu layers instead of %zu, largest difference %.0e\n", fused.size(), net.size(),
-              (fused(tensors[0]) - net(tensors[0])).abs().max().item());
-  for (std::int64_t kind = 0; kind < 4; ++kind) {
-    const Tensor own = tensors[1] == kind;
-    const double right = (own.to(float32) * (classes == tensors[1]).to(float32)).sum().item();
-    std::printf("%-8s %.1f %%\n", kind_names[kind], 100 * right / own.sum().item());
-  }
-  finish_output();
-} catch (const std::exception& error) {
-  std::fprintf(stderr, "13_time_series: %s\n", error.what());
-  return 1;
+    net.eval();
+    const NoGradGuard no_grad;
+    const nn::Sequential fused = fuse(net);
+    const auto& tensors = test.tensors();
+    const Tensor classes = fused(tensors[0]).argmax(1);
+    std::printf("\nfused: %zu layers instead of %zu, largest difference %.0e\n", fused.size(), net.size(),
+                (fused(tensors[0]) - net(tensors[0])).abs().max().item());
+    TextTable table({"kind", "right"}, {.text_columns = 1, .plain = true});
+    for (std::int64_t kind = 0; kind < 4; ++kind) {
+      table.row(kind_names[kind], percent((classes == kind)[tensors[1] == kind].to(float64).mean().item()));
+    }
+    std::printf("%s", table.text().c_str());
+    return 0;
+  });
 }

@@ -2,6 +2,8 @@
 // weights of 32, 16 and 8 bits. Each answers the test digits, and a table shows what it costs.
 #include "command_line.hpp"
 #include "images.hpp"
+#include "text.hpp"
+#include "text_table.hpp"
 
 #include <gradus/gradus.hpp>
 
@@ -43,11 +45,10 @@ nn::Sequential train(const Images& images, std::int64_t epochs) {
 
 // --- the table
 
-void print_row(const std::string& name, std::int64_t right, std::int64_t all, std::uintmax_t bytes,
-               double microseconds) {
-  std::printf("%-28s %7.2f %%  %8.1f kB  %8.2f us\n", name.c_str(),
-              100.0 * static_cast<double>(right) / static_cast<double>(all), static_cast<double>(bytes) / 1000,
-              microseconds);
+void add_row(TextTable& table, const std::string& name, std::int64_t right, std::int64_t all, std::uintmax_t bytes,
+             double microseconds) {
+  table.row(name, percent(static_cast<double>(right) / static_cast<double>(all), 2),
+            fixed(static_cast<double>(bytes) / 1000, 1) + " kB", fixed(microseconds, 2) + " us");
 }
 
 std::int64_t count_right(const Tensor& logits, const Tensor& y) {
@@ -75,17 +76,18 @@ std::uintmax_t bytes_of(const nn::Module& net) {
   return bytes;
 }
 
-void measure_net(const std::string& name, nn::Sequential& net, std::uintmax_t bytes, const Images& test) {
+void measure_net(TextTable& table, const std::string& name, nn::Sequential& net, std::uintmax_t bytes,
+                 const Images& test) {
   const NoGradGuard no_grad;
   const Tensor row = test.x.narrow(0, 0, 1);
-  print_row(name, count_right(net(test.x), test.y), test.x.size(0), bytes, microseconds([&] { net(row); }));
+  add_row(table, name, count_right(net(test.x), test.y), test.x.size(0), bytes, microseconds([&] { net(row); }));
 }
 
-void measure_plan(const std::string& name, const nn::Plan& plan, const Images& test) {
+void measure_plan(TextTable& table, const std::string& name, const nn::Plan& plan, const Images& test) {
   const Tensor row = test.x.narrow(0, 0, 1);
   std::vector<float> y(plan.outputs());
-  print_row(name, count_right(plan(test.x), test.y), test.x.size(0), plan.weight_bytes(),
-            microseconds([&] { plan(std::as_const(row).data<float>(), y); }));
+  add_row(table, name, count_right(plan(test.x), test.y), test.x.size(0), plan.weight_bytes(),
+          microseconds([&] { plan(std::as_const(row).data<float>(), y); }));
 }
 
 // --- as a header
@@ -134,8 +136,8 @@ void write_rows(const std::string& path, const Images& images) {
   }
 }
 
-void measure_header(const std::string& name, const nn::Module& net, bool int8_weights, const Options& o,
-                    const Images& test) {
+void measure_header(TextTable& table, const std::string& name, const nn::Module& net, bool int8_weights,
+                    const Options& o, const Images& test) {
   nn::export_header(net, o.folder + "/digits.hpp", {.name = "digits", .int8_weights = int8_weights});
   std::ofstream(o.folder + "/digits.cpp") << driver;
   std::ofstream(o.folder + "/predict.cpp")
@@ -149,7 +151,7 @@ void measure_header(const std::string& name, const nn::Module& net, bool int8_we
   double time = 0;
   const int read = std::fscanf(program, "%lld %lf", &right, &time);
   if (pclose(program) != 0 || read != 2) throw ValueError("the compiled header fails its self-check");
-  print_row(name, right, test.x.size(0), std::filesystem::file_size(o.folder + "/predict.o"), time);
+  add_row(table, name, right, test.x.size(0), std::filesystem::file_size(o.folder + "/predict.o"), time);
 }
 
 void run(const Options& o) {
@@ -159,26 +161,28 @@ void run(const Options& o) {
   nn::Sequential net = train(digits.train, o.epochs);
   write_rows(o.folder + "/rows.bin", digits.test);
 
-  std::printf("%-28s %9s  %11s  %11s\n", "", "right", "size", "one row");
-  measure_net("the net", net, bytes_of(net), digits.test);
-  measure_plan("nn::Plan", nn::Plan(net, {64}), digits.test);
-  measure_plan("nn::Plan, half weights", nn::Plan(net, {64}, {.half_weights = true}), digits.test);
-  measure_header("digits.hpp, int8 weights", net, true, o, digits.test);
-  measure_header("digits.hpp", net, false, o, digits.test);
+  TextTable table({"", "right", "size", "one row"}, {.text_columns = 1, .plain = true});
+  measure_net(table, "the net", net, bytes_of(net), digits.test);
+  measure_plan(table, "nn::Plan", nn::Plan(net, {64}), digits.test);
+  measure_plan(table, "nn::Plan, half weights", nn::Plan(net, {64}, {.half_weights = true}), digits.test);
+  measure_header(table, "digits.hpp, int8 weights", net, true, o, digits.test);
+  measure_header(table, "digits.hpp", net, false, o, digits.test);
   try {
     nn::export_onnx(net, o.folder + "/digits.onnx", {.name = "digits"});
     nn::Sequential loaded = nn::load_onnx(o.folder + "/digits.onnx");
-    measure_net("digits.onnx, loaded", loaded, std::filesystem::file_size(o.folder + "/digits.onnx"), digits.test);
+    measure_net(table, "digits.onnx, loaded", loaded, std::filesystem::file_size(o.folder + "/digits.onnx"),
+                digits.test);
   } catch (const NotImplementedError&) {
-    std::printf("digits.onnx                  this gradus was built without -DGRADUS_ONNX=ON\n");
+    table.row("digits.onnx", "this gradus was built without -DGRADUS_ONNX=ON");
   }
+  std::printf("%s", table.text().c_str());
   std::printf("\nThe files are in %s.\n", o.folder.c_str());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return run_program("15_deploy", [&] {
     Options options;
     CLI::App app("Train on handwritten digits, and take the net to where it is to run.");
     app.add_option("--folder", options.folder, "of what is written")->check(not_empty)->capture_default_str();
@@ -188,10 +192,6 @@ int main(int argc, char** argv) {
     app.add_option("--epochs", options.epochs)->check(CLI::PositiveNumber)->capture_default_str();
     if (const auto status = parse_command_line(app, argc, argv)) return *status;
     run(options);
-    finish_output();
     return 0;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "15_deploy: %s\n", e.what());
-    return 1;
-  }
+  });
 }

@@ -47,7 +47,7 @@ Tensor to_table(const std::vector<EpochResult>& results) {
 }
 
 Tensor read_results(const std::string& csv_path) {
-  const Tensor table = read_csv(csv_path, {.header = true}).to(float64);
+  Tensor table = read_csv(csv_path, {.header = true}).to(float64);
   if (table.size(1) != column_count || table.size(0) == 0) {
     throw FileError(csv_path + ": expected what --csv writes, got a table of shape " + to_string(table.shape()));
   }

@@ -67,7 +67,7 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
 
 /// The weights in a file: a checkpoint's model, or a state_dict, its names perhaps behind a common prefix.
 StateDict weights_in(const Value& content, const nn::Module& model) {
-  const StateDict file = content.tensors();
+  StateDict file = content.tensors();
   const std::string first = model.named_parameters().front().first;
   for (const auto& [name, value] : file) {
     if (!name.ends_with(first)) continue;

@@ -12,34 +12,28 @@ using namespace gradus;
 
 namespace {
 
-void print_column(const Table& table, const Table::Column& column) {
-  const long long missing = static_cast<long long>(table.missing(column.name));
-  std::string what;
-  if (column.is_text) {
-    what = std::to_string(column.texts.size()) + " different texts";
-  } else {
-    double least = INFINITY, greatest = -INFINITY;
-    for (const double number : column.numbers) {
-      if (std::isnan(number)) continue;
-      least = std::min(least, number);
-      greatest = std::max(greatest, number);
-    }
-    what =
-        least > greatest ? "no number at all" : "numbers from " + short_number(least) + " to " + short_number(greatest);
+/// What a column holds.
+std::string contents(const Table& table, const Table::Column& column) {
+  const std::int64_t missing = table.missing(column.name);
+  const std::string tail = missing > 0 ? ", missing: " + std::to_string(missing) : "";
+  if (column.is_text) return std::to_string(column.texts.size()) + " different texts" + tail;
+  double least = INFINITY, greatest = -INFINITY;
+  for (const double number : column.numbers) {
+    least = std::fmin(least, number);  // not NaN, where there is another
+    greatest = std::fmax(greatest, number);
   }
-  std::printf("  %-24s %s%s\n", printable(column.name).c_str(), what.c_str(),
-              missing > 0 ? (", missing: " + std::to_string(missing)).c_str() : "");
+  if (least > greatest) return "no number at all" + tail;
+  return "numbers from " + short_number(least) + " to " + short_number(greatest) + tail;
 }
 
 double mean_of(const Tensor& x) { return x.to(float64).mean().item<double>(); }
 
 /// Root of the mean square, mean absolute value, and the share of the variance that is explained.
-void print_errors(const char* name, const Tensor& truth, const Tensor& predicted) {
+void add_errors(TextTable& table, const char* name, const Tensor& truth, const Tensor& predicted) {
   const Tensor error = predicted - truth, spread = truth - truth.mean();
   const double square = mean_of(error * error), variance = mean_of(spread * spread);
-  std::printf("%-14s RMSE %-10s MAE %-10s R2 %s\n", name, short_number(std::sqrt(square)).c_str(),
-              short_number(mean_of(error.abs())).c_str(),
-              variance > 0 ? short_number(1 - square / variance).c_str() : "-");
+  table.row(name, short_number(std::sqrt(square)), short_number(mean_of(error.abs())),
+            variance > 0 ? short_number(1 - square / variance) : "-");
 }
 
 std::string quoted(const std::string& text) {
@@ -58,7 +52,11 @@ void print_table(const Table& table) {
               static_cast<long long>(table.rows()), columns, columns - texts, texts,
               static_cast<long long>(table.missing()));
   constexpr std::size_t most = 40;
-  for (std::size_t i = 0; i < std::min(most, table.columns().size()); ++i) print_column(table, table.columns()[i]);
+  TextTable list({"column"}, {.text_columns = 2, .plain = true});
+  for (std::size_t i = 0; i < std::min(most, table.columns().size()); ++i) {
+    list.row("  " + printable(table.columns()[i].name), contents(table, table.columns()[i]));
+  }
+  std::printf("%s", list.text().c_str());
   if (table.columns().size() > most) std::printf("  and %zu more\n", table.columns().size() - most);
 }
 
@@ -93,8 +91,10 @@ void print_classes(const Target& target, const Tensor& training, const Tensor& t
 }
 
 void print_numbers(const Tensor& training, const Tensor& truth, const Tensor& predicted) {
-  print_errors("test", truth, predicted);
-  print_errors("mean of train", truth, full(truth.shape(), mean_of(training), float64));
+  TextTable table({"", "RMSE", "MAE", "R2"}, {.text_columns = 1, .plain = true});
+  add_errors(table, "test", truth, predicted);
+  add_errors(table, "mean of train", truth, full(truth.shape(), mean_of(training), float64));
+  std::printf("%s", table.text().c_str());
 }
 
 std::string predictions_as_csv(const Target& target, const Tensor& outputs) {

@@ -1,6 +1,7 @@
 #include "training.hpp"
 
-#include <unistd.h>
+#include "terminal.hpp"
+#include "text.hpp"
 
 #include <cmath>
 #include <cstdio>
@@ -9,17 +10,6 @@
 using namespace gradus;
 
 namespace {
-
-/// One line that is written over and over on a terminal; elsewhere only the last one stays.
-void show_progress(std::int64_t epoch, double training, double validation, double best, std::int64_t best_epoch,
-                   bool last) {
-  const bool terminal = ::isatty(STDOUT_FILENO) != 0;
-  if (!terminal && !last) return;
-  std::printf("%sepoch %lld: loss %.4f, on validation %.4f, best %.4f in epoch %lld%s", terminal ? "\r" : "",
-              static_cast<long long>(epoch), training, validation, best, static_cast<long long>(best_epoch),
-              last ? "\n" : "  ");
-  std::fflush(stdout);
-}
 
 double run_epoch(nn::Sequential& net, optim::AdamW& optimizer, const Rows& rows, std::int64_t batch_size) {
   // BatchNorm needs two rows for a variance: a last batch of one is left out.
@@ -75,6 +65,7 @@ std::int64_t train(nn::Sequential& net, const Rows& training, const Rows& valida
   StateDict best;
   double least = std::numeric_limits<double>::infinity();
   std::int64_t best_epoch = 0;
+  ProgressLine line(stdout, false);
   for (std::int64_t epoch = 1; epoch <= options.epochs; ++epoch) {
     const double training_loss = run_epoch(net, optimizer, training, options.batch_size);
     const double loss = loss_of(outputs_of(net, validation.x), validation.y).item();
@@ -86,7 +77,14 @@ std::int64_t train(nn::Sequential& net, const Rows& training, const Rows& valida
       best = copy_of(net.state_dict());
     }
     const bool last = epoch == options.epochs || epoch - best_epoch >= options.patience;
-    show_progress(epoch, training_loss, loss, least, best_epoch, last);
+    const std::string text = "epoch " + std::to_string(epoch) + ": loss " + fixed(training_loss, 4) +
+                             ", on validation " + fixed(loss, 4) + ", best " + fixed(least, 4) + " in epoch " +
+                             std::to_string(best_epoch);
+    if (last) {
+      line.print(text);
+    } else if (line.due()) {
+      line.update(text);
+    }
     if (last) break;
   }
   net.load_state_dict(best);

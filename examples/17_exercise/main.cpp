@@ -3,12 +3,13 @@
 #include "../06_batch_norm_by_hand/digits.hpp"
 #include "check.hpp"
 #include "command_line.hpp"
+#include "text.hpp"
+#include "text_table.hpp"
 #include "your_batch_norm.hpp"
 
 #include <gradus/gradus.hpp>
 
 #include <cstdio>
-#include <exception>
 
 using namespace gradus;
 using exercise::YourBatchNorm;
@@ -68,13 +69,13 @@ std::vector<double> losses_of(bool yours, const ImageSet& digits) {
 bool trains_like_the_library() {
   const ImageSet digits = lesson::load_digits();
   const auto yours = losses_of(true, digits), right = losses_of(false, digits);
-  std::printf(
-      "Step 3: training on handwritten digits, the loss of each epoch\n\n  epoch      yours  nn::BatchNorm1d\n");
+  TextTable table({"epoch", "yours", "nn::BatchNorm1d"});
   bool equal = true;
   for (std::size_t i = 0; i < yours.size(); ++i) {
-    std::printf("  %5zu  %9.6f  %15.6f\n", i + 1, yours[i], right[i]);
+    table.row(i + 1, fixed(yours[i]), fixed(right[i]));
     equal = equal && std::abs(yours[i] - right[i]) < 1e-6;
   }
+  std::printf("Step 3: training on handwritten digits, the loss of each epoch\n\n%s", table.text().c_str());
   std::printf(equal ? "\nThey are the same: this is BatchNorm's gradient.\n" : "\nThey differ.\n");
   return equal;
 }
@@ -82,16 +83,9 @@ bool trains_like_the_library() {
 }  // namespace
 
 int main() {
-  try {
-    bool right = every_line_is_right();
-    if (right) {
-      check_as_an_operation();
-      right = trains_like_the_library();
-    }
-    finish_output();
-    return right ? 0 : 1;
-  } catch (const std::exception& e) {
-    std::printf("%s\n", e.what());
-    return 1;
-  }
+  return run_program("17_exercise", [] {
+    if (!every_line_is_right()) return 1;
+    check_as_an_operation();
+    return trains_like_the_library() ? 0 : 1;
+  });
 }
