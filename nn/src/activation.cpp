@@ -23,35 +23,29 @@ Tensor functional::elu(const Tensor& x, double alpha) {
   check_number(x, alpha);
   Tensor y = make_tensor(x.shape(), x.dtype());
   visit_floating(x.dtype(), [&]<class T>(T*) { kernels::elu(elements<T>(y), elements<T>(x), alpha, x.numel()); });
-  if (tracks(x)) {
-    record(y, "EluBackward0", {x}, keep(x), [alpha](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-      if (!grad_enabled()) {
-        dx[0] = make_tensor(x.shape(), x.dtype());
-        visit_floating(x.dtype(), [&]<class T>(T*) {
-          kernels::elu_backward(elements<T>(dx[0]), elements<T>(dy), elements<T>(x), alpha, x.numel());
-        });
-        return;
-      }
-      const Tensor positive = x > 0;
-      dx[0] = dy * where(positive, ones_like(x), exp(masked_fill(x, positive, 0)) * alpha);
-    });
-  }
-  return y;
+  return recorded(y, "EluBackward0", {x}, keep(x), [alpha](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+    if (!grad_enabled()) {
+      dx[0] = make_tensor(x.shape(), x.dtype());
+      visit_floating(x.dtype(), [&]<class T>(T*) {
+        kernels::elu_backward(elements<T>(dx[0]), elements<T>(dy), elements<T>(x), alpha, x.numel());
+      });
+      return;
+    }
+    const Tensor positive = x > 0;
+    dx[0] = dy * where(positive, ones_like(x), exp(masked_fill(x, positive, 0)) * alpha);
+  });
 }
 
 Tensor functional::silu(const Tensor& x) {
   check_defined(x);
   require_floating("silu_cpu", x.dtype());
   Tensor y = map_floating(x, Unary::silu);
-  if (tracks(x)) {
-    record(y, "SiluBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-      dx[0] = fused_backward(dy, x, Binary::silu_backward);
-      if (dx[0].defined()) return;
-      const Tensor s = sigmoid(x);
-      dx[0] = dy * (s * (1 + x * (1 - s)));
-    });
-  }
-  return y;
+  return recorded(y, "SiluBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+    dx[0] = fused_backward(dy, x, Binary::silu_backward);
+    if (dx[0].defined()) return;
+    const Tensor s = sigmoid(x);
+    dx[0] = dy * (s * (1 + x * (1 - s)));
+  });
 }
 
 Tensor functional::hardtanh(const Tensor& x, double min, double max) {
@@ -63,19 +57,17 @@ Tensor functional::hardtanh(const Tensor& x, double min, double max) {
   visit_floating(x.dtype(), [&]<class T>(T*) {
     kernels::clamp(elements<T>(y), elements<T>(x), static_cast<T>(min), static_cast<T>(max), x.numel());
   });
-  if (tracks(x)) {
-    record(y, "HardtanhBackward0", {x}, keep(x), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-      if (!grad_enabled()) {
-        dx[0] = visit_floating(x.dtype(), [&]<class T>(T*) {
-          const T low = static_cast<T>(min), high = static_cast<T>(max);
-          return zip<T, T>(dy, x, [low, high](T d, T v) { return ((v <= low) | (v >= high)) ? T(0) : d; });
-        });
-        return;
-      }
-      dx[0] = masked_fill(masked_fill(dy, x <= min, 0), x >= max, 0);
-    });
-  }
-  return y;
+  return recorded(
+      y, "HardtanhBackward0", {x}, keep(x), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+        if (!grad_enabled()) {
+          dx[0] = visit_floating(x.dtype(), [&]<class T>(T*) {
+            const T low = static_cast<T>(min), high = static_cast<T>(max);
+            return zip<T, T>(dy, x, [low, high](T d, T v) { return ((v <= low) | (v >= high)) ? T(0) : d; });
+          });
+          return;
+        }
+        dx[0] = masked_fill(masked_fill(dy, x <= min, 0), x >= max, 0);
+      });
 }
 
 std::string LeakyReLU::extra_repr() const { return "negative_slope=" + format_number(negative_slope); }
@@ -83,9 +75,8 @@ std::string LeakyReLU::extra_repr() const { return "negative_slope=" + format_nu
 std::string ELU::extra_repr() const { return "alpha=" + float_text(alpha); }
 
 Hardtanh::Hardtanh(double min_val_, double max_val_) : min_val(min_val_), max_val(max_val_) {
-  if (!(min_val < max_val)) {
-    throw ValueError(message("Hardtanh: expected min_val below max_val, got ", min_val, " and ", max_val));
-  }
+  throw_if<ValueError>(!(min_val < max_val), "Hardtanh: expected min_val below max_val, got ", min_val, " and ",
+                       max_val);
 }
 
 std::string Hardtanh::extra_repr() const {

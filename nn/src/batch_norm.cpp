@@ -4,7 +4,6 @@
 
 #include "arguments.hpp"
 #include "kernels/batch_norm.hpp"
-#include "sync_batch_norm.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
@@ -41,27 +40,23 @@ BatchShape batch_shape(const Tensor& x) {
 void check_channels(const Tensor& x, const char* what, const Tensor& values) {
   if (!values.defined()) return;
   if (values.numel() != x.shape()[1]) {
-    throw RuntimeError(message(what, " should contain ", x.shape()[1], " elements not ", values.numel(),
-                               "\nbatch_norm: x of shape ", x.shape(), " has its channels in dimension 1"));
+    fail<RuntimeError>(what, " should contain ", x.shape()[1], " elements not ", values.numel(),
+                       "\nbatch_norm: x of shape ", x.shape(), " has its channels in dimension 1");
   }
   if (values.dim() != 1) {
-    throw RuntimeError(message("TensorAccessor expected 1 dims but tensor has ", values.dim(),
-                               "\nbatch_norm: expected ", what, " of shape ", Shape{x.shape()[1]}, ", got ",
-                               values.shape(), "; flatten() makes one of it"));
+    fail<RuntimeError>("TensorAccessor expected 1 dims but tensor has ", values.dim(), "\nbatch_norm: expected ", what,
+                       " of shape ", Shape{x.shape()[1]}, ", got ", values.shape(), "; flatten() makes one of it");
   }
-  if (values.dtype() != x.dtype()) {
-    throw RuntimeError(message("mixed dtype (CPU): expect parameter to have scalar type of Float\nbatch_norm: x is ",
-                               x.dtype(), ", ", what, " is ", values.dtype(), "; convert one with to()"));
-  }
+  throw_if<RuntimeError>(values.dtype() != x.dtype(),
+                         "mixed dtype (CPU): expect parameter to have scalar type of Float\nbatch_norm: x is ",
+                         x.dtype(), ", ", what, " is ", values.dtype(), "; convert one with to()");
 }
 
 void check(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
   check_options(call.eps, call.momentum);
-  if (x.dim() != 2 && x.dim() != 3) {
-    throw ValueError(message("expected 2D or 3D input (got ", x.dim(),
-                             "D input)\nbatch_norm: x is (N, C) or (N, C, L), ", "got the shape ", x.shape(),
-                             "; unsqueeze(0) makes a batch of one sample"));
-  }
+  throw_if<ValueError>(x.dim() != 2 && x.dim() != 3, "expected 2D or 3D input (got ", x.dim(),
+                       "D input)\nbatch_norm: x is (N, C) or (N, C, L), ", "got the shape ", x.shape(),
+                       "; unsqueeze(0) makes a batch of one sample");
   require_floating("batch_norm", x.dtype());
   if (state.running_mean.defined() != state.running_var.defined()) {
     throw RuntimeError("batch_norm: running_mean and running_var come together, or not at all");
@@ -70,9 +65,8 @@ void check(const Tensor& x, const BatchNormState& state, const BatchNormCall& ca
     throw RuntimeError("running_mean must be defined in evaluation mode");
   }
   if (call.training && !call.sync && x.numel() > 0 && x.numel() == x.shape()[1]) {
-    throw ValueError(message("Expected more than 1 value per channel when training, got input size ",
-                             torch_size(x.shape()),
-                             "\nthe variance of one value is 0: drop the last batch (drop_last), or call eval()"));
+    fail<ValueError>("Expected more than 1 value per channel when training, got input size ", torch_size(x.shape()),
+                     "\nthe variance of one value is 0: drop the last batch (drop_last), or call eval()");
   }
   check_channels(x, "running_mean", state.running_mean);
   check_channels(x, "running_var", state.running_var);
@@ -131,11 +125,10 @@ bool forward_training(const Tensor& x, const Tensor& y, const BatchNormState& st
   const Tensor next_mean = blend<T>(state.running_mean, stats.mean(), 1, call.momentum);
   const Tensor next_var = blend<T>(state.running_var, stats.var(), m / (m - 1), call.momentum);
   finite = finite && all_finite<T>(next_mean) && all_finite<T>(next_var);
-  if (!finite && call.non_finite == NonFinite::raise) {
-    throw ValueError(
-        "batch_norm: the batch has NaN or infinity, or values too large for the running buffers, which stay unchanged\n"
-        "mend the batch, or choose NonFinite::skip to go on without counting it");
-  }
+  throw_if<ValueError>(
+      !finite && call.non_finite == NonFinite::raise,
+      "batch_norm: the batch has NaN or infinity, or values too large for the running buffers, which stay unchanged\n"
+      "mend the batch, or choose NonFinite::skip to go on without counting it");
   if (finite) {
     for (const auto& [buffer, next] :
          {std::pair(state.running_mean, next_mean), std::pair(state.running_var, next_var)}) {
@@ -152,10 +145,9 @@ void forward_evaluation(const Tensor& x, const Tensor& y, const BatchNormState& 
   const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, state, eps, stats);
   if (!kernels::batch_norm_running(pass, elements<T>(state.running_mean), elements<T>(state.running_var))) {
     const auto bad = std::find_if(pass.rstd, pass.rstd + pass.shape.c, [](double r) { return std::isnan(r); });
-    throw ValueError(
-        message("batch_norm: running_var of channel ", bad - pass.rstd,
-                " plus eps is negative or NaN\nits file or the training before was broken: recalibrate, or "
-                "reset_running_stats"));
+    fail<ValueError>("batch_norm: running_var of channel ", bad - pass.rstd,
+                     " plus eps is negative or NaN\nits file or the training before was broken: recalibrate, or "
+                     "reset_running_stats");
   }
   kernels::batch_norm_apply(pass);
 }
@@ -220,11 +212,9 @@ Tensor empty_batch(const Tensor& x, const BatchNormState& state) {
 }  // namespace
 
 void check_options(double eps, double momentum) {
-  if (!(eps >= 0 && std::isfinite(eps))) throw ValueError(message("batch_norm: eps is a number from 0 up, got ", eps));
-  if (!(momentum >= 0 && momentum <= 1)) {
-    throw ValueError(message("batch_norm: momentum is a number from 0 to 1, got ", momentum,
-                             "\nit is the weight of the new batch: what Keras calls 0.99 is 0.01 here"));
-  }
+  throw_if<ValueError>(!(eps >= 0 && std::isfinite(eps)), "batch_norm: eps is a number from 0 up, got ", eps);
+  throw_if<ValueError>(!(momentum >= 0 && momentum <= 1), "batch_norm: momentum is a number from 0 to 1, got ",
+                       momentum, "\nit is the weight of the new batch: what Keras calls 0.99 is 0.01 here");
 }
 
 Tensor rstd_of(const Tensor& var, double eps) {

@@ -18,4 +18,7 @@ struct BatchNormResult {
 /// functional::batch_norm, which also says whether the buffers were written to.
 BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state, const BatchNormCall& call);
 
+/// Batch norm in training, over the batches of all processes of `call.sync`. The arguments have been checked.
+BatchNormResult sync_batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormCall& call);
+
 }  // namespace gradus::nn::functional

@@ -1,8 +1,8 @@
 // The layer: its state, its modes, and what can be done with a trained one.
 #include "batch_norm.hpp"
-#include "exactly.hpp"
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
+#include "walk.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/print.hpp>
@@ -13,7 +13,9 @@
 
 namespace gradus::nn {
 
+using detail::fail;
 using detail::message;
+using detail::throw_if;
 
 BatchNorm1d::BatchNorm1d(std::int64_t num_features, const BatchNormOptions& options)
     : num_features_(num_features), options_(options) {
@@ -122,8 +124,8 @@ void Recalibration::see(const Tensor& x) {
 void Recalibration::finish() {
   for (const Layer& l : layers_) {
     if (l.layer->num_batches_tracked.item<std::int64_t>() > 0) continue;
-    throw ValueError(message("recalibrate: no batch to estimate mean and variance from reached ", to_string(*l.layer),
-                             "\nbatches without values, and those that NonFinite::skip passes over, do not count"));
+    fail<ValueError>("recalibrate: no batch to estimate mean and variance from reached ", to_string(*l.layer),
+                     "\nbatches without values, and those that NonFinite::skip passes over, do not count");
   }
   finished_ = true;
 }
@@ -139,21 +141,17 @@ struct Folded {
 
 Folded fold(const BatchNorm1d& bn, const Tensor& bias, std::int64_t outputs, Dtype dtype) {
   if (!bn.running_mean.defined()) throw ValueError("fuse: the BatchNorm1d has no running buffers to fuse");
-  if (bn.training() && !bn.frozen()) throw ValueError("fuse: the BatchNorm1d is in training mode\ncall eval() first");
-  if (outputs != bn.num_features()) {
-    throw ValueError(
-        message("fuse: the layer has ", outputs, " outputs, the BatchNorm1d ", bn.num_features(), " features"));
-  }
-  if (bn.running_mean.dtype() != dtype) {
-    throw ValueError(message("fuse: the layer is ", dtype, ", the BatchNorm1d ", bn.running_mean.dtype()));
-  }
+  throw_if<ValueError>(bn.training() && !bn.frozen(), "fuse: the BatchNorm1d is in training mode\ncall eval() first");
+  throw_if<ValueError>(outputs != bn.num_features(), "fuse: the layer has ", outputs, " outputs, the BatchNorm1d ",
+                       bn.num_features(), " features");
+  throw_if<ValueError>(bn.running_mean.dtype() != dtype, "fuse: the layer is ", dtype, ", the BatchNorm1d ",
+                       bn.running_mean.dtype());
   const auto wide = [](const Tensor& x, double otherwise) {
     return x.defined() ? x.to(float64) : full({}, otherwise, float64);
   };
   const Tensor shifted = wide(bn.running_var, 1) + bn.options().eps;
-  if (!(shifted > 0).all().item<bool>()) {
-    throw ValueError("fuse: running_var + eps is not above 0 everywhere\nrecalibrate the net first");
-  }
+  throw_if<ValueError>(!(shifted > 0).all().item<bool>(),
+                       "fuse: running_var + eps is not above 0 everywhere\nrecalibrate the net first");
   const Tensor scale = wide(bn.weight, 1) / shifted.sqrt();
   return {scale, scale * (wide(bias, 0) - wide(bn.running_mean, 0)) + wide(bn.bias, 0)};
 }
@@ -173,8 +171,8 @@ void take(L& fused, const Folded& folded) {
 void refuse_hooks(const Module& top) {
   for (const Module* module : const_cast<Module&>(top).modules()) {
     if (!module->has_forward_hooks()) continue;
-    throw ValueError(message("fuse: ", module->name(), " has forward hooks, which the fused module would not have\n",
-                             "remove them, and register them with the fused module"));
+    fail<ValueError>("fuse: ", module->name(), " has forward hooks, which the fused module would not have\n",
+                     "remove them, and register them with the fused module");
   }
 }
 

@@ -28,15 +28,12 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
   visit_floating(x.dtype(), [&]<class T>(T*) {
     convolve(elements<T>(y), elements<T>(x), elements<T>(weight), bias.defined() ? elements<T>(bias) : nullptr, g);
   });
-  if (tracks(x, weight, bias)) {
-    record(y, "ConvolutionBackward0", {x, weight, bias}, keep(x, weight),
-           [g](const Tensor& dy, const Tensor& x, const Tensor& weight, InputGradients& dx) {
-             if (dx.needs(0)) dx[0] = input_gradient(dy, weight, g);
-             if (dx.needs(1)) dx[1] = weight_gradient(dy, x, g);
-             if (dx.needs(2)) dx[2] = dy.sum({0, 2});
-           });
-  }
-  return y;
+  return recorded(y, "ConvolutionBackward0", {x, weight, bias}, keep(x, weight),
+                  [g](const Tensor& dy, const Tensor& x, const Tensor& weight, InputGradients& dx) {
+                    if (dx.needs(0)) dx[0] = input_gradient(dy, weight, g);
+                    if (dx.needs(1)) dx[1] = weight_gradient(dy, x, g);
+                    if (dx.needs(2)) dx[2] = dy.sum({0, 2});
+                  });
 }
 
 Tensor input_gradient(const Tensor& dy, const Tensor& weight, const Geometry& g) {
@@ -44,64 +41,53 @@ Tensor input_gradient(const Tensor& dy, const Tensor& weight, const Geometry& g)
   visit_floating(dy.dtype(), [&]<class T>(T*) {
     convolve_input_gradient(elements<T>(dx), elements<T>(dy), elements<T>(weight), g);
   });
-  if (tracks(dy, weight)) {
-    record(dx, gradient_node, {dy, weight}, keep(dy, weight),
-           [g](const Tensor& ddx, const Tensor& dy, const Tensor& weight, InputGradients& out) {
-             if (out.needs(0)) out[0] = convolution(ddx, weight, {}, g);
-             if (out.needs(1)) out[1] = weight_gradient(dy, ddx, g);
-           });
-  }
-  return dx;
+  return recorded(dx, gradient_node, {dy, weight}, keep(dy, weight),
+                  [g](const Tensor& ddx, const Tensor& dy, const Tensor& weight, InputGradients& out) {
+                    if (out.needs(0)) out[0] = convolution(ddx, weight, {}, g);
+                    if (out.needs(1)) out[1] = weight_gradient(dy, ddx, g);
+                  });
 }
 
 Tensor weight_gradient(const Tensor& dy, const Tensor& x, const Geometry& g) {
   Tensor dw = make_tensor(g.weight_shape(), dy.dtype());
   visit_floating(dy.dtype(),
                  [&]<class T>(T*) { convolve_weight_gradient(elements<T>(dw), elements<T>(dy), elements<T>(x), g); });
-  if (tracks(dy, x)) {
-    record(dw, gradient_node, {dy, x}, keep(dy, x),
-           [g](const Tensor& ddw, const Tensor& dy, const Tensor& x, InputGradients& out) {
-             if (out.needs(0)) out[0] = convolution(x, ddw, {}, g);
-             if (out.needs(1)) out[1] = input_gradient(dy, ddw, g);
-           });
-  }
-  return dw;
+  return recorded(dw, gradient_node, {dy, x}, keep(dy, x),
+                  [g](const Tensor& ddw, const Tensor& dy, const Tensor& x, InputGradients& out) {
+                    if (out.needs(0)) out[0] = convolution(x, ddw, {}, g);
+                    if (out.needs(1)) out[1] = input_gradient(dy, ddw, g);
+                  });
 }
 
 // --- what must be true of the arguments
 
 void check_call(const functional::Conv1dCall& call) {
-  if (call.padding.size() < 0) throw RuntimeError("negative padding is not supported");
-  if (call.stride <= 0) throw RuntimeError("non-positive stride is not supported");
-  if (call.dilation <= 0) throw RuntimeError("non-positive dilation is not supported");
-  if (call.padding.same() && call.stride != 1) {
-    throw RuntimeError("padding='same' is not supported for strided convolutions");
-  }
-  if (call.groups <= 0) throw RuntimeError("non-positive groups is not supported");
+  throw_if<RuntimeError>(call.padding.size() < 0, "negative padding is not supported");
+  throw_if<RuntimeError>(call.stride <= 0, "non-positive stride is not supported");
+  throw_if<RuntimeError>(call.dilation <= 0, "non-positive dilation is not supported");
+  throw_if<RuntimeError>(call.padding.same() && call.stride != 1,
+                         "padding='same' is not supported for strided convolutions");
+  throw_if<RuntimeError>(call.groups <= 0, "non-positive groups is not supported");
 }
 
 void check_operands(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups) {
-  if (weight.dim() != 3) {
-    throw RuntimeError(message("conv1d: expected a weight of shape (O, C / groups, K), got ", weight.shape()));
-  }
+  throw_if<RuntimeError>(weight.dim() != 3, "conv1d: expected a weight of shape (O, C / groups, K), got ",
+                         weight.shape());
   if (x.size(1) != weight.size(1) * groups) {
-    throw RuntimeError(message("Given groups=", groups, ", weight of size ", weight.shape(), ", expected input",
-                               x.shape(), " to have ", weight.size(1) * groups, " channels, but got ", x.size(1),
-                               " channels instead"));
+    fail<RuntimeError>("Given groups=", groups, ", weight of size ", weight.shape(), ", expected input", x.shape(),
+                       " to have ", weight.size(1) * groups, " channels, but got ", x.size(1), " channels instead");
   }
-  if (weight.size(0) % groups != 0) {
-    throw RuntimeError(message("Given groups=", groups, ", expected weight to be divisible by ", groups,
-                               " at dimension 0, but got weight of size ", weight.shape(), " instead"));
-  }
+  throw_if<RuntimeError>(weight.size(0) % groups != 0, "Given groups=", groups, ", expected weight to be divisible by ",
+                         groups, " at dimension 0, but got weight of size ", weight.shape(), " instead");
   require_floating("conv1d", x.dtype());
   for (const Tensor* other : {&weight, &bias}) {
     if (!other->defined() || other->dtype() == x.dtype()) continue;
-    throw RuntimeError(message("expected scalar type ", type_name(x.dtype()), " but found ", type_name(other->dtype()),
-                               "\nconv1d: convert x or the layer with to()"));
+    fail<RuntimeError>("expected scalar type ", type_name(x.dtype()), " but found ", type_name(other->dtype()),
+                       "\nconv1d: convert x or the layer with to()");
   }
   if (bias.defined() && bias.shape() != Shape{weight.size(0)}) {
-    throw RuntimeError(message("Given weight of size ", weight.shape(), ", expected bias to be 1-dimensional with ",
-                               weight.size(0), " elements, but got bias of size ", bias.shape(), " instead"));
+    fail<RuntimeError>("Given weight of size ", weight.shape(), ", expected bias to be 1-dimensional with ",
+                       weight.size(0), " elements, but got bias of size ", bias.shape(), " instead");
   }
 }
 
@@ -109,10 +95,8 @@ Geometry geometry(const Tensor& x, const Tensor& weight, const functional::Conv1
   const std::int64_t kernel = weight.size(2), reach = call.dilation * (kernel - 1) + 1;
   const std::int64_t padding = call.padding.same() ? reach - 1 : 2 * call.padding.size();
   const std::int64_t padded = x.size(2) + padding;
-  if (padded < reach || kernel == 0) {
-    throw RuntimeError(message("Calculated padded input size per channel: (", padded, "). Kernel size: (", reach,
-                               "). Kernel size can't be greater than actual input size"));
-  }
+  throw_if<RuntimeError>(padded < reach || kernel == 0, "Calculated padded input size per channel: (", padded,
+                         "). Kernel size: (", reach, "). Kernel size can't be greater than actual input size");
   return {.samples = x.size(0),
           .channels = x.size(1),
           .length = x.size(2),
@@ -130,10 +114,8 @@ Geometry geometry(const Tensor& x, const Tensor& weight, const functional::Conv1
 Tensor functional::conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv1dCall& call) {
   check_defined(x, weight);
   if (x.dim() == 2) return conv1d(x.unsqueeze(0), weight, bias, call).squeeze(0);
-  if (x.dim() != 3) {
-    throw RuntimeError(
-        message("Expected 2D (unbatched) or 3D (batched) input to conv1d, but got input of size: ", x.shape()));
-  }
+  throw_if<RuntimeError>(x.dim() != 3,
+                         "Expected 2D (unbatched) or 3D (batched) input to conv1d, but got input of size: ", x.shape());
   check_call(call);
   check_operands(x, weight, bias, call.groups);
   return convolution(x, weight, bias, geometry(x, weight, call));
@@ -143,9 +125,8 @@ Tensor functional::conv1d(const Tensor& x, const Tensor& weight, const Tensor& b
 
 Padding::Padding(const char* kind) {
   const std::string_view word = kind;
-  if (word != "same" && word != "valid") {
-    throw ValueError(message("Invalid padding string '", word, "', should be one of 'valid', 'same'"));
-  }
+  throw_if<ValueError>(word != "same" && word != "valid", "Invalid padding string '", word,
+                       "', should be one of 'valid', 'same'");
   kind_ = word == "same" ? Kind::same : Kind::valid;
 }
 
@@ -156,12 +137,10 @@ std::string Padding::text() const {
 namespace {
 
 void check_layer(std::int64_t in, std::int64_t out, const Conv1dOptions& o) {
-  if (o.groups <= 0) throw ValueError("groups must be a positive integer");
-  if (in % o.groups != 0) throw ValueError("in_channels must be divisible by groups");
-  if (out % o.groups != 0) throw ValueError("out_channels must be divisible by groups");
-  if (o.padding.same() && o.stride != 1) {
-    throw ValueError("padding='same' is not supported for strided convolutions");
-  }
+  throw_if<ValueError>(o.groups <= 0, "groups must be a positive integer");
+  throw_if<ValueError>(in % o.groups != 0, "in_channels must be divisible by groups");
+  throw_if<ValueError>(out % o.groups != 0, "out_channels must be divisible by groups");
+  throw_if<ValueError>(o.padding.same() && o.stride != 1, "padding='same' is not supported for strided convolutions");
 }
 
 }  // namespace
@@ -180,11 +159,9 @@ Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t
 }
 
 Tensor Conv1d::forward(const Tensor& x) const {
-  if (batches_only_ && x.dim() != 3) {
-    throw ValueError(message("expected 3D input (got ", x.dim(),
-                             "D input)\nthis Conv1d holds the BatchNorm1d behind it, ",
-                             "which is possible for batches (N, C, L) alone: use unsqueeze(0) for one sample"));
-  }
+  throw_if<ValueError>(batches_only_ && x.dim() != 3, "expected 3D input (got ", x.dim(),
+                       "D input)\nthis Conv1d holds the BatchNorm1d behind it, ",
+                       "which is possible for batches (N, C, L) alone: use unsqueeze(0) for one sample");
   return functional::conv1d(x, weight, bias,
                             {.stride = options_.stride,
                              .padding = options_.padding,

@@ -26,16 +26,13 @@ std::int64_t class_step(const Tensor& x) {
 
 void check_target(const Tensor& x, const Tensor& target) {
   const std::int64_t samples = target.dim() == 0 ? 0 : target.size(0);
-  if (x.dim() == 0) throw ValueError("Expected 1 or more dimensions (got 0)");
+  throw_if<ValueError>(x.dim() == 0, "Expected 1 or more dimensions (got 0)");
   if (x.dim() > 1 && x.size(0) != samples) {
-    throw ValueError(
-        message("Expected input batch_size (", x.size(0), ") to match target batch_size (", samples, ")."));
+    fail<ValueError>("Expected input batch_size (", x.size(0), ") to match target batch_size (", samples, ").");
   }
-  if (x.dim() <= 2 && target.dim() > 1) {
-    throw RuntimeError(
-        "0D or 1D target tensor expected, multi-target not supported\n"
-        "class numbers have one dimension less than x, probabilities the shape of x");
-  }
+  throw_if<RuntimeError>(x.dim() <= 2 && target.dim() > 1,
+                         "0D or 1D target tensor expected, multi-target not supported\n"
+                         "class numbers have one dimension less than x, probabilities the shape of x");
   Shape expected = x.shape();
   expected.erase(class_dim(x));
   if (target.shape() != expected) {
@@ -43,23 +40,21 @@ void check_target(const Tensor& x, const Tensor& target) {
                            ? message("size mismatch (got input: ", x.shape(), ", target: ", target.shape(), ")")
                            : message("Expected target size ", expected, ", got ", target.shape()));
   }
-  if (target.dtype() != int64) {
-    throw RuntimeError(message("expected scalar type Long but found ", type_name(target.dtype()),
-                               "\nclass numbers are int64: target.to(int64)"));
-  }
+  throw_if<RuntimeError>(target.dtype() != int64, "expected scalar type Long but found ", type_name(target.dtype()),
+                         "\nclass numbers are int64: target.to(int64)");
 }
 
 void check_weight(const Tensor& x, const Tensor& weight, const char* prefix = "") {
   if (!weight.defined()) return;
   if (weight.shape() != Shape{class_count(x)}) {
-    throw RuntimeError(message(prefix, "weight tensor should be defined either for all ", class_count(x),
-                               " classes or no classes but got weight tensor of shape: ", weight.shape()));
+    fail<RuntimeError>(prefix, "weight tensor should be defined either for all ", class_count(x),
+                       " classes or no classes but got weight tensor of shape: ", weight.shape());
   }
 }
 
 void check_smoothing(double smoothing) {
   if (smoothing >= 0 && smoothing <= 1) return;
-  throw RuntimeError(message("label_smoothing must be between 0.0 and 1.0. Got: ", smoothing));
+  fail<RuntimeError>("label_smoothing must be between 0.0 and 1.0. Got: ", smoothing);
 }
 
 // --- class numbers
@@ -89,19 +84,17 @@ double checked_total(const Tensor& x, const Tensor& target, const CrossEntropyOp
   check_target(x, target);
   check_weight(x, options.weight);
   if (options.weight.defined() && options.weight.dtype() != x.dtype()) {
-    throw RuntimeError(message("expected scalar type ", type_name(x.dtype()), " but found ",
-                               type_name(options.weight.dtype()), "\nconvert the weight to the dtype of x"));
+    fail<RuntimeError>("expected scalar type ", type_name(x.dtype()), " but found ", type_name(options.weight.dtype()),
+                       "\nconvert the weight to the dtype of x");
   }
   refuse_gradient(x.dim() > 2 ? "nll_loss2d_forward" : "nll_loss_forward", "weight", options.weight);
   const Weights weight(options.weight);
   const std::int64_t classes = class_count(x);
   double total = 0;
   for_each_sample(x, target, options.ignore_index, [&](std::int64_t, std::int64_t c, std::int64_t) {
-    if (c < 0 || c >= classes) {
-      throw IndexError(message("Target ", c, " is out of bounds.\nx of shape ", x.shape(), " has the classes 0 to ",
-                               classes - 1, "; samples of class ignore_index, ", options.ignore_index,
-                               ", take no part"));
-    }
+    throw_if<IndexError>(c < 0 || c >= classes, "Target ", c, " is out of bounds.\nx of shape ", x.shape(),
+                         " has the classes 0 to ", classes - 1, "; samples of class ignore_index, ",
+                         options.ignore_index, ", take no part");
     total += weight[c];
   });
   return total;
@@ -161,9 +154,7 @@ Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOpti
   if (tracks(lp)) {
     record(y, name_of(lp, options), {lp},
            keep(Kept(coefficients(lp, target, options, total).to(lp.dtype()), "-weight / N")),
-           [each, dim](const Tensor& dy, const Tensor& k, InputGradients& dx) {
-             dx[0] = k * (each ? dy.unsqueeze(dim) : dy);
-           });
+           [each, dim](const Tensor& dy, const Tensor& k) { return k * (each ? dy.unsqueeze(dim) : dy); });
     trace_operand(y, target);
   }
   return y;
@@ -208,10 +199,9 @@ Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& o
 // --- probabilities
 
 Tensor probability_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
-  if (!is_floating(target.dtype())) {
-    throw RuntimeError(message("Expected floating point type for target with class probabilities, got ",
-                               type_name(target.dtype()), "\nclass numbers have one dimension less than x"));
-  }
+  throw_if<RuntimeError>(!is_floating(target.dtype()),
+                         "Expected floating point type for target with class probabilities, got ",
+                         type_name(target.dtype()), "\nclass numbers have one dimension less than x");
   check_weight(x, options.weight, "cross_entropy: ");
   const int dim = class_dim(x);
   const double s = options.label_smoothing;
@@ -227,10 +217,7 @@ Tensor probability_loss(const Tensor& x, const Tensor& target, const CrossEntrop
   if (options.reduction == Reduction::sum) return total;
   const double samples = static_cast<double>(x.numel()) / static_cast<double>(class_count(x));
   Tensor y = total.detach() / samples;
-  if (tracks(total)) {
-    record(y, "DivBackward1", {total}, [samples](const Tensor& dy, InputGradients& dx) { dx[0] = dy / samples; });
-  }
-  return y;
+  return recorded(y, "DivBackward1", {total}, [samples](const Tensor& dy) { return dy / samples; });
 }
 
 }  // namespace

@@ -27,16 +27,13 @@ Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, 
         x.dtype(), [&]<class T>(T*) { return zip<T, T>(x, target, [value](T p, T t) { return value(p - t); }); });
     y = reduced(losses, reduction);
   }
-  if (tracks(x, target)) {
-    record(y, node, {x, target}, keep(x, target),
-           [slope, scale = factor * share(reduction, x.numel())](const Tensor& dy, const Tensor& x,
-                                                                 const Tensor& target, InputGradients& dx) {
-             const Tensor d = slope(x - target) * (dy * scale);
-             dx[0] = d;
-             if (dx.needs(1)) dx[1] = -d;
-           });
-  }
-  return y;
+  return recorded(y, node, {x, target}, keep(x, target),
+                  [slope, scale = factor * share(reduction, x.numel())](const Tensor& dy, const Tensor& x,
+                                                                        const Tensor& target, InputGradients& dx) {
+                    const Tensor d = slope(x - target) * (dy * scale);
+                    dx[0] = d;
+                    if (dx.needs(1)) dx[1] = -d;
+                  });
 }
 
 }  // namespace
@@ -57,9 +54,7 @@ Tensor functional::l1_loss(const Tensor& x, const Tensor& target, Reduction redu
 
 Tensor functional::huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, double delta) {
   check_defined(x, target);
-  if (!(delta > 0)) {
-    throw RuntimeError(message("huber_loss does not support non-positive values for delta.\ngot ", delta));
-  }
+  throw_if<RuntimeError>(!(delta > 0), "huber_loss does not support non-positive values for delta.\ngot ", delta);
   const Dtype dtype = common_dtype("huber_cpu", x, target);
   const auto value = [delta]<class T>(T d) {
     const T limit = static_cast<T>(delta), low = d < -limit ? -limit : d, near = limit < low ? limit : low;
@@ -73,9 +68,7 @@ Tensor functional::huber_loss(const Tensor& x, const Tensor& target, Reduction r
 
 Tensor functional::smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, double beta) {
   check_defined(x, target);
-  if (!(beta >= 0)) {
-    throw RuntimeError(message("smooth_l1_loss does not support negative values for beta.\ngot ", beta));
-  }
+  throw_if<RuntimeError>(!(beta >= 0), "smooth_l1_loss does not support negative values for beta.\ngot ", beta);
   if (beta == 0) return l1_loss(x, target, reduction);
   const Dtype dtype = common_dtype("smooth_l1_cpu", x, target);
   const auto value = [beta]<class T>(T d) {
@@ -105,20 +98,17 @@ Tensor functional::binary_cross_entropy(const Tensor& x, const Tensor& target, c
                                         Reduction reduction) {
   check_defined(x, target);
   if (x.shape() != target.shape()) {
-    throw ValueError(message("Using a target size (", torch_size(target.shape()),
-                             ") that is different to the input size (", torch_size(x.shape()),
-                             ") is deprecated. Please ensure they have the same size."));
+    fail<ValueError>("Using a target size (", torch_size(target.shape()), ") that is different to the input size (",
+                     torch_size(x.shape()), ") is deprecated. Please ensure they have the same size.");
   }
-  if (!is_floating(x.dtype()) || target.dtype() != x.dtype()) {
-    throw RuntimeError(message("Found dtype ", type_name(target.dtype()), " but expected ", type_name(x.dtype()),
-                               "\nbinary_cross_entropy compares floating numbers of one dtype: convert with to()"));
-  }
+  throw_if<RuntimeError>(!is_floating(x.dtype()) || target.dtype() != x.dtype(), "Found dtype ",
+                         type_name(target.dtype()), " but expected ", type_name(x.dtype()),
+                         "\nbinary_cross_entropy compares floating numbers of one dtype: convert with to()");
   refuse_gradient("binary_cross_entropy", "weight", weight);
-  if (!((x >= 0) == (x <= 1)).all().item<bool>() || isnan(x).any().item<bool>()) {
-    throw RuntimeError(
-        "all elements of input should be between 0 and 1\nbinary_cross_entropy takes probabilities; for "
-        "logits there is binary_cross_entropy_with_logits");
-  }
+  throw_if<RuntimeError>(
+      !((x >= 0) == (x <= 1)).all().item<bool>() || isnan(x).any().item<bool>(),
+      "all elements of input should be between 0 and 1\nbinary_cross_entropy takes probabilities; for "
+      "logits there is binary_cross_entropy_with_logits");
   const Tensor w = weight.defined() ? weight.to(x.dtype()).expand(x.shape()) : ones_like(x);
   Tensor y;
   {
@@ -126,16 +116,13 @@ Tensor functional::binary_cross_entropy(const Tensor& x, const Tensor& target, c
     const Tensor yes = clamp(log(x), -100), no = clamp(log(1 - x), -100);
     y = reduced((target * yes + (1 - target) * no) * -w, reduction);
   }
-  if (tracks(x, target)) {
-    record(y, "BinaryCrossEntropyBackward0", {x, target}, keep(x, target, w),
-           [scale = share(reduction, x.numel())](const Tensor& dy, const Tensor& x, const Tensor& target,
-                                                 const Tensor& w, InputGradients& dx) {
-             const Tensor dlosses = w * (dy * scale);
-             if (dx.needs(0)) dx[0] = dlosses * (x - target) / clamp(x * (1 - x), 1e-12F);
-             if (dx.needs(1)) dx[1] = dlosses * (clamp(log(1 - x), -100) - clamp(log(x), -100));
-           });
-  }
-  return y;
+  return recorded(y, "BinaryCrossEntropyBackward0", {x, target}, keep(x, target, w),
+                  [scale = share(reduction, x.numel())](const Tensor& dy, const Tensor& x, const Tensor& target,
+                                                        const Tensor& w, InputGradients& dx) {
+                    const Tensor dlosses = w * (dy * scale);
+                    if (dx.needs(0)) dx[0] = dlosses * (x - target) / clamp(x * (1 - x), 1e-12F);
+                    if (dx.needs(1)) dx[1] = dlosses * (clamp(log(1 - x), -100) - clamp(log(x), -100));
+                  });
 }
 
 BCELoss::BCELoss(const Tensor& weight_, Reduction reduction) : weight(weight_), reduction_(reduction) {}

@@ -18,10 +18,8 @@ void check_probability(double p) {
 Tensor functional::dropout(const Tensor& x, double p, bool training, Generator& generator) {
   detail::check_defined(x);
   check_probability(p);
-  if (!is_floating(x.dtype())) {
-    throw RuntimeError(detail::message("result type Float can't be cast to the desired output type ",
-                                       detail::type_name(x.dtype()), "\ndropout expects floating x: x.to(float32)"));
-  }
+  detail::throw_if<RuntimeError>(!is_floating(x.dtype()), "result type Float can't be cast to the desired output type ",
+                                 detail::type_name(x.dtype()), "\ndropout expects floating x: x.to(float32)");
   if (p == 0 || !training || x.numel() == 0) return x;
   if (p == 1) return x * zeros({}, x.dtype());
   return x * bernoulli_(empty_like(x), 1 - p, generator).div_(1 - p);

@@ -11,20 +11,17 @@ using namespace gradus::detail;
 namespace {
 
 void check(const Tensor& index, const Tensor& weight) {
-  if (weight.dim() != 2) throw RuntimeError(message("'weight' must be 2-D\nembedding: got the shape ", weight.shape()));
-  if (index.dtype() != int64) {
-    throw RuntimeError(message("Expected tensor for argument #1 'indices' to have one of the following scalar types: ",
-                               "Long, Int; but got torch.", type_name(index.dtype()),
-                               "Tensor instead (while checking arguments for embedding)\nconvert it: index.to(int64)"));
-  }
-  if (!is_floating(weight.dtype())) {
-    throw RuntimeError(message("embedding: expected a floating weight, got ", weight.dtype()));
-  }
+  throw_if<RuntimeError>(weight.dim() != 2, "'weight' must be 2-D\nembedding: got the shape ", weight.shape());
+  throw_if<RuntimeError>(index.dtype() != int64,
+                         "Expected tensor for argument #1 'indices' to have one of the following scalar types: ",
+                         "Long, Int; but got torch.", type_name(index.dtype()),
+                         "Tensor instead (while checking arguments for embedding)\nconvert it: index.to(int64)");
+  throw_if<RuntimeError>(!is_floating(weight.dtype()), "embedding: expected a floating weight, got ", weight.dtype());
   const std::int64_t rows = weight.size(0);
   for (const std::int64_t i : std::span(elements<std::int64_t>(index), static_cast<std::size_t>(index.numel()))) {
     if (i >= 0 && i < rows) continue;
-    throw IndexError(message("index out of range in self\nembedding: got the number ", i,
-                             " for a weight with rows 0 to ", rows - 1));
+    fail<IndexError>("index out of range in self\nembedding: got the number ", i, " for a weight with rows 0 to ",
+                     rows - 1);
   }
 }
 
@@ -32,7 +29,7 @@ void check(const Tensor& index, const Tensor& weight) {
 std::optional<std::int64_t> row_of(std::optional<std::int64_t> padding_idx, std::int64_t rows) {
   if (!padding_idx) return padding_idx;
   if (*padding_idx < -rows || *padding_idx >= rows) {
-    throw ValueError(message("Padding_idx must be within num_embeddings\ngot ", *padding_idx, " of ", rows));
+    fail<ValueError>("Padding_idx must be within num_embeddings\ngot ", *padding_idx, " of ", rows);
   }
   return *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
 }
@@ -46,16 +43,12 @@ Tensor functional::embedding(const Tensor& index, const Tensor& weight, std::opt
   Shape shape = index.shape();
   shape.push_back(width);
   Tensor y = weight.detach().index_select(0, index.reshape(-1)).reshape(shape);
-  if (tracks(weight)) {
-    record(
-        y, "EmbeddingBackward0", {weight}, keep(index),
-        [rows, width, padding = row_of(padding_idx, rows)](const Tensor& dy, const Tensor& index, InputGradients& dx) {
-          const Tensor kept = padding ? masked_fill(dy, (index == *padding).unsqueeze(-1), 0) : dy;
-          dx[0] =
-              index_add(zeros({rows, width}, dy.dtype()), 0, index.reshape(-1), kept.reshape({index.numel(), width}));
-        });
-  }
-  return y;
+  return recorded(
+      y, "EmbeddingBackward0", {weight}, keep(index),
+      [rows, width, padding = row_of(padding_idx, rows)](const Tensor& dy, const Tensor& index, InputGradients& dx) {
+        const Tensor kept = padding ? masked_fill(dy, (index == *padding).unsqueeze(-1), 0) : dy;
+        dx[0] = index_add(zeros({rows, width}, dy.dtype()), 0, index.reshape(-1), kept.reshape({index.numel(), width}));
+      });
 }
 
 Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingOptions& options,

@@ -10,7 +10,9 @@
 
 namespace gradus::nn {
 
+using detail::fail;
 using detail::message;
+using detail::throw_if;
 
 namespace {
 
@@ -29,7 +31,7 @@ void check_name(const std::string& name) {
   const bool word = !name.empty() && letter(name[0]) && std::ranges::all_of(name, fits);
   const bool reserved = name.starts_with('_') || name.find("__") != name.npos ||
                         reserved_words.find(message(" ", name, " ")) != reserved_words.npos;
-  if (!word || reserved) throw ValueError(message("export_header: '", name, "' cannot be a name in C++"));
+  throw_if<ValueError>(!word || reserved, "export_header: '", name, "' cannot be a name in C++");
 }
 
 bool is_cpp(const std::string& path) {
@@ -37,15 +39,13 @@ bool is_cpp(const std::string& path) {
     if (path.ends_with(extension)) return true;
   }
   if (path.ends_with(".h")) return false;
-  throw ValueError(message("export_header: the extension of '", path, "' tells no language: .hpp is C++, .h is C"));
+  fail<ValueError>("export_header: the extension of '", path, "' tells no language: .hpp is C++, .h is C");
 }
 
 std::vector<float> example_row(const Tensor& example, const Shape& row) {
   Generator generator(0);
   const Tensor x = example.defined() ? example.to(float32) : rand(row, float32, generator) * 2 - 1;
-  if (x.numel() != numel(row)) {
-    throw ValueError(message("export_header: the example has shape ", x.shape(), ", a row ", row));
-  }
+  throw_if<ValueError>(x.numel() != numel(row), "export_header: the example has shape ", x.shape(), ", a row ", row);
   const auto values = std::as_const(x).data<float>();
   return {values.begin(), values.end()};
 }
@@ -60,7 +60,7 @@ void export_header(const Module& net, const std::string& path, const HeaderOptio
   if (options.int8_weights) frozen::round_to_int8(program);
   const std::vector<float> x = example_row(options.example, row), y = frozen::evaluate(program, x);
   for (const float v : y) {
-    if (!(v - v == 0)) throw ValueError("export_header: the output for the example is not finite");
+    throw_if<ValueError>(!(v - v == 0), "export_header: the output for the example is not finite");
   }
   detail::AtomicFile file(path);
   file.write(frozen::source(program, language, x, y));

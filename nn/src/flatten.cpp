@@ -6,6 +6,7 @@
 namespace gradus::nn {
 
 using detail::message;
+using detail::throw_if;
 
 Tensor Unflatten::forward(const Tensor& x) const {
   detail::check_defined(x, "unflatten");
@@ -17,10 +18,9 @@ Tensor Unflatten::forward(const Tensor& x) const {
     if (s != -1 || open) product *= s;
     open = open || s == -1;
   }
-  if (product < 0 || (open ? product == 0 || size % product != 0 : product != size)) {
-    throw RuntimeError(message("unflatten: Provided sizes ", sizes_, " don't multiply up to the size of dim ", dim,
-                               " (", size, ") in the input tensor"));
-  }
+  throw_if<RuntimeError>(product < 0 || (open ? product == 0 || size % product != 0 : product != size),
+                         "unflatten: Provided sizes ", sizes_, " don't multiply up to the size of dim ", dim, " (",
+                         size, ") in the input tensor");
   Shape shape;
   for (int d = 0; d < x.dim(); ++d) {
     if (d != dim) shape.push_back(x.shape()[d]);

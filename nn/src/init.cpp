@@ -1,3 +1,4 @@
+#include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
 
 #include <gradus/core/autograd.hpp>
@@ -10,6 +11,7 @@
 namespace gradus::nn::init {
 
 using gradus::detail::check_defined;
+using gradus::detail::throw_if;
 
 Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
   const NoGradGuard no_grad;
@@ -50,9 +52,8 @@ double calculate_gain(Nonlinearity nonlinearity, double negative_slope) {
 
 Fans fans(const Tensor& weight) {
   check_defined(weight);
-  if (weight.dim() < 2) {
-    throw ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions");
-  }
+  throw_if<ValueError>(weight.dim() < 2,
+                       "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions");
   std::int64_t rest = 1;
   for (int d = 2; d < weight.dim(); ++d) rest *= weight.size(d);
   return {.in = weight.size(1) * rest, .out = weight.size(0) * rest};

@@ -130,19 +130,19 @@ void check(const Tensor& x, const Shape& shape, const Tensor& weight, const Tens
   if (!fits) {
     std::string sizes;
     for (const std::int64_t size : shape) sizes += message(", ", size);
-    throw RuntimeError(message("Given normalized_shape=", shape, ", expected input with shape [*", sizes,
-                               "], but got input of size", x.shape()));
+    fail<RuntimeError>("Given normalized_shape=", shape, ", expected input with shape [*", sizes,
+                       "], but got input of size", x.shape());
   }
   require_floating("LayerNormKernelImpl", x.dtype());
   for (const auto& [name, values] : {std::pair("weight", &weight), std::pair("bias", &bias)}) {
     if (!values->defined()) continue;
     if (values->shape() != shape) {
-      throw RuntimeError(message("Expected ", name, " to be of same shape as normalized_shape, but got ", name,
-                                 " of shape ", values->shape(), " and normalized_shape = ", shape));
+      fail<RuntimeError>("Expected ", name, " to be of same shape as normalized_shape, but got ", name, " of shape ",
+                         values->shape(), " and normalized_shape = ", shape);
     }
     if (values->dtype() != x.dtype()) {
-      throw RuntimeError(message("expected scalar type ", type_name(x.dtype()), " but found ",
-                                 type_name(values->dtype()), "\nlayer_norm: convert x or the layer with to()"));
+      fail<RuntimeError>("expected scalar type ", type_name(x.dtype()), " but found ", type_name(values->dtype()),
+                         "\nlayer_norm: convert x or the layer with to()");
     }
   }
 }
@@ -167,16 +167,14 @@ Tensor functional::layer_norm(const Tensor& x, const Shape& shape, const Tensor&
       if (bias.defined()) y = y + bias;
     }
   }
-  if (tracks(x, weight, bias)) {
-    record(y, "NativeLayerNormBackward0", {x, weight, bias}, keep(x, weight, Kept(std::move(rows), "mean, var, 1/std")),
-           [shape, eps, fuses](const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rows,
-                               InputGradients& dx) {
-             if (!fuses || grad_enabled()) return composed_backward(dy, dx, x, weight, shape, eps);
-             const auto backward = x.dtype() == float32 ? fused_backward<float> : fused_backward<double>;
-             backward(dy, dx, x, weight, rows, shape);
-           });
-  }
-  return y;
+  return recorded(y, "NativeLayerNormBackward0", {x, weight, bias},
+                  keep(x, weight, Kept(std::move(rows), "mean, var, 1/std")),
+                  [shape, eps, fuses](const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rows,
+                                      InputGradients& dx) {
+                    if (!fuses || grad_enabled()) return composed_backward(dy, dx, x, weight, shape, eps);
+                    const auto backward = x.dtype() == float32 ? fused_backward<float> : fused_backward<double>;
+                    backward(dy, dx, x, weight, rows, shape);
+                  });
 }
 
 LayerNorm::LayerNorm(const Shape& normalized_shape, const LayerNormOptions& options)

@@ -20,11 +20,9 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features, const Linear
 }
 
 Tensor Linear::forward(const Tensor& x) const {
-  if (rows_only_ && x.dim() != 2) {
-    throw ValueError(detail::message("expected 2D input (got ", x.dim(), "D input)\nthis Linear holds the BatchNorm1d ",
-                                     "behind it, which is possible for x (N, C) alone: use the net as it was for ",
-                                     x.shape()));
-  }
+  detail::throw_if<ValueError>(
+      rows_only_ && x.dim() != 2, "expected 2D input (got ", x.dim(), "D input)\nthis Linear holds the BatchNorm1d ",
+      "behind it, which is possible for x (N, C) alone: use the net as it was for ", x.shape());
   return linear(x, weight, bias);
 }
 

@@ -31,9 +31,8 @@ Tensor binary_losses(const Tensor& x, const Tensor& target, const Tensor& pos_we
 Tensor spread_over(const Tensor& x, const Tensor& weight) {
   if (!weight.defined()) return weight;
   const Shape shape = broadcast_shapes(x.shape(), weight.shape());
-  if (shape != x.shape()) {
-    throw RuntimeError(message("output with shape ", x.shape(), " doesn't match the broadcast shape ", shape));
-  }
+  throw_if<RuntimeError>(shape != x.shape(), "output with shape ", x.shape(), " doesn't match the broadcast shape ",
+                         shape);
   return weight.to(x.dtype()).expand(x.shape());
 }
 
@@ -56,14 +55,13 @@ Tensor functional::binary_cross_entropy_with_logits(const Tensor& x_, const Tens
                                                     const BceOptions& options) {
   check_defined(x_, target_);
   if (x_.shape() != target_.shape()) {
-    throw ValueError(message("Target size (", torch_size(target_.shape()), ") must be the same as input size (",
-                             torch_size(x_.shape()), ")"));
+    fail<ValueError>("Target size (", torch_size(target_.shape()), ") must be the same as input size (",
+                     torch_size(x_.shape()), ")");
   }
   for (const Dtype dtype : {x_.dtype(), target_.dtype()}) {
     if (is_floating(dtype)) continue;
-    throw RuntimeError(
-        message("result type Float can't be cast to the desired output type ", type_name(dtype),
-                "\nbinary_cross_entropy_with_logits compares floating numbers: convert with to(float32)"));
+    fail<RuntimeError>("result type Float can't be cast to the desired output type ", type_name(dtype),
+                       "\nbinary_cross_entropy_with_logits compares floating numbers: convert with to(float32)");
   }
   refuse_gradient("binary_cross_entropy_with_logits", "weight", options.weight);
   refuse_gradient("binary_cross_entropy_with_logits", "pos_weight", options.pos_weight);
@@ -77,17 +75,15 @@ Tensor functional::binary_cross_entropy_with_logits(const Tensor& x_, const Tens
     if (weight.defined()) y = y * weight;
     y = reduced(y, options.reduction);
   }
-  if (tracks(x, target)) {
-    record(y, "BinaryCrossEntropyWithLogitsBackward0", {x, target}, keep(x, target, weight, p),
-           [scale = share(options.reduction, x.numel())](const Tensor& dy, const Tensor& x, const Tensor& target,
-                                                         const Tensor& weight, const Tensor& p, InputGradients& dx) {
-             const Tensor factor = weight;
-             const Tensor dlosses = factor.defined() ? factor * (dy * scale) : dy * scale;
-             if (dx.needs(0)) dx[0] = slope_in_x(x, target, p) * dlosses;
-             if (dx.needs(1)) dx[1] = slope_in_target(x, p) * dlosses;
-           });
-  }
-  return y;
+  return recorded(
+      y, "BinaryCrossEntropyWithLogitsBackward0", {x, target}, keep(x, target, weight, p),
+      [scale = share(options.reduction, x.numel())](const Tensor& dy, const Tensor& x, const Tensor& target,
+                                                    const Tensor& weight, const Tensor& p, InputGradients& dx) {
+        const Tensor factor = weight;
+        const Tensor dlosses = factor.defined() ? factor * (dy * scale) : dy * scale;
+        if (dx.needs(0)) dx[0] = slope_in_x(x, target, p) * dlosses;
+        if (dx.needs(1)) dx[1] = slope_in_target(x, p) * dlosses;
+      });
 }
 
 // --- modules: the options without the weights, which are state

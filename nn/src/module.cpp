@@ -1,5 +1,5 @@
+#include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
-#include "text/type_name.hpp"
 #include "walk.hpp"
 
 #include <gradus/core/autograd.hpp>
@@ -11,15 +11,14 @@
 
 namespace gradus::nn {
 
-using detail::message;
+using detail::fail;
+using detail::throw_if;
 
 namespace {
 
 void check_name(const char* kind, std::string_view name) {
-  if (name.empty()) throw KeyError(message(kind, " name can't be empty string \"\""));
-  if (name.find('.') != std::string_view::npos) {
-    throw KeyError(message(kind, " name can't contain \".\", got: ", name));
-  }
+  throw_if<KeyError>(name.empty(), kind, " name can't be empty string \"\"");
+  throw_if<KeyError>(name.find('.') != std::string_view::npos, kind, " name can't contain \".\", got: ", name);
 }
 
 }  // namespace
@@ -110,7 +109,7 @@ Tensor Module::forward(const Tensor& x) const {
   // Each overload of forward calls the other by default: to come here twice means that neither is overridden.
   thread_local const Module* asked = nullptr;
   if (asked == this) {
-    throw NotImplementedError(message("Module [", name(), "] is missing the required \"forward\" function"));
+    fail<NotImplementedError>("Module [", name(), "] is missing the required \"forward\" function");
   }
   const detail::Scoped<const Module*> asking(asked, this);
   return const_cast<Module&>(*this).forward(x);
@@ -239,7 +238,7 @@ void Module::zero_grad() {
 }
 
 Module& Module::to(Dtype dtype) {
-  if (!is_floating(dtype)) throw TypeError(message("Module::to expects float32 or float64, got ", dtype));
+  throw_if<TypeError>(!is_floating(dtype), "Module::to expects float32 or float64, got ", dtype);
   const NoGradGuard no_grad;
   const auto convert = [dtype](Tensor& x) {
     if (!is_floating(x.dtype())) return;

@@ -9,12 +9,14 @@
 
 namespace gradus::nn {
 
+using detail::fail;
 using detail::message;
+using detail::throw_if;
 
 StateDict Module::state_dict() const {
   StateDict dict;
   const auto add = [&](const std::string& name, const Tensor& x) {
-    if (dict.contains(name)) throw KeyError(message("attribute '", name, "' already exists"));
+    throw_if<KeyError>(dict.contains(name), "attribute '", name, "' already exists");
     dict[name] = x.detach();
   };
   walk(
@@ -117,7 +119,7 @@ LoadReport Module::load_state_dict(const StateDict& from, LoadOptions options) {
   for (const std::string& line : report.mistyped) errors += "\n\t" + line;
   if (!errors.empty()) {
     const std::string hint = options.strict ? prefix_hint(report, *this, from) : "";
-    throw RuntimeError(message("Error(s) in loading state_dict for ", name(), ":", errors, hint));
+    fail<RuntimeError>("Error(s) in loading state_dict for ", name(), ":", errors, hint);
   }
 
   const NoGradGuard no_grad;

@@ -1,6 +1,5 @@
-#include "parameter.hpp"
-
 #include "tensor/tensor_impl.hpp"
+#include "walk.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/print.hpp>

@@ -11,7 +11,8 @@
 
 namespace gradus::nn {
 
-using detail::message;
+using detail::fail;
+using detail::throw_if;
 
 namespace {
 
@@ -107,33 +108,32 @@ bool overlap(std::span<const float> a, std::span<const float> b) {
 void Plan::run(std::span<const float> in, std::span<float> out) const {
   alignas(64) float stack[stack_floats];
   if (scratch_size() > stack_floats) {
-    throw ValueError(message("Plan: needs ", scratch_size(), " floats of scratch, more than the ", stack_floats,
-                             " on the stack\nhand over a span of them"));
+    fail<ValueError>("Plan: needs ", scratch_size(), " floats of scratch, more than the ", stack_floats,
+                     " on the stack\nhand over a span of them");
   }
   run(in, out, stack);
 }
 
 void Plan::run(std::span<const float> in, std::span<float> out, std::span<float> scratch) const {
   if (const char* mistake = impl_->mistake(in.size(), out.size()); *mistake) {
-    throw ValueError(message("Plan: ", mistake, ": expected N x ", inputs(), " and N x ", outputs(), " floats, got ",
-                             in.size(), " and ", out.size()));
+    fail<ValueError>("Plan: ", mistake, ": expected N x ", inputs(), " and N x ", outputs(), " floats, got ", in.size(),
+                     " and ", out.size());
   }
   if (scratch.size() < scratch_size()) {
-    throw ValueError(message("Plan: expected ", scratch_size(), " floats of scratch, got ", scratch.size()));
+    fail<ValueError>("Plan: expected ", scratch_size(), " floats of scratch, got ", scratch.size());
   }
-  if (overlap(in, out) || overlap(in, scratch) || overlap(out, scratch)) {
-    throw ValueError("Plan: input, output and scratch overlap\ngive each memory of its own");
-  }
+  throw_if<ValueError>(overlap(in, out) || overlap(in, scratch) || overlap(out, scratch),
+                       "Plan: input, output and scratch overlap\ngive each memory of its own");
   (*this)(in, out, scratch);
 }
 
 Tensor Plan::operator()(const Tensor& x) const {
-  if (x.dtype() != float32) throw TypeError(message("Plan: expected float32, got ", x.dtype(), "\nconvert with to()"));
+  throw_if<TypeError>(x.dtype() != float32, "Plan: expected float32, got ", x.dtype(), "\nconvert with to()");
   Shape row = x.shape();
   const std::int64_t rows = row.empty() ? 0 : row[0];
   if (!row.empty()) row.erase(0);
   if (x.dim() == 0 || row != input_shape()) {
-    throw ValueError(message("Plan: expected a batch of rows ", input_shape(), ", got ", x.shape()));
+    fail<ValueError>("Plan: expected a batch of rows ", input_shape(), ", got ", x.shape());
   }
   Shape shape = output_shape();
   shape.insert(0, rows);

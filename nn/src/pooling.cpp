@@ -1,14 +1,12 @@
 // Given the windows and the places of the maxima, pooling is linear: the derivative of each function is its adjoint,
 // and the other way round.
 #include "arguments.hpp"
-#include "ops/index.hpp"
 #include "ops/strided.hpp"
+#include "ops/views.hpp"
 #include "runtime/parallel_for.hpp"
 #include "windows.hpp"
 
 #include <gradus/nn/pooling.hpp>
-
-#include <cmath>
 
 namespace gradus::nn {
 
@@ -55,10 +53,7 @@ Tensor average(const Tensor& x, const Windows& windows) {
       }
     });
   });
-  if (tracks(x)) {
-    record(y, node_name, {x}, [windows](const Tensor& dy, InputGradients& dx) { dx[0] = spread(dy, windows); });
-  }
-  return y;
+  return recorded(y, node_name, {x}, [windows](const Tensor& dy) { return spread(dy, windows); });
 }
 
 Tensor spread(const Tensor& dy, const Windows& windows) {
@@ -73,11 +68,8 @@ Tensor spread(const Tensor& dy, const Windows& windows) {
       }
     }
   });
-  if (tracks(dy)) {
-    record(dx, "AvgPool2DBackwardBackward0", {dy},
-           [windows](const Tensor& ddx, InputGradients& out) { out[0] = average(ddx, windows); });
-  }
-  return dx;
+  return recorded(dx, "AvgPool2DBackwardBackward0", {dy},
+                  [windows](const Tensor& ddx) { return average(ddx, windows); });
 }
 
 // --- maxima
@@ -132,78 +124,68 @@ Tensor maxima(const Tensor& x, const Windows& w) {
 /// y[r, i] = x[r, places[r, i]]
 Tensor pick(const Tensor& x, const Tensor& places) {
   Tensor y = gather(x.detach(), -1, places);
-  if (tracks(x)) {
-    record(y, node_name, {x}, keep(places),
-           [shape = x.shape()](const Tensor& dy, const Tensor& places, InputGradients& dx) {
-             dx[0] = scatter_add(dy, shape, shape.rank() - 1, places);
-           });
-  }
-  return y;
+  return recorded(y, node_name, {x}, keep(places), [shape = x.shape()](const Tensor& dy, const Tensor& places) {
+    return scatter_add(dy, shape, shape.rank() - 1, places);
+  });
 }
 
 // --- what must be true of the arguments
 
 void check_dims(const Tensor& x, const char* op) {
   if (x.dim() == 2 || x.dim() == 3) return;
-  throw RuntimeError(message("Expected 2 to 3 dimensions, but got ", x.dim(),
-                             "-dimensional tensor for argument #1 'self' (while checking arguments for ", op, ")"));
+  fail<RuntimeError>("Expected 2 to 3 dimensions, but got ", x.dim(),
+                     "-dimensional tensor for argument #1 'self' (while checking arguments for ", op, ")");
 }
 
-/// The number of windows. With `ceil` a last one may hang over, if it begins inside.
-std::int64_t count_windows(const Windows& w, bool ceil) {
+/// `w` with the number of its windows. With `ceil` a last one may hang over, if it begins inside.
+Windows counted(Windows w, bool ceil) {
   const std::int64_t room = w.length + 2 * w.padding - w.dilation * (w.kernel - 1) - 1;
-  if (room < 0 && !(ceil && room > -w.stride)) return 0;
-  std::int64_t places = (room + (ceil ? w.stride - 1 : 0)) / w.stride + 1;
-  if (ceil && (places - 1) * w.stride >= w.length + w.padding) --places;
-  return places;
+  if (room < 0 && !(ceil && room > -w.stride)) return w;
+  w.places = (room + (ceil ? w.stride - 1 : 0)) / w.stride + 1;
+  if (ceil && (w.places - 1) * w.stride >= w.length + w.padding) --w.places;
+  return w;
 }
 
 }  // namespace
 
 Windows windows_of(std::int64_t length, std::int64_t kernel_size, const MaxPool1dOptions& o) {
-  Windows w{.length = length,
-            .places = 0,
-            .kernel = kernel_size,
-            .stride = o.stride.value_or(kernel_size),
-            .padding = o.padding,
-            .dilation = o.dilation};
-  w.places = count_windows(w, o.ceil_mode);
-  return w;
+  return counted({.length = length,
+                  .places = 0,
+                  .kernel = kernel_size,
+                  .stride = o.stride.value_or(kernel_size),
+                  .padding = o.padding,
+                  .dilation = o.dilation},
+                 o.ceil_mode);
 }
 
 Windows windows_of(std::int64_t length, std::int64_t kernel_size, const AvgPool1dOptions& o) {
-  Windows w{.length = length,
-            .places = 0,
-            .kernel = kernel_size,
-            .stride = o.stride.value_or(kernel_size),
-            .padding = o.padding,
-            .count_padding = o.count_include_pad};
-  w.places = count_windows(w, o.ceil_mode);
-  return w;
+  return counted({.length = length,
+                  .places = 0,
+                  .kernel = kernel_size,
+                  .stride = o.stride.value_or(kernel_size),
+                  .padding = o.padding,
+                  .count_padding = o.count_include_pad},
+                 o.ceil_mode);
 }
 
 Tensor functional::max_pool1d(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOptions& o) {
   check_defined(x);
-  if (x.dim() != 2 && x.dim() != 3) {
-    throw RuntimeError(message("max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for ",
-                               "input, but got:", x.shape()));
-  }
+  throw_if<RuntimeError>(x.dim() != 2 && x.dim() != 3,
+                         "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for ",
+                         "input, but got:", x.shape());
   const std::int64_t stride = o.stride.value_or(kernel_size);
   for (const auto& [name, value] :
        {std::pair("kernel_size", kernel_size), std::pair("stride", stride), std::pair("dilation", o.dilation)}) {
-    if (value <= 0) throw RuntimeError(message("max_pool1d() ", name, " must be greater than zero, but got ", value));
+    throw_if<RuntimeError>(value <= 0, "max_pool1d() ", name, " must be greater than zero, but got ", value);
   }
-  if (o.padding < 0) throw RuntimeError(message("max_pool1d() padding must be non-negative, but got ", o.padding));
-  if (o.padding > kernel_size / 2) {
-    throw RuntimeError(message("max_pool1d() padding should be at most half of kernel size, but got padding=",
-                               o.padding, " and kernel_size=", kernel_size));
-  }
+  throw_if<RuntimeError>(o.padding < 0, "max_pool1d() padding must be non-negative, but got ", o.padding);
+  throw_if<RuntimeError>(o.padding > kernel_size / 2,
+                         "max_pool1d() padding should be at most half of kernel size, but got padding=", o.padding,
+                         " and kernel_size=", kernel_size);
   require_floating("max_pool1d", x.dtype());
   const Windows windows = windows_of(x.size(-1), kernel_size, o);
-  if (windows.places <= 0) {
-    throw RuntimeError(message("max_pool1d() Invalid computed output size: ", windows.places, "\nx of length ",
-                               windows.length, " has no room for a window of ", kernel_size));
-  }
+  throw_if<RuntimeError>(windows.places <= 0, "max_pool1d() Invalid computed output size: ", windows.places,
+                         "\nx of length ", windows.length, " has no room for a window of ", kernel_size);
   if (!tracks(x)) {
     if (Tensor y = maxima(x, windows); y.defined()) return y;
   }
@@ -214,20 +196,18 @@ Tensor functional::avg_pool1d(const Tensor& x, std::int64_t kernel_size, const A
   check_defined(x);
   check_dims(x, "avg_pool1d");
   const std::int64_t stride = o.stride.value_or(kernel_size);
-  if (stride == 0) throw RuntimeError("stride should not be zero");
-  if (kernel_size <= 0 || stride < 0) {
-    throw RuntimeError(message("kernel size should be greater than zero, but got ", kernel_size, ", stride ", stride));
-  }
-  if (o.padding < 0 || o.padding > kernel_size / 2) {
-    throw RuntimeError(message("pad should be at most half of kernel size, but got pad=", o.padding,
-                               " and kernel_size=", kernel_size));
-  }
+  throw_if<RuntimeError>(stride == 0, "stride should not be zero");
+  throw_if<RuntimeError>(kernel_size <= 0 || stride < 0, "kernel size should be greater than zero, but got ",
+                         kernel_size, ", stride ", stride);
+  throw_if<RuntimeError>(o.padding < 0 || o.padding > kernel_size / 2,
+                         "pad should be at most half of kernel size, but got pad=", o.padding,
+                         " and kernel_size=", kernel_size);
   require_floating("avg_pool1d", x.dtype());
   const Windows windows = windows_of(x.size(-1), kernel_size, o);
   if (windows.places <= 0) {
     const std::int64_t channels = x.size(-2);
-    throw RuntimeError(message("Given input size: (", channels, "x1x", windows.length, "). Calculated output size: (",
-                               channels, "x1x", windows.places, "). Output size is too small"));
+    fail<RuntimeError>("Given input size: (", channels, "x1x", windows.length, "). Calculated output size: (", channels,
+                       "x1x", windows.places, "). Output size is too small");
   }
   return average(x, windows);
 }
@@ -236,13 +216,11 @@ Tensor functional::adaptive_avg_pool1d(const Tensor& x, std::int64_t output_size
   check_defined(x);
   check_dims(x, "adaptive_avg_pool1d");
   require_floating("adaptive_avg_pool1d", x.dtype());
-  if (output_size < 0) {
-    throw RuntimeError(message("adaptive_avg_pool2d: elements of output_size must be greater than or equal to 0 but ",
-                               "received {1, ", output_size, "}"));
-  }
-  if (x.size(-1) == 0) {
-    throw RuntimeError(message("adaptive_avg_pool1d: expected x with elements in its last dimension, got ", x.shape()));
-  }
+  throw_if<RuntimeError>(output_size < 0,
+                         "adaptive_avg_pool2d: elements of output_size must be greater than or equal to 0 but ",
+                         "received {1, ", output_size, "}");
+  throw_if<RuntimeError>(x.size(-1) == 0, "adaptive_avg_pool1d: expected x with elements in its last dimension, got ",
+                         x.shape());
   return average(x, {.length = x.size(-1), .places = output_size});
 }
 

@@ -7,6 +7,7 @@
 
 namespace gradus::nn {
 
+using detail::fail;
 using detail::message, detail::torch_size, detail::type_name;
 
 inline Tensor reduced(const Tensor& losses, Reduction reduction) {
@@ -26,10 +27,10 @@ inline double share(Reduction reduction, std::int64_t n) {
 inline void check_same_size(const Tensor& x, const Tensor& target) {
   if (x.shape() == target.shape()) return;
   gradus::broadcast_shapes(x.shape(), target.shape());  // throws where PyTorch does
-  throw ValueError(message("Using a target size (", torch_size(target.shape()),
-                           ") that is different to the input size (", torch_size(x.shape()),
-                           "). This will likely lead to incorrect results due to broadcasting. Please ensure they have "
-                           "the same size.\nreshape one of them, e.g. target.reshape(x.shape())"));
+  fail<ValueError>("Using a target size (", torch_size(target.shape()), ") that is different to the input size (",
+                   torch_size(x.shape()),
+                   "). This will likely lead to incorrect results due to broadcasting. Please ensure they have "
+                   "the same size.\nreshape one of them, e.g. target.reshape(x.shape())");
 }
 
 /// The dtype in which the loss is computed. `kernel` names it for PyTorch's text.

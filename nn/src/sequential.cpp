@@ -7,7 +7,9 @@
 
 namespace gradus::nn {
 
+using detail::fail;
 using detail::message;
+using detail::throw_if;
 
 void ModuleContainer::add_all(std::initializer_list<ModuleItem> modules) {
   for (const auto& [name, module] : modules) add(name.empty() ? std::to_string(size()) : name, std::move(module));
@@ -25,10 +27,10 @@ ModuleContainer& ModuleContainer::operator=(ModuleContainer other) {
 }
 
 void ModuleContainer::add(std::string name, AnyModule module) {
-  if (name.empty()) throw KeyError("module name can't be empty string \"\"");
-  if (name.find('.') != std::string::npos) throw KeyError(message("module name can't contain \".\", got: ", name));
+  throw_if<KeyError>(name.empty(), "module name can't be empty string \"\"");
+  throw_if<KeyError>(name.find('.') != std::string::npos, "module name can't contain \".\", got: ", name);
   for (const auto& [taken, child] : children_) {
-    if (taken == name) throw KeyError(message("attribute '", name, "' already exists"));
+    throw_if<KeyError>(taken == name, "attribute '", name, "' already exists");
   }
   children_.emplace_back(std::move(name), std::move(module));
 }
@@ -39,13 +41,13 @@ void ModuleContainer::state(StateList& list) {
 
 Module& ModuleContainer::operator[](std::size_t index) const {
   if (index >= size()) {
-    throw IndexError(message("index ", index, " is out of range for a ", name(), " of ", size(), " modules"));
+    fail<IndexError>("index ", index, " is out of range for a ", name(), " of ", size(), " modules");
   }
   return *children_[index].second;
 }
 
 void ModuleContainer::refuse_type(std::size_t index) const {
-  throw TypeError(message(name(), "::at: module ", index, " is a ", (*this)[index].name()));
+  fail<TypeError>(name(), "::at: module ", index, " is a ", (*this)[index].name());
 }
 
 Sequential::Sequential(std::initializer_list<ModuleItem> modules) {
@@ -99,7 +101,7 @@ Parameter& ParameterList::operator[](std::size_t index) { return const_cast<Para
 
 const Parameter& ParameterList::operator[](std::size_t index) const {
   if (index < size()) return parameters_[index];
-  throw IndexError(message("index ", index, " is out of range for a ParameterList of ", size(), " parameters"));
+  fail<IndexError>("index ", index, " is out of range for a ParameterList of ", size(), " parameters");
 }
 
 ModuleList& ModuleList::append(AnyModule module) {

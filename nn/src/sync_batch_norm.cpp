@@ -2,9 +2,8 @@
 // gradients of processes add up with the shares of rows as weights: process r has M_r of all M values of a channel, and
 //
 //   dx = rstd (dxhat - sum_q w_q dxhat / M_r - xhat sum_q w_q (dxhat xhat) / M_r),  w_q = M_q / M.
-#include "sync_batch_norm.hpp"
-
 #include "autograd/record.hpp"
+#include "batch_norm.hpp"
 #include "tensor/message.hpp"
 
 #include <gradus/nn/all_reduce.hpp>
@@ -30,11 +29,8 @@ Tensor weighted_sum(const Tensor& z, const Processes& processes);
 Tensor plain_sum(const Tensor& z, const Processes& processes) {
   Tensor y = z.detach().clone();
   processes.all->sum(y.data<double>());
-  if (tracks(z)) {
-    record(y, "AllReduceSumBackward", {z},
-           [processes](const Tensor& dy, InputGradients& dx) { dx[0] = weighted_sum(dy, processes); });
-  }
-  return y;
+  return recorded(y, "AllReduceSumBackward", {z},
+                  [processes](const Tensor& dy) { return weighted_sum(dy, processes); });
 }
 
 /// sum_q w_q z_q / w_r: the gradient of plain_sum, whose gradient that one is in turn. Without rows here nobody reads
@@ -43,11 +39,7 @@ Tensor weighted_sum(const Tensor& z, const Processes& processes) {
   Tensor y = z.detach() * processes.share();
   processes.all->sum(y.data<double>());
   for (double& sum : y.data<double>()) sum *= processes.here > 0 ? 1 / processes.share() : 0;
-  if (tracks(z)) {
-    record(y, "AllReduceMeanBackward", {z},
-           [processes](const Tensor& dy, InputGradients& dx) { dx[0] = plain_sum(dy, processes); });
-  }
-  return y;
+  return recorded(y, "AllReduceMeanBackward", {z}, [processes](const Tensor& dy) { return plain_sum(dy, processes); });
 }
 
 /// Calls f(value, channel, index) for every element of x, (N, C) or (N, C, L).
@@ -120,9 +112,8 @@ bool move_buffers(const BatchNormState& state, const BatchNormCall& call, const 
     vars.push_back(blend(state.running_var, total / (total - 1) * all.var[j]));
     finite = finite && std::isfinite(means.back()) && std::isfinite(vars.back());
   }
-  if (!finite && call.non_finite == NonFinite::raise) {
-    throw ValueError("batch_norm: a process has NaN or infinity in its batch; the running buffers stay unchanged");
-  }
+  throw_if<ValueError>(!finite && call.non_finite == NonFinite::raise,
+                       "batch_norm: a process has NaN or infinity in its batch; the running buffers stay unchanged");
   if (!finite) return false;
   std::copy(means.begin(), means.end(), elements<T>(state.running_mean));
   std::copy(vars.begin(), vars.end(), elements<T>(state.running_var));
@@ -206,9 +197,8 @@ BatchNormResult run(const Tensor& x, const BatchNormState& state, const BatchNor
   Tensor rows = make_tensor({4, x.shape()[1]}, float64);
   const Statistics all(rows);
   const Processes processes = find_statistics<T>(all, x, call);
-  if (processes.total == 1) {
-    throw ValueError("Expected more than 1 value per channel when training, got 1 in all processes together");
-  }
+  throw_if<ValueError>(processes.total == 1,
+                       "Expected more than 1 value per channel when training, got 1 in all processes together");
   const bool counted = processes.total > 0 && move_buffers<T>(state, call, all, processes.total);
   Tensor y = empty_like(x);
   normalise<T>(y, x, state, all);

@@ -1,12 +1,22 @@
 // How everything that a module can be asked reads its state.
 #pragma once
 
-#include "parameter.hpp"
 #include "tensor/message.hpp"
 
 #include <gradus/nn/module.hpp>
 
+#include <typeinfo>
+
 namespace gradus::nn {
+
+/// The module as an M, not as something derived from it, which may compute something else.
+template <class M>
+const M* exactly(const Module& module) {
+  return typeid(module) == typeid(M) ? static_cast<const M*>(&module) : nullptr;
+}
+
+/// A module has listed this Parameter in its state.
+void mark_listed(Parameter& parameter);
 
 /// Ties the parameters of a copy as those of the original are. Done once; later calls only test a flag.
 void settle_ties(const Module& module);

@@ -1,3 +1,5 @@
+#include "tensor/message.hpp"
+
 #include <gradus/core/autograd.hpp>
 #include <gradus/optim/checkpoint.hpp>
 
@@ -17,9 +19,8 @@ Tensor pack(const Generator& generator) {
 void unpack(const Tensor& words, Generator& generator) {
   std::vector<std::uint8_t> bytes(generator.state().size());
   const auto from = words.data<std::int64_t>();
-  if (from.size() != (bytes.size() + 7) / 8) {
-    throw RuntimeError("load_checkpoint: this is not the state of a generator");
-  }
+  gradus::detail::throw_if<RuntimeError>(from.size() != (bytes.size() + 7) / 8,
+                                         "load_checkpoint: this is not the state of a generator");
   std::memcpy(bytes.data(), from.data(), bytes.size());
   generator.set_state(bytes);
 }

@@ -64,19 +64,17 @@ double norm_of(const std::vector<Tensor>& gradients, double p) {
 double clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm, double norm_type,
                        bool error_if_nonfinite) {
   gradus::detail::check_defined(parameters, "parameters");
-  if (!(max_norm >= 0)) throw ValueError("clip_grad_norm_: expected max_norm >= 0, got " + float_text(max_norm));
-  if (!(norm_type > 0)) throw ValueError("clip_grad_norm_: expected norm_type > 0, got " + float_text(norm_type));
+  throw_if<ValueError>(!(max_norm >= 0), "clip_grad_norm_: expected max_norm >= 0, got ", PythonFloat{max_norm});
+  throw_if<ValueError>(!(norm_type > 0), "clip_grad_norm_: expected norm_type > 0, got ", PythonFloat{norm_type});
   std::vector<Tensor> gradients;
   for (const Tensor& p : parameters) {
     if (Tensor gradient = p.grad(); gradient.defined()) gradients.push_back(std::move(gradient));
   }
   const double norm = norm_of(gradients, norm_type);
-  if (error_if_nonfinite && !std::isfinite(norm)) {
-    throw RuntimeError(
-        "The total norm of order " + float_text(norm_type) +
-        " for gradients from `parameters` is non-finite, so it cannot be clipped. To disable this error and "
-        "scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`");
-  }
+  throw_if<RuntimeError>(
+      error_if_nonfinite && !std::isfinite(norm), "The total norm of order ", PythonFloat{norm_type},
+      " for gradients from `parameters` is non-finite, so it cannot be clipped. To disable this error and "
+      "scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`");
   const double scale = max_norm / (norm + 1e-6);
   if (scale >= 1) return norm;
   for (const Tensor& g : gradients) {

@@ -1,5 +1,4 @@
 #include "check.hpp"
-#include "tensor/message.hpp"
 
 #include <gradus/optim/lr_scheduler.hpp>
 
@@ -8,7 +7,6 @@
 
 namespace gradus::optim {
 
-using gradus::detail::message;
 using std::numbers::pi;
 
 // --- StepLR
@@ -18,7 +16,7 @@ StepLR::StepLR(Optimizer& optimizer, std::int64_t step_size, double gamma)
 }
 
 void StepLR::check() const {
-  if (step_size_ <= 0) throw ValueError(message("StepLR: expected a positive step_size, got ", step_size_));
+  throw_if<ValueError>(step_size_ <= 0, "StepLR: expected a positive step_size, got ", step_size_);
   require_non_negative("gamma", gamma_);
 }
 
@@ -62,7 +60,7 @@ CosineAnnealingLR::CosineAnnealingLR(Optimizer& optimizer, std::int64_t T_max, d
 }
 
 void CosineAnnealingLR::check() const {
-  if (T_max_ <= 0) throw ValueError(message("CosineAnnealingLR: expected a positive T_max, got ", T_max_));
+  throw_if<ValueError>(T_max_ <= 0, "CosineAnnealingLR: expected a positive T_max, got ", T_max_);
   require_non_negative("eta_min", eta_min_);
 }
 
@@ -89,9 +87,9 @@ CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(Optimizer& optimizer, s
 }
 
 void CosineAnnealingWarmRestarts::check() const {
-  if (T_0_ <= 0) throw ValueError(message("Expected positive integer T_0, but got ", T_0_));
-  if (T_mult_ < 1) throw ValueError(message("Expected integer T_mult >= 1, but got ", T_mult_));
-  if (T_i_ <= 0 || !(T_cur_ >= 0)) throw ValueError("CosineAnnealingWarmRestarts: T_i or T_cur is not positive");
+  throw_if<ValueError>(T_0_ <= 0, "Expected positive integer T_0, but got ", T_0_);
+  throw_if<ValueError>(T_mult_ < 1, "Expected integer T_mult >= 1, but got ", T_mult_);
+  throw_if<ValueError>(T_i_ <= 0 || !(T_cur_ >= 0), "CosineAnnealingWarmRestarts: T_i or T_cur is not positive");
   require_non_negative("eta_min", eta_min_);
 }
 
@@ -113,9 +111,7 @@ void CosineAnnealingWarmRestarts::step() {
 }
 
 void CosineAnnealingWarmRestarts::step(double epoch) {
-  if (!(epoch >= 0 && epoch < 0x1p53)) {
-    throw ValueError("Expected non-negative epoch, but got " + float_text(epoch));
-  }
+  throw_if<ValueError>(!(epoch >= 0 && epoch < 0x1p53), "Expected non-negative epoch, but got ", PythonFloat{epoch});
   const double first = static_cast<double>(T_0_), factor = static_cast<double>(T_mult_);
   T_i_ = T_0_;
   T_cur_ = epoch;
@@ -135,10 +131,9 @@ ConstantLR::ConstantLR(Optimizer& optimizer, double factor, std::int64_t total_i
 }
 
 void ConstantLR::check() const {
-  if (!(0 < factor_ && factor_ <= 1)) {
-    throw ValueError("Constant multiplicative factor expected to be greater than 0 and at most 1, got " +
-                     float_text(factor_));
-  }
+  throw_if<ValueError>(!(0 < factor_ && factor_ <= 1),
+                       "Constant multiplicative factor expected to be greater than 0 and at most 1, got ",
+                       PythonFloat{factor_});
 }
 
 void ConstantLR::list(FieldList& fields) { fields("factor", factor_)("total_iters", total_iters_); }
@@ -156,14 +151,12 @@ LinearLR::LinearLR(Optimizer& optimizer, double start_factor, double end_factor,
 }
 
 void LinearLR::check() const {
-  if (!(0 < start_factor_ && start_factor_ <= 1)) {
-    throw ValueError("Starting multiplicative factor expected to be greater than 0 and at most 1, got " +
-                     float_text(start_factor_));
-  }
-  if (!(0 <= end_factor_ && end_factor_ <= 1)) {
-    throw ValueError("Ending multiplicative factor expected to be between 0 and 1, got " + float_text(end_factor_));
-  }
-  if (total_iters_ <= 0) throw ValueError(message("LinearLR: expected a positive total_iters, got ", total_iters_));
+  throw_if<ValueError>(!(0 < start_factor_ && start_factor_ <= 1),
+                       "Starting multiplicative factor expected to be greater than 0 and at most 1, got ",
+                       PythonFloat{start_factor_});
+  throw_if<ValueError>(!(0 <= end_factor_ && end_factor_ <= 1),
+                       "Ending multiplicative factor expected to be between 0 and 1, got ", PythonFloat{end_factor_});
+  throw_if<ValueError>(total_iters_ <= 0, "LinearLR: expected a positive total_iters, got ", total_iters_);
 }
 
 void LinearLR::list(FieldList& fields) {
@@ -181,15 +174,14 @@ double LinearLR::lr_at(std::size_t group, std::int64_t epoch) const {
 // --- LambdaLR
 void LambdaLR::check() const {
   if (lambdas_.size() == 1 || lambdas_.size() == optimizer().group_count()) return;
-  throw ValueError(message("Expected ", optimizer().group_count(), " lr_lambdas, but got ", lambdas_.size()));
+  fail<ValueError>("Expected ", optimizer().group_count(), " lr_lambdas, but got ", lambdas_.size());
 }
 
 void LambdaLR::list(FieldList& fields) { fields.unused("lr_lambdas", Value::list(Value::List(lambdas_.size()))); }
 
 double LambdaLR::lr_at(std::size_t group, std::int64_t epoch) const {
-  if (lambdas_.size() > 1 && group >= lambdas_.size()) {
-    throw ValueError(message("LambdaLR: no function for parameter group ", group, ", which was added later"));
-  }
+  throw_if<ValueError>(lambdas_.size() > 1 && group >= lambdas_.size(), "LambdaLR: no function for parameter group ",
+                       group, ", which was added later");
   return base_lr(group) * lambdas_[lambdas_.size() > 1 ? group : 0]->at(epoch);
 }
 

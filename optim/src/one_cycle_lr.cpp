@@ -1,5 +1,4 @@
 #include "check.hpp"
-#include "tensor/message.hpp"
 
 #include <gradus/optim/one_cycle_lr.hpp>
 
@@ -8,20 +7,17 @@
 
 namespace gradus::optim {
 
-using gradus::detail::message;
-
 namespace {
 
 std::int64_t positive(const char* name, std::int64_t value) {
   if (value > 0) return value;
-  throw ValueError(message("Expected positive integer ", name, ", but got ", value));
+  fail<ValueError>("Expected positive integer ", name, ", but got ", value);
 }
 
 std::int64_t total_steps(const OneCycleOptions& options) {
   if (options.total_steps) return positive("total_steps", *options.total_steps);
-  if (!options.epochs || !options.steps_per_epoch) {
-    throw ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)");
-  }
+  throw_if<ValueError>(!options.epochs || !options.steps_per_epoch,
+                       "You must define either total_steps OR (epochs AND steps_per_epoch)");
   return positive("epochs", *options.epochs) * positive("steps_per_epoch", *options.steps_per_epoch);
 }
 
@@ -54,15 +50,14 @@ OneCycleLR::OneCycleLR(Optimizer& optimizer, const OneCycleOptions& options)
 
 void OneCycleLR::check() const {
   positive("total_steps", total_steps_);
-  if (!(0 <= pct_start_ && pct_start_ <= 1)) {
-    throw ValueError("Expected float between 0 and 1 pct_start, but got " + float_text(pct_start_));
-  }
+  throw_if<ValueError>(!(0 <= pct_start_ && pct_start_ <= 1), "Expected float between 0 and 1 pct_start, but got ",
+                       PythonFloat{pct_start_});
   for (const auto* rates : {&max_lrs_, &initial_lrs_, &min_lrs_}) {
     for (const double lr : *rates) require_non_negative("learning rate", lr);
   }
   for (const auto* momentums : {&max_momentums_, &base_momentums_}) {
     for (const double momentum : *momentums) {
-      if (!(0 <= momentum && momentum < 1)) throw ValueError("Invalid momentum value: " + float_text(momentum));
+      throw_if<ValueError>(!(0 <= momentum && momentum < 1), "Invalid momentum value: ", PythonFloat{momentum});
     }
   }
 }
@@ -76,16 +71,13 @@ void OneCycleLR::list(FieldList& fields) {
 
 double OneCycleLR::first_lr(std::size_t group) const {
   if (group < initial_lrs_.size()) return initial_lrs_[group];
-  throw KeyError(message("OneCycleLR: no max_lr for parameter group ", group,
-                         ", which was added later\nadd all groups first, ",
-                         "and then make the schedule, with one max_lr for each."));
+  fail<KeyError>("OneCycleLR: no max_lr for parameter group ", group, ", which was added later\nadd all groups first, ",
+                 "and then make the schedule, with one max_lr for each.");
 }
 
 OneCycleLR::Place OneCycleLR::place_of(std::int64_t step) const {
-  if (step > total_steps_) {
-    throw ValueError(
-        message("Tried to step ", step + 1, " times. The specified number of total steps is ", total_steps_));
-  }
+  throw_if<ValueError>(step > total_steps_, "Tried to step ", step + 1,
+                       " times. The specified number of total steps is ", total_steps_);
   const double total = static_cast<double>(total_steps_), at = static_cast<double>(step);
   const double ends[] = {pct_start_ * total - 1, three_phase_ ? 2 * pct_start_ * total - 2 : total - 1, total - 1};
   const std::size_t last = three_phase_ ? 2 : 1;

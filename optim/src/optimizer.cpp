@@ -1,3 +1,4 @@
+#include "state_reader.hpp"
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
 
@@ -13,7 +14,9 @@
 
 namespace gradus::optim {
 
+using gradus::detail::fail;
 using gradus::detail::message;
+using gradus::detail::throw_if;
 
 namespace {
 
@@ -30,7 +33,7 @@ Held& held() {
 }  // namespace
 
 void Optimizer::refuse_empty(std::size_t count) {
-  if (count == 0) throw ValueError("optimizer got an empty parameter list");
+  throw_if<ValueError>(count == 0, "optimizer got an empty parameter list");
 }
 
 void Optimizer::add_parameters(const std::vector<Tensor>& params) {
@@ -43,12 +46,10 @@ void Optimizer::add_parameters(const std::vector<Tensor>& params) {
       throw TypeError("optimizer can only optimize Tensors, but one of the params is undefined" + which +
                       "\na layer without a bias has none to give: leave it out");
     }
-    if (!is_floating(p.dtype())) {
-      throw TypeError(
-          message("optimizer can only optimize floating Tensors, but one of the params is ", p.dtype(), which));
-    }
+    throw_if<TypeError>(!is_floating(p.dtype()),
+                        "optimizer can only optimize floating Tensors, but one of the params is ", p.dtype(), which);
     if (!p.is_leaf()) {
-      throw ValueError(message("can't optimize a non-leaf Tensor", which, ", computed by ", p.grad_fn()));
+      fail<ValueError>("can't optimize a non-leaf Tensor", which, ", computed by ", p.grad_fn());
     }
     if (before.contains(impl_of(p))) {
       throw ValueError("some parameters appear in more than one parameter group" + which);
@@ -83,10 +84,9 @@ void Optimizer::check_parameters() {
   if (checked_ && orphans == orphan_count_) return;
   for (const Parameter& parameter : parameters_) {
     if (!nn::orphaned(parameter.tensor)) continue;
-    throw RuntimeError(
-        message(name(), ": parameter ", &parameter - parameters_.data(), ", of shape ", parameter.tensor.shape(),
-                ", belongs to no module any more, so no loss can reach it\n",
-                "its module was destroyed, or replaced by one of other sizes: make the optimizer after that"));
+    fail<RuntimeError>(name(), ": parameter ", &parameter - parameters_.data(), ", of shape ", parameter.tensor.shape(),
+                       ", belongs to no module any more, so no loss can reach it\n",
+                       "its module was destroyed, or replaced by one of other sizes: make the optimizer after that");
   }
   orphan_count_ = orphans;
   if (checked_) return;
@@ -97,11 +97,10 @@ void Optimizer::check_parameters() {
     return held().tensors.contains(impl_of(x)) || std::ranges::any_of(stray_before_, is_x);
   });
   if (!stray.empty()) {
-    throw RuntimeError(
-        message(name(), ": the loss reached ", stray.size(), " parameters that no module lists and no ",
-                "optimizer holds, the first of shape ", stray[0].shape(),
-                "\nname them in state() of their module, or freeze them with requires_grad_(false) before ",
-                "the forward pass"));
+    fail<RuntimeError>(name(), ": the loss reached ", stray.size(), " parameters that no module lists and no ",
+                       "optimizer holds, the first of shape ", stray[0].shape(),
+                       "\nname them in state() of their module, or freeze them with requires_grad_(false) before ",
+                       "the forward pass");
   }
   checked_ = true;
   stray_before_.clear();
@@ -122,7 +121,7 @@ void Optimizer::zero_grad(bool set_to_none) {
 
 void Optimizer::check_group(std::size_t group) const {
   if (group < group_count()) return;
-  throw IndexError(message(name(), ": no parameter group ", group, "\nthere are ", group_count(), ", counted from 0"));
+  fail<IndexError>(name(), ": no parameter group ", group, "\nthere are ", group_count(), ", counted from 0");
 }
 
 std::map<std::string, double>& Optimizer::schedule(std::size_t group) {
@@ -136,8 +135,97 @@ const std::map<std::string, double>& Optimizer::schedule(std::size_t group) cons
 }
 
 void Optimizer::refuse_momentum() const {
-  throw ValueError(message(name(), " has neither momentum nor betas\nOneCycleLR: set cycle_momentum = false"));
+  fail<ValueError>(name(), " has neither momentum nor betas\nOneCycleLR: set cycle_momentum = false");
 }
+
+// --- the state, saved and loaded
+
+using Kind = Value::Kind;
+
+namespace {
+
+std::string group_path(std::size_t group) { return message("param_groups.", group, "."); }
+
+bool is_list(const Value& value) { return value.kind() == Kind::list || value.kind() == Kind::tuple; }
+
+/// Numbers in a group that are no options: what schedules keep there.
+std::map<std::string, double> read_schedule(const StateReader& reader, const Value& group, const std::string& path) {
+  std::map<std::string, double> schedule;
+  for (const auto& [key, value] : group.as_dict()) {
+    if (key.kind() != Kind::string || reader.taken(path + key.as_string())) continue;
+    if (value.kind() == Kind::integer || value.kind() == Kind::real) schedule[key.as_string()] = value.as_double();
+  }
+  return schedule;
+}
+
+}  // namespace
+
+Value Optimizer::state_dict() const {
+  Value states = Value::dict();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (parameters_[i].has_state) states[i] = saved_state(i);
+  }
+  Value groups = Value::list();
+  for (std::size_t group = 0; group < group_count(); ++group) {
+    Value saved = saved_options(group);
+    for (const auto& [name, value] : schedules_[group]) saved[name] = value;
+    Value& params = saved["params"] = Value::list();
+    for (std::size_t i = first_of(group); i < group_ends_[group]; ++i) params.as_list().emplace_back(i);
+    groups.as_list().push_back(std::move(saved));
+  }
+  return Value::dict({{"state", states}, {"param_groups", groups}});
+}
+
+void Optimizer::check_groups(const Value& groups) const {
+  if (!is_list(groups) || groups.size() != group_count()) {
+    fail<ValueError>("loaded state dict has a different number of parameter groups\n", name(), " has ", group_count());
+  }
+  for (std::size_t g = 0; g < group_count(); ++g) {
+    const Value& group = groups.as_list()[g];
+    if (group.kind() != Kind::dict || !group.contains("params") || !is_list(group.at("params"))) {
+      fail<KeyError>("loaded state dict has no list ", group_path(g), "params");
+    }
+    if (const std::size_t size = group.at("params").size(); size != size_of(g)) {
+      fail<ValueError>(
+          "loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n", "group ",
+          g, " has ", size_of(g), " parameters, in the state dict ", size);
+    }
+  }
+}
+
+void Optimizer::read_state(StateReader& reader, const Value& saved, std::size_t parameter) {
+  const bool there = saved.kind() == Kind::dict && saved.contains(parameter);
+  reader.set(parameters_[parameter].has_state, there);
+  if (!there) return;
+  reader.read(state_fields(parameter), saved.at(parameter), message("state.", parameter, "."),
+              parameters_[parameter].tensor);
+}
+
+void Optimizer::load_state_dict(const Value& state) {
+  refuse_flat(name(), state);
+  StateReader reader;
+  const Value* groups = reader.take(state, "param_groups", "param_groups");
+  if (!groups) reader.finish(name());
+  check_groups(*groups);
+  const Value* saved = reader.take(state, "state", "state", false);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) read_state(reader, saved ? *saved : Value(), i);
+  for (std::size_t g = 0; g < group_count(); ++g) {
+    const Value& group = groups->as_list()[g];
+    reader.read(option_fields(g), group, group_path(g));
+    reader.take(group, "params", group_path(g) + "params");
+    reader.set(schedules_[g], read_schedule(reader, group, group_path(g)));
+  }
+  reader.finish(name());
+  reader.exchange();
+  try {
+    check_options();
+  } catch (...) {
+    reader.exchange();
+    throw;
+  }
+}
+
+// --- text
 
 namespace {
 

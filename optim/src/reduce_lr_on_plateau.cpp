@@ -1,5 +1,4 @@
 #include "check.hpp"
-#include "tensor/message.hpp"
 
 #include <gradus/optim/reduce_lr_on_plateau.hpp>
 
@@ -7,8 +6,6 @@
 #include <limits>
 
 namespace gradus::optim {
-
-using gradus::detail::message;
 
 namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -33,14 +30,13 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const PlateauOptions&
 
 void ReduceLROnPlateau::check() const {
   require_non_negative("factor", factor_);
-  if (factor_ >= 1) throw ValueError("Factor should be < 1.0, got " + float_text(factor_));
-  if (mode_ != "min" && mode_ != "max") throw ValueError("mode " + mode_ + " is unknown!");
-  if (threshold_mode_ != "rel" && threshold_mode_ != "abs") {
-    throw ValueError("threshold mode " + threshold_mode_ + " is unknown!");
-  }
+  throw_if<ValueError>(factor_ >= 1, "Factor should be < 1.0, got ", PythonFloat{factor_});
+  throw_if<ValueError>(mode_ != "min" && mode_ != "max", "mode ", mode_, " is unknown!");
+  throw_if<ValueError>(threshold_mode_ != "rel" && threshold_mode_ != "abs", "threshold mode ", threshold_mode_,
+                       " is unknown!");
   require_non_negative("threshold", threshold_);
   require_non_negative("eps", eps_);
-  if (min_lrs_.empty()) throw ValueError("ReduceLROnPlateau: min_lrs is empty");
+  throw_if<ValueError>(min_lrs_.empty(), "ReduceLROnPlateau: min_lrs is empty");
   for (const double min_lr : min_lrs_) require_non_negative("min_lr", min_lr);
 }
 

@@ -28,9 +28,7 @@ void RMSpropState::list(FieldList& list) {
 }
 
 void RMSprop::step() {
-  begin_step();
-  for (std::size_t group = 0; group < group_count(); ++group) {
-    const RMSpropOptions& o = param_groups()[group].options;
+  update_each([](const RMSpropOptions& o, const Tensor& p, const Tensor& g, RMSpropState& state) {
     const kernels::RmspropStep step{.lr = o.lr,
                                     .alpha = o.alpha,
                                     .eps = o.eps,
@@ -38,19 +36,17 @@ void RMSprop::step() {
                                     .momentum = o.momentum,
                                     .maximize = o.maximize};
     const bool has_momentum = o.momentum > 0;
-    for_each_gradient(group, [&](const Tensor& p, const Tensor& gradient, RMSpropState& state) {
-      ++state.step;
-      prepare(state.square_avg, p);
-      if (has_momentum) prepare(state.momentum_buffer, p);
-      if (o.centered) prepare(state.grad_avg, p);
-      visit_floating(p.dtype(), [&]<class T>(T*) {
-        kernels::rmsprop(elements<T>(p), elements<T>(gradient), elements<T>(state.square_avg),
-                         elements_if<T>(o.centered, state.grad_avg),
-                         elements_if<T>(has_momentum, state.momentum_buffer), p.numel(), step);
-      });
-      bump_version(p);
+    ++state.step;
+    prepare(state.square_avg, p);
+    if (has_momentum) prepare(state.momentum_buffer, p);
+    if (o.centered) prepare(state.grad_avg, p);
+    visit_floating(p.dtype(), [&]<class T>(T*) {
+      kernels::rmsprop(elements<T>(p), elements<T>(g), elements<T>(state.square_avg),
+                       elements_if<T>(o.centered, state.grad_avg), elements_if<T>(has_momentum, state.momentum_buffer),
+                       p.numel(), step);
     });
-  }
+    bump_version(p);
+  });
 }
 
 }  // namespace gradus::optim

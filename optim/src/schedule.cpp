@@ -5,7 +5,7 @@
 
 namespace gradus::optim {
 
-using gradus::detail::message;
+using gradus::detail::fail;
 
 double LRScheduler::base_lr(std::size_t group) const {
   if (group < base_lrs_.size()) return base_lrs_[group];
@@ -35,7 +35,7 @@ void LRScheduler::start() {
 
 void LRScheduler::step() {
   if (fields_.fields().empty()) {
-    throw RuntimeError(message(name(), ": its constructor did not call start(), which has to be its last line"));
+    fail<RuntimeError>(name(), ": its constructor did not call start(), which has to be its last line");
   }
   go_to(last_epoch_ + 1);
 }
@@ -106,10 +106,10 @@ void LRScheduler::load_state_dict(const Value& state) {
   reader.finish(name());
   reader.exchange();
   try {
-    if (last_epoch_ < first_epoch_) throw ValueError(message(name(), ": last_epoch is ", last_epoch_));
+    if (last_epoch_ < first_epoch_) fail<ValueError>(name(), ": last_epoch is ", last_epoch_);
     if (base_lrs_.size() > optimizer_.group_count()) {
-      throw RuntimeError(message("Error(s) in loading state_dict for ", name(), ":\n\tmismatch for base_lrs: expected ",
-                                 optimizer_.group_count(), " numbers, got ", base_lrs_.size(), "."));
+      fail<RuntimeError>("Error(s) in loading state_dict for ", name(), ":\n\tmismatch for base_lrs: expected ",
+                         optimizer_.group_count(), " numbers, got ", base_lrs_.size(), ".");
     }
     check();
   } catch (...) {
@@ -121,7 +121,7 @@ void LRScheduler::load_state_dict(const Value& state) {
 std::vector<double> PerGroup::expand(std::size_t groups, const char* name) const {
   if (for_all_) return std::vector<double>(groups, values_.front());
   if (values_.size() == groups) return values_;
-  throw ValueError(message("expected ", groups, " values for ", name, ", got ", values_.size()));
+  fail<ValueError>("expected ", groups, " values for ", name, ", got ", values_.size());
 }
 
 }  // namespace gradus::optim

@@ -7,7 +7,8 @@
 
 namespace gradus::optim {
 
-using gradus::detail::message;
+using gradus::detail::fail;
+using gradus::detail::throw_if;
 
 SequentialLR::SequentialLR(Optimizer& optimizer, std::vector<LRScheduler*> schedulers,
                            std::vector<std::int64_t> milestones)
@@ -23,27 +24,26 @@ SequentialLR::SequentialLR(Optimizer& optimizer, std::vector<LRScheduler*> sched
 }
 
 void SequentialLR::check() const {
-  if (milestones_.size() + 1 != schedulers_.size()) {
-    throw ValueError(message(
-        "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone ",
-        "points, but got number of schedulers ", schedulers_.size(), " and the number of milestones to be equal to ",
-        milestones_.size()));
-  }
+  throw_if<ValueError>(
+      milestones_.size() + 1 != schedulers_.size(),
+      "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone ",
+      "points, but got number of schedulers ", schedulers_.size(), " and the number of milestones to be equal to ",
+      milestones_.size());
   for (std::size_t i = 0; i < schedulers_.size(); ++i) {
     const bool again =
         std::find(schedulers_.begin(), schedulers_.begin() + i, schedulers_[i]) != schedulers_.begin() + i;
     if (!schedulers_[i] || again || &schedulers_[i]->optimizer() != &optimizer()) {
-      throw ValueError(message(
+      fail<ValueError>(
           "Sequential Schedulers expects all schedulers to belong to the same optimizer, but got schedulers at ",
           "index ", i, " to be ",
           !schedulers_[i] ? "null"
           : again         ? "there twice"
-                          : "of another optimizer"));
+                          : "of another optimizer");
     }
   }
-  if (!std::ranges::is_sorted(milestones_, std::less_equal<>()) || (!milestones_.empty() && milestones_[0] <= 0)) {
-    throw ValueError("SequentialLR: expected positive milestones, each larger than the one before");
-  }
+  throw_if<ValueError>(
+      !std::ranges::is_sorted(milestones_, std::less_equal<>()) || (!milestones_.empty() && milestones_[0] <= 0),
+      "SequentialLR: expected positive milestones, each larger than the one before");
 }
 
 void SequentialLR::list(FieldList& fields) { fields("_milestones", milestones_); }
@@ -73,11 +73,9 @@ void SequentialLR::load_state_dict(const Value& state) {
   const bool good = state.kind() == Value::Kind::dict && state.contains("_schedulers") &&
                     state.at("_schedulers").kind() == Value::Kind::list &&
                     state.at("_schedulers").size() == schedulers_.size();
-  if (!good) {
-    throw RuntimeError(
-        message("Error(s) in loading state_dict for SequentialLR:\n\texpected a list \"_schedulers\" of ",
-                schedulers_.size(), " states."));
-  }
+  throw_if<RuntimeError>(!good,
+                         "Error(s) in loading state_dict for SequentialLR:\n\texpected a list \"_schedulers\" of ",
+                         schedulers_.size(), " states.");
   const Value before = state_dict();
   const auto load = [this](const Value& from) {
     for (std::size_t i = 0; i < schedulers_.size(); ++i) {

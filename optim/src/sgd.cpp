@@ -10,18 +10,16 @@ using gradus::detail::bump_version;
 using gradus::detail::elements;
 
 void SGDOptions::check() const {
-  if (lr == required) {
-    throw ValueError(
-        "parameter group didn't specify a value of required optimization parameter lr\nname it: SGD(params, {.lr = "
-        "0.1})");
-  }
+  throw_if<ValueError>(
+      lr == required,
+      "parameter group didn't specify a value of required optimization parameter lr\nname it: SGD(params, {.lr = "
+      "0.1})");
   require_non_negative("learning rate", lr);
   require_non_negative("momentum value", momentum);
   require_non_negative("weight_decay value", weight_decay);
-  if (!std::isfinite(dampening)) throw ValueError("Invalid dampening value: " + float_text(dampening));
-  if (nesterov && (momentum == 0 || dampening != 0)) {
-    throw ValueError("Nesterov momentum requires a momentum and zero dampening");
-  }
+  throw_if<ValueError>(!std::isfinite(dampening), "Invalid dampening value: ", PythonFloat{dampening});
+  throw_if<ValueError>(nesterov && (momentum == 0 || dampening != 0),
+                       "Nesterov momentum requires a momentum and zero dampening");
 }
 
 void SGDOptions::list(FieldList& list) {
@@ -32,26 +30,22 @@ void SGDOptions::list(FieldList& list) {
 void SGDState::list(FieldList& list) { list.optional("momentum_buffer", momentum_buffer); }
 
 void SGD::step() {
-  begin_step();
-  for (std::size_t group = 0; group < group_count(); ++group) {
-    const SGDOptions& o = param_groups()[group].options;
-    kernels::SgdStep step{.lr = o.lr,
-                          .momentum = o.momentum,
-                          .dampening = o.dampening,
-                          .weight_decay = o.weight_decay,
-                          .nesterov = o.nesterov,
-                          .maximize = o.maximize};
+  update_each([](const SGDOptions& o, const Tensor& p, const Tensor& g, SGDState& state) {
+    Tensor& buffer = state.momentum_buffer;
+    const kernels::SgdStep step{.lr = o.lr,
+                                .momentum = o.momentum,
+                                .dampening = o.dampening,
+                                .weight_decay = o.weight_decay,
+                                .nesterov = o.nesterov,
+                                .maximize = o.maximize,
+                                .first = !buffer.defined()};
     const bool has_momentum = o.momentum != 0;
-    for_each_gradient(group, [&](const Tensor& p, const Tensor& gradient, SGDState& state) {
-      Tensor& buffer = state.momentum_buffer;
-      step.first = !buffer.defined();
-      if (has_momentum) prepare(buffer, p);
-      visit_floating(p.dtype(), [&]<class T>(T*) {
-        kernels::sgd(elements<T>(p), elements<T>(gradient), elements_if<T>(has_momentum, buffer), p.numel(), step);
-      });
-      bump_version(p);
+    if (has_momentum) prepare(buffer, p);
+    visit_floating(p.dtype(), [&]<class T>(T*) {
+      kernels::sgd(elements<T>(p), elements<T>(g), elements_if<T>(has_momentum, buffer), p.numel(), step);
     });
-  }
+    bump_version(p);
+  });
 }
 
 }  // namespace gradus::optim

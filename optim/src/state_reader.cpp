@@ -1,6 +1,5 @@
 #include "state_reader.hpp"
 
-#include "field.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
@@ -9,8 +8,10 @@
 
 namespace gradus::optim {
 
+using gradus::detail::fail;
 using gradus::detail::message;
 using gradus::detail::torch_size;
+using Form = FieldList::Form;
 using Kind = Value::Kind;
 
 namespace {
@@ -183,10 +184,10 @@ void refuse_flat(const std::string& reader, const Value& state) {
     return key.starts_with("param_groups.") || (key == "base_lrs" && item.second.kind() == Kind::tensor);
   });
   if (!flat) return;
-  throw RuntimeError(message(
+  fail<RuntimeError>(
       reader, ".load_state_dict: expected the nested dict that state_dict() makes, got a flat one, as gradus saved ",
       "before state_dict() was nested\nTo convert it, load it with the version of gradus that wrote it, and save ",
-      "it there with save_checkpoint, or with save_value(x.to_pytorch(), path)."));
+      "it there with save_checkpoint, or with save_value(x.to_pytorch(), path).");
 }
 
 }  // namespace gradus::optim

@@ -1,6 +1,5 @@
-#include "runtime/processors.hpp"
-
 #include "files.hpp"
+#include "runtime/parallel_for.hpp"
 
 #include <gradus/core/parallel.hpp>
 

@@ -1,11 +1,102 @@
 // The backward pass. It knows no operation by name: it collects the nodes behind the outputs, orders them, and hands
 // each its gradient.
-#include "autograd/pass.hpp"
 #include "autograd/record.hpp"
 #include "tensor/message.hpp"
 
+#include <algorithm>
+#include <unordered_map>
+
 namespace gradus {
 namespace detail {
+
+/// The nodes behind some outputs, each before those of its inputs. The notes of a node lie in the node itself, unless
+/// another pass is using them: one of another thread that reaches the same leaf, or one whose hook started this one.
+/// They are cleared at the end, also when that is an exception.
+class Pass {
+ public:
+  explicit Pass(std::span<const Ref<Node>> roots);
+  ~Pass();
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+
+  static bool active() noexcept { return active_; }  // on this thread
+  bool keeps_parts = true;                           // gradients that stand for their expansion
+  std::span<Node* const> nodes() const { return nodes_; }
+  bool contains(const Node& node) const { return holds(node) || (!elsewhere_.empty() && elsewhere_.contains(&node)); }
+  PassNotes& notes(Node& node) { return holds(node) ? node.notes : elsewhere_.at(&node); }
+
+  /// The gradient of one output of a node, so far.
+  Tensor& gradient(Node& node, std::size_t output) {
+    return output == 0 ? notes(node).gradient : outputs_of(node)[output];
+  }
+  /// The gradients of all outputs of a node that has several; empty when none of them but the first has come.
+  std::vector<Tensor> take_outputs(const Node& node);
+
+ private:
+  bool holds(const Node& node) const { return node.pass.load(std::memory_order_relaxed) == this; }
+  bool claim(Node& node) const;
+  void visit(Node* node);
+  std::vector<Tensor>& outputs_of(const Node& node);
+  static std::vector<Node*>& spare();  // capacity for the next pass
+
+  inline static thread_local bool active_ = false;
+  const Scoped<bool> this_is_active_{active_, true};
+  std::vector<Node*> nodes_;
+  std::unordered_map<const Node*, PassNotes> elsewhere_;
+  std::unordered_map<const Node*, std::vector<Tensor>> outputs_;
+};
+
+Pass::Pass(std::span<const Ref<Node>> roots) {
+  nodes_.swap(spare());
+  for (const Ref<Node>& root : roots) visit(root.get());
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    for (const Ref<Node>& input : nodes_[i]->inputs()) visit(input.get());
+  }
+  // Descending numbers are a topological order: see Node::sequence.
+  std::sort(nodes_.begin(), nodes_.end(), [](const Node* a, const Node* b) { return a->sequence > b->sequence; });
+}
+
+Pass::~Pass() {
+  for (Node* node : nodes_) {
+    if (!holds(*node)) continue;
+    node->notes.gradient = Tensor();
+    node->notes.spread = nullptr;
+    node->pass.store(nullptr, std::memory_order_release);
+  }
+  nodes_.clear();
+  nodes_.swap(spare());
+}
+
+bool Pass::claim(Node& node) const {
+  const Pass* nobody = nullptr;
+  if (node.is_leaf()) return node.pass.compare_exchange_strong(nobody, this, std::memory_order_acquire);
+  if (node.pass.load(std::memory_order_relaxed)) return false;  // the rest of a graph is one thread's
+  node.pass.store(this, std::memory_order_relaxed);
+  return true;
+}
+
+void Pass::visit(Node* node) {
+  if (!node || contains(*node)) return;
+  nodes_.push_back(node);
+  (claim(*node) ? node->notes : elsewhere_[node]).needed = true;
+}
+
+std::vector<Tensor>& Pass::outputs_of(const Node& node) {
+  std::vector<Tensor>& gradients = outputs_[&node];
+  gradients.resize(node.outputs);
+  return gradients;
+}
+
+std::vector<Tensor> Pass::take_outputs(const Node& node) {
+  if (node.outputs == 1 || !outputs_.contains(&node)) return {};
+  return std::move(outputs_.at(&node));
+}
+
+std::vector<Node*>& Pass::spare() {
+  thread_local std::vector<Node*> nodes;
+  return nodes;
+}
+
 namespace {
 
 /// A list that needs no memory of the heap when it is short.
@@ -39,14 +130,10 @@ void run_hooks(TensorNotes& notes, Tensor& dy) {
     dy = own(dy);
     Tensor replaced = (*hook)(dy);
     if (!replaced.defined()) continue;
-    if (replaced.shape() != dy.shape()) {
-      throw RuntimeError(
-          message("hook has changed the size of value\nthe gradient was ", dy.shape(), ", got ", replaced.shape()));
-    }
-    if (replaced.dtype() != dy.dtype()) {
-      throw RuntimeError(
-          message("hook has changed the type of value (was ", dy.dtype(), " got ", replaced.dtype(), ")"));
-    }
+    throw_if<RuntimeError>(replaced.shape() != dy.shape(), "hook has changed the size of value\nthe gradient was ",
+                           dy.shape(), ", got ", replaced.shape());
+    throw_if<RuntimeError>(replaced.dtype() != dy.dtype(), "hook has changed the type of value (was ", dy.dtype(),
+                           " got ", replaced.dtype(), ")");
     dy = std::move(replaced);
   }
   if (!notes.hooks.empty()) dy = own(dy);
@@ -87,13 +174,12 @@ void accumulate_part(Pass& pass, Node& node, std::size_t output, InputGradient& 
 
 /// `spread`: of dy, as of an InputGradient.
 void run_node(Pass& pass, Node& node, std::span<Tensor> dy, const Shape* spread, bool keep_graph) {
-  if (node.freed()) {
-    throw RuntimeError(
-        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-        "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-        "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
-        "saved tensors after calling backward.\nin gradus: backward({.retain_graph = true}) the first time");
-  }
+  throw_if<RuntimeError>(
+      node.freed(),
+      "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+      "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+      "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+      "saved tensors after calling backward.\nin gradus: backward({.retain_graph = true}) the first time");
   const std::span<Ref<Node>> inputs = node.inputs();
   Few<InputGradient> few(inputs.size());
   const std::span<InputGradient> given = few.all();
@@ -152,16 +238,14 @@ void mark_needed(Pass& pass, std::span<const Ref<Node>> targets) {
 
 void seed(const Tensor& y, const Tensor& gradient, Tensor& sum, std::size_t position) {
   if (!gradient.defined()) {
-    if (y.numel() != 1) {
-      throw RuntimeError(message("grad can be implicitly created only for scalar outputs\nthis output has the shape ",
-                                 y.shape(), ": reduce it, or give its gradient: backward({.gradient = …})"));
-    }
+    throw_if<RuntimeError>(y.numel() != 1,
+                           "grad can be implicitly created only for scalar outputs\nthis output has the shape ",
+                           y.shape(), ": reduce it, or give its gradient: backward({.gradient = …})");
     return accumulate(sum, ones_like(y));
   }
   if (gradient.shape() != y.shape()) {
-    throw RuntimeError(message("Mismatch in shape: grad_output[", position, "] has a shape of ",
-                               torch_size(gradient.shape()), " and output[", position, "] has a shape of ",
-                               torch_size(y.shape()), "."));
+    fail<RuntimeError>("Mismatch in shape: grad_output[", position, "] has a shape of ", torch_size(gradient.shape()),
+                       " and output[", position, "] has a shape of ", torch_size(y.shape()), ".");
   }
   accumulate(sum, gradient.to(y.dtype()));
 }
@@ -170,9 +254,8 @@ Few<Ref<Node>> roots_of(std::span<const Tensor> outputs, const char* op = __buil
   check_defined(outputs, "outputs", op);
   Few<Ref<Node>> roots(outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (!outputs[i].requires_grad()) {
-      throw RuntimeError(message("element ", i, " of tensors does not require grad and does not have a grad_fn"));
-    }
+    throw_if<RuntimeError>(!outputs[i].requires_grad(), "element ", i,
+                           " of tensors does not require grad and does not have a grad_fn");
     roots.all()[i] = node_of(outputs[i]);
   }
   return roots;
@@ -180,9 +263,8 @@ Few<Ref<Node>> roots_of(std::span<const Tensor> outputs, const char* op = __buil
 
 void seed_all(Pass& pass, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
               std::span<const Ref<Node>> roots) {
-  if (!gradients.empty() && gradients.size() != outputs.size()) {
-    throw RuntimeError(message("got ", outputs.size(), " tensors and ", gradients.size(), " gradients"));
-  }
+  throw_if<RuntimeError>(!gradients.empty() && gradients.size() != outputs.size(), "got ", outputs.size(),
+                         " tensors and ", gradients.size(), " gradients");
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     seed(outputs[i], gradients.empty() ? Tensor() : gradients[i], pass.notes(*roots[i]).gradient, i);
   }
@@ -215,7 +297,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   check_defined(inputs, "inputs");
   std::vector<Ref<Node>> targets;
   for (const Tensor& x : inputs) {
-    if (!x.requires_grad()) throw RuntimeError("One of the differentiated Tensors does not require grad");
+    throw_if<RuntimeError>(!x.requires_grad(), "One of the differentiated Tensors does not require grad");
     targets.push_back(node_of(x));
   }
   const auto recording = set_recording(options.create_graph);

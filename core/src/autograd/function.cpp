@@ -1,6 +1,5 @@
 #include "autograd/record.hpp"
 #include "tensor/message.hpp"
-#include "text/type_name.hpp"
 
 #include <gradus/core/function.hpp>
 
@@ -58,8 +57,8 @@ class TwiceNode final : public Node {
  public:
   explicit TwiceNode(const char* function) noexcept : Node("DelayedError"), function_(function) {}
   void backward(std::span<Tensor>, InputGradients&) override {
-    throw RuntimeError(message("trying to differentiate twice a function that was marked with @once_differentiable\n",
-                               function_, " is not made of differentiable operations"));
+    fail<RuntimeError>("trying to differentiate twice a function that was marked with @once_differentiable\n",
+                       function_, " is not made of differentiable operations");
   }
 
  private:
@@ -118,19 +117,19 @@ void UserNode::backward(std::span<Tensor> dy, InputGradients& dx) {
 void UserNode::check(const Gradients& gradients, const InputGradients& dx) const {
   const std::size_t arguments = dx.size();
   if (gradients.size() != arguments) {
-    throw RuntimeError(message("function ", name(), " returned an incorrect number of gradients (expected ", arguments,
-                               ", got ", gradients.size(),
-                               ")\none for each Tensor argument of forward, undefined where "
-                               "there is none"));
+    fail<RuntimeError>("function ", name(), " returned an incorrect number of gradients (expected ", arguments,
+                       ", got ", gradients.size(),
+                       ")\none for each Tensor argument of forward, undefined where "
+                       "there is none");
   }
   for (std::size_t i = 0; i < arguments; ++i) {
     const Like& x = likes_[i];
     if (!dx.needs(i) || !gradients[i].defined()) continue;
     const Tensor& g = gradients[i];
     if (g.shape() == x.shape && g.dtype() == x.dtype) continue;
-    throw RuntimeError(message("Function ", name(), " returned an invalid gradient at index ", i, " - got ", g.shape(),
-                               " but expected shape compatible with ", x.shape, "\nthe gradient is ", g.dtype(),
-                               ", the argument ", x.dtype, "; both shape and dtype have to be the argument's"));
+    fail<RuntimeError>("Function ", name(), " returned an invalid gradient at index ", i, " - got ", g.shape(),
+                       " but expected shape compatible with ", x.shape, "\nthe gradient is ", g.dtype(),
+                       ", the argument ", x.dtype, "; both shape and dtype have to be the argument's");
   }
 }
 
@@ -172,11 +171,9 @@ FunctionCall::FunctionCall(const FunctionInfo& info, std::span<const Tensor* con
 
 void FunctionCall::finish(std::span<Tensor* const> outputs) {
   if (!tracked_) return;
-  if (versions_of(inputs_) != versions_) {
-    throw RuntimeError(message(info_.name,
-                               ": forward wrote to an argument that is in a graph, so its gradient is not known\n"
-                               "compute a new tensor, or write to a clone()"));
-  }
+  throw_if<RuntimeError>(versions_of(inputs_) != versions_, info_.name,
+                         ": forward wrote to an argument that is in a graph, so its gradient is not known\n"
+                         "compute a new tensor, or write to a clone()");
   const std::vector<Tensor> to_save = UserNode::saved_by(context_);
   const auto position = [](const Tensor& x, const auto& tensors) {
     return std::ranges::find_if(tensors, [&](const Tensor* other) { return other->is_same(x); }) - tensors.begin();
@@ -197,7 +194,7 @@ void FunctionCall::finish(std::span<Tensor* const> outputs) {
   nodes.reserve(inputs_.size());
   for (const Tensor* x : inputs_) {
     likes.push_back(x->defined() ? UserNode::Like{x->shape(), x->dtype()} : UserNode::Like{});
-    nodes.push_back(std::move(inputs.emplace_back(*x).node));
+    nodes.push_back(inputs.emplace_back(*x).node());
   }
   std::uint64_t constant = 0;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -228,8 +225,8 @@ std::vector<Tensor> Context::saved() const {
 void Context::unpack(std::span<Tensor> tensors) const {
   const std::size_t count = node_ ? node_->saved().size() : to_save_.size();
   if (count != tensors.size()) {
-    throw RuntimeError(message(node_ ? node_->name() : "Context", ": saved<", tensors.size(), ">() of ", count,
-                               " tensors that save_for_backward was given"));
+    fail<RuntimeError>(node_ ? node_->name() : "Context", ": saved<", tensors.size(), ">() of ", count,
+                       " tensors that save_for_backward was given");
   }
   for (std::size_t i = 0; i < count; ++i) {
     if (!node_) {
@@ -242,9 +239,8 @@ void Context::unpack(std::span<Tensor> tensors) const {
 }
 
 void Context::refuse_kept() const {
-  throw RuntimeError(
-      message(node_ ? node_->name() : "Context",
-              kept_ ? ": keep was given another type than kept<T>() asks for" : ": keep was given nothing"));
+  fail<RuntimeError>(node_ ? node_->name() : "Context",
+                     kept_ ? ": keep was given another type than kept<T>() asks for" : ": keep was given nothing");
 }
 
 }  // namespace gradus

@@ -57,15 +57,13 @@ void check_inputs(const std::vector<Tensor>& inputs, const std::string& check) {
     if (!inputs[i].requires_grad()) continue;
     any = true;
     if (inputs[i].dtype() != float64) {
-      throw RuntimeError(message(check, ": input ", i, " is ", inputs[i].dtype(),
-                                 "; differences of that are noise\ngive a float64 tensor: x.to(float64)"));
+      fail<RuntimeError>(check, ": input ", i, " is ", inputs[i].dtype(),
+                         "; differences of that are noise\ngive a float64 tensor: x.to(float64)");
     }
   }
-  if (!any) {
-    throw RuntimeError(message(check,
-                               " expects at least one input tensor to require gradient, but none of the them have "
-                               "requires_grad=True."));
-  }
+  throw_if<RuntimeError>(!any, check,
+                         " expects at least one input tensor to require gradient, but none of the them have "
+                         "requires_grad=True.");
 }
 
 Tensor checked_output(const TensorFunction& f, const std::vector<Tensor>& inputs, const std::string& check) {
@@ -73,16 +71,13 @@ Tensor checked_output(const TensorFunction& f, const std::vector<Tensor>& inputs
   Tensor y = f(inputs);
   const Tensor again = f(inputs);
   if (!y.defined() || y.dtype() != float64) {
-    throw RuntimeError(message(check, ": expected the function to return a float64 tensor, got ",
-                               y.defined() ? to_string(y.dtype()) : "an undefined one"));
+    fail<RuntimeError>(check, ": expected the function to return a float64 tensor, got ",
+                       y.defined() ? to_string(y.dtype()) : "an undefined one");
   }
-  if (!same_elements(y, again)) {
-    throw RuntimeError(message(check, ": the function gives another result for the same inputs the second time"));
-  }
+  throw_if<RuntimeError>(!same_elements(y, again), check,
+                         ": the function gives another result for the same inputs the second time");
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!same_elements(inputs[i], before[i])) {
-      throw RuntimeError(message(check, ": the function changes its input ", i));
-    }
+    throw_if<RuntimeError>(!same_elements(inputs[i], before[i]), check, ": the function changes its input ", i);
   }
   return y;
 }
@@ -96,10 +91,9 @@ Jacobian by_backward(const Tensor& y, const Tensor& x, std::size_t input, const 
     dy.data<double>()[static_cast<std::size_t>(row)] = 1;
     const Tensor dx = grad({y}, {x}, {.grad_outputs = {dy}, .retain_graph = true, .allow_unused = true})[0];
     if (!dx.defined()) continue;
-    if (dx.shape() != x.shape() || dx.dtype() != float64) {
-      throw RuntimeError(message(check, ": the gradient of input ", input, " has shape ", dx.shape(), " and dtype ",
-                                 dx.dtype(), ", the input has ", x.shape(), " and float64"));
-    }
+    throw_if<RuntimeError>(dx.shape() != x.shape() || dx.dtype() != float64, check, ": the gradient of input ", input,
+                           " has shape ", dx.shape(), " and dtype ", dx.dtype(), ", the input has ", x.shape(),
+                           " and float64");
     const auto elements = std::as_const(dx).data<double>();
     for (std::int64_t col = 0; col < x.numel(); ++col) jacobian(row, col) = elements[static_cast<std::size_t>(col)];
   }
@@ -151,10 +145,9 @@ void compare(Jacobian backward, Jacobian differences, const Tensor& y, const Ten
     for (std::int64_t col = 0; col < x.numel(); ++col) {
       const double b = backward(row, col), d = differences(row, col);
       if (std::abs(b - d) <= options.atol + options.rtol * std::abs(d)) continue;
-      throw RuntimeError(message(check, ": the derivative of output element ", place(row, y.shape()),
-                                 " with respect to input ", input, ", element ", place(col, x.shape()), ", is ",
-                                 number(b), " by backward but ", number(d), " by differences",
-                                 unread(differences, input)));
+      fail<RuntimeError>(check, ": the derivative of output element ", place(row, y.shape()), " with respect to input ",
+                         input, ", element ", place(col, x.shape()), ", is ", number(b), " by backward but ", number(d),
+                         " by differences", unread(differences, input));
     }
   }
 }
@@ -181,7 +174,7 @@ void gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs, c
   check_inputs(inputs, "gradgradcheck");
   const EnableGradGuard enable_grad;
   const Tensor y = checked_output(f, inputs, "gradgradcheck");
-  if (!y.requires_grad()) throw RuntimeError("gradgradcheck: the result of the function does not require a gradient");
+  throw_if<RuntimeError>(!y.requires_grad(), "gradgradcheck: the result of the function does not require a gradient");
   Generator generator(0);
   std::vector<Tensor> inputs_and_dy = inputs;
   inputs_and_dy.push_back((rand(y.shape(), float64, generator) + 0.5).requires_grad_());

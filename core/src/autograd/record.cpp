@@ -51,10 +51,9 @@ Ref<Node> node_of(const Tensor& x) {
   TensorImpl& impl = *impl_of(x);
   if (impl.grad_fn) {
     if (impl.is_view && impl.storage->version != impl.seen_version) {
-      throw RuntimeError(
-          message("a view computed by ", impl.grad_fn->name(),
-                  " was changed in place through the tensor it is a part of, so its gradient is not known\n"
-                  "clone() the view before the change, or take the view after it"));
+      fail<RuntimeError>("a view computed by ", impl.grad_fn->name(),
+                         " was changed in place through the tensor it is a part of, so its gradient is not known\n"
+                         "clone() the view before the change, or take the view after it");
     }
     return impl.grad_fn;
   }
@@ -66,14 +65,14 @@ Ref<Node> node_of(const Tensor& x) {
   return node;
 }
 
-Input broadcast_input(const Tensor& x, const Shape& shape) {
-  Input input(x);
-  if (!input.node || x.shape() == shape) return input;
-  auto backward = [from = x.shape()](const Tensor& dy, InputGradients& dx) { dx[0] = sum_to(dy, from); };
-  std::array inputs{std::move(input.node)};
-  input.node = make_node<FunctionNode<decltype(backward), 0>>(inputs, {}, "ExpandBackward0", std::move(backward));
-  if (tracing) trace(*input.node, expand(x.detach(), shape), {});
-  return input;
+Ref<Node> Input::node() const {
+  Ref<Node> node = tensor->defined() ? node_of(*tensor) : Ref<Node>();
+  if (!node || !broadcast_to || tensor->shape() == *broadcast_to) return node;
+  const auto backward = [from = tensor->shape()](const Tensor& dy) { return sum_to(dy, from); };
+  std::array inputs{std::move(node)};
+  node = make_node<FunctionNode<decltype(backward), 0>>(inputs, {}, "ExpandBackward0", backward);
+  if (tracing) trace(*node, expand(tensor->detach(), *broadcast_to), {});
+  return node;
 }
 
 void set_history(const Tensor& y, Ref<Node> node) {

@@ -2,12 +2,7 @@
 //
 //   Tensor exp(const Tensor& x) {
 //     Tensor y = …;
-//     if (tracks(x)) {
-//       record(y, "ExpBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& y, InputGradients& dx) {
-//         dx[0] = dy * y;
-//       });
-//     }
-//     return y;
+//     return recorded(y, "ExpBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& y) { return dy * y; });
 //   }
 #pragma once
 
@@ -37,12 +32,17 @@ Ref<Node> node_of(const Tensor& x);
 
 /// An input on its way into the graph.
 struct Input {
-  Input(const Tensor& x) : tensor(&x), node(x.defined() ? node_of(x) : Ref<Node>()) {}
+  Input(const Tensor& x) : tensor(&x) {}
+  Ref<Node> node() const;
   const Tensor* tensor;
-  Ref<Node> node;
+  const Shape* broadcast_to = nullptr;
 };
 /// One that the operation broadcast to `shape`: an ExpandBackward0 between them will sum its gradient back.
-Input broadcast_input(const Tensor& x, const Shape& shape);
+inline Input broadcast_input(const Tensor& x, const Shape& shape) {
+  Input input(x);
+  input.broadcast_to = &shape;
+  return input;
+}
 
 /// Makes `node` the one that computed y.
 void set_history(const Tensor& y, Ref<Node> node);
@@ -79,25 +79,39 @@ inline const Tensor& only_if(bool needed, const Tensor& x) {
 }
 
 /// Makes `backward` the derivative of y with respect to the inputs. It is handed dy and what is kept, each tensor in
-/// its place of the graph where the backward pass is recorded, and fills in dx; it captures numbers and shapes alone.
+/// its place of the graph where the backward pass is recorded, and returns dx, or takes an InputGradients& dx as its
+/// last argument and fills it in; it captures numbers and shapes alone.
 template <std::size_t N, std::size_t K, class F>
-void record(const Tensor& y, const char* name, Input (&&inputs)[N], const std::array<Kept, K>& kept, F backward) {
+void record(const Tensor& y, const char* name, const Input (&inputs)[N], const std::array<Kept, K>& kept, F backward) {
   std::array<Ref<Node>, N> nodes;
-  for (std::size_t i = 0; i < N; ++i) nodes[i] = std::move(inputs[i].node);
+  for (std::size_t i = 0; i < N; ++i) nodes[i] = inputs[i].node();
   std::array<Saved, K> saved;
   for (std::size_t i = 0; i < K; ++i) saved[i] = kept[i].saved_for(y);
   set_history(y, make_node<FunctionNode<F, K>>(nodes, saved, name, std::move(backward)), inputs);
 }
 template <std::size_t N, class F>
-void record(const Tensor& y, const char* name, Input (&&inputs)[N], F backward) {
-  record(y, name, std::move(inputs), keep(), std::move(backward));
+void record(const Tensor& y, const char* name, const Input (&inputs)[N], F backward) {
+  record(y, name, inputs, keep(), std::move(backward));
 }
 template <class F>
-void record(const Tensor& y, const char* name, std::span<const Tensor> inputs, F backward) {
-  std::vector<Input> edges(inputs.begin(), inputs.end());
+void record(const Tensor& y, const char* name, std::span<const Tensor> tensors, F backward) {
+  const std::vector<Input> inputs(tensors.begin(), tensors.end());
   std::vector<Ref<Node>> nodes;
-  for (Input& input : edges) nodes.push_back(std::move(input.node));
-  set_history(y, make_node<FunctionNode<F, 0>>(nodes, {}, name, std::move(backward)), edges);
+  for (const Input& input : inputs) nodes.push_back(input.node());
+  set_history(y, make_node<FunctionNode<F, 0>>(nodes, {}, name, std::move(backward)), inputs);
+}
+
+/// y, recorded if one of the inputs has to be.
+template <std::size_t N, std::size_t K, class F>
+Tensor recorded(Tensor& y, const char* name, const Input (&inputs)[N], const std::array<Kept, K>& kept, F backward) {
+  bool tracked = false;
+  for (const Input& input : inputs) tracked = tracked || (input.tensor->defined() && impl_of(*input.tensor)->tracked());
+  if (tracked && grad_enabled()) record(y, name, inputs, kept, std::move(backward));
+  return std::move(y);
+}
+template <std::size_t N, class F>
+Tensor recorded(Tensor& y, const char* name, const Input (&inputs)[N], F backward) {
+  return recorded(y, name, inputs, keep(), std::move(backward));
 }
 
 /// As the public one, of spans.

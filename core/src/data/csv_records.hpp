@@ -3,7 +3,6 @@
 
 #include <gradus/core/csv.hpp>
 
-#include <exception>
 #include <string_view>
 
 namespace gradus::detail {

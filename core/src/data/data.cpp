@@ -1,4 +1,4 @@
-#include "random/turn.hpp"
+#include "random/fill.hpp"
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
 
@@ -11,8 +11,8 @@ std::int64_t common_rows(std::span<const Tensor> tensors) {
   const std::int64_t rows = tensors[0].size(0);
   for (const Tensor& x : tensors) {
     if (x.size(0) != rows) {
-      throw ValueError(message("Size mismatch between tensors\nTensorDataset: shapes ", tensors[0].shape(), " and ",
-                               x.shape(), " differ in the first extent, the number of examples"));
+      fail<ValueError>("Size mismatch between tensors\nTensorDataset: shapes ", tensors[0].shape(), " and ", x.shape(),
+                       " differ in the first extent, the number of examples");
     }
   }
   return rows;
@@ -24,12 +24,10 @@ std::vector<Tensor> split_rows(std::int64_t rows, std::span<const std::int64_t> 
     left = length < 0 || length > left ? -1 : left - length;
     if (left < 0) break;
   }
-  if (left != 0) {
-    throw ValueError(
-        message("Sum of input lengths does not equal the length of the input dataset!\n"
-                "random_split: expected lengths of at least 0 that add up to ",
-                rows));
-  }
+  throw_if<ValueError>(left != 0,
+                       "Sum of input lengths does not equal the length of the input dataset!\n"
+                       "random_split: expected lengths of at least 0 that add up to ",
+                       rows);
   const Tensor order = randperm(rows, generator);
   std::vector<Tensor> parts;
   std::int64_t start = 0;
@@ -41,23 +39,19 @@ std::vector<Tensor> split_rows(std::int64_t rows, std::span<const std::int64_t> 
 }
 
 void check_loader(std::int64_t examples, const DataLoaderOptions& options) {
-  if (options.batch_size < 1) {
-    throw ValueError(message("batch_size should be a positive integer value, but got batch_size=", options.batch_size));
-  }
+  throw_if<ValueError>(options.batch_size < 1,
+                       "batch_size should be a positive integer value, but got batch_size=", options.batch_size);
   const auto [rank, size] = options.sampler;
-  if (rank < 0 || rank >= size) {
-    throw ValueError(message("DataLoader: expected a sampler with 0 <= rank < size, got rank ", rank, " of ", size));
-  }
-  if (options.shuffle && size > 1 && !options.generator) {
-    throw ValueError(
-        "DataLoader: processes shuffle alike only from generators that nothing else draws from\ngive each of them one, "
-        "seeded alike: Generator order(0); DataLoader loader(…, {.generator = &order, …})");
-  }
-  if (options.shuffle && examples == 0) {
-    throw ValueError(
-        "num_samples should be a positive integer value, but got num_samples=0\nDataLoader: the dataset has "
-        "no examples to shuffle");
-  }
+  throw_if<ValueError>(rank < 0 || rank >= size, "DataLoader: expected a sampler with 0 <= rank < size, got rank ",
+                       rank, " of ", size);
+  throw_if<ValueError>(
+      options.shuffle && size > 1 && !options.generator,
+      "DataLoader: processes shuffle alike only from generators that nothing else draws from\ngive each of them one, "
+      "seeded alike: Generator order(0); DataLoader loader(…, {.generator = &order, …})");
+  throw_if<ValueError>(
+      options.shuffle && examples == 0,
+      "num_samples should be a positive integer value, but got num_samples=0\nDataLoader: the dataset has "
+      "no examples to shuffle");
 }
 
 Epoch::Epoch(std::int64_t examples, const DataLoaderOptions& options) : options_(options) {

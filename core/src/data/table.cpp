@@ -1,21 +1,23 @@
 #include "tensor/message.hpp"
 
+#include <gradus/core/autograd.hpp>
 #include <gradus/core/create.hpp>
+#include <gradus/core/ops.hpp>
 #include <gradus/core/table.hpp>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <set>
 
 namespace gradus {
 namespace {
 
+using detail::fail;
 using detail::listed;
-using detail::message;
 using detail::shown;
+using detail::throw_if;
 using Column = Table::Column;
 
 std::size_t length(const Column& column) { return column.is_text ? column.codes.size() : column.numbers.size(); }
@@ -32,15 +34,14 @@ std::int64_t count_missing(const Column& column) {
 
 const Column& numbers_only(const Column& column) {
   if (!column.is_text) return column;
-  throw TypeError(
-      message("column '", shown(column.name), "' holds text\nMake numbers of it with codes() or one_hot()."));
+  fail<TypeError>("column '", shown(column.name), "' holds text\nMake numbers of it with codes() or one_hot().");
 }
 
 void refuse_missing(const Column& column) {
   const std::int64_t count = count_missing(column);
   if (count == 0) return;
-  throw ValueError(message("column '", shown(column.name), "' lacks ", count,
-                           " values\nDrop those rows with drop_missing(), or fill it with fill_missing()."));
+  fail<ValueError>("column '", shown(column.name), "' lacks ", count,
+                   " values\nDrop those rows with drop_missing(), or fill it with fill_missing().");
 }
 
 /// The shortest text that is the number again: 3, 0.5, 1e+20.
@@ -99,11 +100,10 @@ Table::Table(std::vector<Column> columns) {
   std::set<std::string_view> names;
   for (const Column& column : columns) {
     if (!names.insert(column.name).second) {
-      throw ValueError(message("Table: two columns have the name '", shown(column.name), "'"));
+      fail<ValueError>("Table: two columns have the name '", shown(column.name), "'");
     }
     if (length(column) != length(columns[0])) {
-      throw ValueError(
-          message("Table: expected columns of one length, got ", length(columns[0]), " and ", length(column)));
+      fail<ValueError>("Table: expected columns of one length, got ", length(columns[0]), " and ", length(column));
     }
   }
   columns_ = std::move(columns);
@@ -118,8 +118,8 @@ bool Table::contains(std::string_view name) const {
 const Column& Table::column(std::string_view name) const {
   const auto found = std::ranges::find(columns_, name, &Column::name);
   if (found != columns_.end()) return *found;
-  throw KeyError(message("there is no column '", shown(name),
-                         "'\nThere are: ", listed(columns_, [](const Column& column) { return column.name; })));
+  fail<KeyError>("there is no column '", shown(name),
+                 "'\nThere are: ", listed(columns_, [](const Column& column) { return column.name; }));
 }
 
 std::int64_t Table::missing(std::string_view name) const { return count_missing(column(name)); }
@@ -139,8 +139,8 @@ Tensor Table::tensor(const std::vector<std::string>& names, Dtype dtype) const {
       const double number = column.numbers[row];
       const bool fits = dtype != int64 || (number == std::floor(number) && std::abs(number) < 0x1p63);
       if (!fits || (dtype == float32 && std::isinf(static_cast<float>(number)) != std::isinf(number))) {
-        throw ValueError(message("Table::tensor: row ", row, " of column '", shown(column.name), "' is ", number,
-                                 ", which ", dtype, " cannot hold"));
+        fail<ValueError>("Table::tensor: row ", row, " of column '", shown(column.name), "' is ", number, ", which ",
+                         dtype, " cannot hold");
       }
       elements[row * names.size() + i] = number;
     }
@@ -156,8 +156,8 @@ Tensor Table::codes(std::string_view name, const std::vector<std::string>& names
   for (const std::string& text : own.names) {
     const auto found = std::ranges::find(names, text);
     if (found == names.end()) {
-      throw ValueError(message("column '", shown(name), "' has the unknown value '", shown(text),
-                               "'\nKnown are: ", listed(names, [](const std::string& known) { return known; })));
+      fail<ValueError>("column '", shown(name), "' has the unknown value '", shown(text),
+                       "'\nKnown are: ", listed(names, [](const std::string& known) { return known; }));
     }
     places.push_back(found - names.begin());
   }
@@ -173,16 +173,15 @@ Tensor Table::one_hot(std::string_view name, const std::vector<std::string>& nam
 }
 
 Table Table::select(const Tensor& rows) const {
-  if (rows.dtype() != int64 || rows.dim() != 1) {
-    throw TypeError(message("Table::select: expected int64 numbers of rows in one dimension, got ", rows.dtype(), " ",
-                            rows.shape()));
-  }
+  throw_if<TypeError>(rows.dtype() != int64 || rows.dim() != 1,
+                      "Table::select: expected int64 numbers of rows in one dimension, got ", rows.dtype(), " ",
+                      rows.shape());
   std::vector<Column> columns;
   for (const Column& column : columns_) {
     Column& chosen = columns.emplace_back(Column{column.name, column.is_text, {}, column.texts, {}});
     for (const std::int64_t row : rows.data<std::int64_t>()) {
       if (row < 0 || row >= this->rows()) {
-        throw IndexError(message("Table::select: there is no row ", row, ", there are ", this->rows()));
+        fail<IndexError>("Table::select: there is no row ", row, ", there are ", this->rows());
       }
       const auto at = static_cast<std::size_t>(row);
       column.is_text ? chosen.codes.push_back(column.codes[at]) : chosen.numbers.push_back(column.numbers[at]);
@@ -215,19 +214,72 @@ void Table::fill_missing(std::string_view name, Fill fill) {
   std::vector<double> known = numbers_only(column(name)).numbers;
   std::erase_if(known, [](double number) { return std::isnan(number); });
   if (missing(name) == 0) return;
-  if (known.empty()) throw ValueError(message("column '", shown(name), "' has no value at all to fill it with"));
+  if (known.empty()) fail<ValueError>("column '", shown(name), "' has no value at all to fill it with");
   fill_missing(name, fill == Fill::mean ? mean_of(known) : middle(std::move(known)));
 }
 
 void Table::fill_missing(std::string_view name, const std::string& text) {
   auto& column = const_cast<Column&>(this->column(name));
-  if (!column.is_text) throw TypeError(message("column '", shown(name), "' holds numbers, not text"));
+  if (!column.is_text) fail<TypeError>("column '", shown(name), "' holds numbers, not text");
   const auto found = std::ranges::find(column.texts, text);
   const auto code = static_cast<std::int32_t>(found - column.texts.begin());
   if (missing(name) > 0 && found == column.texts.end()) column.texts.push_back(text);
   for (std::int32_t& c : column.codes) {
     if (c < 0) c = code;
   }
+}
+
+// --- Scaler
+
+namespace {
+
+void check_matrix(const char* name, const Tensor& x) {
+  if (x.dim() == 2 && is_floating(x.dtype())) return;
+  fail<ValueError>(name, ": expected rows and columns of floating numbers, got ", x.dtype(), " ", x.shape());
+}
+
+}  // namespace
+
+Scaler Scaler::fit(const Tensor& x) {
+  const NoGradGuard no_grad;
+  check_matrix("Scaler::fit", x);
+  throw_if<ValueError>(x.size(0) == 0, "Scaler::fit: expected at least one row, got none");
+  const Tensor exact = x.to(float64);
+  throw_if<ValueError>(!isfinite(exact).all().item<bool>(),
+                       "Scaler::fit: expected finite numbers, got NaN or infinity\nFill or drop missing values first.");
+  Scaler scaler;
+  scaler.mean_ = exact.mean(0);
+  const Tensor centered = exact - scaler.mean_;
+  scaler.deviation_ = (centered * centered).mean(0).sqrt();
+  for (double& deviation : scaler.deviation_.data<double>()) deviation = deviation == 0 ? 1 : deviation;
+  return scaler;
+}
+
+Tensor Scaler::apply(const Tensor& x, bool inverse) const {
+  if (!mean_.defined()) throw RuntimeError("Scaler: it was neither fitted nor loaded\nCall Scaler::fit(x) first.");
+  check_matrix("Scaler", x);
+  if (x.size(1) != mean_.numel()) {
+    fail<RuntimeError>("Scaler: expected ", mean_.numel(), " columns as in fit(), got ", x.size(1));
+  }
+  const Tensor exact = x.to(float64);
+  return (inverse ? exact * deviation_ + mean_ : (exact - mean_) / deviation_).to(x.dtype());
+}
+
+Tensor Scaler::transform(const Tensor& x) const { return apply(x, false); }
+Tensor Scaler::inverse(const Tensor& z) const { return apply(z, true); }
+
+StateDict Scaler::state_dict() const {
+  if (!mean_.defined()) return {};
+  return {{"mean", mean_.clone()}, {"deviation", deviation_.clone()}};
+}
+
+void Scaler::load_state_dict(const StateDict& state) {
+  const Tensor mean = state.at("mean").to(float64), deviation = state.at("deviation").to(float64);
+  throw_if<RuntimeError>(mean.dim() != 1 || mean.shape() != deviation.shape(),
+                         "Scaler: expected mean and deviation of one length, got the shapes ", mean.shape(), " and ",
+                         deviation.shape());
+  mean_ = mean.clone();
+  deviation_ = deviation.clone();
 }
 
 }  // namespace gradus

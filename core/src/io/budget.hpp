@@ -15,7 +15,8 @@ inline constexpr int max_value_depth = 100;
 /// spends the budget before it allocates.
 class Budget {
  public:
-  /// `limit` bytes, or when it is 0 enough for every honest file: 64 MiB and 16 times the size of the file.
+  /// `limit` bytes, or when it is 0 enough for every file that was not made to do harm: 64 MiB and 16 times the size of
+  /// the file.
   Budget(std::uint64_t limit, std::uint64_t file_size)
       : left_(limit != 0 ? limit : (std::uint64_t{64} << 20) + 16 * file_size), limit_(left_) {}
 

@@ -120,17 +120,16 @@ Tensor tensor_from_stored(Stored type, const std::byte* first, const Shape& shap
 }
 
 std::int64_t checked_bytes(std::span<const std::int64_t> extents, std::size_t item_size) {
-  if (extents.size() > Shape::max_rank) {
-    throw FileError(message("it has ", extents.size(), " dimensions, gradus supports at most ", Shape::max_rank));
-  }
+  throw_if<FileError>(extents.size() > Shape::max_rank, "it has ", extents.size(),
+                      " dimensions, gradus supports at most ", Shape::max_rank);
   std::int64_t bytes = static_cast<std::int64_t>(item_size);
   bool fits = true, empty = false;
   for (const std::int64_t extent : extents) {
-    if (extent < 0) throw FileError(message("its shape is ", Shape(extents)));
+    if (extent < 0) fail<FileError>("its shape is ", Shape(extents));
     empty = empty || extent == 0;
     fits = fits && !__builtin_mul_overflow(bytes, std::max<std::int64_t>(extent, 1), &bytes);
   }
-  if (!fits) throw FileError(message("its size overflows: ", Shape(extents)));
+  if (!fits) fail<FileError>("its size overflows: ", Shape(extents));
   return empty ? 0 : bytes;
 }
 

@@ -55,7 +55,7 @@ InputFile::InputFile(const std::string& path)
     : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   struct stat status;
   if (!file_ || ::fstat(file_.get(), &status) != 0) throw_errno("open", path);
-  if (!S_ISREG(status.st_mode)) throw FileError(message("cannot read '", path, "': it is not a regular file"));
+  throw_if<FileError>(!S_ISREG(status.st_mode), "cannot read '", path, "': it is not a regular file");
   size_ = static_cast<std::size_t>(status.st_size);
 }
 
@@ -82,7 +82,7 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path) {
   struct stat old;
   const bool replaces = ::stat(path.c_str(), &old) == 0;
   if (replaces) {
-    if (!S_ISREG(old.st_mode)) throw FileError(message("cannot write '", path, "': it is not a regular file"));
+    throw_if<FileError>(!S_ISREG(old.st_mode), "cannot write '", path, "': it is not a regular file");
     // The folder alone decides on the renaming; a file that is protected against writing is meant to stay.
     if (::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0) throw_errno("write", path);
     path_ = std::filesystem::canonical(path);

@@ -62,7 +62,7 @@ auto parse_file(const std::string& path, Parse parse) {
   try {
     return parse(content);
   } catch (const Error& error) {
-    throw FileError(detail::message("cannot read '", path, "': ", error.what()));
+    detail::fail<FileError>("cannot read '", path, "': ", error.what());
   }
 }
 
@@ -80,7 +80,7 @@ Value load_whole(detail::Bytes file, const LoadOptions& options, bool whole) {
   try {
     if (format != FileFormat::automatic) return parse(file, format, options, whole);
   } catch (const Error& error) {
-    throw FileError(detail::message("cannot read the file in memory: ", error.what()));
+    detail::fail<FileError>("cannot read the file in memory: ", error.what());
   }
   throw FileError("cannot read the file in memory: it begins as no file of PyTorch, safetensors or NumPy does");
 }
@@ -91,12 +91,12 @@ FileFormat format_to_write(const std::string& path, FileFormat wanted) {
 
 const Tensor& only_array(const StateDict& state) {
   if (state.size() == 1) return state.entry(0).second;
-  throw ValueError(detail::message("save: a .npy file holds one array, there are ", state.size(), "\nUse .npz."));
+  detail::fail<ValueError>("save: a .npy file holds one array, there are ", state.size(), "\nUse .npz.");
 }
 
 void check_defined(const StateDict& state) {
   for (const auto& [name, tensor] : state) {
-    if (!tensor.defined()) throw ValueError(detail::message("save: tensor '", name, "' is undefined"));
+    if (!tensor.defined()) detail::fail<ValueError>("save: tensor '", name, "' is undefined");
   }
 }
 
@@ -129,9 +129,8 @@ FileFormat recognise_format(const std::string& path) {
 FileFormat format_of(const std::string& path) {
   const FileFormat format = format_of_extension(path);
   if (format != FileFormat::automatic) return format;
-  throw FileError(detail::message("the extension of '", path,
-                                  "' tells no format\nKnown are .safetensors, .pt, .pth, .npy ",
-                                  "and .npz; or choose one with the option `format`."));
+  detail::fail<FileError>("the extension of '", path, "' tells no format\nKnown are .safetensors, .pt, .pth, .npy ",
+                          "and .npz; or choose one with the option `format`.");
 }
 
 void save(const StateDict& state, const std::string& path, const SaveOptions& options) {
@@ -160,9 +159,8 @@ StateDict load(std::span<const std::byte> file, const LoadOptions& options) {
 
 void save_value(const Value& value, const std::string& path, const SaveOptions& options) {
   const FileFormat format = format_to_write(path, options.format);
-  if (format == FileFormat::npy || format == FileFormat::npz) {
-    throw ValueError("save_value: NumPy's formats hold arrays alone\nUse .safetensors or .pt.");
-  }
+  detail::throw_if<ValueError>(format == FileFormat::npy || format == FileFormat::npz,
+                               "save_value: NumPy's formats hold arrays alone\nUse .safetensors or .pt.");
   const StateDict tensors = value.tensors();
   check_defined(tensors);
   check_metadata(options, format);

@@ -59,7 +59,7 @@ class HeaderParser {
     }
     skip_space();
     if (!text_.empty()) fail("the end");
-    if (!descr || !order || !shape) throw FileError("its header lacks 'descr', 'fortran_order' or 'shape'");
+    throw_if<FileError>(!descr || !order || !shape, "its header lacks 'descr', 'fortran_order' or 'shape'");
     return header;
   }
 
@@ -128,7 +128,7 @@ class HeaderParser {
   if (descr.starts_with('[')) {
     throw FileError(message("it is a structured array, with the fields ", shown(descr), "\nSave each as an array."));
   }
-  if (descr.find('O') != descr.npos) throw FileError("it holds Python objects, which are never read");
+  throw_if<FileError>(descr.find('O') != descr.npos, "it holds Python objects, which are never read");
   throw FileError(message("its dtype '", shown(descr), "' is none that gradus reads"));
 }
 
@@ -140,18 +140,17 @@ std::string_view descr_of(Dtype dtype) {
 /// The text of the header; `file` loses it and what is in front of it.
 std::string_view take_header(Bytes& file) {
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  if (!text.starts_with(magic)) throw FileError("it does not begin as a .npy file does");
-  if (text.size() < 8) throw FileError("it ends within its header");
+  throw_if<FileError>(!text.starts_with(magic), "it does not begin as a .npy file does");
+  throw_if<FileError>(text.size() < 8, "it ends within its header");
   const int version = text[6];
-  if (version < 1 || version > 3 || text[7] != 0) throw FileError("its version of the .npy format is unknown");
+  throw_if<FileError>(version < 1 || version > 3 || text[7] != 0, "its version of the .npy format is unknown");
 
   const std::size_t length_size = version == 1 ? 2 : 4, start = 8 + length_size;
   std::uint32_t length = 0;
-  if (text.size() < start) throw FileError("it ends within its header");
+  throw_if<FileError>(text.size() < start, "it ends within its header");
   std::memcpy(&length, text.data() + 8, length_size);
-  if (length > text.size() - start) {
-    throw FileError(message("its header would have ", length, " bytes, but the file has only ", text.size()));
-  }
+  throw_if<FileError>(length > text.size() - start, "its header would have ", length, " bytes, but the file has only ",
+                      text.size());
   file = file.subspan(start + length);
   return text.substr(start, length);
 }
@@ -198,10 +197,8 @@ Tensor numpy_array(NumpyType type, Bytes data, std::span<const std::int64_t> ext
   const std::size_t size = stored_size(type.stored);
   const std::int64_t bytes = checked_bytes(extents, size);
   const Shape shape = extents;
-  if (static_cast<std::uint64_t>(bytes) != data.size()) {
-    throw FileError(
-        message("elements of ", size, " bytes in shape ", shape, " need ", bytes, " bytes, there are ", data.size()));
-  }
+  throw_if<FileError>(static_cast<std::uint64_t>(bytes) != data.size(), "elements of ", size, " bytes in shape ", shape,
+                      " need ", bytes, " bytes, there are ", data.size());
   std::vector<std::byte> swapped;
   if (type.big_endian) {
     swapped.assign(data.begin(), data.end());
@@ -268,9 +265,7 @@ Value parse_npz(Bytes file, Budget& budget) {
 std::string npz_bytes(const StateDict& arrays) {
   ZipWriter archive;
   for (const auto& [name, array] : arrays) {
-    if (!is_safe_file_name(name)) {
-      throw ValueError(message("save: '", name, "' cannot be the name of an array in .npz"));
-    }
+    throw_if<ValueError>(!is_safe_file_name(name), "save: '", name, "' cannot be the name of an array in .npz");
     archive.add(name + ".npy", npy_header(array) + std::string(element_bytes(array)));
   }
   return archive.finish();

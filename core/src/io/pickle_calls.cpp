@@ -20,10 +20,8 @@ void check_inside(const Pickle::TensorView& view, std::int64_t storage_numel) {
     fits = !__builtin_mul_overflow(size - 1, stride, &reach) && !__builtin_add_overflow(last, reach, &last);
   }
   fits = fits && (empty || last < storage_numel);
-  if (!fits) {
-    throw FileError(message("a tensor of shape ", view.shape, " with strides ", view.strides, " and offset ",
-                            view.offset, " does not fit in its storage of ", storage_numel, " elements"));
-  }
+  throw_if<FileError>(!fits, "a tensor of shape ", view.shape, " with strides ", view.strides, " and offset ",
+                      view.offset, " does not fit in its storage of ", storage_numel, " elements");
 }
 
 }  // namespace
@@ -32,7 +30,7 @@ Pickle take_pickle(Bytes& file, Budget& budget) { return PickleMachine(file, bud
 
 Pickle parse_pickle(Bytes file, Budget& budget) {
   Pickle pickle = take_pickle(file, budget);
-  if (!file.empty()) throw FileError("its pickle does not end with one value");
+  throw_if<FileError>(!file.empty(), "its pickle does not end with one value");
   return pickle;
 }
 
@@ -215,10 +213,8 @@ std::optional<Pickle::Id> PickleMachine::with_dtype(Id storage, Id dtype) {
 
 Shape PickleMachine::shape_of(Id tuple) const {
   const auto& elements = get<Pickle::Tuple>(tuple, "the shape of a tensor").elements;
-  if (elements.size() > Shape::max_rank) {
-    throw FileError(
-        message("a tensor has ", elements.size(), " dimensions, gradus supports at most ", Shape::max_rank));
-  }
+  throw_if<FileError>(elements.size() > Shape::max_rank, "a tensor has ", elements.size(),
+                      " dimensions, gradus supports at most ", Shape::max_rank);
   Shape shape;
   for (const Id element : elements) shape.push_back(get<std::int64_t>(element, "a size or stride of a tensor"));
   return shape;

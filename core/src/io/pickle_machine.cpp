@@ -9,61 +9,18 @@
 namespace gradus::detail {
 namespace {
 
+// clang-format off
 enum Opcode : std::uint8_t {
-  MARK = '(',
-  STOP = '.',
-  POP = '0',
-  POP_MARK = '1',
-  DUP = '2',
-  INT = 'I',
-  BININT = 'J',
-  BININT1 = 'K',
-  BININT2 = 'M',
-  LONG1 = 0x8a,
-  LONG4 = 0x8b,
-  BINFLOAT = 'G',
-  NONE = 'N',
-  NEWTRUE = 0x88,
-  NEWFALSE = 0x89,
-  BINUNICODE = 'X',
-  SHORT_BINUNICODE = 0x8c,
-  BINUNICODE8 = 0x8d,
-  BINSTRING = 'T',
-  SHORT_BINSTRING = 'U',
-  BINBYTES = 'B',
-  SHORT_BINBYTES = 'C',
-  BINBYTES8 = 0x8e,
-  BYTEARRAY8 = 0x96,
-  EMPTY_LIST = ']',
-  EMPTY_DICT = '}',
-  EMPTY_TUPLE = ')',
-  EMPTY_SET = 0x8f,
-  TUPLE = 't',
-  TUPLE1 = 0x85,
-  TUPLE2 = 0x86,
-  TUPLE3 = 0x87,
-  FROZENSET = 0x91,
-  APPEND = 'a',
-  APPENDS = 'e',
-  ADDITEMS = 0x90,
-  SETITEM = 's',
-  SETITEMS = 'u',
-  BINPUT = 'q',
-  LONG_BINPUT = 'r',
-  MEMOIZE = 0x94,
-  BINGET = 'h',
-  LONG_BINGET = 'j',
-  GLOBAL = 'c',
-  STACK_GLOBAL = 0x93,
-  REDUCE = 'R',
-  OBJ = 'o',
-  NEWOBJ = 0x81,
-  NEWOBJ_EX = 0x92,
-  BUILD = 'b',
-  BINPERSID = 'Q',
-  PROTO = 0x80,
-  FRAME = 0x95,
+  MARK = '(', STOP = '.', POP = '0', POP_MARK = '1', DUP = '2', PROTO = 0x80, FRAME = 0x95,
+  NONE = 'N', NEWTRUE = 0x88, NEWFALSE = 0x89, INT = 'I', BININT = 'J', BININT1 = 'K', BININT2 = 'M', LONG1 = 0x8a,
+  LONG4 = 0x8b, BINFLOAT = 'G', BINUNICODE = 'X', SHORT_BINUNICODE = 0x8c, BINUNICODE8 = 0x8d, BINSTRING = 'T',
+  SHORT_BINSTRING = 'U', BINBYTES = 'B', SHORT_BINBYTES = 'C', BINBYTES8 = 0x8e, BYTEARRAY8 = 0x96,
+  EMPTY_LIST = ']', EMPTY_DICT = '}', EMPTY_TUPLE = ')', EMPTY_SET = 0x8f, FROZENSET = 0x91, TUPLE = 't', TUPLE1 = 0x85,
+  TUPLE2 = 0x86, TUPLE3 = 0x87, APPEND = 'a', APPENDS = 'e', ADDITEMS = 0x90, SETITEM = 's', SETITEMS = 'u',
+  BINPUT = 'q', LONG_BINPUT = 'r', MEMOIZE = 0x94, BINGET = 'h', LONG_BINGET = 'j',
+  GLOBAL = 'c', STACK_GLOBAL = 0x93, REDUCE = 'R', OBJ = 'o', NEWOBJ = 0x81, NEWOBJ_EX = 0x92, BUILD = 'b', BINPERSID = 'Q'
 };
+// clang-format on
 
 }  // namespace
 
@@ -262,20 +219,21 @@ void PickleMachine::push_tuple(std::size_t size) {
 
 void PickleMachine::set_items(const std::vector<Id>& items) {
   if (items.size() % 2 != 0) fail("has a key without a value");
-  Pickle::Node& target = pickle_.nodes[top()];
-  auto* dict = std::get_if<Pickle::Dict>(&target);
-  auto* object = std::get_if<Pickle::Object>(&target);
-  if (!dict && !object) fail("sets items of something that is no dict");
-  std::vector<Id>& known = dict ? dict->elements : object->elements;
-  known.insert(known.end(), items.begin(), items.end());
+  extend<Pickle::Dict>(items, "sets items of something that is no dict");
 }
 
 void PickleMachine::append(const std::vector<Id>& elements) {
+  extend<Pickle::List>(elements, "appends to something that is no list");
+}
+
+/// Adds to the container on top of the stack, or to an object derived from one.
+template <class Container>
+void PickleMachine::extend(const std::vector<Id>& elements, const char* mistake) {
   Pickle::Node& target = pickle_.nodes[top()];
-  auto* list = std::get_if<Pickle::List>(&target);
+  auto* container = std::get_if<Container>(&target);
   auto* object = std::get_if<Pickle::Object>(&target);
-  if (!list && !object) fail("appends to something that is no list");
-  std::vector<Id>& known = list ? list->elements : object->elements;
+  if (!container && !object) fail(mistake);
+  std::vector<Id>& known = container ? container->elements : object->elements;
   known.insert(known.end(), elements.begin(), elements.end());
 }
 

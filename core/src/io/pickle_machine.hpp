@@ -20,8 +20,8 @@ class PickleMachine {
   [[noreturn]] static void fail(std::string_view what);
 
   void step(std::uint8_t opcode);
-  void push_plain(std::uint8_t opcode);  // false for an opcode that is none of numbers, strings and empty containers
-  void push_text(std::uint8_t opcode);   // false for an opcode that is none of strings and bytes
+  void push_plain(std::uint8_t opcode);  // numbers and empty containers
+  void push_text(std::uint8_t opcode);   // strings and bytes
   void push_global(const std::string& module, const std::string& name);
   void push_global_of_stack();
   void push_long(std::size_t size);
@@ -42,6 +42,8 @@ class PickleMachine {
   void push_tuple(std::size_t size);
   void set_items(const std::vector<Id>& items);
   void append(const std::vector<Id>& elements);
+  template <class Container>
+  void extend(const std::vector<Id>& elements, const char* mistake);
   void memorize(std::uint32_t name);
   void recall(std::uint32_t name);
 

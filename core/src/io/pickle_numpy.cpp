@@ -1,6 +1,5 @@
-#include "io/pickle_numpy.hpp"
-
 #include "io/npy.hpp"
+#include "io/pickle.hpp"
 
 // Names and arguments: the methods __reduce__ and __reduce_ex__ of numpy.dtype, numpy.generic and numpy.ndarray.
 namespace gradus::detail {

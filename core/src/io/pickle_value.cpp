@@ -1,6 +1,5 @@
 // From the nodes of a pickle to values: what the objects of Python hold, as far as it is of use here.
 #include "io/pickle.hpp"
-#include "io/pickle_numpy.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
@@ -22,7 +21,7 @@ class ValueMaker {
 
  private:
   void spend(int depth) {
-    if (depth > max_value_depth) throw FileError(message("its values are nested more than ", max_value_depth, " deep"));
+    throw_if<FileError>(depth > max_value_depth, "its values are nested more than ", max_value_depth, " deep");
     budget_.spend(sizeof(Value));
   }
   std::string text(const std::string& content) {

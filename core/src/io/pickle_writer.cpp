@@ -1,7 +1,6 @@
 #include "io/pickle_writer.hpp"
 
 #include "io/elements.hpp"
-#include "io/utf8.hpp"
 #include "io/value_json.hpp"
 #include "ops/strided.hpp"
 

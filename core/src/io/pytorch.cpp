@@ -82,13 +82,12 @@ class ArchiveFile : public StorageFile {
 
  private:
   void find_folder() {
-    if (archive_.names().empty()) throw FileError("it is an empty archive");
+    throw_if<FileError>(archive_.names().empty(), "it is an empty archive");
     const std::string& first = archive_.names().front();
     folder_ = first.substr(0, first.find('/') + 1);
     for (const std::string& name : archive_.names()) {
-      if (folder_.empty() || !name.starts_with(folder_)) {
-        throw FileError("its archive does not have one folder with all files");
-      }
+      throw_if<FileError>(folder_.empty() || !name.starts_with(folder_),
+                          "its archive does not have one folder with all files");
     }
   }
 
@@ -107,7 +106,7 @@ class ArchiveFile : public StorageFile {
     }
     auto version = text("version");
     if (!version) version = text(".data/version");
-    if (!version) throw FileError("its archive has no file 'version'; PyTorch did not write it");
+    throw_if<FileError>(!version, "its archive has no file 'version'; PyTorch did not write it");
     int number = 0;
     std::from_chars(version->data(), version->data() + version->size(), number);
     if (number < 1 || number > 10) throw FileError("its version '" + shown(*version) + "' is unknown");
@@ -117,8 +116,8 @@ class ArchiveFile : public StorageFile {
   Bytes bytes_of(const Pickle::Storage& storage, std::uint64_t size) override {
     const std::string name = folder_ + "data/" + storage.key;
     if (archive_.size(name) != size) {
-      throw FileError(
-          message("its file '", shown(name), "' has ", archive_.size(name), " bytes, the storage in it needs ", size));
+      fail<FileError>("its file '", shown(name), "' has ", archive_.size(name), " bytes, the storage in it needs ",
+                      size);
     }
     const auto found = contents_.find(storage.key);
     if (found != contents_.end()) return found->second;
@@ -156,7 +155,7 @@ class LegacyFile : public StorageFile {
  private:
   static void check_version(const Pickle& pickle) {
     const auto* version = pickle.find<std::int64_t>(pickle.root);
-    if (!version || *version != 1001) throw FileError("its version is unknown to this reader of old PyTorch files");
+    throw_if<FileError>(!version || *version != 1001, "its version is unknown to this reader of old PyTorch files");
   }
 
   static void check_machine(const Pickle& pickle) {
@@ -170,28 +169,28 @@ class LegacyFile : public StorageFile {
 
   void find_storages(const Pickle& keys) {
     const auto* list = keys.find<Pickle::List>(keys.root);
-    if (!list) throw FileError("it has no list of storages");
+    throw_if<FileError>(!list, "it has no list of storages");
     for (const Pickle::Id id : list->elements) {
       const auto* key = keys.find<std::string>(id);
       const auto size = key ? item_sizes_.find(*key) : item_sizes_.end();
-      if (size == item_sizes_.end()) throw FileError("it has a storage of unknown type");
+      throw_if<FileError>(size == item_sizes_.end(), "it has a storage of unknown type");
       std::uint64_t numel = 0;
-      if (rest_.size() < sizeof numel) throw FileError("it ends within its storages");
+      throw_if<FileError>(rest_.size() < sizeof numel, "it ends within its storages");
       std::memcpy(&numel, rest_.data(), sizeof numel);
       rest_ = rest_.subspan(sizeof numel);
-      if (numel > rest_.size() / size->second) throw FileError("it ends within its storages");
+      throw_if<FileError>(numel > rest_.size() / size->second, "it ends within its storages");
       contents_.insert_or_assign(*key, rest_.first(static_cast<std::size_t>(numel) * size->second));
       rest_ = rest_.subspan(contents_.at(*key).size());
     }
-    if (!rest_.empty()) throw FileError(message("there are ", rest_.size(), " bytes behind its last storage"));
+    throw_if<FileError>(!rest_.empty(), "there are ", rest_.size(), " bytes behind its last storage");
   }
 
   Bytes bytes_of(const Pickle::Storage& storage, std::uint64_t size) override {
     const auto found = contents_.find(storage.key);
-    if (found == contents_.end()) throw FileError(message("it lacks the storage '", shown(storage.key), "'"));
+    if (found == contents_.end()) fail<FileError>("it lacks the storage '", shown(storage.key), "'");
     if (found->second.size() == size) return found->second;
-    throw FileError(message("its storage '", shown(storage.key), "' has ", found->second.size(),
-                            " bytes, the tensors in it need ", size));
+    fail<FileError>("its storage '", shown(storage.key), "' has ", found->second.size(),
+                    " bytes, the tensors in it need ", size);
   }
 
   Bytes rest_;

@@ -1,5 +1,4 @@
-#include "io/safetensors_header.hpp"
-
+#include "io/safetensors.hpp"
 #include "tensor/message.hpp"
 
 #include <nlohmann/json.hpp>
@@ -86,7 +85,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     } else {
       insert(fields_, message("tensor '", tensor_name(), "'"));
       if (name != "dtype" && name != "shape" && name != "data_offsets") {
-        throw FileError(message("tensor '", tensor_name(), "' has the unknown field '", shown(name), "'"));
+        fail<FileError>("tensor '", tensor_name(), "' has the unknown field '", shown(name), "'");
       }
     }
     return true;
@@ -94,7 +93,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
     const bool encoding = std::strstr(error.what(), "UTF-8") != nullptr;
-    throw FileError(message("the header is not valid ", encoding ? "UTF-8" : "JSON", " at its byte ", position));
+    fail<FileError>("the header is not valid ", encoding ? "UTF-8" : "JSON", " at its byte ", position);
   }
 
  private:
@@ -103,24 +102,22 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   std::string tensor_name() const { return shown(header.tensors.back().name); }
 
   void insert(std::set<std::string>& names, std::string_view where) const {
-    if (!names.insert(key_).second) throw FileError(message("the name '", shown(key_), "' occurs twice in ", where));
+    if (!names.insert(key_).second) fail<FileError>("the name '", shown(key_), "' occurs twice in ", where);
   }
 
   bool refuse(std::string_view found) const {
-    if (place_ == Place::metadata)
-      throw FileError(message("metadata '", shown(key_), "' is ", found, ", expected a string"));
-    if (place_ == Place::header)
-      throw FileError(message("entry '", shown(key_), "' is ", found, ", expected an object"));
-    throw FileError(
-        message("tensor '", tensor_name(), "' has ", found, " in its field '", shown(key_), "', where it cannot be"));
+    if (place_ == Place::metadata) fail<FileError>("metadata '", shown(key_), "' is ", found, ", expected a string");
+    if (place_ == Place::header) fail<FileError>("entry '", shown(key_), "' is ", found, ", expected an object");
+    fail<FileError>("tensor '", tensor_name(), "' has ", found, " in its field '", shown(key_),
+                    "', where it cannot be");
   }
 
   void check_complete() const {
     for (const char* field : {"dtype", "shape", "data_offsets"}) {
-      if (!fields_.contains(field)) throw FileError(message("tensor '", tensor_name(), "' has no field '", field, "'"));
+      if (!fields_.contains(field)) fail<FileError>("tensor '", tensor_name(), "' has no field '", field, "'");
     }
     if (offsets_ != 2) {
-      throw FileError(message("tensor '", tensor_name(), "' has ", offsets_, " data_offsets, expected 2"));
+      fail<FileError>("tensor '", tensor_name(), "' has ", offsets_, " data_offsets, expected 2");
     }
   }
 
@@ -139,7 +136,7 @@ SafetensorsHeader parse_safetensors_header(std::string_view json) {
     throw FileError("the header does not begin with '{'");
   }
   if (const auto zero = json.find('\0'); zero != json.npos) {
-    throw FileError(message("the header is not valid JSON at its byte ", zero + 1));
+    fail<FileError>("the header is not valid JSON at its byte ", zero + 1);
   }
   HeaderReader reader;
   Json::sax_parse(json.begin(), json.end(), &reader);

@@ -13,7 +13,7 @@ using Kind = Value::Kind;
 [[noreturn]] void throw_kind(std::string_view expected, const Value& found) {
   const std::string type = detail::shown(found.type_name());
   const bool object = found.kind() == Kind::object;
-  throw TypeError(detail::message("expected ", expected, ", got ", object ? "the Python object '" + type + "'" : type));
+  detail::fail<TypeError>("expected ", expected, ", got ", object ? "the Python object '" + type + "'" : type);
 }
 
 bool is_key(Kind kind) { return kind == Kind::string || kind == Kind::integer; }
@@ -102,7 +102,7 @@ Value Value::dict(Dict items) {
   for (const auto& [key, value] : items) {
     if (!is_key(key.kind())) throw_kind("str or int as a key", key);
     if (!keys.emplace(key.kind(), key_text(key)).second) {
-      throw KeyError(detail::message("two values have the key '", key_text(key), "'"));
+      detail::fail<KeyError>("two values have the key '", key_text(key), "'");
     }
   }
   return Content::make(std::move(items));
@@ -178,7 +178,7 @@ bool Value::contains(const Value& key) const { return find(key) != nullptr; }
 const Value& Value::at(const Value& key) const {
   if (const Value* found = find(key)) return *found;
   const auto keys = detail::listed(as_dict(), [](const Item& item) { return key_text(item.first); });
-  throw KeyError(detail::message("no key '", detail::shown(key_text(key)), "'\nThere are: ", keys));
+  detail::fail<KeyError>("no key '", detail::shown(key_text(key)), "'\nThere are: ", keys);
 }
 
 Value& Value::operator[](const Value& key) {

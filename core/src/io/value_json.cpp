@@ -95,19 +95,27 @@ Value decode(const Json& json, const StateDict& tensors) {
     case Json::value_t::array: return Value::list(decode_all(json, tensors));
     default: break;
   }
-  if (json.size() != 1) throw FileError("its metadata does not describe a value");
+  throw_if<FileError>(json.size() != 1, "its metadata does not describe a value");
   return decode_object(json.begin().key(), json.begin().value(), tensors);
 }
 
 }  // namespace
 
 void check_writable(const Value& value, int depth) {
-  if (depth > max_value_depth) {
-    throw ValueError(message("save: values are nested more than ", max_value_depth, " deep"));
-  }
+  throw_if<ValueError>(depth > max_value_depth, "save: values are nested more than ", max_value_depth, " deep");
   if (value.kind() == Value::Kind::object) {
-    throw ValueError(message("save: there is a Python object '", shown(value.type_name()),
-                             "', which gradus can read, but not write\nReplace it by what it holds: content()."));
+    fail<ValueError>("save: there is a Python object '", shown(value.type_name()),
+                     "', which gradus can read, but not write\nReplace it by what it holds: content().");
+  }
+}
+
+void check_utf8(const std::string& text) { (void)json_quoted(text); }
+
+std::string json_quoted(const std::string& text) {
+  try {
+    return nlohmann::json(text).dump();
+  } catch (const nlohmann::json::type_error&) {
+    throw ValueError("save: one of the names or strings is not UTF-8");
   }
 }
 
@@ -122,7 +130,7 @@ std::string value_to_json(const Value& value, const StateDict& tensors) {
 Value value_from_json(const std::string& json, const StateDict& tensors) {
   constexpr int json_depth = 3 * max_value_depth;  // a dict is an object of an array of arrays
   const auto check_depth = [](int depth, Json::parse_event_t, Json&) {
-    if (depth > json_depth) throw FileError("its metadata is nested too deep");
+    throw_if<FileError>(depth > json_depth, "its metadata is nested too deep");
     return true;
   };
   try {

@@ -22,7 +22,7 @@ class ZipError {
 };
 
 zip* open_archive(Bytes file) {
-  if (file.empty()) throw FileError("it is empty");
+  throw_if<FileError>(file.empty(), "it is empty");
   ZipError error;
   zip_source_t* source = zip_source_buffer_create(file.data(), file.size(), 0, error.get());
   zip* archive = source ? zip_open_from_source(source, ZIP_RDONLY, error.get()) : nullptr;
@@ -65,7 +65,7 @@ ZipReader::ZipReader(Bytes file) : archive_(open_archive(file)) {
   try {
     for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(count); ++i) {
       zip_stat_t status;
-      if (zip_stat_index(archive_, i, 0, &status) != 0) throw FileError("it is no intact zip archive");
+      throw_if<FileError>(zip_stat_index(archive_, i, 0, &status) != 0, "it is no intact zip archive");
       const std::string name = status.name;
       if (!is_safe_file_name(name))
         throw FileError(message("it holds a file with the unsafe name '", shown(name), "'"));

@@ -4,6 +4,7 @@
 #include "io/budget.hpp"
 #include "io/file.hpp"
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -11,9 +12,17 @@ struct zip;
 
 namespace gradus::detail {
 
-/// False for names that lead out of the folder an archive is unpacked into. We unpack nothing, but whoever wrote such a
-/// name has no good in mind.
-bool is_safe_file_name(std::string_view name);
+/// False for names that lead out of the folder an archive is unpacked into. Nothing is unpacked here, but an archive
+/// with such a name was made to do harm.
+inline bool is_safe_file_name(std::string_view name) {
+  if (name.empty() || name.front() == '/' || name.find('\\') != name.npos || name.find('\0') != name.npos) return false;
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const std::size_t end = std::min(name.find('/', begin), name.size());
+    if (name.substr(begin, end - begin) == "..") return false;
+    begin = end + 1;
+  }
+  return true;
+}
 
 /// Reads an archive. Names that occur twice or are not safe are refused, and so are checksums that do not
 /// match. Everything throws FileError.

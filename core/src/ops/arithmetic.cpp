@@ -97,18 +97,17 @@ Tensor power_of(const Tensor& x, Scalar exponent) {
 
 void refuse_subtraction(Dtype a, Dtype b) {
   if (a != boolean && b != boolean) return;
-  throw RuntimeError(message("Subtraction, the `-` operator, with ",
-                             a == b
-                                 ? "two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
-                                 : "a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
-                                   "`logical_not()` operator instead.",
-                             "\nin gradus: a != b, logical_not(a), or convert with to(dtype)"));
+  fail<RuntimeError>("Subtraction, the `-` operator, with ",
+                     a == b ? "two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+                            : "a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+                              "`logical_not()` operator instead.",
+                     "\nin gradus: a != b, logical_not(a), or convert with to(dtype)");
 }
 
 void refuse_negative_integer_power(const Tensor& exponent) {
-  if (!is_floating(exponent.dtype()) && exponent.numel() > 0 && exponent.min().item<std::int64_t>() < 0) {
-    throw RuntimeError("Integers to negative integer powers are not allowed.");
-  }
+  throw_if<RuntimeError>(
+      !is_floating(exponent.dtype()) && exponent.numel() > 0 && exponent.min().item<std::int64_t>() < 0,
+      "Integers to negative integer powers are not allowed.");
 }
 
 }  // namespace
@@ -117,14 +116,11 @@ Tensor add(const Tensor& a_, const Tensor& b_) {
   const Operands operands(a_, b_);
   const Tensor &a = operands.a, &b = operands.b;
   Tensor y = zip_promoted(a, b, plus, Binary::add);
-  if (tracks(a, b)) {
-    record(y, "AddBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
-           Elementwise([](const Tensor& dy, InputGradients& dx) {
-             dx[0] = dy;
-             dx[1] = dy;
-           }));
-  }
-  return y;
+  return recorded(y, "AddBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
+                  Elementwise([](const Tensor& dy, InputGradients& dx) {
+                    dx[0] = dy;
+                    dx[1] = dy;
+                  }));
 }
 
 Tensor sub(const Tensor& a_, const Tensor& b_) {
@@ -133,29 +129,23 @@ Tensor sub(const Tensor& a_, const Tensor& b_) {
   const Operands operands(a_, b_);
   const Tensor &a = operands.a, &b = operands.b;
   Tensor y = zip_promoted(a, b, minus, Binary::sub);
-  if (tracks(a, b)) {
-    record(y, "SubBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
-           Elementwise([](const Tensor& dy, InputGradients& dx) {
-             dx[0] = dy;
-             if (dx.needs(1)) dx[1] = -dy;
-           }));
-  }
-  return y;
+  return recorded(y, "SubBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
+                  Elementwise([](const Tensor& dy, InputGradients& dx) {
+                    dx[0] = dy;
+                    if (dx.needs(1)) dx[1] = -dy;
+                  }));
 }
 
 Tensor mul(const Tensor& a_, const Tensor& b_) {
   const Operands operands(a_, b_);
   const Tensor &a = operands.a, &b = operands.b;
   Tensor y = zip_promoted(a, b, times, Binary::mul);
-  if (tracks(a, b)) {
-    record(y, "MulBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
-           keep(only_if(tracks(b), a), only_if(tracks(a), b)),
-           Elementwise([](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
-             if (dx.needs(0)) dx[0] = dy * b;
-             if (dx.needs(1)) dx[1] = dy * a;
-           }));
-  }
-  return y;
+  return recorded(y, "MulBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
+                  keep(only_if(tracks(b), a), only_if(tracks(a), b)),
+                  Elementwise([](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
+                    if (dx.needs(0)) dx[0] = dy * b;
+                    if (dx.needs(1)) dx[1] = dy * a;
+                  }));
 }
 
 Tensor div(const Tensor& a_, const Tensor& b_) {
@@ -165,53 +155,42 @@ Tensor div(const Tensor& a_, const Tensor& b_) {
   const Tensor &a = operands.a, &b = operands.b;
   Tensor y = zip_promoted(
       a, b, [](auto p, auto q) { return p / q; }, Binary::div);
-  if (tracks(a, b)) {
-    record(y, "DivBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
-           keep(only_if(tracks(b), a), b),
-           Elementwise([](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
-             if (dx.needs(0)) dx[0] = dy / b;
-             if (dx.needs(1)) dx[1] = -dy * ((a / b) / b);
-           }));
-  }
-  return y;
+  return recorded(y, "DivBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
+                  keep(only_if(tracks(b), a), b),
+                  Elementwise([](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
+                    if (dx.needs(0)) dx[0] = dy / b;
+                    if (dx.needs(1)) dx[1] = -dy * ((a / b) / b);
+                  }));
 }
 
 Tensor add(const Tensor& a, Scalar b) {
   Tensor y = map_scalar(a, b, plus, Binary::add);
-  if (tracks(a)) record(y, "AddBackward0", {a}, Elementwise([](const Tensor& dy, InputGradients& dx) { dx[0] = dy; }));
-  return y;
+  return recorded(y, "AddBackward0", {a}, Elementwise([](const Tensor& dy) { return dy; }));
 }
 
 Tensor sub(const Tensor& a, Scalar b) {
   check_defined(a);
   refuse_subtraction(a.dtype(), b.kind());
   Tensor y = map_scalar(a, b, minus, Binary::sub);
-  if (tracks(a)) record(y, "SubBackward0", {a}, Elementwise([](const Tensor& dy, InputGradients& dx) { dx[0] = dy; }));
-  return y;
+  return recorded(y, "SubBackward0", {a}, Elementwise([](const Tensor& dy) { return dy; }));
 }
 
 Tensor rsub(Scalar a, const Tensor& b) {
   check_defined(b);
   refuse_subtraction(a.kind(), b.dtype());
   Tensor y = map_scalar(b, a, minus, Binary::sub, Order::number_first);
-  if (tracks(b))
-    record(y, "RsubBackward1", {b}, Elementwise([](const Tensor& dy, InputGradients& dx) { dx[0] = -dy; }));
-  return y;
+  return recorded(y, "RsubBackward1", {b}, Elementwise([](const Tensor& dy) { return -dy; }));
 }
 
 Tensor mul(const Tensor& a, Scalar b) {
   Tensor y = map_scalar(a, b, times, Binary::mul);
-  if (tracks(a))
-    record(y, "MulBackward0", {a}, Elementwise([b](const Tensor& dy, InputGradients& dx) { dx[0] = dy * b; }));
-  return y;
+  return recorded(y, "MulBackward0", {a}, Elementwise([b](const Tensor& dy) { return dy * b; }));
 }
 
 Tensor div(const Tensor& a, Scalar b) {
   Tensor y = map_scalar(
       floating(a), b, [](auto p, auto s) { return p / s; }, Binary::div);
-  if (tracks(a))
-    record(y, "DivBackward0", {a}, Elementwise([b](const Tensor& dy, InputGradients& dx) { dx[0] = dy / b; }));
-  return y;
+  return recorded(y, "DivBackward0", {a}, Elementwise([b](const Tensor& dy) { return dy / b; }));
 }
 
 Tensor rdiv(Scalar a, const Tensor& b) {
@@ -221,17 +200,13 @@ Tensor rdiv(Scalar a, const Tensor& b) {
 
 Tensor pow(const Tensor& a, Scalar exponent) {
   check_defined(a);
-  if (!is_floating(promote(a.dtype(), exponent.kind())) && exponent.to<std::int64_t>() < 0) {
-    throw RuntimeError("Integers to negative integer powers are not allowed.");
-  }
+  throw_if<RuntimeError>(!is_floating(promote(a.dtype(), exponent.kind())) && exponent.to<std::int64_t>() < 0,
+                         "Integers to negative integer powers are not allowed.");
   Tensor y = power_of(a.to(promote(a.dtype(), exponent.kind())), exponent);
-  if (tracks(a)) {
-    record(y, "PowBackward0", {a}, keep(a),
-           Elementwise([p = exponent.to<double>()](const Tensor& dy, const Tensor& a, InputGradients& dx) {
-             dx[0] = p == 0 ? dy * 0.0 : dy * (p == 2 ? a * 2.0 : pow(a, p - 1) * p);
-           }));
-  }
-  return y;
+  return recorded(y, "PowBackward0", {a}, keep(a),
+                  Elementwise([p = exponent.to<double>()](const Tensor& dy, const Tensor& a) {
+                    return p == 0 ? dy * 0.0 : dy * (p == 2 ? a * 2.0 : pow(a, p - 1) * p);
+                  }));
 }
 
 Tensor pow(const Tensor& a_, const Tensor& b_) {
@@ -239,20 +214,18 @@ Tensor pow(const Tensor& a_, const Tensor& b_) {
   const Tensor &a = operands.a, &b = operands.b;
   refuse_negative_integer_power(b);
   Tensor y = zip_promoted(a, b, [](auto p, auto q) { return power(p, q); });
-  if (tracks(a, b)) {
-    record(y, "PowBackward1", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())}, keep(a, b, y),
-           [](const Tensor& dy, const Tensor& base, const Tensor& exponent, const Tensor& y, InputGradients& dx) {
-             if (dx.needs(0)) {
-               const Tensor slope = exponent * pow(base, exponent - 1);
-               dx[0] = dy * where(exponent == 0, zeros_like(slope), slope);
-             }
-             if (dx.needs(1)) {  // 0^b is 0 for every b > 0, so its slope is 0 where log would say -infinity
-               const Tensor slope = y * log(base);
-               dx[1] = dy * where((base == 0) * (exponent >= 0), zeros_like(slope), slope);
-             }
-           });
-  }
-  return y;
+  return recorded(
+      y, "PowBackward1", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())}, keep(a, b, y),
+      [](const Tensor& dy, const Tensor& base, const Tensor& exponent, const Tensor& y, InputGradients& dx) {
+        if (dx.needs(0)) {
+          const Tensor slope = exponent * pow(base, exponent - 1);
+          dx[0] = dy * where(exponent == 0, zeros_like(slope), slope);
+        }
+        if (dx.needs(1)) {  // 0^b is 0 for every b > 0, so its slope is 0 where log would say -infinity
+          const Tensor slope = y * log(base);
+          dx[1] = dy * where((base == 0) * (exponent >= 0), zeros_like(slope), slope);
+        }
+      });
 }
 
 Tensor pow(Scalar base, const Tensor& exponent) {
@@ -271,15 +244,12 @@ Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, Bi
   const Tensor &a = operands.a, &b = operands.b;
   Tensor y = zip_promoted(
       a, b, [wins](auto p, auto q) { return p != p || wins(p, q) ? p : q; }, kernel);
-  if (tracks(a, b)) {
-    record(y, name, {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())}, keep(a, b),
-           [wins](const Tensor& dy, const Tensor& p, const Tensor& q, InputGradients& dx) {
-             const Tensor share = dy / (1 + (p == q).to(dy.dtype()));
-             if (dx.needs(0)) dx[0] = masked_fill(share, wins(q, p), 0);
-             if (dx.needs(1)) dx[1] = masked_fill(share, wins(p, q), 0);
-           });
-  }
-  return y;
+  return recorded(y, name, {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())}, keep(a, b),
+                  [wins](const Tensor& dy, const Tensor& p, const Tensor& q, InputGradients& dx) {
+                    const Tensor share = dy / (1 + (p == q).to(dy.dtype()));
+                    if (dx.needs(0)) dx[0] = masked_fill(share, wins(q, p), 0);
+                    if (dx.needs(1)) dx[1] = masked_fill(share, wins(p, q), 0);
+                  });
 }
 
 }  // namespace

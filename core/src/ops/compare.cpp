@@ -66,23 +66,19 @@ Tensor logical_not(const Tensor& x) {
 
 Tensor where(const Tensor& condition, const Tensor& a_, const Tensor& b_) {
   check_defined(condition, a_, b_);
-  if (condition.dtype() != boolean) {
-    throw RuntimeError(message("where expected condition to be a boolean tensor, but got a tensor with dtype ",
-                               type_name(condition.dtype())));
-  }
+  throw_if<RuntimeError>(condition.dtype() != boolean,
+                         "where expected condition to be a boolean tensor, but got a tensor with dtype ",
+                         type_name(condition.dtype()));
   const Dtype dtype = result_type(a_, b_);
   const Tensor a = a_.to(dtype), b = b_.to(dtype);
   const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape()));
   Tensor y = choose(shape, condition, a, b);
-  if (tracks(a, b)) {
-    record(y, "WhereBackward0", {broadcast_input(a, shape), broadcast_input(b, shape)}, keep(condition),
-           [](const Tensor& dy, const Tensor& condition, InputGradients& dx) {
-             const Tensor zero = zeros({}, dy.dtype());
-             if (dx.needs(0)) dx[0] = where(condition, dy, zero);
-             if (dx.needs(1)) dx[1] = where(condition, zero, dy);
-           });
-  }
-  return y;
+  return recorded(y, "WhereBackward0", {broadcast_input(a, shape), broadcast_input(b, shape)}, keep(condition),
+                  [](const Tensor& dy, const Tensor& condition, InputGradients& dx) {
+                    const Tensor zero = zeros({}, dy.dtype());
+                    if (dx.needs(0)) dx[0] = where(condition, dy, zero);
+                    if (dx.needs(1)) dx[1] = where(condition, zero, dy);
+                  });
 }
 
 Tensor where(const Tensor& condition, const Tensor& a, Scalar b) { return where(condition, a, number_like(a, b)); }

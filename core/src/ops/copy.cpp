@@ -24,11 +24,7 @@ Tensor permuted(const Tensor& x, const Dims& order, const char* name, const char
   }
   Tensor y = strided_copy(x, shape, walked);
   mark_as_copy(y, op);
-  if (tracks(x)) {
-    record(y, name, {x},
-           [inverse, name, op](const Tensor& dy, InputGradients& dx) { dx[0] = permuted(dy, inverse, name, op); });
-  }
-  return y;
+  return recorded(y, name, {x}, [inverse, name, op](const Tensor& dy) { return permuted(dy, inverse, name, op); });
 }
 
 Tensor transposed(const Tensor& x, int dim0, int dim1, const char* name, const char* op) {
@@ -46,28 +42,24 @@ Tensor transpose(const Tensor& x, Integer dim0, Integer dim1) {
 
 Tensor t(const Tensor& x) {
   check_defined(x);
-  if (x.dim() > 2) {
-    throw RuntimeError(message("t() expects a tensor with <= 2 dimensions, but self is ", x.dim(),
-                               "D\nuse transpose(dim0, dim1) or permute(dims)"));
-  }
+  throw_if<RuntimeError>(x.dim() > 2, "t() expects a tensor with <= 2 dimensions, but self is ", x.dim(),
+                         "D\nuse transpose(dim0, dim1) or permute(dims)");
   return transposed(x, 0, x.dim() - 1, "TBackward0", "t()");
 }
 
 Tensor permute(const Tensor& x, Dims dims) {
   check_defined(x);
-  if (dims.rank() != x.dim()) {
-    throw RuntimeError(
-        message("permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
-                "the desired ordering of dimensions i.e. input.dim() = ",
-                x.dim(), " is not equal to len(dims) = ", dims.rank(), "\npermute: x ", x.shape(),
-                " needs a list of all its dimensions in their new order, got ", dims));
-  }
+  throw_if<RuntimeError>(dims.rank() != x.dim(),
+                         "permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
+                         "the desired ordering of dimensions i.e. input.dim() = ",
+                         x.dim(), " is not equal to len(dims) = ", dims.rank(), "\npermute: x ", x.shape(),
+                         " needs a list of all its dimensions in their new order, got ", dims);
   bool seen[Shape::max_rank] = {};
   for (int d = 0; d < dims.rank(); ++d) {
     dims[d] = normalize_dim(dims[d], x.dim());
     if (std::exchange(seen[dims[d]], true)) {
-      throw RuntimeError(message("permute(): duplicate dims are not allowed.\ndimension ", dims[d], " of x ", x.shape(),
-                                 " is named twice"));
+      fail<RuntimeError>("permute(): duplicate dims are not allowed.\ndimension ", dims[d], " of x ", x.shape(),
+                         " is named twice");
     }
   }
   return permuted(x, dims, "PermuteBackward0", "permute()");
@@ -80,51 +72,39 @@ Tensor flip(const Tensor& x, Dims dims) {
   bool seen[Shape::max_rank] = {};
   for (const std::int64_t dim : dims) {
     const int d = normalize_dim(dim, x.dim());
-    if (std::exchange(seen[d], true)) {
-      throw RuntimeError(message("dim ", d, " appears multiple times in the list of dims"));
-    }
+    throw_if<RuntimeError>(std::exchange(seen[d], true), "dim ", d, " appears multiple times in the list of dims");
     if (x.dim() == 0) continue;
     offset += (x.shape()[d] - 1) * strides[d];
     strides[d] = -strides[d];
   }
   Tensor y = strided_copy(x, x.shape(), strides, offset);
-  if (tracks(x)) {
-    record(y, "FlipBackward0", {x}, [dims](const Tensor& dy, InputGradients& dx) { dx[0] = flip(dy, dims); });
-  }
-  return y;
+  return recorded(y, "FlipBackward0", {x}, [dims](const Tensor& dy) { return flip(dy, dims); });
 }
 
 Tensor expand(const Tensor& x, Shape shape) {
   check_defined(x);
   const int extra = shape.rank() - x.dim();
-  if (extra < 0) {
-    throw RuntimeError(message("expand(torch.", type_name(x.dtype()), "Tensor{", x.shape(), "}, size=", shape,
-                               "): the number of sizes provided (", shape.rank(),
-                               ") must be greater or equal to the number of dimensions in the tensor (", x.dim(), ")"));
-  }
+  throw_if<RuntimeError>(extra < 0, "expand(torch.", type_name(x.dtype()), "Tensor{", x.shape(), "}, size=", shape,
+                         "): the number of sizes provided (", shape.rank(),
+                         ") must be greater or equal to the number of dimensions in the tensor (", x.dim(), ")");
   const Shape wanted = shape, strides = strides_of(x.shape());
   Shape walked = shape;
   for (int d = 0; d < shape.rank(); ++d) {
     const std::int64_t extent = d < extra ? 1 : x.shape()[d - extra];
-    if (shape[d] == -1 && d < extra) {
-      throw RuntimeError(
-          message("The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ", d));
-    }
+    throw_if<RuntimeError>(shape[d] == -1 && d < extra,
+                           "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ",
+                           d);
     if (shape[d] == -1) shape[d] = extent;
     if (shape[d] != extent && extent != 1) {
-      throw RuntimeError(message("The expanded size of the tensor (", shape[d], ") must match the existing size (",
-                                 extent, ") at non-singleton dimension ", d, ".  Target sizes: ", wanted,
-                                 ".  Tensor sizes: ", x.shape()));
+      fail<RuntimeError>("The expanded size of the tensor (", shape[d], ") must match the existing size (", extent,
+                         ") at non-singleton dimension ", d, ".  Target sizes: ", wanted,
+                         ".  Tensor sizes: ", x.shape());
     }
     walked[d] = extent == 1 ? 0 : strides[d - extra];
   }
   Tensor y = strided_copy(x, shape, walked);
   mark_as_copy(y, "expand()");
-  if (tracks(x)) {
-    record(y, "ExpandBackward0", {x},
-           [from = x.shape()](const Tensor& dy, InputGradients& dx) { dx[0] = sum_to(dy, from); });
-  }
-  return y;
+  return recorded(y, "ExpandBackward0", {x}, [from = x.shape()](const Tensor& dy) { return sum_to(dy, from); });
 }
 
 namespace {
@@ -138,10 +118,8 @@ struct Joined {
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       const Tensor& x = tensors[i];
       dtype = promote(dtype, x.dtype());
-      if (x.dim() == 0) {
-        throw RuntimeError(
-            message("zero-dimensional tensor (at position ", i, ") cannot be concatenated\nstack() joins 0-d tensors"));
-      }
+      throw_if<RuntimeError>(x.dim() == 0, "zero-dimensional tensor (at position ", i,
+                             ") cannot be concatenated\nstack() joins 0-d tensors");
       if (legacy_empty(x)) continue;
       if (!first) {
         first = &x;
@@ -156,15 +134,12 @@ struct Joined {
   }
 
   void check(const Shape& expected, const Shape& got, std::size_t position) const {
-    if (expected.rank() != got.rank()) {
-      throw RuntimeError(
-          message("Tensors must have same number of dimensions: got ", expected.rank(), " and ", got.rank()));
-    }
+    throw_if<RuntimeError>(expected.rank() != got.rank(), "Tensors must have same number of dimensions: got ",
+                           expected.rank(), " and ", got.rank());
     for (int d = 0; d < expected.rank(); ++d) {
       if (d != dim && expected[d] != got[d]) {
-        throw RuntimeError(message("Sizes of tensors must match except in dimension ", dim, ". Expected size ",
-                                   expected[d], " but got size ", got[d], " for tensor number ", position,
-                                   " in the list."));
+        fail<RuntimeError>("Sizes of tensors must match except in dimension ", dim, ". Expected size ", expected[d],
+                           " but got size ", got[d], " for tensor number ", position, " in the list.");
       }
     }
   }
@@ -200,7 +175,7 @@ inline constexpr bool detail::captures_no_tensor<CatBackward> = true;
 
 Tensor cat(std::span<const Tensor> tensors, Integer dim_) {
   check_defined(tensors);
-  if (tensors.empty()) throw RuntimeError("torch.cat(): expected a non-empty list of Tensors");
+  throw_if<RuntimeError>(tensors.empty(), "torch.cat(): expected a non-empty list of Tensors");
   const Joined joined(tensors, dim_);
   const int dim = joined.dim;
   std::vector<Tensor> parts;
@@ -226,15 +201,15 @@ Tensor cat(std::initializer_list<Tensor> tensors, Integer dim) {
 
 Tensor stack(std::span<const Tensor> tensors, Integer dim_) {
   check_defined(tensors);
-  if (tensors.empty()) throw RuntimeError("stack expects a non-empty TensorList");
+  throw_if<RuntimeError>(tensors.empty(), "stack expects a non-empty TensorList");
   const Shape& shape = tensors.front().shape();
   const int dim = normalize_dim(dim_, shape.rank() + 1);
   Dtype dtype = boolean;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     dtype = promote(dtype, tensors[i].dtype());
     if (tensors[i].shape() != shape) {
-      throw RuntimeError(message("stack expects each tensor to be equal size, but got ", shape, " at entry 0 and ",
-                                 tensors[i].shape(), " at entry ", i));
+      fail<RuntimeError>("stack expects each tensor to be equal size, but got ", shape, " at entry 0 and ",
+                         tensors[i].shape(), " at entry ", i);
     }
   }
   std::vector<Tensor> parts, slices;
@@ -262,7 +237,7 @@ Tensor stack(std::initializer_list<Tensor> tensors, Integer dim) {
 Tensor outer(const Tensor& a, const Tensor& b) {
   check_defined(a, b);
   for (const auto& [x, name] : {std::pair(&a, "self"), std::pair(&b, "vec2")}) {
-    if (x->dim() != 1) throw RuntimeError(message("outer: Expected 1-D argument ", name, ", but got ", x->dim(), "-D"));
+    if (x->dim() != 1) fail<RuntimeError>("outer: Expected 1-D argument ", name, ", but got ", x->dim(), "-D");
   }
   return a.unsqueeze(1) * b;
 }
@@ -270,8 +245,7 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 Tensor clone(const Tensor& x) {
   check_defined(x);
   Tensor y = strided_copy(x, x.shape(), strides_of(x.shape()));
-  if (tracks(x)) record(y, "CloneBackward0", {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = dy; });
-  return y;
+  return recorded(y, "CloneBackward0", {x}, [](const Tensor& dy) { return dy; });
 }
 
 Tensor Tensor::contiguous() const {
@@ -302,8 +276,7 @@ Tensor to(const Tensor& x, Dtype dtype) {
     return visit(dtype, [&]<class R>(R*) { return map<T, R>(x, [](T value) { return converted<R>(value); }); });
   });
   if (is_floating(dtype) && tracks(x)) {
-    record(y, "ToCopyBackward0", {x},
-           [from = x.dtype()](const Tensor& dy, InputGradients& dx) { dx[0] = dy.to(from); });
+    record(y, "ToCopyBackward0", {x}, [from = x.dtype()](const Tensor& dy) { return dy.to(from); });
   }
   return y;
 }

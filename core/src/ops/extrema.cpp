@@ -2,7 +2,7 @@
 #include "autograd/record.hpp"
 #include "kernels/kernels.hpp"
 #include "ops/groups.hpp"
-#include "ops/index.hpp"
+#include "ops/views.hpp"
 #include "tensor/message.hpp"
 
 namespace gradus {
@@ -61,8 +61,7 @@ Groups nonempty_groups(const Tensor& x, const Dims& dims, const char* op) {
   check_defined(x, op);
   Groups groups(x.shape(), dims);
   if (groups.size == 0 && !dims.empty()) {
-    throw IndexError(
-        message(op, "(): Expected reduction dim ", normalize_dim(dims[0], x.dim()), " to have non-zero size."));
+    fail<IndexError>(op, "(): Expected reduction dim ", normalize_dim(dims[0], x.dim()), " to have non-zero size.");
   }
   return groups;
 }
@@ -70,21 +69,15 @@ Groups nonempty_groups(const Tensor& x, const Dims& dims, const char* op) {
 template <bool largest>
 Tensor extremum_of_all(const Tensor& x, const char* op, const char* name) {
   check_defined(x, op);
-  if (x.numel() == 0) {
-    throw RuntimeError(
-        message(op,
-                "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
-                "dim with the 'dim' argument."));
-  }
+  throw_if<RuntimeError>(x.numel() == 0, op,
+                         "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                         "dim with the 'dim' argument.");
   Tensor y = extrema<largest>(x, Groups(x.shape(), {}), false).values;
-  if (tracks(x)) {
-    record(y, name, {x}, keep(x, y), [](const Tensor& dy, const Tensor& x, const Tensor& y, InputGradients& dx) {
-      const Tensor chosen = isnan(y).item<bool>() ? isnan(x) : x == y;
-      const Tensor share = dy / chosen.sum().to(dy.dtype());
-      dx[0] = where(chosen, share, zeros({}, dy.dtype()));
-    });
-  }
-  return y;
+  return recorded(y, name, {x}, keep(x, y), [](const Tensor& dy, const Tensor& x, const Tensor& y, InputGradients& dx) {
+    const Tensor chosen = isnan(y).item<bool>() ? isnan(x) : x == y;
+    const Tensor share = dy / chosen.sum().to(dy.dtype());
+    dx[0] = where(chosen, share, zeros({}, dy.dtype()));
+  });
 }
 
 template <bool largest>
@@ -106,9 +99,7 @@ ValuesIndices extremum_along(const Tensor& x, std::int64_t dim_, bool keepdim, c
 template <bool largest>
 Tensor index_of_extremum(const Tensor& x, const char* op) {
   check_defined(x, op);
-  if (x.numel() == 0) {
-    throw IndexError(message(op, "(): Expected reduction dim to be specified for input.numel() == 0."));
-  }
+  throw_if<IndexError>(x.numel() == 0, op, "(): Expected reduction dim to be specified for input.numel() == 0.");
   return extrema<largest>(x, Groups(x.shape(), {}), false).indices;
 }
 

@@ -83,38 +83,22 @@ void multiply_in_parts(const Product<T>& p) {
       unit);
 }
 
+}  // namespace
+
 template <class T>
-void product(const Product<T>& p) {
-  if (std::max({p.m, p.n, p.k}) > largest_extent) {
-    throw ValueError(message("matmul: BLAS counts up to ", largest_extent, ", got (", p.m, ", ", p.k, ") times (", p.k,
-                             ", ", p.n, ")\ncut the larger matrix into parts"));
-  }
-  if (p.m == 0 || p.n == 0) return;
-  if (p.k == 0) return scale_result(p);
+void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T beta,
+          T* c) {
+  if (m == 1 && trans_b && (beta == 0 || beta == 1)) return kernels::gemv<T>(c, b, a, beta == 0 ? nullptr : c, n, k);
+  throw_if<ValueError>(std::max({m, n, k}) > largest_extent, "matmul: BLAS counts up to ", largest_extent, ", got (", m,
+                       ", ", k, ") times (", k, ", ", n, ")\ncut the larger matrix into parts");
+  if (m == 0 || n == 0) return;
+  const Product<T> p{trans_a, trans_b, m, n, k, a, trans_a ? m : k, b, trans_b ? k : n, beta, c, n};
+  if (k == 0) return scale_result(p);
   multiply_in_parts(p);
 }
 
-template <class T>
-Product<T> dense(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
-                 T beta, T* c) {
-  return {trans_a, trans_b, m, n, k, a, trans_a ? m : k, b, trans_b ? k : n, beta, c, n};
-}
-
-}  // namespace
-
-void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const float* a, const float* b,
-          float beta, float* c) {
-  if (m == 1 && trans_b && (beta == 0 || beta == 1))
-    return kernels::gemv<float>(c, b, a, beta == 0 ? nullptr : c, n, k);
-  product(dense(trans_a, trans_b, m, n, k, a, b, beta, c));
-}
-
-void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const double* a, const double* b,
-          double beta, double* c) {
-  if (m == 1 && trans_b && (beta == 0 || beta == 1))
-    return kernels::gemv<double>(c, b, a, beta == 0 ? nullptr : c, n, k);
-  product(dense(trans_a, trans_b, m, n, k, a, b, beta, c));
-}
+template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, const float*, const float*, float, float*);
+template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, const double*, const double*, double, double*);
 
 std::string blas_name() {
 #ifdef GRADUS_HAS_BLAS

@@ -16,17 +16,15 @@ void check_writable(const Tensor& x, bool recorded) {
   const TensorImpl& impl = *impl_of(x);
   if (const char* op = impl.storage->copied_by) refuse_lost_write("writing in place", op);
   if (!grad_enabled()) return;
-  if (impl.requires_grad) {
-    throw RuntimeError(
-        "a leaf Variable that requires grad is being used in an in-place operation.\n"
-        "to change it outside the graph, as an optimiser does, write under a NoGradGuard");
-  }
+  throw_if<RuntimeError>(impl.requires_grad,
+                         "a leaf Variable that requires grad is being used in an in-place operation.\n"
+                         "to change it outside the graph, as an optimiser does, write under a NoGradGuard");
   if (impl.is_view && recorded) {
     const bool of_leaf = impl.grad_fn && impl.grad_fn->inputs()[0]->leaf();
-    throw RuntimeError(
-        message("a view of a ", of_leaf ? "leaf Variable that requires grad" : "tensor that takes part in a graph",
-                " is being used in an in-place operation.\n"
-                "write under a NoGradGuard, or build the new tensor with where, cat or index operations"));
+    fail<RuntimeError>("a view of a ",
+                       of_leaf ? "leaf Variable that requires grad" : "tensor that takes part in a graph",
+                       " is being used in an in-place operation.\n"
+                       "write under a NoGradGuard, or build the new tensor with where, cat or index operations");
   }
 }
 
@@ -42,13 +40,11 @@ void check_writable(const Tensor& x, const Tensor& source, const char* op = __bu
 }
 
 void check_result(const Tensor& x, const Tensor& result) {
-  if (result.shape() != x.shape()) {
-    throw RuntimeError(message("output with shape ", x.shape(), " doesn't match the broadcast shape ", result.shape()));
-  }
-  if (is_floating(result.dtype()) && !is_floating(x.dtype())) {
-    throw RuntimeError(message("result type ", type_name(result.dtype()), " can't be cast to the desired output type ",
-                               type_name(x.dtype()), "\nconvert first: x = x.to(", result.dtype(), ")"));
-  }
+  throw_if<RuntimeError>(result.shape() != x.shape(), "output with shape ", x.shape(),
+                         " doesn't match the broadcast shape ", result.shape());
+  throw_if<RuntimeError>(is_floating(result.dtype()) && !is_floating(x.dtype()), "result type ",
+                         type_name(result.dtype()), " can't be cast to the desired output type ", type_name(x.dtype()),
+                         "\nconvert first: x = x.to(", result.dtype(), ")");
 }
 
 void note_writer(const Tensor& x) { impl_of(x)->storage->written_by = impl_of(x)->grad_fn->name(); }
@@ -93,12 +89,10 @@ Tensor copy_to_save(const Tensor& x, const Tensor& other) {
 /// other * alpha, checked: the number must fit the dtype in which x and other meet.
 Tensor scaled(const Tensor& x, const Tensor& other, Scalar alpha) {
   const Dtype dtype = result_type(x, other);
-  if (alpha.kind() == boolean && dtype != boolean) {
-    throw RuntimeError("Boolean alpha only supported for Boolean results.");
-  }
-  if (is_floating(alpha.kind()) && !is_floating(dtype)) {
-    throw RuntimeError("For integral input tensors, argument alpha must not be a floating point number.");
-  }
+  throw_if<RuntimeError>(alpha.kind() == boolean && dtype != boolean,
+                         "Boolean alpha only supported for Boolean results.");
+  throw_if<RuntimeError>(is_floating(alpha.kind()) && !is_floating(dtype),
+                         "For integral input tensors, argument alpha must not be a floating point number.");
   visit(dtype, [alpha]<class T>(T*) { static_cast<void>(alpha.to<T>()); });
   return alpha.to<double>() == 1 ? other : mul(other, alpha);
 }
@@ -192,8 +186,8 @@ Tensor& Tensor::copy_(const Tensor& source) {
   check_writable(*this, source);
   if (source.is_same(*this)) return *this;
   if (broadcast_shapes(shape(), source.shape()) != shape()) {
-    throw RuntimeError(message("output with shape ", shape(), " doesn't match the broadcast shape ",
-                               broadcast_shapes(shape(), source.shape())));
+    fail<RuntimeError>("output with shape ", shape(), " doesn't match the broadcast shape ",
+                       broadcast_shapes(shape(), source.shape()));
   }
   const bool recorded = tracks(source) || tracks(*this);
   {
@@ -204,7 +198,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
   bump_version(*this);
   if (recorded) {
     record(*this, "CopyBackwards", {broadcast_input(source, shape())},
-           [dtype = source.dtype()](const Tensor& dy, InputGradients& dx) { dx[0] = dy.to(dtype); });
+           [dtype = source.dtype()](const Tensor& dy) { return dy.to(dtype); });
     note_writer(*this);
   }
   return *this;
@@ -213,10 +207,8 @@ Tensor& Tensor::copy_(const Tensor& source) {
 Tensor& Tensor::index_put_(std::initializer_list<Index> indices, const Tensor& values_, bool accumulate) {
   check_writable(*this, values_);
   const Places places(shape(), {indices.begin(), indices.size()});
-  if (!broadcasts_to(values_.shape(), places.shape())) {
-    throw RuntimeError(message("shape mismatch: value tensor of shape ", values_.shape(),
-                               " cannot be broadcast to indexing result of shape ", places.shape()));
-  }
+  throw_if<RuntimeError>(!broadcasts_to(values_.shape(), places.shape()), "shape mismatch: value tensor of shape ",
+                         values_.shape(), " cannot be broadcast to indexing result of shape ", places.shape());
   const bool recorded = tracks(*this, values_);
   const Tensor offsets = places.offsets();
   {

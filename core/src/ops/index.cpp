@@ -1,8 +1,7 @@
 // select, narrow, index_select, gather, masked_fill, and the adjoints that put elements back where an index took them.
-#include "ops/index.hpp"
-
 #include "ops/elementwise.hpp"
 #include "ops/pairs.hpp"
+#include "ops/views.hpp"
 
 #include <algorithm>
 
@@ -28,19 +27,14 @@ Tensor range_of(const Tensor& x, int dim, std::int64_t start, std::int64_t lengt
 Tensor embed(const Tensor& x, const Shape& shape, int dim, std::int64_t start, const char* name) {
   Tensor y = zeros(shape, x.dtype());
   paste(y, x, dim, start);
-  if (tracks(x)) {
-    record(y, name, {x}, [dim, start, length = x.shape()[dim]](const Tensor& dy, InputGradients& dx) {
-      dx[0] = narrow(dy, dim, start, length);
-    });
-  }
-  return y;
+  return recorded(y, name, {x},
+                  [dim, start, length = x.shape()[dim]](const Tensor& dy) { return narrow(dy, dim, start, length); });
 }
 
 /// data() writes to an index unseen.
 void check_unchanged(const Tensor& index, const Shape& shape, int dim) {
-  if (index_outside(index, shape.empty() ? 1 : shape[dim])) {
-    throw RuntimeError("the index of index_select or gather was changed after the forward pass");
-  }
+  throw_if<RuntimeError>(index_outside(index, shape.empty() ? 1 : shape[dim]).has_value(),
+                         "the index of index_select or gather was changed after the forward pass");
 }
 
 /// Zeros of `shape` with the slices of x added at `index` of `dim`: the adjoint of index_select.
@@ -48,11 +42,8 @@ Tensor index_add(const Tensor& x, const Shape& shape, int dim, const Tensor& ind
   check_unchanged(index, shape, dim);
   Tensor y = zeros(shape, x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { pair_selected(elements<T>(y), shape, dim, index, elements<T>(x), add_back); });
-  if (tracks(x)) {
-    record(y, "IndexAddBackward0", {x}, keep(index),
-           [dim](const Tensor& dy, const Tensor& index, InputGradients& dx) { dx[0] = index_select(dy, dim, index); });
-  }
-  return y;
+  return recorded(y, "IndexAddBackward0", {x}, keep(index),
+                  [dim](const Tensor& dy, const Tensor& index) { return index_select(dy, dim, index); });
 }
 
 }  // namespace
@@ -72,150 +63,114 @@ Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const T
   check_unchanged(index, shape, dim);
   Tensor y = zeros(shape, x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { pair_gathered(elements<T>(y), shape, dim, index, elements<T>(x), add_back); });
-  if (tracks(x)) {
-    record(y, "ScatterAddBackward0", {x}, keep(index),
-           [dim](const Tensor& dy, const Tensor& index, InputGradients& dx) { dx[0] = gather(dy, dim, index); });
-  }
-  return y;
+  return recorded(y, "ScatterAddBackward0", {x}, keep(index),
+                  [dim](const Tensor& dy, const Tensor& index) { return gather(dy, dim, index); });
 }
 
 Tensor Tensor::operator[](Integer index) const {
   check_defined(*this);
-  if (dim() == 0) {
-    throw IndexError(
-        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ "
-        "to convert a 0-dim tensor to a number");
-  }
+  throw_if<IndexError>(dim() == 0,
+                       "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ "
+                       "to convert a 0-dim tensor to a number");
   const std::int64_t extent = shape()[0];
-  if (index < -extent || index >= extent) {
-    throw IndexError(message("index ", index, " is out of bounds for dimension 0 with size ", extent));
-  }
+  throw_if<IndexError>(index < -extent || index >= extent, "index ", index,
+                       " is out of bounds for dimension 0 with size ", extent);
   return gradus::select(*this, 0, index);
 }
 
 Tensor select(const Tensor& x, Integer dim_, Integer index) {
   check_defined(x);
-  if (x.dim() == 0) throw IndexError("select() cannot be applied to a 0-dim tensor.");
+  throw_if<IndexError>(x.dim() == 0, "select() cannot be applied to a 0-dim tensor.");
   const int dim = normalize_dim(dim_, x.dim());
   const std::int64_t extent = x.shape()[dim];
-  if (index < -extent || index >= extent) {
-    throw IndexError(
-        message("select(): index ", index, " out of range for tensor of size ", x.shape(), " at dimension ", dim));
-  }
+  throw_if<IndexError>(index < -extent || index >= extent, "select(): index ", index,
+                       " out of range for tensor of size ", x.shape(), " at dimension ", dim);
   return take_one(x, dim, index < 0 ? index + extent : std::int64_t{index}, "SelectBackward0");
 }
 
 Tensor detail::take_one(const Tensor& x, int dim, std::int64_t index, const char* name) {
   Tensor y = range_of(x, dim, index, 1, "select()");
   impl_of(y)->shape.erase(dim);
-  if (tracks(x)) {
-    record(y, name, {x}, [shape = x.shape(), dim, index](const Tensor& dy, InputGradients& dx) {
-      dx[0] = embed(dy.unsqueeze(dim), shape, dim, index, "SelectBackwardBackward0");
-    });
-  }
-  return y;
+  return recorded(y, name, {x}, [shape = x.shape(), dim, index](const Tensor& dy) {
+    return embed(dy.unsqueeze(dim), shape, dim, index, "SelectBackwardBackward0");
+  });
 }
 
 Tensor narrow(const Tensor& x, Integer dim_, Integer start_, Integer length) {
   check_defined(x);
   std::int64_t start = start_;
-  if (x.dim() == 0) throw RuntimeError("narrow() cannot be applied to a 0-dim tensor.");
+  throw_if<RuntimeError>(x.dim() == 0, "narrow() cannot be applied to a 0-dim tensor.");
   const int dim = normalize_dim(dim_, x.dim());
   const std::int64_t extent = x.shape()[dim];
-  if (start < -extent || start > extent) {
-    throw IndexError(message("Dimension out of range (expected to be in range of [", -extent, ", ", extent - 1,
-                             "], but got ", start, ")\nnarrow: this is the start in dimension ", dim, " of ",
-                             x.shape()));
-  }
+  throw_if<IndexError>(start < -extent || start > extent, "Dimension out of range (expected to be in range of [",
+                       -extent, ", ", extent - 1, "], but got ", start, ")\nnarrow: this is the start in dimension ",
+                       dim, " of ", x.shape());
   if (start < 0) start += extent;
-  if (length < 0 || length > extent - start) {
-    throw RuntimeError(message("start (", start, ") + length (", length, ") exceeds dimension size (", extent, ")."));
-  }
+  throw_if<RuntimeError>(length < 0 || length > extent - start, "start (", start, ") + length (", length,
+                         ") exceeds dimension size (", extent, ").");
   return take_range(x, dim, start, length, "SliceBackward0");
 }
 
 Tensor detail::take_range(const Tensor& x, int dim, std::int64_t start, std::int64_t length, const char* name) {
   Tensor y = range_of(x, dim, start, length, "narrow()");
-  if (tracks(x)) {
-    record(y, name, {x}, [shape = x.shape(), dim, start](const Tensor& dy, InputGradients& dx) {
-      dx[0] = embed(dy, shape, dim, start, "SliceBackwardBackward0");
-    });
-  }
-  return y;
+  return recorded(y, name, {x}, [shape = x.shape(), dim, start](const Tensor& dy) {
+    return embed(dy, shape, dim, start, "SliceBackwardBackward0");
+  });
 }
 
 Tensor index_select(const Tensor& x, Integer dim_, const Tensor& index) {
   check_defined(x, index);
   const int dim = normalize_dim(dim_, x.dim());
-  if (index.dtype() != int64) {
-    throw RuntimeError(message("index_select(): Expected dtype int32 or int64 for index\ngot ", index.dtype()));
-  }
-  if (index.dim() > 1) {
-    throw IndexError(message("index_select(): Index is supposed to be a vector\ngot the shape ", index.shape(),
-                             ": x[index] takes an index of any shape along dimension 0"));
-  }
+  throw_if<RuntimeError>(index.dtype() != int64, "index_select(): Expected dtype int32 or int64 for index\ngot ",
+                         index.dtype());
+  throw_if<IndexError>(index.dim() > 1, "index_select(): Index is supposed to be a vector\ngot the shape ",
+                       index.shape(), ": x[index] takes an index of any shape along dimension 0");
   if (x.dim() == 0) return index_select(x.reshape(1), 0, index).reshape({});
   if (const auto outside = index_outside(index, x.shape()[dim])) {
-    throw IndexError(message("index out of range in self\nindex_select: ", *outside, " is out of bounds for dimension ",
-                             dim, " with size ", x.shape()[dim]));
+    fail<IndexError>("index out of range in self\nindex_select: ", *outside, " is out of bounds for dimension ", dim,
+                     " with size ", x.shape()[dim]);
   }
   Shape shape = x.shape();
   shape[dim] = index.numel();
   Tensor y = make_tensor(shape, x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { pair_selected(elements<T>(x), x.shape(), dim, index, elements<T>(y), read); });
-  if (tracks(x)) {
-    record(y, "IndexSelectBackward0", {x}, keep(index),
-           [from = x.shape(), dim](const Tensor& dy, const Tensor& index, InputGradients& dx) {
-             dx[0] = index_add(dy, from, dim, index);
-           });
-  }
-  return y;
+  return recorded(
+      y, "IndexSelectBackward0", {x}, keep(index),
+      [from = x.shape(), dim](const Tensor& dy, const Tensor& index) { return index_add(dy, from, dim, index); });
 }
 
 Tensor gather(const Tensor& x, Integer dim_, const Tensor& index) {
   check_defined(x, index);
   const int dim = normalize_dim(dim_, x.dim());
-  if (index.dtype() != int64) {
-    throw RuntimeError(message("gather(): Expected dtype int64 for index\ngot ", index.dtype()));
-  }
-  if (index.dim() != x.dim()) {
-    throw RuntimeError(message("Index tensor must have the same number of dimensions as input tensor\ngot ",
-                               index.shape(), " and ", x.shape()));
-  }
+  throw_if<RuntimeError>(index.dtype() != int64, "gather(): Expected dtype int64 for index\ngot ", index.dtype());
+  throw_if<RuntimeError>(index.dim() != x.dim(),
+                         "Index tensor must have the same number of dimensions as input tensor\ngot ", index.shape(),
+                         " and ", x.shape());
   for (int d = 0; d < x.dim(); ++d) {
-    if (d != dim && index.shape()[d] > x.shape()[d]) {
-      throw RuntimeError(message("Size does not match at dimension ", d, " expected index ", index.shape(),
-                                 " to be smaller than self ", x.shape(), " apart from dimension ", dim));
-    }
+    throw_if<RuntimeError>(d != dim && index.shape()[d] > x.shape()[d], "Size does not match at dimension ", d,
+                           " expected index ", index.shape(), " to be smaller than self ", x.shape(),
+                           " apart from dimension ", dim);
   }
   const std::int64_t extent = x.dim() == 0 ? 1 : x.shape()[dim];
   if (const auto outside = index_outside(index, extent)) {
-    throw RuntimeError(message("index ", *outside, " is out of bounds for dimension ", dim, " with size ", extent));
+    fail<RuntimeError>("index ", *outside, " is out of bounds for dimension ", dim, " with size ", extent);
   }
   Tensor y = make_tensor(index.shape(), x.dtype());
   visit(x.dtype(),
         [&]<class T>(T*) { pair_gathered(elements<T>(x), x.shape(), dim, index, elements<T>(y), read, Access::read); });
-  if (tracks(x)) {
-    record(y, "GatherBackward0", {x}, keep(index),
-           [from = x.shape(), dim](const Tensor& dy, const Tensor& index, InputGradients& dx) {
-             dx[0] = scatter_add(dy, from, dim, index);
-           });
-  }
-  return y;
+  return recorded(
+      y, "GatherBackward0", {x}, keep(index),
+      [from = x.shape(), dim](const Tensor& dy, const Tensor& index) { return scatter_add(dy, from, dim, index); });
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
   check_defined(x, mask);
-  if (mask.dtype() != boolean) {
-    throw RuntimeError(message("masked_fill only supports boolean masks, but got mask with dtype ", mask.dtype()));
-  }
+  throw_if<RuntimeError>(mask.dtype() != boolean, "masked_fill only supports boolean masks, but got mask with dtype ",
+                         mask.dtype());
   const Shape shape = broadcast_shapes(mask.shape(), x.shape());
   Tensor y = choose(shape, mask, full({}, value, x.dtype()), x);
-  if (tracks(x)) {
-    record(y, "MaskedFillBackward0", {broadcast_input(x, shape)}, keep(mask),
-           [](const Tensor& dy, const Tensor& mask, InputGradients& dx) { dx[0] = masked_fill(dy, mask, 0); });
-  }
-  return y;
+  return recorded(y, "MaskedFillBackward0", {broadcast_input(x, shape)}, keep(mask),
+                  [](const Tensor& dy, const Tensor& mask) { return masked_fill(dy, mask, 0); });
 }
 
 }  // namespace gradus

@@ -12,10 +12,8 @@ template <class F>
 Tensor bitwise(const Tensor& a, const Tensor& b, const char* op, F f, const char* function = __builtin_FUNCTION()) {
   check_defined(a, b, function);
   const Dtype dtype = result_type(a, b);
-  if (is_floating(dtype)) {
-    throw RuntimeError(message("\"bitwise_", op, "_cpu\" not implemented for '", type_name(dtype),
-                               "'\nit takes int64 and boolean tensors; a comparison makes one: x > 0"));
-  }
+  throw_if<RuntimeError>(is_floating(dtype), "\"bitwise_", op, "_cpu\" not implemented for '", type_name(dtype),
+                         "'\nit takes int64 and boolean tensors; a comparison makes one: x > 0");
   if (dtype == int64) {
     using I = std::int64_t;
     return zip<I, I>(a.to(dtype), b.to(dtype), [f](I p, I q) { return f(p, q); });
@@ -42,10 +40,8 @@ Tensor operator|(const Tensor& a, Scalar b) { return a | number_like(a, b); }
 Tensor operator^(const Tensor& a, Scalar b) { return a ^ number_like(a, b); }
 Tensor operator~(const Tensor& x) {
   check_defined(x);
-  if (is_floating(x.dtype())) {
-    throw TypeError(
-        message("~ (operator.invert) is only implemented on integer and Boolean-type tensors\ngot ", x.dtype()));
-  }
+  throw_if<TypeError>(is_floating(x.dtype()),
+                      "~ (operator.invert) is only implemented on integer and Boolean-type tensors\ngot ", x.dtype());
   if (x.dtype() == boolean) return logical_not(x);
   return map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return ~p; });
 }
@@ -59,10 +55,9 @@ namespace {
 /// A step function, with gradient 0. An int64 x stays as it is.
 Tensor step(const Tensor& x, const char* op, const char* name, Unary kernel) {
   check_defined(x, op);
-  if (x.dtype() == boolean) throw RuntimeError(message('"', op, "_vml_cpu\" not implemented for 'Bool'"));
+  throw_if<RuntimeError>(x.dtype() == boolean, '"', op, "_vml_cpu\" not implemented for 'Bool'");
   Tensor y = x.dtype() == int64 ? clone(x) : map_floating(x, kernel);
-  if (tracks(x)) record(y, name, {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = zeros_like(dy); });
-  return y;
+  return recorded(y, name, {x}, [](const Tensor& dy) { return zeros_like(dy); });
 }
 
 }  // namespace
@@ -76,8 +71,7 @@ Tensor sign(const Tensor& x) {
   if (x.dtype() == boolean) return clone(x);
   const auto of_integer = [](std::int64_t p) { return std::int64_t{p > 0} - std::int64_t{p < 0}; };
   Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, of_integer) : map_floating(x, Unary::sign);
-  if (tracks(x)) record(y, "SignBackward0", {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = zeros_like(dy); });
-  return y;
+  return recorded(y, "SignBackward0", {x}, [](const Tensor& dy) { return zeros_like(dy); });
 }
 
 }  // namespace gradus

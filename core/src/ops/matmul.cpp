@@ -1,11 +1,8 @@
-// Products of matrices and vectors. A transposed operand is a flag of the product, never a copy, forwards and
-// backwards.
-#include "ops/matmul.hpp"
-
-#include "autograd/record.hpp"
+// Products of matrices, of vectors, and of batches of matrices. A transposed operand is a flag of the product, never a
+// copy, forwards and backwards.
+#include "ops/elementwise.hpp"
 #include "ops/gemm.hpp"
-#include "ops/strided.hpp"
-#include "tensor/message.hpp"
+#include "ops/views.hpp"
 
 #include <algorithm>
 
@@ -15,39 +12,76 @@ using namespace detail;
 
 namespace {
 
-/// A matrix, or the transpose of the one that is stored.
+/// Matrices (…, rows, cols), or the transposes of those that are stored.
 struct Operand {
   const Tensor& stored;
   bool transposed = false;
-  std::int64_t rows() const { return stored.shape()[transposed ? 1 : 0]; }
-  std::int64_t cols() const { return stored.shape()[transposed ? 0 : 1]; }
+  const Shape& shape() const { return stored.shape(); }
+  std::int64_t rows() const { return shape()[shape().rank() - (transposed ? 1 : 2)]; }
+  std::int64_t cols() const { return shape()[shape().rank() - (transposed ? 2 : 1)]; }
+  Shape batch() const {
+    Shape batch = shape();
+    batch.erase(batch.rank() - 1);
+    batch.erase(batch.rank() - 1);
+    return batch;
+  }
 };
 
-/// y = a b + beta y, outside the graph.
+/// y = a b + beta y for every matrix of the batches, which broadcast; outside the graph.
 void multiply(Operand a, Operand b, const Tensor& y, int beta = 0) {
   const std::int64_t m = a.rows(), k = a.cols(), n = b.cols();
-  if (m == 0 || n == 0) return;
+  if (m == 0 || n == 0 || y.numel() == 0) return;
   visit_floating(y.dtype(), [&]<class T>(T*) {
-    gemm(a.transposed, b.transposed, m, n, k, elements<T>(a.stored), elements<T>(b.stored), static_cast<T>(beta),
-         elements<T>(y));
+    const T *from_a = elements<T>(a.stored), *from_b = elements<T>(b.stored);
+    T* to = elements<T>(y);
+    const auto product = [&](std::int64_t at_a, std::int64_t at_b) {
+      gemm(a.transposed, b.transposed, m, n, k, from_a + at_a, from_b + at_b, static_cast<T>(beta), to);
+    };
+    if (a.shape().rank() == 2 && b.shape().rank() == 2) return product(0, 0);
+    const Shape of_a = a.batch(), of_b = b.batch();
+    const Walk<2> walk = broadcast_walk<2>(broadcast_shapes(of_a, of_b), {&of_a, &of_b});
+    walk.for_each(0, walk.count(), [&](auto, auto at) {
+      product(at[0] * m * k, at[1] * k * n);
+      to += m * n;
+    });
   });
+}
+
+Tensor product(Operand a, Operand b);
+
+struct Transposed {
+  bool a, b;
+};
+
+/// da = dy b^T, db = a^T dy; where an operand is stored transposed, so is its gradient.
+void product_backward(const Tensor& dy, const Tensor& a, const Tensor& b, Transposed t, InputGradients& dx) {
+  if (dx.needs(0)) dx[0] = t.a ? product({b, t.b}, {dy, true}) : product({dy}, {b, !t.b});
+  if (dx.needs(1)) dx[1] = t.b ? product({dy, true}, {a, t.a}) : product({a, !t.a}, {dy});
 }
 
 /// a b as a node of its own: the derivative of every product is made of such products.
 Tensor product(Operand a, Operand b) {
-  Tensor y = make_tensor({a.rows(), b.cols()}, a.stored.dtype());
+  const bool matrices = a.shape().rank() == 2 && b.shape().rank() == 2;
+  Shape shape = matrices ? Shape() : broadcast_shapes(a.batch(), b.batch());
+  shape.push_back(a.rows());
+  shape.push_back(b.cols());
+  Tensor y = make_tensor(shape, a.stored.dtype());
   multiply(a, b, y);
-  if (tracks(a.stored, b.stored)) {
-    record(y, "MmBackward0", {a.stored, b.stored},
-           keep(tracks(b.stored) ? a.stored : Tensor(), tracks(a.stored) ? b.stored : Tensor()),
-           [ta = a.transposed, tb = b.transposed](const Tensor& dy, const Tensor& left, const Tensor& right,
-                                                  InputGradients& dx) {
-             // da = dy b^T, db = a^T dy; where the operand is stored transposed, so is its gradient.
-             if (dx.needs(0)) dx[0] = ta ? product({right, tb}, {dy, true}) : product({dy}, {right, !tb});
-             if (dx.needs(1)) dx[1] = tb ? product({dy, true}, {left, ta}) : product({left, !ta}, {dy});
-           });
+  const auto kept = keep(only_if(tracks(b.stored), a.stored), only_if(tracks(a.stored), b.stored));
+  const Transposed t{a.transposed, b.transposed};
+  if (matrices) {
+    return recorded(y, "MmBackward0", {a.stored, b.stored}, kept,
+                    [t](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
+                      product_backward(dy, a, b, t, dx);
+                    });
   }
-  return y;
+  return recorded(y, "BmmBackward0", {a.stored, b.stored}, kept,
+                  [t, a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy, const Tensor& a, const Tensor& b,
+                                                                InputGradients& dx) {
+                    product_backward(dy, a, b, t, dx);
+                    if (dx.needs(0)) dx[0] = sum_to(dx[0], a_shape);
+                    if (dx.needs(1)) dx[1] = sum_to(dx[1], b_shape);
+                  });
 }
 
 std::string cannot_multiply(std::int64_t m, std::int64_t k, const Shape& b) {
@@ -55,32 +89,76 @@ std::string cannot_multiply(std::int64_t m, std::int64_t k, const Shape& b) {
 }
 
 void check_shapes(const Shape& a, const Shape& b) {
-  if (a.empty() || b.empty()) {
-    throw RuntimeError(
-        message("both arguments to matmul need to be at least 1D, but they are ", a.rank(), "D and ", b.rank(), "D"));
-  }
+  throw_if<RuntimeError>(a.empty() || b.empty(), "both arguments to matmul need to be at least 1D, but they are ",
+                         a.rank(), "D and ", b.rank(), "D");
   if (a.rank() > 2 || b.rank() > 2 || a[a.rank() - 1] == b[0]) return;
   if (a.rank() == 2 && b.rank() == 1) {
-    throw RuntimeError(message("size mismatch, got ", a[0], ", ", a[0], "x", a[1], ",", b[0]));
+    fail<RuntimeError>("size mismatch, got ", a[0], ", ", a[0], "x", a[1], ",", b[0]);
   }
   if (a.rank() == 1 && b.rank() == 1) {
-    throw RuntimeError(message("inconsistent tensor size, expected tensor ", a, " and src ", b,
-                               " to have the same number of elements, but got ", a[0], " and ", b[0],
-                               " elements respectively"));
+    fail<RuntimeError>("inconsistent tensor size, expected tensor ", a, " and src ", b,
+                       " to have the same number of elements, but got ", a[0], " and ", b[0], " elements respectively");
   }
   throw RuntimeError(cannot_multiply(a.rank() == 1 ? 1 : a[0], a[a.rank() - 1], b));
 }
 
+void check_product_dtypes(const Tensor& a, const Tensor& b, const char* op) {
+  throw_if<RuntimeError>(a.dtype() != b.dtype(), "expected scalar type ", type_name(a.dtype()), " but found ",
+                         type_name(b.dtype()), '\n', op,
+                         " multiplies tensors of one dtype: convert one with to(dtype)");
+  throw_if<RuntimeError>(!is_floating(a.dtype()), op, " multiplies floating tensors, got ", a.dtype(),
+                         "\nconvert first: x.to(float32)");
+}
+
+std::string wrong_first_two(std::int64_t batches, std::int64_t k, const Shape& b) {
+  return message("Expected size for first two dimensions of batch2 tensor to be: [", batches, ", ", k, "] but got: [",
+                 b.rank() == 3 ? b[0] : batches, ", ", b[b.rank() - 2], "].");
+}
+
+/// The text for sizes that do not fit, which in PyTorch tells how the product is composed.
+std::string wrong_sizes(const Shape& a, const Shape& b) {
+  const std::int64_t k = a[a.rank() - 1], inner = b[b.rank() - 2], columns = inner == 0 ? 0 : numel(b) / inner;
+  if (a.rank() == 1) return message("size mismatch, got ", columns, ", ", columns, "x", inner, ",", k);
+  if (a.rank() == 2) {
+    return message("mat1 and mat2 shapes cannot be multiplied (", columns, "x", inner, " and ", k, "x", a[0], ")");
+  }
+  Shape batch = a;
+  batch.erase(a.rank() - 1);
+  batch.erase(a.rank() - 2);
+  return wrong_first_two(numel(batch), k, b);
+}
+
+/// matmul where one operand has more than two dimensions; dtypes are checked.
+Tensor batch_matmul(const Tensor& a, const Tensor& b) {
+  if (b.dim() <= 2) {  // one product: all rows of a, times b
+    Shape shape = a.shape();
+    const std::int64_t k = shape[shape.rank() - 1];
+    shape.erase(shape.rank() - 1);
+    const Tensor y = matmul(a.reshape({numel(shape), k}), b);
+    if (b.dim() == 2) shape.push_back(b.shape()[1]);
+    return reshaped(y, shape, "UnsafeViewBackward0");
+  }
+  if (a.size(-1) != b.size(-2)) {
+    throw RuntimeError(wrong_sizes(a.shape(), b.shape()) + message("\nmatmul: ", a.shape(), " times ", b.shape()));
+  }
+  const Tensor y = a.dim() == 1 ? product({a.reshape({1, -1})}, {b}) : product({a}, {b});
+  Shape shape = y.shape();
+  if (a.dim() == 1) shape.erase(shape.rank() - 2);
+  return reshaped(y, shape, a.dim() == 2 ? "CloneBackward0" : "UnsafeViewBackward0");
+}
+
 }  // namespace
 
-void detail::check_product_dtypes(const Tensor& a, const Tensor& b, const char* op) {
-  if (a.dtype() != b.dtype()) {
-    throw RuntimeError(message("expected scalar type ", type_name(a.dtype()), " but found ", type_name(b.dtype()), '\n',
-                               op, " multiplies tensors of one dtype: convert one with to(dtype)"));
+Tensor bmm(const Tensor& a, const Tensor& b) {
+  check_defined(a, b);
+  throw_if<RuntimeError>(a.dim() != 3, "batch1 must be a 3D tensor\nbmm: it has the shape ", a.shape());
+  throw_if<RuntimeError>(b.dim() != 3, "batch2 must be a 3D tensor\nbmm: it has the shape ", b.shape());
+  check_product_dtypes(a, b, "bmm");
+  const Shape &from = a.shape(), &to = b.shape();
+  if (from[0] != to[0] || from[2] != to[1]) {
+    throw RuntimeError(wrong_first_two(from[0], from[2], to) + message("\nbmm: ", from, " times ", to));
   }
-  if (!is_floating(a.dtype())) {
-    throw RuntimeError(message(op, " multiplies floating tensors, got ", a.dtype(), "\nconvert first: x.to(float32)"));
-  }
+  return product({a}, {b});
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
@@ -99,7 +177,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   multiply({part_of(a, {m, k})}, {part_of(b, {k, n})}, y);
   if (tracks(a, b)) {
     const char* name = a.dim() == 2 ? "MvBackward0" : b.dim() == 2 ? "SqueezeBackward3" : "DotBackward0";
-    record(y, name, {a, b}, keep(tracks(b) ? a : Tensor(), tracks(a) ? b : Tensor()),
+    record(y, name, {a, b}, keep(only_if(tracks(b), a), only_if(tracks(a), b)),
            [m, k, n, a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy_, const Tensor& a, const Tensor& b,
                                                                InputGradients& dx) {
              const Tensor dy = dy_.reshape({m, n});
@@ -119,31 +197,27 @@ std::int64_t rows_of(Shape shape) {
 }
 
 void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  if (weight.dim() != 2) {
-    throw RuntimeError(message("linear: expected a weight of shape (outputs, inputs), got ", weight.shape()));
-  }
+  throw_if<RuntimeError>(weight.dim() != 2, "linear: expected a weight of shape (outputs, inputs), got ",
+                         weight.shape());
   const Shape& w = weight.shape();
-  if (x.dim() == 0) {
-    throw RuntimeError(
-        "both arguments to matmul need to be at least 1D, but they are 0D and 2D\nlinear: x needs a dimension of "
-        "features");
-  }
+  throw_if<RuntimeError>(
+      x.dim() == 0,
+      "both arguments to matmul need to be at least 1D, but they are 0D and 2D\nlinear: x needs a dimension of "
+      "features");
   const std::int64_t k = x.shape()[x.dim() - 1];
   const std::int64_t m = rows_of(x.shape());
   if (k != w[1]) {
-    throw RuntimeError(message(cannot_multiply(m, k, {w[1], w[0]}), "\nlinear: x ", x.shape(), " has ", k,
-                               " features, weight ", w, " takes ", w[1]));
+    fail<RuntimeError>(cannot_multiply(m, k, {w[1], w[0]}), "\nlinear: x ", x.shape(), " has ", k, " features, weight ",
+                       w, " takes ", w[1]);
   }
   check_product_dtypes(x, weight, "linear");
   if (!bias.defined()) return;
-  if (bias.dtype() != x.dtype()) {
-    throw RuntimeError(
-        message("self and mat2 must have the same dtype\nlinear: bias is ", bias.dtype(), ", x is ", x.dtype()));
-  }
+  throw_if<RuntimeError>(bias.dtype() != x.dtype(), "self and mat2 must have the same dtype\nlinear: bias is ",
+                         bias.dtype(), ", x is ", x.dtype());
   if (bias.shape() != Shape{w[0]}) {
-    throw RuntimeError(message("The expanded size of the tensor (", w[0], ") must match the existing size (",
-                               bias.numel(), ") at non-singleton dimension 1.  Target sizes: ", Shape{m, w[0]},
-                               ".  Tensor sizes: ", bias.shape(), "\nlinear: expected a bias of shape ", Shape{w[0]}));
+    fail<RuntimeError>("The expanded size of the tensor (", w[0], ") must match the existing size (", bias.numel(),
+                       ") at non-singleton dimension 1.  Target sizes: ", Shape{m, w[0]},
+                       ".  Tensor sizes: ", bias.shape(), "\nlinear: expected a bias of shape ", Shape{w[0]});
   }
 }
 
@@ -172,18 +246,15 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     });
   }
   multiply({part_of(x, {rows, inputs})}, {weight, true}, y, bias.defined());
-  if (tracks(x, weight, bias)) {
-    record(y, linear_name(x.dim(), bias.defined()), {x, weight, bias},
-           keep(tracks(weight) ? x : Tensor(), tracks(x) ? weight : Tensor()),
-           [rows, inputs, outputs, shape = x.shape()](const Tensor& dy_, const Tensor& x, const Tensor& weight,
-                                                      InputGradients& dx) {
-             const Tensor dy = dy_.reshape({rows, outputs});
-             if (dx.needs(0)) dx[0] = product({dy}, {weight}).reshape(shape);
-             if (dx.needs(1)) dx[1] = product({dy, true}, {x.reshape({rows, inputs})});
-             if (dx.needs(2)) dx[2] = sum(dy, 0);
-           });
-  }
-  return y;
+  return recorded(y, linear_name(x.dim(), bias.defined()), {x, weight, bias},
+                  keep(only_if(tracks(weight), x), only_if(tracks(x), weight)),
+                  [rows, inputs, outputs, shape = x.shape()](const Tensor& dy_, const Tensor& x, const Tensor& weight,
+                                                             InputGradients& dx) {
+                    const Tensor dy = dy_.reshape({rows, outputs});
+                    if (dx.needs(0)) dx[0] = product({dy}, {weight}).reshape(shape);
+                    if (dx.needs(1)) dx[1] = product({dy, true}, {x.reshape({rows, inputs})});
+                    if (dx.needs(2)) dx[2] = sum(dy, 0);
+                  });
 }
 
 }  // namespace gradus

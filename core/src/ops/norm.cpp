@@ -74,10 +74,9 @@ Tensor norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const D
 
 Tensor norm_along(const Tensor& x, double p, const Dims& dims, bool keepdim) {
   check_defined(x, "norm");
-  if (!is_floating(x.dtype())) {
-    throw RuntimeError(message("norm(): input dtype should be either floating point or complex. Got ",
-                               type_name(x.dtype()), " instead.\nconvert first: x.to(float32).norm()"));
-  }
+  throw_if<RuntimeError>(!is_floating(x.dtype()),
+                         "norm(): input dtype should be either floating point or complex. Got ", type_name(x.dtype()),
+                         " instead.\nconvert first: x.to(float32).norm()");
   const Groups groups(x.shape(), dims);
   Tensor y = make_tensor(groups.shape(keepdim), x.dtype());
   visit_floating(x.dtype(), [&]<class T>(T*) {
@@ -85,14 +84,10 @@ Tensor norm_along(const Tensor& x, double p, const Dims& dims, bool keepdim) {
     if (std::isinf(p)) return norms<T>(x, groups, y, [p] { return ExtremeSize{.largest = p > 0}; });
     norms<T>(x, groups, y, [p] { return SumOfPowers{.p = p}; });
   });
-  if (tracks(x)) {
-    record(
-        y, "NormBackward1", {x}, keep(x, y),
-        [dims, p, kept = groups.shape(true)](const Tensor& dy, const Tensor& x, const Tensor& y, InputGradients& dx) {
-          dx[0] = norm_backward(dy.reshape(kept), x, y.reshape(kept), dims, p);
-        });
-  }
-  return y;
+  return recorded(y, "NormBackward1", {x}, keep(x, y),
+                  [dims, p, kept = groups.shape(true)](const Tensor& dy, const Tensor& x, const Tensor& y) {
+                    return norm_backward(dy.reshape(kept), x, y.reshape(kept), dims, p);
+                  });
 }
 
 }  // namespace

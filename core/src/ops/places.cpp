@@ -12,8 +12,8 @@ using namespace detail;
 
 Slice::Slice(std::optional<std::int64_t> start, std::optional<std::int64_t> stop, Integer step)
     : start_(start), stop_(stop), step_(step) {
-  if (step_ == 0) throw ValueError("slice step cannot be zero");
-  if (step_ < 0) throw ValueError("step must be greater than zero\nx.flip(dim) reverses a dimension");
+  throw_if<ValueError>(step_ == 0, "slice step cannot be zero");
+  throw_if<ValueError>(step_ < 0, "step must be greater than zero\nx.flip(dim) reverses a dimension");
 }
 
 Slice::Range Slice::in(std::int64_t extent) const {
@@ -42,7 +42,7 @@ Tensor true_positions(const Tensor& mask) {
 }
 
 [[noreturn]] void refuse_position(std::int64_t position, int dim, std::int64_t extent) {
-  throw IndexError(message("index ", position, " is out of bounds for dimension ", dim, " with size ", extent));
+  fail<IndexError>("index ", position, " is out of bounds for dimension ", dim, " with size ", extent);
 }
 
 Tensor checked_positions(const Tensor& index, int dim, std::int64_t extent) {
@@ -62,14 +62,11 @@ Places::Places(const Shape& shape, std::span<const Index> indices) : from_(shape
   for (const Index& index : indices) {
     const bool fits = next_ < shape.rank() || (index.kind() == Index::Kind::tensor && index.tensor().dim() == 0 &&
                                                index.tensor().dtype() == boolean);
-    if (!fits && shape.empty() && index.kind() == Index::Kind::position) {
-      throw IndexError(
-          "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
-          "0-dim tensor to a number");
-    }
-    if (!fits) {
-      throw IndexError(message("too many indices for tensor of dimension ", shape.rank(), "\nits shape is ", shape));
-    }
+    throw_if<IndexError>(
+        !fits && shape.empty() && index.kind() == Index::Kind::position,
+        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
+        "0-dim tensor to a number");
+    throw_if<IndexError>(!fits, "too many indices for tensor of dimension ", shape.rank(), "\nits shape is ", shape);
     ends_with_slice_ = index.kind() == Index::Kind::slice;
     switch (index.kind()) {
       case Index::Kind::position: take_position(index.position(), next_++); break;
@@ -106,15 +103,14 @@ void Places::take_tensor(const Tensor& index, int dim) {
     ++next_;
     return;
   }
-  if (index.dtype() != boolean) {
-    throw IndexError(message("tensors used as indices must be long, byte or bool tensors\nthis one is ", index.dtype(),
-                             ": an int64 tensor holds positions, a boolean one is a mask"));
-  }
-  if (index.dim() == 0) throw IndexError("a mask has at least one dimension, got a 0-dim boolean tensor");
+  throw_if<IndexError>(index.dtype() != boolean,
+                       "tensors used as indices must be long, byte or bool tensors\nthis one is ", index.dtype(),
+                       ": an int64 tensor holds positions, a boolean one is a mask");
+  throw_if<IndexError>(index.dim() == 0, "a mask has at least one dimension, got a 0-dim boolean tensor");
   for (int d = 0; d < index.dim(); ++d) {
     if (dim + d < from_.rank() && index.shape()[d] == from_[dim + d]) continue;
-    throw IndexError(message("The shape of the mask ", index.shape(), " at index ", d,
-                             " does not match the shape of the indexed tensor ", from_, " at index ", dim + d));
+    fail<IndexError>("The shape of the mask ", index.shape(), " at index ", d,
+                     " does not match the shape of the indexed tensor ", from_, " at index ", dim + d);
   }
   next_ += index.dim();
   gathered_.push_back({true_positions(index), strides_[next_ - 1]});
@@ -181,13 +177,9 @@ Tensor take_at(const Tensor& x, const Tensor& offsets, std::int64_t run, const S
   visit(x.dtype(), [&]<class T>(T*) {
     for_each_at(elements<T>(x), offsets, run, elements<T>(y), [](T& large, T& small) { small = large; });
   });
-  if (tracks(x)) {
-    record(y, name, {x}, keep(offsets),
-           [from = x.shape(), run, name](const Tensor& dy, const Tensor& offsets, InputGradients& dx) {
-             dx[0] = add_at(dy, offsets, run, from, name);
-           });
-  }
-  return y;
+  return recorded(y, name, {x}, keep(offsets), [from = x.shape(), run, name](const Tensor& dy, const Tensor& offsets) {
+    return add_at(dy, offsets, run, from, name);
+  });
 }
 
 Tensor add_at(const Tensor& y, const Tensor& offsets, std::int64_t run, const Shape& shape, const char* name) {
@@ -196,13 +188,9 @@ Tensor add_at(const Tensor& y, const Tensor& offsets, std::int64_t run, const Sh
     for_each_at(elements<T>(x), offsets, run, elements<T>(y),
                 [](T& large, T& small) { large = static_cast<T>(large + small); });
   });
-  if (tracks(y)) {
-    record(x, name, {y}, keep(offsets),
-           [from = y.shape(), run, name](const Tensor& dx, const Tensor& offsets, InputGradients& dy) {
-             dy[0] = take_at(dx, offsets, run, from, name);
-           });
-  }
-  return x;
+  return recorded(x, name, {y}, keep(offsets), [from = y.shape(), run, name](const Tensor& dx, const Tensor& offsets) {
+    return take_at(dx, offsets, run, from, name);
+  });
 }
 
 Tensor zero_at(const Tensor& x, const Tensor& offsets, std::int64_t run) {
@@ -212,11 +200,8 @@ Tensor zero_at(const Tensor& x, const Tensor& offsets, std::int64_t run) {
     const auto* at = elements<std::int64_t>(offsets);
     for (std::int64_t k = 0; k < offsets.numel(); ++k) std::fill_n(elements<T>(y) + at[k], run, zero);
   });
-  if (tracks(x)) {
-    record(y, "IndexPutBackward0", {x}, keep(offsets),
-           [run](const Tensor& dy, const Tensor& offsets, InputGradients& dx) { dx[0] = zero_at(dy, offsets, run); });
-  }
-  return y;
+  return recorded(y, "IndexPutBackward0", {x}, keep(offsets),
+                  [run](const Tensor& dy, const Tensor& offsets) { return zero_at(dy, offsets, run); });
 }
 
 }  // namespace detail
@@ -240,8 +225,8 @@ Tensor Tensor::index(std::initializer_list<Index> indices) const {
   Tensor y = part_of(*this, places.shape(), places.start());
   if (tracks(*this)) {
     record(y, name, {*this}, keep(places.offsets()),
-           [from = shape(), run = places.run(), name](const Tensor& dy, const Tensor& offsets, InputGradients& dx) {
-             dx[0] = add_at(dy, offsets, run, from, name);
+           [from = shape(), run = places.run(), name](const Tensor& dy, const Tensor& offsets) {
+             return add_at(dy, offsets, run, from, name);
            });
   }
   return y;

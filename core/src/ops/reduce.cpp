@@ -11,6 +11,32 @@ namespace gradus {
 
 using namespace detail;
 
+detail::Groups::Groups(const Shape& shape, const Dims& dims) : kept_shape_(shape) {
+  bool reduced[Shape::max_rank] = {};
+  for (std::int64_t dim : dims) {
+    const int d = normalize_dim(dim, shape.rank());
+    throw_if<RuntimeError>(std::exchange(reduced[d], true), "dim ", d, " appears multiple times in the list of dims");
+  }
+  const Shape strides = strides_of(shape);
+  for (int d = 0; d < shape.rank(); ++d) {
+    if (dims.empty() || reduced[d]) {
+      kept_shape_[d] = 1;
+      size *= shape[d];
+      inner.push(shape[d], {strides[d]});
+    } else {
+      short_shape_.push_back(shape[d]);
+      count *= shape[d];
+      outer.push(shape[d], {strides[d]});
+    }
+  }
+  const auto dense = [](const Walk<1>& walk) { return walk.innermost() && walk.innermost()->stride[0] == 1; };
+  if (dense(inner)) {
+    run = inner.pop().extent;
+  } else if (dense(outer)) {
+    width = outer.pop().extent;
+  }
+}
+
 namespace {
 
 /// Sum of floats.
@@ -113,31 +139,24 @@ Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
   Tensor y = visit(x.dtype(), [&]<class T>(T*) {
     return sums<T, std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>>(x, groups, keepdim);
   });
-  if (tracks(x)) {
-    record(y, name, {x}, [shape = x.shape(), kept = groups.shape(true)](const Tensor& dy, InputGradients& dx) {
-      dx.spread(0, dy.reshape(kept), shape);
-    });
-  }
-  return y;
+  return recorded(y, name, {x}, [shape = x.shape(), kept = groups.shape(true)](const Tensor& dy, InputGradients& dx) {
+    dx.spread(0, dy.reshape(kept), shape);
+  });
 }
 
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
   check_defined(x);
-  if (!is_floating(x.dtype())) {
-    throw RuntimeError(
-        message("mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
-                "dtype. Got: ",
-                type_name(x.dtype()), "\nconvert first: x.to(float32).mean()"));
-  }
+  throw_if<RuntimeError>(!is_floating(x.dtype()),
+                         "mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
+                         "dtype. Got: ",
+                         type_name(x.dtype()), "\nconvert first: x.to(float32).mean()");
   const Groups groups(x.shape(), dims);
   const auto n = static_cast<double>(groups.size);
   Tensor y = visit_floating(x.dtype(), [&]<class T>(T*) { return sums<T, T>(x, groups, keepdim, n); });
-  if (tracks(x)) {
-    record(y, name, {x}, [shape = x.shape(), kept = groups.shape(true), n](const Tensor& dy, InputGradients& dx) {
-      dx.spread(0, (dy / n).reshape(kept), shape);
-    });
-  }
-  return y;
+  return recorded(y, name, {x},
+                  [shape = x.shape(), kept = groups.shape(true), n](const Tensor& dy, InputGradients& dx) {
+                    dx.spread(0, (dy / n).reshape(kept), shape);
+                  });
 }
 
 double degrees_of_freedom(const Groups& groups, bool unbiased) {
@@ -149,10 +168,8 @@ template <class F>
 Tensor variances(const Tensor& x, const Dims& dims, bool unbiased, bool keepdim, F finish,
                  const char* op = __builtin_FUNCTION()) {
   check_defined(x, op);
-  if (!is_floating(x.dtype())) {
-    throw RuntimeError(message("std and var only support floating point and complex dtypes\ngot ", x.dtype(),
-                               ": convert first, e.g. x.to(float32)"));
-  }
+  throw_if<RuntimeError>(!is_floating(x.dtype()), "std and var only support floating point and complex dtypes\ngot ",
+                         x.dtype(), ": convert first, e.g. x.to(float32)");
   const Groups groups(x.shape(), dims);
   const auto n = static_cast<double>(groups.size);
   return visit_floating(x.dtype(), [&]<class T>(T*) {
@@ -186,26 +203,20 @@ Tensor var(const Tensor& x) { return var(x, {}); }
 
 Tensor var(const Tensor& x, Dims dims, bool unbiased, bool keepdim) {
   Tensor y = variances(x, dims, unbiased, keepdim, [](double variance) { return variance; });
-  if (tracks(x)) {
-    record(y, "VarBackward0", {x}, keep(x), [dims, unbiased](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-      dx[0] = var_backward(dy, x, dims, unbiased);
-    });
-  }
-  return y;
+  return recorded(y, "VarBackward0", {x}, keep(x),
+                  [dims, unbiased](const Tensor& dy, const Tensor& x) { return var_backward(dy, x, dims, unbiased); });
 }
 
 Tensor std(const Tensor& x) { return std(x, {}); }
 
 Tensor std(const Tensor& x, Dims dims, bool unbiased, bool keepdim) {
   Tensor y = variances(x, dims, unbiased, keepdim, [](double variance) { return std::sqrt(variance); });
-  if (tracks(x)) {
-    record(y, "StdBackward0", {x}, keep(x, y),
-           [dims, unbiased](const Tensor& dy, const Tensor& x, const Tensor& deviation, InputGradients& dx) {
-             const Tensor dvar = masked_fill(dy / (deviation * 2), deviation == 0, 0);  // 0 where std has no slope
-             dx[0] = var_backward(dvar, x, dims, unbiased);
-           });
-  }
-  return y;
+  return recorded(y, "StdBackward0", {x}, keep(x, y),
+                  [dims, unbiased](const Tensor& dy, const Tensor& x, const Tensor& deviation, InputGradients& dx) {
+                    const Tensor dvar =
+                        masked_fill(dy / (deviation * 2), deviation == 0, 0);  // 0 where std has no slope
+                    dx[0] = var_backward(dvar, x, dims, unbiased);
+                  });
 }
 
 }  // namespace gradus

@@ -1,8 +1,7 @@
 // Other shapes for the same elements: each result shares the storage of its argument.
-#include "ops/reshape.hpp"
-
 #include "autograd/record.hpp"
 #include "ops/strided.hpp"
+#include "ops/views.hpp"
 #include "tensor/message.hpp"
 
 namespace gradus {
@@ -11,10 +10,7 @@ using namespace detail;
 
 Tensor detail::reshaped(const Tensor& x, const Shape& shape, const char* name) {
   Tensor y = part_of(x, shape);
-  if (tracks(x)) {
-    record(y, name, {x}, [from = x.shape()](const Tensor& dy, InputGradients& dx) { dx[0] = reshape(dy, from); });
-  }
-  return y;
+  return recorded(y, name, {x}, [from = x.shape()](const Tensor& dy) { return reshape(dy, from); });
 }
 
 namespace {
@@ -24,23 +20,19 @@ Shape infer(const Shape& wanted, std::int64_t count) {
   Shape shape = wanted;
   int unknown = -1;
   for (int d = 0; d < wanted.rank(); ++d) {
-    if (wanted[d] < -1) throw RuntimeError(message("invalid shape dimension ", wanted[d]));
+    if (wanted[d] < -1) fail<RuntimeError>("invalid shape dimension ", wanted[d]);
     if (wanted[d] != -1) continue;
-    if (unknown >= 0) throw RuntimeError("only one dimension can be inferred");
+    throw_if<RuntimeError>(unknown >= 0, "only one dimension can be inferred");
     unknown = d;
     shape[d] = 1;
   }
   const std::int64_t known = numel(shape);
   if (unknown >= 0) {
-    if (known == 0 && count == 0) {
-      throw RuntimeError(message("cannot reshape tensor of 0 elements into shape ", wanted,
-                                 " because the unspecified dimension size -1 can be any value and is ambiguous"));
-    }
+    throw_if<RuntimeError>(known == 0 && count == 0, "cannot reshape tensor of 0 elements into shape ", wanted,
+                           " because the unspecified dimension size -1 can be any value and is ambiguous");
     if (known != 0) shape[unknown] = count / known;
   }
-  if (numel(shape) != count) {
-    throw RuntimeError(message("shape '", wanted, "' is invalid for input of size ", count));
-  }
+  throw_if<RuntimeError>(numel(shape) != count, "shape '", wanted, "' is invalid for input of size ", count);
   return shape;
 }
 
@@ -59,7 +51,7 @@ Tensor view(const Tensor& x, Shape shape) {
 Tensor flatten(const Tensor& x, Integer start_dim, Integer end_dim) {
   check_defined(x);
   const int start = normalize_dim(start_dim, x.dim()), end = normalize_dim(end_dim, x.dim());
-  if (start > end) throw RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim");
+  throw_if<RuntimeError>(start > end, "flatten() has invalid args: start_dim cannot come after end_dim");
   if (x.dim() == 0) return reshape(x, 1);
   if (start == end) return x;
   Shape shape = x.shape();

@@ -2,7 +2,6 @@
 #include "autograd/record.hpp"
 #include "kernels/kernels.hpp"
 #include "ops/groups.hpp"
-#include "ops/lines.hpp"
 
 namespace gradus {
 
@@ -55,11 +54,8 @@ Tensor running_sum(const Tensor& x, int dim, bool reverse) {
     using R = std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>;
     running_sums(elements<T>(x), elements<R>(y), lines, reverse);
   });
-  if (tracks(x)) {
-    record(y, "CumsumBackward0", {x},
-           [dim, reverse](const Tensor& dy, InputGradients& dx) { dx[0] = running_sum(dy, dim, !reverse); });
-  }
-  return y;
+  return recorded(y, "CumsumBackward0", {x},
+                  [dim, reverse](const Tensor& dy) { return running_sum(dy, dim, !reverse); });
 }
 
 template <class T>
@@ -129,13 +125,9 @@ Tensor cumsum(const Tensor& x, Integer dim) {
 Tensor prod(const Tensor& x) {
   check_defined(x);
   Tensor y = product(x, {}, false);
-  if (tracks(x)) {
-    record(y, "ProdBackward0", {x}, keep(x, y),
-           [](const Tensor& dy, const Tensor& x, const Tensor& y, InputGradients& dx) {
-             dx[0] = product_backward(dy, x.reshape(-1), y, 0).reshape(x.shape());
-           });
-  }
-  return y;
+  return recorded(y, "ProdBackward0", {x}, keep(x, y), [](const Tensor& dy, const Tensor& x, const Tensor& y) {
+    return product_backward(dy, x.reshape(-1), y, 0).reshape(x.shape());
+  });
 }
 
 Tensor prod(const Tensor& x, Integer dim_, bool keepdim) {
@@ -146,10 +138,9 @@ Tensor prod(const Tensor& x, Integer dim_, bool keepdim) {
   if (tracks(x)) {
     Shape kept = x.shape();
     kept[dim] = 1;
-    record(y, "ProdBackward1", {x}, keep(x, y),
-           [dim, kept](const Tensor& dy, const Tensor& x, const Tensor& y, InputGradients& dx) {
-             dx[0] = product_backward(dy.reshape(kept), x, y.reshape(kept), dim);
-           });
+    record(y, "ProdBackward1", {x}, keep(x, y), [dim, kept](const Tensor& dy, const Tensor& x, const Tensor& y) {
+      return product_backward(dy.reshape(kept), x, y.reshape(kept), dim);
+    });
   }
   return y;
 }

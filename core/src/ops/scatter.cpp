@@ -17,22 +17,19 @@ Tensor changed_at(const Tensor& x, int dim, const Tensor& index, const Tensor& s
 }
 
 void check_scatter(const Tensor& x, int dim, const Tensor& index, const Shape& source) {
-  if (index.dtype() != int64) {
-    throw RuntimeError(message("scatter(): Expected dtype int64 for index\ngot ", index.dtype()));
-  }
-  if (index.dim() != x.dim() || source.rank() != x.dim()) {
-    throw RuntimeError(message("Index tensor must have the same number of dimensions as self tensor\nx ", x.shape(),
-                               ", index ", index.shape(), ", src ", source));
-  }
+  throw_if<RuntimeError>(index.dtype() != int64, "scatter(): Expected dtype int64 for index\ngot ", index.dtype());
+  throw_if<RuntimeError>(index.dim() != x.dim() || source.rank() != x.dim(),
+                         "Index tensor must have the same number of dimensions as self tensor\nx ", x.shape(),
+                         ", index ", index.shape(), ", src ", source);
   for (int d = 0; d < x.dim(); ++d) {
     const std::int64_t n = index.shape()[d];
     if (n <= source[d] && (d == dim || n <= x.shape()[d])) continue;
-    throw RuntimeError(message("Expected index ", index.shape(), " to be smaller than self ", x.shape(),
-                               " apart from dimension ", dim, " and to be smaller size than src ", source));
+    fail<RuntimeError>("Expected index ", index.shape(), " to be smaller than self ", x.shape(),
+                       " apart from dimension ", dim, " and to be smaller size than src ", source);
   }
   const std::int64_t extent = x.dim() == 0 ? 1 : x.shape()[dim];
   if (const auto outside = index_outside(index, extent)) {
-    throw RuntimeError(message("index ", *outside, " is out of bounds for dimension ", dim, " with size ", extent));
+    fail<RuntimeError>("index ", *outside, " is out of bounds for dimension ", dim, " with size ", extent);
   }
 }
 
@@ -47,8 +44,8 @@ Tensor part_for(const Tensor& index, const Tensor& source) {
 
 void check_dtypes(const Tensor& x, const Tensor& source) {
   if (x.dtype() == source.dtype()) return;
-  throw RuntimeError(message("scatter(): Expected self.dtype to be equal to src.dtype\nthey are ", x.dtype(), " and ",
-                             source.dtype(), ": convert one with to(dtype)"));
+  fail<RuntimeError>("scatter(): Expected self.dtype to be equal to src.dtype\nthey are ", x.dtype(), " and ",
+                     source.dtype(), ": convert one with to(dtype)");
 }
 
 }  // namespace
@@ -56,31 +53,24 @@ void check_dtypes(const Tensor& x, const Tensor& source) {
 Tensor index_add(const Tensor& x, Integer dim_, const Tensor& index, const Tensor& source, Scalar alpha) {
   check_defined(x, index, source);
   const int dim = normalize_dim(dim_, x.dim());
-  if (index.dtype() != int64) {
-    throw RuntimeError(
-        message("index_add_(): Expected dtype int32/int64 for index but got: ", type_name(index.dtype())));
-  }
-  if (index.dim() > 1) {
-    throw IndexError(message("index_add_(): Index is supposed to be a vector, but got dim: ", index.dim(),
-                             " with type: ", type_name(index.dtype()), " and size: ", index.shape()));
-  }
-  if (x.dtype() != source.dtype()) {
-    throw RuntimeError(message("index_add_(): self (", type_name(x.dtype()), ") and source (",
-                               type_name(source.dtype()), ") must have the same scalar type"));
-  }
+  throw_if<RuntimeError>(index.dtype() != int64,
+                         "index_add_(): Expected dtype int32/int64 for index but got: ", type_name(index.dtype()));
+  throw_if<IndexError>(index.dim() > 1, "index_add_(): Index is supposed to be a vector, but got dim: ", index.dim(),
+                       " with type: ", type_name(index.dtype()), " and size: ", index.shape());
+  throw_if<RuntimeError>(x.dtype() != source.dtype(), "index_add_(): self (", type_name(x.dtype()), ") and source (",
+                         type_name(source.dtype()), ") must have the same scalar type");
   if (x.dim() == 0) return index_add(x.reshape(1), 0, index, source.reshape(-1), alpha).reshape({});
   Shape expected = x.shape();
   expected[dim] = index.numel();
   if (source.dim() == x.dim() && source.shape()[dim] != index.numel()) {
-    throw RuntimeError(message("index_add_(): Number of indices (", index.numel(),
-                               ") should be equal to source.size(dim): (", source.shape()[dim], "), for dim: ", dim));
+    fail<RuntimeError>("index_add_(): Number of indices (", index.numel(), ") should be equal to source.size(dim): (",
+                       source.shape()[dim], "), for dim: ", dim);
   }
-  if (source.shape() != expected) {
-    throw RuntimeError(message("index_add_(): expected a source of shape ", expected, ", got ", source.shape()));
-  }
+  throw_if<RuntimeError>(source.shape() != expected, "index_add_(): expected a source of shape ", expected, ", got ",
+                         source.shape());
   if (const auto outside = index_outside(index, x.shape()[dim])) {
-    throw IndexError(message("index out of range in self\nindex_add: ", *outside, " is out of bounds for dimension ",
-                             dim, " with size ", x.shape()[dim]));
+    fail<IndexError>("index out of range in self\nindex_add: ", *outside, " is out of bounds for dimension ", dim,
+                     " with size ", x.shape()[dim]);
   }
   Tensor y = clone(x.detach());
   visit(y.dtype(), [&]<class T>(T*) {
@@ -88,14 +78,11 @@ Tensor index_add(const Tensor& x, Integer dim_, const Tensor& index, const Tenso
     pair_selected(elements<T>(y), y.shape(), dim, index, elements<T>(source),
                   [factor](T& sum, T& value) { sum = plus(sum, times(factor, value)); });
   });
-  if (tracks(x, source)) {
-    record(y, "IndexAddBackward0", {x, source}, keep(index),
-           [dim, alpha](const Tensor& dy, const Tensor& index, InputGradients& dx) {
-             if (dx.needs(0)) dx[0] = dy;
-             if (dx.needs(1)) dx[1] = index_select(dy, dim, index) * alpha;
-           });
-  }
-  return y;
+  return recorded(y, "IndexAddBackward0", {x, source}, keep(index),
+                  [dim, alpha](const Tensor& dy, const Tensor& index, InputGradients& dx) {
+                    if (dx.needs(0)) dx[0] = dy;
+                    if (dx.needs(1)) dx[1] = index_select(dy, dim, index) * alpha;
+                  });
 }
 
 Tensor scatter_add(const Tensor& x, Integer dim_, const Tensor& index, const Tensor& src) {
@@ -105,14 +92,11 @@ Tensor scatter_add(const Tensor& x, Integer dim_, const Tensor& index, const Ten
   check_scatter(x, dim, index, src.shape());
   const Tensor source = part_for(index, src);
   Tensor y = changed_at(x, dim, index, source, add_back);
-  if (tracks(x, source)) {
-    record(y, "ScatterAddBackward0", {x, source}, keep(index),
-           [dim](const Tensor& dy, const Tensor& index, InputGradients& dx) {
-             if (dx.needs(0)) dx[0] = dy;
-             if (dx.needs(1)) dx[1] = gather(dy, dim, index);
-           });
-  }
-  return y;
+  return recorded(y, "ScatterAddBackward0", {x, source}, keep(index),
+                  [dim](const Tensor& dy, const Tensor& index, InputGradients& dx) {
+                    if (dx.needs(0)) dx[0] = dy;
+                    if (dx.needs(1)) dx[1] = gather(dy, dim, index);
+                  });
 }
 
 Tensor scatter(const Tensor& x, Integer dim_, const Tensor& index, const Tensor& src) {
@@ -122,14 +106,11 @@ Tensor scatter(const Tensor& x, Integer dim_, const Tensor& index, const Tensor&
   check_scatter(x, dim, index, src.shape());
   const Tensor source = part_for(index, src);
   Tensor y = changed_at(x, dim, index, source, write);
-  if (tracks(x, source)) {
-    record(y, "ScatterBackward0", {x, source}, keep(index),
-           [dim](const Tensor& dy, const Tensor& index, InputGradients& dx) {
-             if (dx.needs(0)) dx[0] = scatter(dy, dim, index, 0);
-             if (dx.needs(1)) dx[1] = gather(dy, dim, index);
-           });
-  }
-  return y;
+  return recorded(y, "ScatterBackward0", {x, source}, keep(index),
+                  [dim](const Tensor& dy, const Tensor& index, InputGradients& dx) {
+                    if (dx.needs(0)) dx[0] = scatter(dy, dim, index, 0);
+                    if (dx.needs(1)) dx[1] = gather(dy, dim, index);
+                  });
 }
 
 Tensor scatter(const Tensor& x, Integer dim_, const Tensor& index, Scalar value) {
@@ -137,11 +118,8 @@ Tensor scatter(const Tensor& x, Integer dim_, const Tensor& index, Scalar value)
   const int dim = normalize_dim(dim_, x.dim());
   check_scatter(x, dim, index, index.shape());
   Tensor y = changed_at(x, dim, index, full(index.shape(), value, x.dtype()), write);
-  if (tracks(x)) {
-    record(y, "ScatterBackward1", {x}, keep(index),
-           [dim](const Tensor& dy, const Tensor& index, InputGradients& dx) { dx[0] = scatter(dy, dim, index, 0); });
-  }
-  return y;
+  return recorded(y, "ScatterBackward1", {x}, keep(index),
+                  [dim](const Tensor& dy, const Tensor& index) { return scatter(dy, dim, index, 0); });
 }
 
 Tensor take_along_dim(const Tensor& x, const Tensor& index) {
@@ -151,15 +129,12 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index) {
 
 Tensor take_along_dim(const Tensor& x, const Tensor& index, Integer dim_) {
   check_defined(x, index);
-  if (index.dtype() != int64) {
-    throw RuntimeError(
-        message("torch.take_along_dim(): dtype of indices should be Long but got ", type_name(index.dtype())));
-  }
-  if (index.dim() != x.dim()) {
-    throw RuntimeError(
-        message("torch.take_along_dim(): input and indices should have the same number of dimensions, but got ",
-                x.dim(), " dimensions for input, and ", index.dim(), " dimensions for indices"));
-  }
+  throw_if<RuntimeError>(index.dtype() != int64, "torch.take_along_dim(): dtype of indices should be Long but got ",
+                         type_name(index.dtype()));
+  throw_if<RuntimeError>(
+      index.dim() != x.dim(),
+      "torch.take_along_dim(): input and indices should have the same number of dimensions, but got ", x.dim(),
+      " dimensions for input, and ", index.dim(), " dimensions for indices");
   const int dim = normalize_dim(dim_, x.dim());
   if (x.dim() == 0) return gather(x, 0, index);
   Shape from = x.shape(), at = index.shape();
@@ -175,22 +150,17 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, Integer dim_) {
 
 Tensor one_hot(const Tensor& x, std::int64_t num_classes) {
   check_defined(x);
-  if (x.dtype() != int64) {
-    throw RuntimeError(
-        message("one_hot is only applicable to index tensor.\ngot ", x.dtype(), ": convert with to(int64)"));
-  }
-  if (x.numel() == 0 && num_classes < 0) {
-    throw RuntimeError("Can not infer total number of classes from empty tensor.\npass num_classes");
-  }
+  throw_if<RuntimeError>(x.dtype() != int64, "one_hot is only applicable to index tensor.\ngot ", x.dtype(),
+                         ": convert with to(int64)");
+  throw_if<RuntimeError>(x.numel() == 0 && num_classes < 0,
+                         "Can not infer total number of classes from empty tensor.\npass num_classes");
   if (x.numel() > 0 && x.min().item<std::int64_t>() < 0) {
-    throw RuntimeError(message("Class values must be non-negative.\none_hot: found ", x.min().item<std::int64_t>()));
+    fail<RuntimeError>("Class values must be non-negative.\none_hot: found ", x.min().item<std::int64_t>());
   }
   const std::int64_t needed = x.numel() > 0 ? x.max().item<std::int64_t>() + 1 : 0;
   const std::int64_t classes = num_classes < 0 ? needed : num_classes;
-  if (needed > classes) {
-    throw RuntimeError(message("Class values must be smaller than num_classes.\none_hot: found ", needed - 1, ", with ",
-                               classes, " classes"));
-  }
+  throw_if<RuntimeError>(needed > classes, "Class values must be smaller than num_classes.\none_hot: found ",
+                         needed - 1, ", with ", classes, " classes");
   Shape shape = x.shape();
   shape.push_back(classes);
   Tensor y = zeros(shape, int64);

@@ -50,10 +50,8 @@ bool in_rows(const Tensor& x, int dim) { return x.dim() > 0 && dim == x.dim() - 
 /// y = f(x - maximum, sum of exp(x - maximum)) along one dimension, or the kernel where that serves.
 template <class Kernel, class F>
 Tensor normalized(const Tensor& x, int dim, const char* op, Kernel kernel, F f) {
-  if (!is_floating(x.dtype())) {
-    throw RuntimeError(message('"', op, "_lastdim_kernel_impl\" not implemented for '", type_name(x.dtype()),
-                               "'\nconvert first, e.g. x.to(float32)"));
-  }
+  throw_if<RuntimeError>(!is_floating(x.dtype()), '"', op, "_lastdim_kernel_impl\" not implemented for '",
+                         type_name(x.dtype()), "'\nconvert first, e.g. x.to(float32)");
   Tensor y = make_tensor(x.shape(), x.dtype());
   if (x.numel() == 0) return y;
   const std::int64_t n = x.dim() == 0 ? 1 : x.shape()[dim], inner = x.dim() == 0 ? 1 : strides_of(x.shape())[dim];
@@ -101,13 +99,10 @@ Tensor logsumexp(const Tensor& x_, Dims dims, bool keepdim) {
       elements<T>(y)[i] = static_cast<T>(totals.shift[i] + std::log(totals.sum[i]));
     }
   });
-  if (tracks(x)) {
-    record(y, "LogsumexpBackward0", {x}, keep(x, y),
-           [kept = groups.shape(true)](const Tensor& dy, const Tensor& x, const Tensor& y, InputGradients& dx) {
-             dx[0] = dy.reshape(kept) * exp(x - y.reshape(kept));
-           });
-  }
-  return y;
+  return recorded(y, "LogsumexpBackward0", {x}, keep(x, y),
+                  [kept = groups.shape(true)](const Tensor& dy, const Tensor& x, const Tensor& y) {
+                    return dy.reshape(kept) * exp(x - y.reshape(kept));
+                  });
 }
 
 Tensor softmax(const Tensor& x, Integer dim_) {
@@ -116,13 +111,11 @@ Tensor softmax(const Tensor& x, Integer dim_) {
   Tensor y = normalized(
       x, dim, "softmax", [](auto... of) { kernels::softmax(of...); },
       [](double d, double sum) { return std::exp(d) / sum; });
-  if (tracks(x)) {
-    record(y, "SoftmaxBackward0", {x}, keep(y), [dim](const Tensor& dy, const Tensor& share, InputGradients& dx) {
-      dx[0] = fused_backward(dy, share, dim, [](auto... of) { kernels::softmax_backward(of...); });
-      if (!dx[0].defined()) dx[0] = share * (dy - sum(dy * share, dim, true));
-    });
-  }
-  return y;
+  return recorded(y, "SoftmaxBackward0", {x}, keep(y),
+                  [dim](const Tensor& dy, const Tensor& share, InputGradients& dx) {
+                    dx[0] = fused_backward(dy, share, dim, [](auto... of) { kernels::softmax_backward(of...); });
+                    if (!dx[0].defined()) dx[0] = share * (dy - sum(dy * share, dim, true));
+                  });
 }
 
 Tensor log_softmax(const Tensor& x, Integer dim_) {
@@ -131,14 +124,11 @@ Tensor log_softmax(const Tensor& x, Integer dim_) {
   Tensor y = normalized(
       x, dim, "log_softmax", [](auto... of) { kernels::log_softmax(of...); },
       [](double d, double sum) { return d - std::log(sum); });
-  if (tracks(x)) {
-    record(y, "LogSoftmaxBackward0", {x}, keep(y),
-           [dim](const Tensor& dy, const Tensor& log_share, InputGradients& dx) {
-             dx[0] = fused_backward(dy, log_share, dim, [](auto... of) { kernels::log_softmax_backward(of...); });
-             if (!dx[0].defined()) dx[0] = dy - exp(log_share) * sum(dy, dim, true);
-           });
-  }
-  return y;
+  return recorded(
+      y, "LogSoftmaxBackward0", {x}, keep(y), [dim](const Tensor& dy, const Tensor& log_share, InputGradients& dx) {
+        dx[0] = fused_backward(dy, log_share, dim, [](auto... of) { kernels::log_softmax_backward(of...); });
+        if (!dx[0].defined()) dx[0] = dy - exp(log_share) * sum(dy, dim, true);
+      });
 }
 
 }  // namespace gradus

@@ -1,7 +1,7 @@
 // sort, argsort, topk: in the order of PyTorch, for which NaN is the largest number. Equal elements keep their order.
 #include "autograd/record.hpp"
-#include "ops/index.hpp"
-#include "ops/lines.hpp"
+#include "ops/strided.hpp"
+#include "ops/views.hpp"
 #include "runtime/parallel_for.hpp"
 #include "tensor/message.hpp"
 
@@ -109,8 +109,8 @@ ValuesIndices ordered(const Tensor& x, int dim, std::int64_t k, bool descending,
   });
   if (tracks(x)) {
     record(y.values, name, {x}, keep(Kept(y.indices, "indices")),
-           [shape = x.shape(), dim](const Tensor& dy, const Tensor& indices, InputGradients& dx) {
-             dx[0] = scatter_add(dy, shape, dim, indices);
+           [shape = x.shape(), dim](const Tensor& dy, const Tensor& indices) {
+             return scatter_add(dy, shape, dim, indices);
            });
   }
   return y;
@@ -134,12 +134,12 @@ Tensor argsort(const Tensor& x, Integer dim, bool descending) {
 ValuesIndices topk(const Tensor& x, Integer k, Integer dim_, bool largest) {
   check_defined(x);
   const int dim = normalize_dim(dim_, x.dim());
-  if (x.dtype() == boolean) throw RuntimeError("\"topk_cpu\" not implemented for 'Bool'\nconvert first: x.to(int64)");
+  throw_if<RuntimeError>(x.dtype() == boolean, "\"topk_cpu\" not implemented for 'Bool'\nconvert first: x.to(int64)");
   if (k < 0 || k > size_along(x, dim)) {
-    throw RuntimeError(message("selected index k out of range\ntopk: k = ", k, " of the ", size_along(x, dim),
-                               " elements of dimension ", dim));
+    fail<RuntimeError>("selected index k out of range\ntopk: k = ", k, " of the ", size_along(x, dim),
+                       " elements of dimension ", dim);
   }
-  if (x.dim() == 0 && k == 0) throw RuntimeError("selected index k out of range\ntopk: k = 0 of a 0-dim tensor");
+  throw_if<RuntimeError>(x.dim() == 0 && k == 0, "selected index k out of range\ntopk: k = 0 of a 0-dim tensor");
   return ordered(x, dim, k, largest, "TopkBackward0");
 }
 

@@ -1,5 +1,5 @@
 // chunk, split, unbind: parts along one dimension. Along dimension 0 they share storage, as narrow and select do.
-#include "ops/index.hpp"
+#include "ops/views.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 
 int dimension_to_split(const Tensor& x, std::int64_t dim, const char* op) {
   check_defined(x, op);
-  if (x.dim() == 0) throw RuntimeError(message(op, " expects at least a 1-dimensional tensor"));
+  throw_if<RuntimeError>(x.dim() == 0, op, " expects at least a 1-dimensional tensor");
   return normalize_dim(dim, x.dim());
 }
 
@@ -39,10 +39,9 @@ std::vector<Tensor> equal_parts(const Tensor& x, int dim, std::int64_t size) {
 
 std::vector<Tensor> split(const Tensor& x, Integer size, Integer dim_) {
   const int dim = dimension_to_split(x, dim_, "split");
-  if (size < 0) throw RuntimeError(message("split expects split_size be non-negative, but got split_size=", size));
+  throw_if<RuntimeError>(size < 0, "split expects split_size be non-negative, but got split_size=", size);
   if (size == 0 && x.shape()[dim] != 0) {
-    throw RuntimeError(
-        message("split_size can only be 0 if dimension size is 0, but got dimension size of ", x.shape()[dim]));
+    fail<RuntimeError>("split_size can only be 0 if dimension size is 0, but got dimension size of ", x.shape()[dim]);
   }
   return equal_parts(x, dim, std::max<std::int64_t>(size, 1));
 }
@@ -59,15 +58,15 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& size
     total += size;
   }
   if (total != x.shape()[dim]) {
-    throw RuntimeError(message("split_with_sizes expects split_sizes to sum exactly to ", x.shape()[dim],
-                               " (input tensor's size at dimension ", dim, "), but got split_sizes=", list));
+    fail<RuntimeError>("split_with_sizes expects split_sizes to sum exactly to ", x.shape()[dim],
+                       " (input tensor's size at dimension ", dim, "), but got split_sizes=", list);
   }
   return parts(x, dim, sizes, "SplitWithSizesBackward0");
 }
 
 std::vector<Tensor> chunk(const Tensor& x, Integer chunks, Integer dim_) {
   const int dim = dimension_to_split(x, dim_, "chunk");
-  if (chunks <= 0) throw RuntimeError(message("chunk expects `chunks` to be greater than 0, got: ", chunks));
+  throw_if<RuntimeError>(chunks <= 0, "chunk expects `chunks` to be greater than 0, got: ", chunks);
   const std::int64_t extent = x.shape()[dim];
   if (extent == 0)
     return parts(x, dim, std::vector<std::int64_t>(static_cast<std::size_t>(std::int64_t{chunks})),
@@ -77,7 +76,7 @@ std::vector<Tensor> chunk(const Tensor& x, Integer chunks, Integer dim_) {
 
 std::vector<Tensor> unbind(const Tensor& x, Integer dim_) {
   check_defined(x);
-  if (x.dim() == 0) throw IndexError(message("Dimension specified as ", dim_, " but tensor has no dimensions"));
+  throw_if<IndexError>(x.dim() == 0, "Dimension specified as ", dim_, " but tensor has no dimensions");
   const int dim = normalize_dim(dim_, x.dim());
   std::vector<Tensor> all;
   for (std::int64_t i = 0; i < x.shape()[dim]; ++i) all.push_back(take_one(x, dim, i, "UnbindBackward0"));

@@ -101,6 +101,17 @@ inline Walk<1> walk_of(const Shape& shape, const Shape& strides) {
   return walk;
 }
 
+/// `outer` blocks, each of `inner` lines side by side; a line has `size` elements, `inner` apart. A 0-d tensor is a
+/// line of one element.
+struct Lines {
+  Lines(const Shape& shape, int dim)
+      : size(shape.empty() ? 1 : shape[dim]), inner(shape.empty() ? 1 : strides_of(shape)[dim]) {
+    const std::int64_t block = size * inner;
+    outer = block == 0 ? 0 : numel(shape) / block;
+  }
+  std::int64_t size, inner, outer;
+};
+
 /// A new tensor y of `shape` with y[i, j, …] = x[offset + i strides[0] + j strides[1] + …]. Outside the graph.
 Tensor strided_copy(const Tensor& x, const Shape& shape, const Shape& strides, std::int64_t offset = 0);
 

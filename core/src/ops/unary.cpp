@@ -27,11 +27,10 @@ std::int64_t negative(std::int64_t p) { return minus(std::int64_t{0}, p); }
 
 Tensor neg(const Tensor& x) {
   check_defined(x);
-  if (x.dtype() == boolean) throw RuntimeError("Negation, the `-` operator, on a bool tensor is not supported.");
+  throw_if<RuntimeError>(x.dtype() == boolean, "Negation, the `-` operator, on a bool tensor is not supported.");
   Tensor y =
       x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, negative) : map_floating(x, std::negate<>(), Unary::neg);
-  if (tracks(x)) record(y, "NegBackward0", {x}, [](const Tensor& dy, InputGradients& dx) { dx[0] = -dy; });
-  return y;
+  return recorded(y, "NegBackward0", {x}, [](const Tensor& dy) { return -dy; });
 }
 
 Tensor abs(const Tensor& x) {
@@ -40,11 +39,8 @@ Tensor abs(const Tensor& x) {
   Tensor y = x.dtype() == int64
                  ? map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return p < 0 ? negative(p) : p; })
                  : map_floating(x, Unary::abs);
-  if (tracks(x)) {
-    record(y, "AbsBackward0", {x}, keep(x),
-           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy * sign(x.detach()); });
-  }
-  return y;
+  return recorded(y, "AbsBackward0", {x}, keep(x),
+                  [](const Tensor& dy, const Tensor& x) { return dy * sign(x.detach()); });
 }
 
 Tensor square(const Tensor& x) {
@@ -52,131 +48,87 @@ Tensor square(const Tensor& x) {
   return pow(x, 2);
 }
 
+namespace {
+
+enum class Saves { x, y };
+
+/// map(x), or the kernel of this name, for an x that is made floating. dx = derivative(dy, x), or (dy, y).
+template <Saves saves, class Map, class F>
+Tensor smooth(const Tensor& x_, const char* name, Map map, F derivative, const char* op = __builtin_FUNCTION()) {
+  const Tensor x = floating(x_, op);
+  Tensor y = map_floating(x, map);
+  return recorded(y, name, {x}, keep(saves == Saves::x ? x : y), derivative);
+}
+
+}  // namespace
+
 Tensor sqrt(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(
       x, [](auto p) { return std::sqrt(p); }, Unary::sqrt);
-  if (tracks(x)) {
-    record(y, "SqrtBackward0", {x}, keep(y),
-           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy / (y * 2); });
-  }
-  return y;
+  return recorded(y, "SqrtBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& y) { return dy / (y * 2); });
 }
 
 Tensor rsqrt(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(
       x, [](auto p) { return 1 / std::sqrt(p); }, Unary::rsqrt);
-  if (tracks(x)) {
-    record(y, "RsqrtBackward0", {x}, keep(y),
-           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy * pow(y, 3) * -0.5; });
-  }
-  return y;
+  return recorded(y, "RsqrtBackward0", {x}, keep(y),
+                  [](const Tensor& dy, const Tensor& y) { return dy * pow(y, 3) * -0.5; });
 }
 
-Tensor reciprocal(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, Unary::reciprocal);
-  if (tracks(x)) {
-    record(y, "ReciprocalBackward0", {x}, keep(y),
-           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = -dy * square(y); });
-  }
-  return y;
+Tensor reciprocal(const Tensor& x) {
+  return smooth<Saves::y>(x, "ReciprocalBackward0", Unary::reciprocal,
+                          [](const Tensor& dy, const Tensor& y) { return -dy * square(y); });
 }
 
-Tensor exp(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, Unary::exp);
-  if (tracks(x)) {
-    record(y, "ExpBackward0", {x}, keep(y),
-           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy * y; });
-  }
-  return y;
+Tensor exp(const Tensor& x) {
+  return smooth<Saves::y>(x, "ExpBackward0", Unary::exp, [](const Tensor& dy, const Tensor& y) { return dy * y; });
 }
 
-Tensor log(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, Unary::log);
-  if (tracks(x)) {
-    record(y, "LogBackward0", {x}, keep(x),
-           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy / x; });
-  }
-  return y;
+Tensor log(const Tensor& x) {
+  return smooth<Saves::x>(x, "LogBackward0", Unary::log, [](const Tensor& dy, const Tensor& x) { return dy / x; });
 }
 
-Tensor log1p(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, Unary::log1p);
-  if (tracks(x)) {
-    record(y, "Log1PBackward0", {x}, keep(x),
-           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy / (x + 1); });
-  }
-  return y;
+Tensor log1p(const Tensor& x) {
+  return smooth<Saves::x>(x, "Log1PBackward0", Unary::log1p,
+                          [](const Tensor& dy, const Tensor& x) { return dy / (x + 1); });
 }
 
-Tensor expm1(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, Unary::expm1);
-  if (tracks(x)) {
-    record(y, "Expm1Backward0", {x}, keep(y),
-           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = dy * (y + 1); });
-  }
-  return y;
+Tensor expm1(const Tensor& x) {
+  return smooth<Saves::y>(x, "Expm1Backward0", Unary::expm1,
+                          [](const Tensor& dy, const Tensor& y) { return dy * (y + 1); });
 }
 
-Tensor sin(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return std::sin(p); });
-  if (tracks(x)) {
-    record(y, "SinBackward0", {x}, keep(x),
-           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = dy * cos(x); });
-  }
-  return y;
+Tensor sin(const Tensor& x) {
+  const auto map = [](auto p) { return std::sin(p); };
+  return smooth<Saves::x>(x, "SinBackward0", map, [](const Tensor& dy, const Tensor& x) { return dy * cos(x); });
 }
 
-Tensor cos(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return std::cos(p); });
-  if (tracks(x)) {
-    record(y, "CosBackward0", {x}, keep(x),
-           [](const Tensor& dy, const Tensor& x, InputGradients& dx) { dx[0] = -dy * sin(x); });
-  }
-  return y;
+Tensor cos(const Tensor& x) {
+  const auto map = [](auto p) { return std::cos(p); };
+  return smooth<Saves::x>(x, "CosBackward0", map, [](const Tensor& dy, const Tensor& x) { return -dy * sin(x); });
 }
 
-Tensor erf(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, [](auto p) { return std::erf(p); });
-  if (tracks(x)) {
-    record(y, "ErfBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-      dx[0] = dy * exp(-square(x)) * (2 * std::numbers::inv_sqrtpi);
-    });
-  }
-  return y;
+Tensor erf(const Tensor& x) {
+  const auto map = [](auto p) { return std::erf(p); };
+  return smooth<Saves::x>(x, "ErfBackward0", map, [](const Tensor& dy, const Tensor& x) {
+    return dy * exp(-square(x)) * (2 * std::numbers::inv_sqrtpi);
+  });
 }
 
-Tensor tanh(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, Unary::tanh);
-  if (tracks(x)) {
-    record(y, "TanhBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& y, InputGradients& dx) {
-      dx[0] = fused_backward(dy, y, Binary::tanh_backward);
-      if (!dx[0].defined()) dx[0] = dy * (1 - square(y));
-    });
-  }
-  return y;
+Tensor tanh(const Tensor& x) {
+  return smooth<Saves::y>(x, "TanhBackward0", Unary::tanh, [](const Tensor& dy, const Tensor& y) {
+    const Tensor dx = fused_backward(dy, y, Binary::tanh_backward);
+    return dx.defined() ? dx : dy * (1 - square(y));
+  });
 }
 
-Tensor sigmoid(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, Unary::sigmoid);
-  if (tracks(x)) {
-    record(y, "SigmoidBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& s, InputGradients& dx) {
-      dx[0] = fused_backward(dy, s, Binary::sigmoid_backward);
-      if (!dx[0].defined()) dx[0] = dy * (s * (1 - s));
-    });
-  }
-  return y;
+Tensor sigmoid(const Tensor& x) {
+  return smooth<Saves::y>(x, "SigmoidBackward0", Unary::sigmoid, [](const Tensor& dy, const Tensor& s) {
+    const Tensor dx = fused_backward(dy, s, Binary::sigmoid_backward);
+    return dx.defined() ? dx : dy * (s * (1 - s));
+  });
 }
 
 namespace {
@@ -195,26 +147,19 @@ Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
         },
         kernel);
   });
-  if (tracks(dy)) {
-    record(
-        dx, "ThresholdBackwardBackward0", {dy}, keep(y),
-        [slope](const Tensor& ddx, const Tensor& y, InputGradients& ddy) { ddy[0] = where_positive(ddx, y, slope); });
-  }
-  return dx;
+  return recorded(dx, "ThresholdBackwardBackward0", {dy}, keep(y),
+                  [slope](const Tensor& ddx, const Tensor& y) { return where_positive(ddx, y, slope); });
 }
 
 }  // namespace
 
 Tensor relu(const Tensor& x) {
   check_defined(x);
-  if (x.dtype() == boolean) throw RuntimeError("Boolean inputs not supported for relu");
+  throw_if<RuntimeError>(x.dtype() == boolean, "Boolean inputs not supported for relu");
   const auto positive = []<class T>(T p) { return p < T{0} ? T{0} : p; };  // keeps NaN
   Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, positive, Unary::relu);
-  if (tracks(x)) {
-    record(y, "ReluBackward0", {x}, keep(y),
-           [](const Tensor& dy, const Tensor& y, InputGradients& dx) { dx[0] = where_positive(dy, y, 0); });
-  }
-  return y;
+  return recorded(y, "ReluBackward0", {x}, keep(y),
+                  [](const Tensor& dy, const Tensor& y) { return where_positive(dy, y, 0); });
 }
 
 Tensor leaky_relu(const Tensor& x_, double negative_slope) {
@@ -222,46 +167,31 @@ Tensor leaky_relu(const Tensor& x_, double negative_slope) {
   Tensor y = visit_floating(x.dtype(), [&]<class T>(T*) {
     return map<T, T>(x, [slope = Scalar(negative_slope).to<T>()](T p) { return p > 0 ? p : p * slope; });
   });
-  if (tracks(x)) {
-    record(y, "LeakyReluBackward0", {x}, keep(x),
-           [negative_slope](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-             dx[0] = where_positive(dy, x, negative_slope);
-           });
-  }
-  return y;
+  return recorded(y, "LeakyReluBackward0", {x}, keep(x), [negative_slope](const Tensor& dy, const Tensor& x) {
+    return where_positive(dy, x, negative_slope);
+  });
 }
 
-Tensor gelu(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, Unary::gelu);
-  if (tracks(x)) {
-    record(y, "GeluBackward0", {x}, keep(x),
-           [](const Tensor& dy, const Tensor& v, InputGradients& dx) {  // dx = dy (Phi(v) + v phi(v))
-             dx[0] = fused_backward(dy, v, Binary::gelu_backward);
-             if (dx[0].defined()) return;
-             const Tensor cumulative = (erf(v * (1 / std::numbers::sqrt2)) + 1) * 0.5;
-             const Tensor density = exp(square(v) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-             dx[0] = dy * (cumulative + v * density);
-           });
-  }
-  return y;
+Tensor gelu(const Tensor& x) {
+  return smooth<Saves::x>(x, "GeluBackward0", Unary::gelu, [](const Tensor& dy, const Tensor& v) {
+    const Tensor dx = fused_backward(dy, v, Binary::gelu_backward);
+    if (dx.defined()) return dx;  // dy (Phi(v) + v phi(v))
+    const Tensor cumulative = (erf(v * (1 / std::numbers::sqrt2)) + 1) * 0.5;
+    const Tensor density = exp(square(v) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+    return dy * (cumulative + v * density);
+  });
 }
 
-Tensor softplus(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(x, Unary::softplus);
-  if (tracks(x)) {
-    record(y, "SoftplusBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-      dx[0] = fused_backward(dy, x, Binary::softplus_backward);
-      if (!dx[0].defined()) dx[0] = dy * sigmoid(x);
-    });
-  }
-  return y;
+Tensor softplus(const Tensor& x) {
+  return smooth<Saves::x>(x, "SoftplusBackward0", Unary::softplus, [](const Tensor& dy, const Tensor& x) {
+    const Tensor dx = fused_backward(dy, x, Binary::softplus_backward);
+    return dx.defined() ? dx : dy * sigmoid(x);
+  });
 }
 
 Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max) {
   check_defined(x);
-  if (!min && !max) throw RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None");
+  throw_if<RuntimeError>(!min && !max, "torch.clamp: At least one of 'min' or 'max' must not be None");
   Dtype dtype = x.dtype();
   if (min) dtype = promote(dtype, min->kind());
   if (max) dtype = promote(dtype, max->kind());
@@ -283,23 +213,21 @@ Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> m
       return p;
     });
   });
-  if (tracks(from)) {
-    record(y, "ClampBackward1", {from}, keep(from), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-      if (!grad_enabled()) {
-        dx[0] = visit_floating(dy.dtype(), [&]<class T>(T*) {
-          constexpr T infinity = std::numeric_limits<T>::infinity();
-          const T low = min ? min->to<T>() : -infinity, high = max ? max->to<T>() : infinity;
-          return zip<T, T>(dy, x, [low, high](T d, T v) { return d * static_cast<T>((v >= low) & (v <= high)); });
-        });
-        return;
-      }
-      Tensor inside = ones_like(dy);
-      if (min) inside = inside * (x >= *min).to(dy.dtype());
-      if (max) inside = inside * (x <= *max).to(dy.dtype());
-      dx[0] = dy * inside;
-    });
-  }
-  return y;
+  return recorded(
+      y, "ClampBackward1", {from}, keep(from), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+        if (!grad_enabled()) {
+          dx[0] = visit_floating(dy.dtype(), [&]<class T>(T*) {
+            constexpr T infinity = std::numeric_limits<T>::infinity();
+            const T low = min ? min->to<T>() : -infinity, high = max ? max->to<T>() : infinity;
+            return zip<T, T>(dy, x, [low, high](T d, T v) { return d * static_cast<T>((v >= low) & (v <= high)); });
+          });
+          return;
+        }
+        Tensor inside = ones_like(dy);
+        if (min) inside = inside * (x >= *min).to(dy.dtype());
+        if (max) inside = inside * (x <= *max).to(dy.dtype());
+        dx[0] = dy * inside;
+      });
 }
 
 }  // namespace gradus

@@ -2,7 +2,6 @@
 
 #include "kernels/fused_product.hpp"
 
-#include <cmath>
 #include <concepts>
 #include <numeric>
 #include <utility>

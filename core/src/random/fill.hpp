@@ -11,6 +11,18 @@
 
 namespace gradus::detail {
 
+/// While alive, the generator is this thread's; others wait. Not to be nested.
+class Turn {
+ public:
+  explicit Turn(const Generator& generator) noexcept : drawing_(generator.drawing_) { drawing_.lock(); }
+  ~Turn() { drawing_.unlock(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Drawing& drawing_;
+};
+
 /// u (to - from) + from for u in [0, 1), everything rounded to T (float: 1, double: 2).
 template <class T>
 void fill_uniform(T* out, std::int64_t n, double from, double to, Generator& generator);

@@ -1,4 +1,5 @@
-#include "random/turn.hpp"
+#include "random/fill.hpp"
+#include "tensor/message.hpp"
 
 #include <gradus/core/error.hpp>
 
@@ -105,13 +106,12 @@ void Generator::set_state(std::span<const std::uint8_t> state) {
   }
   std::memcpy(&saved, state.data(), sizeof saved);
   const auto size = static_cast<std::int32_t>(words_.size());
-  if (saved.seeded != 1 || saved.left < 1 || saved.left > size) {
-    throw RuntimeError("Invalid mt19937 state\nPass the bytes that state() returned.");
-  }
+  detail::throw_if<RuntimeError>(saved.seeded != 1 || saved.left < 1 || saved.left > size,
+                                 "Invalid mt19937 state\nPass the bytes that state() returned.");
   const detail::Turn turn(*this);
   initial_seed_ = saved.initial_seed;
   // PyTorch leaves `next` at 0 in a generator that has not drawn yet; `left` is right always.
-  next_ = static_cast<std::size_t>(size - saved.left + 1);
+  next_ = static_cast<std::size_t>(size - saved.left) + 1;
   for (std::size_t i = 0; i < words_.size(); ++i) words_[i] = static_cast<std::uint32_t>(saved.words[i]);
   waiting_normal_.reset();
   if (saved.normal_is_valid) waiting_normal_ = saved.normal_y;

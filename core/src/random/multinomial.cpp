@@ -1,5 +1,5 @@
 // multinomial: the draws of PyTorch.
-#include "random/turn.hpp"
+#include "random/fill.hpp"
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
 
@@ -15,20 +15,15 @@ using namespace detail;
 namespace {
 
 void check(const Tensor& weights, std::int64_t num_samples, bool replacement) {
-  if (weights.dim() != 1 && weights.dim() != 2) {
-    throw RuntimeError(
-        message("prob_dist must be 1 or 2 dim\nmultinomial: the weights have the shape ", weights.shape()));
-  }
-  if (!is_floating(weights.dtype())) {
-    throw RuntimeError(message("multinomial only supports floating-point dtypes for input, got: ",
-                               type_name(weights.dtype()), "\nconvert first: weights.to(float32)"));
-  }
-  if (num_samples <= 0) {
-    throw RuntimeError(message("cannot sample n_sample <= 0 samples\nmultinomial: asked for ", num_samples));
-  }
+  throw_if<RuntimeError>(weights.dim() != 1 && weights.dim() != 2,
+                         "prob_dist must be 1 or 2 dim\nmultinomial: the weights have the shape ", weights.shape());
+  throw_if<RuntimeError>(!is_floating(weights.dtype()),
+                         "multinomial only supports floating-point dtypes for input, got: ", type_name(weights.dtype()),
+                         "\nconvert first: weights.to(float32)");
+  throw_if<RuntimeError>(num_samples <= 0, "cannot sample n_sample <= 0 samples\nmultinomial: asked for ", num_samples);
   if (!replacement && num_samples > weights.size(-1)) {
-    throw RuntimeError(message("cannot sample n_sample > prob_dist.size(-1) samples without replacement\nmultinomial: ",
-                               num_samples, " samples of ", weights.size(-1), " places"));
+    fail<RuntimeError>("cannot sample n_sample > prob_dist.size(-1) samples without replacement\nmultinomial: ",
+                       num_samples, " samples of ", weights.size(-1), " places");
   }
 }
 
@@ -42,11 +37,11 @@ void check_row(const T* weights, std::int64_t n, bool replacement) {
                          : weights[i] < 0 ? "invalid multinomial distribution (encountering probability entry < 0)"
                                           : "invalid multinomial distribution (encountering probability entry = "
                                             "infinity or NaN)";
-      throw RuntimeError(message(what, "\nmultinomial: weight ", i, " is ", static_cast<double>(weights[i])));
+      fail<RuntimeError>(what, "\nmultinomial: weight ", i, " is ", static_cast<double>(weights[i]));
     }
     sum += static_cast<double>(weights[i]);
   }
-  if (!(sum > 0)) throw RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)");
+  throw_if<RuntimeError>(!(sum > 0), "invalid multinomial distribution (sum of probabilities <= 0)");
 }
 
 /// By the place where the running sum passes a uniform number.

@@ -1,6 +1,5 @@
 #include "autograd/record.hpp"
 #include "random/fill.hpp"
-#include "random/turn.hpp"
 #include "tensor/message.hpp"
 
 #include <cmath>
@@ -12,31 +11,26 @@ using namespace detail;
 
 namespace {
 
-/// Calls `f` with a null pointer of the element type. For other dtypes throws PyTorch's text, which names its function.
+/// visit_floating. For other dtypes throws PyTorch's text, which names its function.
 template <class F>
-void visit_supported(Dtype dtype, const char* function, F&& f) {
-  switch (dtype) {
-    case float32: return f(static_cast<float*>(nullptr));
-    case float64: return f(static_cast<double*>(nullptr));
-    default: break;
-  }
-  throw RuntimeError(message("\"", function, "\" not implemented for '", type_name(dtype),
-                             "'\nreal random numbers need the dtype float32 or float64"));
+void visit_supported(Dtype dtype, const char* function, F f) {
+  throw_if<RuntimeError>(!is_floating(dtype), "\"", function, "\" not implemented for '", type_name(dtype),
+                         "'\nreal random numbers need the dtype float32 or float64");
+  visit_floating(dtype, f);
 }
 
 template <class T>
 void check_uniform(double from, double to) {
   constexpr double most = std::numeric_limits<T>::max();
   constexpr const char* type = std::same_as<T, float> ? "float" : "double";
-  if (!(std::abs(from) <= most)) throw RuntimeError(message("from is out of bounds for ", type, ": ", from));
-  if (!(std::abs(to) <= most)) throw RuntimeError(message("to is out of bounds for ", type, ": ", to));
-  if (from > to) {
-    throw RuntimeError(message("uniform_ expects to return a [from, to) range, but found from=", from, " > to=", to));
-  }
+  throw_if<RuntimeError>(!(std::abs(from) <= most), "from is out of bounds for ", type, ": ", from);
+  throw_if<RuntimeError>(!(std::abs(to) <= most), "to is out of bounds for ", type, ": ", to);
+  throw_if<RuntimeError>(from > to, "uniform_ expects to return a [from, to) range, but found from=", from,
+                         " > to=", to);
   if (to - from > most) {
-    throw RuntimeError(message("uniform_ expects to-from <= std::numeric_limits<", type_name(dtype_of<T>),
-                               ">::max(), but found to=", to, " and from=", from,
-                               " which result in to-from to exceed the limit"));
+    fail<RuntimeError>("uniform_ expects to-from <= std::numeric_limits<", type_name(dtype_of<T>),
+                       ">::max(), but found to=", to, " and from=", from,
+                       " which result in to-from to exceed the limit");
   }
 }
 
@@ -47,16 +41,14 @@ void check_end(const char* name, std::int64_t end) {
     const std::int64_t most = std::same_as<T, bool> ? 1 : std::int64_t{1} << std::numeric_limits<T>::digits;
     const std::int64_t least = std::same_as<T, bool> ? 0 : -most;
     if (end >= least && end <= most) return;
-    throw RuntimeError(message(name, " is out of bounds for ", dtype_of<T>, "\n", dtype_of<T>,
-                               " holds all integers from ", least, " to ", most, ", but not ", end));
+    fail<RuntimeError>(name, " is out of bounds for ", dtype_of<T>, "\n", dtype_of<T>, " holds all integers from ",
+                       least, " to ", most, ", but not ", end);
   }
 }
 
 template <Element T>
 void check_integers(std::int64_t from, std::int64_t to) {
-  if (from >= to) {
-    throw RuntimeError(message("random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", to));
-  }
+  throw_if<RuntimeError>(from >= to, "random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", to);
   check_end<T>("from", from);
   check_end<T>("to - 1", to - 1);
 }
@@ -65,8 +57,8 @@ template <class T>
 void check_probabilities(const T* p, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) {
     if (p[i] >= 0 && p[i] <= 1) continue;
-    throw RuntimeError(message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.\nbernoulli: element ", i,
-                               " of the probabilities is ", static_cast<double>(p[i])));
+    fail<RuntimeError>("Expected p_in >= 0 && p_in <= 1 to be true, but got false.\nbernoulli: element ", i,
+                       " of the probabilities is ", static_cast<double>(p[i]));
   }
 }
 
@@ -123,7 +115,7 @@ Tensor normal_of(const Mean& mean, const Std& std, const Shape& shape, Dtype dty
 
 void check_std(const Tensor& std) {
   if (std.numel() > 0 && !(std.min().item() >= 0)) {
-    throw RuntimeError(message("normal expects all elements of std >= 0.0\nthe smallest is ", std.min().item()));
+    fail<RuntimeError>("normal expects all elements of std >= 0.0\nthe smallest is ", std.min().item());
   }
 }
 
@@ -164,7 +156,7 @@ Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
 
 Tensor normal_(Tensor x, double mean, double std, Generator& generator) {
   check_defined(x);
-  if (!(std >= 0)) throw RuntimeError(message("normal expects std >= 0.0, but found std ", std));
+  throw_if<RuntimeError>(!(std >= 0), "normal expects std >= 0.0, but found std ", std);
   visit_supported(x.dtype(), "normal_kernel_cpu", [&]<class T>(T*) {
     prepare_overwrite(x, "NormalBackward0");
     const Turn turn(generator);
@@ -194,7 +186,7 @@ Tensor random_(Tensor x, Generator& generator) {
 
 Tensor bernoulli_(Tensor x, double p, Generator& generator) {
   check_defined(x);
-  if (!(p >= 0 && p <= 1)) throw RuntimeError(message("bernoulli_ expects p to be in [0, 1], but got p=", p));
+  throw_if<RuntimeError>(!(p >= 0 && p <= 1), "bernoulli_ expects p to be in [0, 1], but got p=", p);
   prepare_overwrite(x, "BernoulliBackward2");
   const Turn turn(generator);
   visit(x.dtype(), [&]<class T>(T*) { fill_bernoulli(elements<T>(x), x.numel(), p, generator); });

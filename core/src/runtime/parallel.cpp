@@ -2,7 +2,6 @@
 // a thread that wakes late delays nothing. After a job a thread spins for a moment before it sleeps, because waking it
 // takes several microseconds.
 #include "runtime/parallel_for.hpp"
-#include "runtime/processors.hpp"
 #include "tensor/message.hpp"
 
 #include <gradus/core/error.hpp>
@@ -159,7 +158,7 @@ Pool& the_pool() {
 }  // namespace
 
 void set_num_threads(int n) {
-  if (n < 1) throw ValueError(detail::message("set_num_threads expects a positive integer, got ", n));
+  detail::throw_if<ValueError>(n < 1, "set_num_threads expects a positive integer, got ", n);
   num_threads = n;
 }
 

@@ -1,7 +1,8 @@
-// Splits a range over threads.
+// Splits a range over threads, and knows for how many there are processors.
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace gradus::detail {
 
@@ -41,5 +42,16 @@ void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, F&& 
       },
       &split);
 }
+
+// --- how many processors this process may use
+
+/// Those that the calling thread may run on (`taskset`, cpusets), but no more than the processor time that a control
+/// group grants the process, rounded up; at least 1.
+int available_processors();
+
+/// The quota of the group and the groups around it, in processors: CPU time a period; infinite where there is none.
+/// `membership` is the text of /proc/self/cgroup, `root` the folder where control groups are mounted. Both versions:
+/// cpu.max, and cpu.cfs_quota_us with cpu.cfs_period_us.
+double cpu_quota(const std::string& membership, const std::string& root);
 
 }  // namespace gradus::detail

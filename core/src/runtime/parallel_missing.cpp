@@ -9,9 +9,9 @@ namespace gradus {
 
 void set_num_threads(int n) {
   if (n == 1) return;
-  if (n < 1) throw ValueError(detail::message("set_num_threads expects a positive integer, got ", n));
-  throw RuntimeError(detail::message("set_num_threads: this gradus was built without threads, got ", n,
-                                     "\nBuild it with -DGRADUS_THREADS=ON."));
+  detail::throw_if<ValueError>(n < 1, "set_num_threads expects a positive integer, got ", n);
+  detail::fail<RuntimeError>("set_num_threads: this gradus was built without threads, got ", n,
+                             "\nBuild it with -DGRADUS_THREADS=ON.");
 }
 
 int get_num_threads() { return 1; }

@@ -1,8 +1,7 @@
-#include "runtime/processors.hpp"
+#include "runtime/parallel_for.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <thread>

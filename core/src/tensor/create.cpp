@@ -43,13 +43,11 @@ T element_of(Scalar number) {
 template <class T>
 T* flatten_into(T* to, std::span<const Nested> list, const Shape& shape, int dim) {
   if (static_cast<std::int64_t>(list.size()) != shape[dim]) {
-    throw ValueError(message("expected sequence of length ", shape[dim], " at dim ", dim, " (got ", list.size(), ")"));
+    fail<ValueError>("expected sequence of length ", shape[dim], " at dim ", dim, " (got ", list.size(), ")");
   }
   for (const Nested& item : list) {
-    if (item.is_list() != (dim + 1 < shape.rank())) {
-      throw ValueError(
-          message("tensor: numbers and lists are mixed at dim ", dim + 1, "\nevery list of one level holds either"));
-    }
+    throw_if<ValueError>(item.is_list() != (dim + 1 < shape.rank()), "tensor: numbers and lists are mixed at dim ",
+                         dim + 1, "\nevery list of one level holds either");
     if (item.is_list()) {
       to = flatten_into(to, item.list(), shape, dim + 1);
     } else {
@@ -71,7 +69,7 @@ Tensor tensor(std::initializer_list<Nested> values, std::optional<Dtype> dtype) 
 }
 
 Tensor tensor(const Nested& values, std::optional<Dtype> dtype) {
-  if (values.is_list()) throw ValueError("tensor: a list inside a variable; write the list in the call");
+  throw_if<ValueError>(values.is_list(), "tensor: a list inside a variable; write the list in the call");
   Tensor x = make_tensor({}, dtype.value_or(values.number().kind()));
   visit(x.dtype(), [&]<class T>(T*) { *elements<T>(x) = element_of<T>(values.number()); });
   return x;
@@ -79,9 +77,8 @@ Tensor tensor(const Nested& values, std::optional<Dtype> dtype) {
 
 template <Element T>
 Tensor from_span(std::span<const T> values, const Shape& shape) {
-  if (static_cast<std::int64_t>(values.size()) != numel(shape)) {
-    throw RuntimeError(message("shape '", shape, "' is invalid for input of size ", values.size()));
-  }
+  throw_if<RuntimeError>(static_cast<std::int64_t>(values.size()) != numel(shape), "shape '", shape,
+                         "' is invalid for input of size ", values.size());
   Tensor x = make_tensor(shape, dtype_of<T>);
   std::copy(values.begin(), values.end(), elements<T>(x));
   return x;
@@ -108,7 +105,7 @@ Tensor full(const Shape& shape, Scalar value, std::optional<Dtype> dtype) {
 }
 
 Tensor eye(std::int64_t n, Dtype dtype) {
-  if (n < 0) throw RuntimeError(message("n must be greater or equal to 0, got ", n));
+  throw_if<RuntimeError>(n < 0, "n must be greater or equal to 0, got ", n);
   Tensor x = zeros({n, n}, dtype);
   visit(dtype, [&]<class T>(T*) {
     for (std::int64_t i = 0; i < n; ++i) elements<T>(x)[i * n + i] = T{1};
@@ -142,17 +139,16 @@ template <class T>
 struct Progression {
   Progression(Scalar start_, Scalar end_, Scalar step_)
       : start(start_.to<T>()), end(end_.to<T>()), step(step_.to<T>()) {
-    if (step == 0 || step != step) throw RuntimeError("step must be nonzero");
+    throw_if<RuntimeError>(step == 0 || step != step, "step must be nonzero");
     if constexpr (std::is_floating_point_v<T>) {
       if (!std::isfinite(start) || !std::isfinite(end)) {
-        throw RuntimeError(message("unsupported range: ", std::to_string(start), " -> ", std::to_string(end)));
+        fail<RuntimeError>("unsupported range: ", std::to_string(start), " -> ", std::to_string(end));
       }
     }
-    if (step > 0 ? end < start : end > start) {
-      throw RuntimeError("upper bound and larger bound inconsistent with step sign");
-    }
+    throw_if<RuntimeError>(step > 0 ? end < start : end > start,
+                           "upper bound and larger bound inconsistent with step sign");
     const double size = std::ceil(static_cast<double>(minus(end, start)) / static_cast<double>(step));
-    if (!(size >= 0 && size < 0x1p63)) throw RuntimeError("invalid size, possible overflow?");
+    throw_if<RuntimeError>(!(size >= 0 && size < 0x1p63), "invalid size, possible overflow?");
     count = static_cast<std::int64_t>(size);
   }
   T operator()(std::int64_t i) const { return plus(start, times(step, static_cast<T>(i))); }
@@ -169,7 +165,7 @@ Tensor listed(const Progression<T>& numbers) {
 }
 
 void refuse_boolean(Dtype dtype, const char* op) {
-  if (dtype == boolean) throw RuntimeError(message('"', op, "_cpu\" not implemented for 'Bool'"));
+  throw_if<RuntimeError>(dtype == boolean, '"', op, "_cpu\" not implemented for 'Bool'");
 }
 
 }  // namespace
@@ -183,7 +179,7 @@ Tensor arange(Scalar start, Scalar end, Scalar step, std::optional<Dtype> wanted
 }
 
 Tensor linspace(double start, double end, std::int64_t steps, Dtype dtype) {
-  if (steps < 0) throw RuntimeError("number of steps must be non-negative");
+  throw_if<RuntimeError>(steps < 0, "number of steps must be non-negative");
   refuse_boolean(dtype, "linspace");
   Tensor x = make_tensor(steps, dtype);
   const double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;

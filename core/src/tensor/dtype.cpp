@@ -6,11 +6,11 @@
 namespace gradus::detail {
 
 void refuse_number(double value, std::string_view type) {
-  throw RuntimeError(message("value cannot be converted to type ", type, " without overflow\nthe value is ", value));
+  fail<RuntimeError>("value cannot be converted to type ", type, " without overflow\nthe value is ", value);
 }
 
 void refuse_unsigned(double value) {
-  throw RuntimeError(message("Overflow when unpacking long\nthe value is ", value, ", the largest integer 2^63 - 1"));
+  fail<RuntimeError>("Overflow when unpacking long\nthe value is ", value, ", the largest integer 2^63 - 1");
 }
 
 }  // namespace gradus::detail

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 
 namespace gradus::detail {
 
@@ -25,6 +26,13 @@ inline void append(std::string& text, double number) {  // 1.5, 0.1, 1e-07: as P
   text.append(digits, static_cast<std::size_t>(std::snprintf(digits, sizeof digits, "%g", number)));
 }
 
+/// A number as Python writes a float: "1.0", "1e-05", "nan".
+struct PythonFloat {
+  double value;
+};
+std::string float_text(double value);
+inline void append(std::string& text, PythonFloat number) { text += float_text(number.value); }
+
 /// The parts one after the other.
 template <class... Parts>
 std::string message(const Parts&... parts) {
@@ -33,14 +41,24 @@ std::string message(const Parts&... parts) {
   return text;
 }
 
+/// Throws an E that says this.
+template <class E, class... Parts>
+[[noreturn, gnu::cold, gnu::noinline]] void fail(const Parts&... parts) {
+  throw E(message(parts...));
+}
+
+/// The same, if `mistake` is true. What has to be computed for the text alone belongs into an if before `fail`.
+template <class E, class... Parts>
+[[gnu::always_inline]] inline void throw_if(bool mistake, const Parts&... parts) {
+  if (mistake) [[unlikely]]
+    fail<E>(parts...);
+}
+
 /// "torch.Size([2, 3])", as PyTorch writes a shape in some of its messages.
 inline std::string torch_size(const Shape& shape) { return message("torch.Size(", shape, ")"); }
 
 /// "(2, 3)", "(2,)": a shape as Python writes a tuple.
 std::string tuple_text(const Shape& shape);
-
-/// "1.0", "1e-05", "nan": a number as Python writes a float.
-std::string float_text(double value);
 
 /// "Float", "Long", …: PyTorch's other names of the dtypes.
 inline std::string_view type_name(Dtype dtype) {
@@ -65,5 +83,9 @@ std::string listed(const Range& range, NameOf name_of) {
   }
   return text.empty() ? "none" : text;
 }
+
+/// The name of a type as its author wrote it, without the namespaces, classes or functions that it is declared in:
+/// "MyLayer".
+std::string type_name_of(const std::type_info& type);
 
 }  // namespace gradus::detail

@@ -7,14 +7,12 @@
 
 namespace gradus {
 
-using detail::message;
+using detail::throw_if;
 
 namespace {
 
 int checked_rank(std::size_t rank) {
-  if (rank > Shape::max_rank) {
-    throw RuntimeError(message("a shape has at most ", Shape::max_rank, " dimensions, got ", rank));
-  }
+  throw_if<RuntimeError>(rank > Shape::max_rank, "a shape has at most ", Shape::max_rank, " dimensions, got ", rank);
   return static_cast<int>(rank);
 }
 
@@ -31,7 +29,7 @@ Shape::Shape(std::span<const std::int64_t> extents) : rank_(checked_rank(extents
 void Shape::push_back(std::int64_t extent) { insert(rank_, extent); }
 
 void Shape::insert(int position, std::int64_t extent) {
-  if (rank_ == max_rank) throw RuntimeError(message("a shape has at most ", max_rank, " dimensions"));
+  throw_if<RuntimeError>(rank_ == max_rank, "a shape has at most ", max_rank, " dimensions");
   std::copy_backward(extents_ + position, extents_ + rank_, extents_ + rank_ + 1);
   extents_[position] = extent;
   ++rank_;
@@ -52,13 +50,11 @@ std::int64_t numel(const Shape& shape) {
   std::int64_t product = 1;
   bool overflows = false;
   for (std::int64_t extent : shape) {
-    if (extent < 0) {
-      throw RuntimeError(message("Trying to create tensor with negative dimension ", extent, ": ", shape));
-    }
+    throw_if<RuntimeError>(extent < 0, "Trying to create tensor with negative dimension ", extent, ": ", shape);
     overflows |= extent != 0 && __builtin_mul_overflow(product, extent, &product);
     if (extent == 0) return 0;
   }
-  if (overflows) throw RuntimeError(message("a tensor of shape ", shape, " has more elements than 63 bits can count"));
+  throw_if<RuntimeError>(overflows, "a tensor of shape ", shape, " has more elements than 63 bits can count");
   return product;
 }
 
@@ -69,10 +65,9 @@ Shape broadcast_shapes(const Shape& a, const Shape& b) {
   for (int i = longer.rank() - 1, ia = a.rank() - 1, ib = b.rank() - 1; i >= 0; --i, --ia, --ib) {
     const std::int64_t na = ia >= 0 ? a[ia] : 1;
     const std::int64_t nb = ib >= 0 ? b[ib] : 1;
-    if (na != nb && na != 1 && nb != 1) {
-      throw RuntimeError(message("The size of tensor a (", na, ") must match the size of tensor b (", nb,
-                                 ") at non-singleton dimension ", i, "\nshapes: ", a, " and ", b));
-    }
+    throw_if<RuntimeError>(na != nb && na != 1 && nb != 1, "The size of tensor a (", na,
+                           ") must match the size of tensor b (", nb, ") at non-singleton dimension ", i,
+                           "\nshapes: ", a, " and ", b);
     result[i] = na == 1 ? nb : na;
   }
   return result;
@@ -80,10 +75,8 @@ Shape broadcast_shapes(const Shape& a, const Shape& b) {
 
 int normalize_dim(std::int64_t dim, int rank) {
   const int extent = rank == 0 ? 1 : rank;
-  if (dim < -extent || dim >= extent) {
-    throw IndexError(message("Dimension out of range (expected to be in range of [", -extent, ", ", extent - 1,
-                             "], but got ", dim, ")"));
-  }
+  throw_if<IndexError>(dim < -extent || dim >= extent, "Dimension out of range (expected to be in range of [", -extent,
+                       ", ", extent - 1, "], but got ", dim, ")");
   return static_cast<int>(dim < 0 ? dim + extent : dim);
 }
 

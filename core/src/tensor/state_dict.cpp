@@ -7,14 +7,14 @@ namespace {
 
 [[noreturn]] void throw_missing(std::string_view name, const StateDict& state) {
   const auto names = detail::listed(state, [](const StateDict::Entry& entry) { return entry.first; });
-  throw KeyError(detail::message("no tensor named '", detail::shown(name), "'\nThere are: ", names));
+  detail::fail<KeyError>("no tensor named '", detail::shown(name), "'\nThere are: ", names);
 }
 
 }  // namespace
 
 StateDict::StateDict(std::initializer_list<Entry> entries) {
   for (const auto& [name, tensor] : entries) {
-    if (contains(name)) throw KeyError(detail::message("two tensors are named '", name, "'"));
+    detail::throw_if<KeyError>(contains(name), "two tensors are named '", name, "'");
     (*this)[name] = tensor;
   }
 }

@@ -55,7 +55,7 @@ Tensor make_tensor(const Shape& shape, Dtype dtype) {
     void* elements = storage->elements();
     return adopt(new TensorImpl(std::move(storage), elements, shape, count, dtype));
   } catch (const std::bad_alloc&) {
-    throw RuntimeError(message("a tensor of shape ", shape, " and dtype ", dtype, " does not fit in memory"));
+    fail<RuntimeError>("a tensor of shape ", shape, " and dtype ", dtype, " does not fit in memory");
   }
 }
 
@@ -71,19 +71,18 @@ bool owned_alone(const Tensor& x) noexcept {
 }
 
 void refuse_undefined(const char* op, int place, const char* list) {
-  throw RuntimeError(
-      message(op, place == 0 ? ": this Tensor" : message(": Tensor ", place, " of the ", list),
-              " is undefined (default-constructed or moved from)\n"
-              "grad() of a tensor is undefined until a backward() has reached it, and again after zero_grad()"));
+  fail<RuntimeError>(op, place == 0 ? ": this Tensor" : message(": Tensor ", place, " of the ", list),
+                     " is undefined (default-constructed or moved from)\n"
+                     "grad() of a tensor is undefined until a backward() has reached it, and again after zero_grad()");
 }
 
 void refuse_lost_write(const std::string& writer, const char* op, const char* remedy) {
-  throw RuntimeError(message(
+  fail<RuntimeError>(
       writer, " to what ", op,
       " returned: in PyTorch a view of another tensor, here a copy, so that the write would not reach that tensor\n"
       "write into a part of x with x.index_put_({Slice(), 2}, values), into rows with x[i] or x.narrow(0, …); to "
       "change the copy, clone() it first",
-      remedy));
+      remedy);
 }
 
 Tensor own(const Tensor& x) { return owned_alone(x) ? x : x.clone(); }
@@ -110,7 +109,8 @@ const TensorImpl& checked(const TensorImpl* impl, const char* op = __builtin_FUN
 
 using detail::check_defined;
 using detail::checked;
-using detail::message;
+using detail::fail;
+using detail::throw_if;
 
 const Shape& Tensor::shape() const { return checked(impl_).shape; }
 std::int64_t Tensor::numel() const { return checked(impl_).numel; }
@@ -130,9 +130,8 @@ bool Tensor::shares_storage(const Tensor& other) const {
 
 void* Tensor::data_of(Dtype dtype) const {
   if (checked(impl_, "data").dtype != dtype) {
-    throw TypeError(message("expected scalar type ", detail::type_name(dtype), " but found ",
-                            detail::type_name(impl_->dtype), "\nthis tensor is ", impl_->dtype,
-                            ": ask for that, or convert with to(", dtype, ")"));
+    fail<TypeError>("expected scalar type ", detail::type_name(dtype), " but found ", detail::type_name(impl_->dtype),
+                    "\nthis tensor is ", impl_->dtype, ": ask for that, or convert with to(", dtype, ")");
   }
   return impl_->elements;
 }
@@ -157,10 +156,9 @@ Tensor& detail::lasting(Tensor&& x) {
 
 Scalar Tensor::item_number() const {
   check_defined(*this, "item");
-  if (numel() != 1) {
-    throw ValueError(
-        message("only one element tensors can be converted to Python scalars\nitem() of a tensor of shape ", shape()));
-  }
+  throw_if<ValueError>(numel() != 1,
+                       "only one element tensors can be converted to Python scalars\nitem() of a tensor of shape ",
+                       shape());
   return visit(dtype(), [this]<class T>(T*) { return Scalar(*detail::elements<T>(*this)); });
 }
 
@@ -170,9 +168,8 @@ std::string Tensor::grad_fn() const { return checked(impl_).grad_fn ? impl_->gra
 
 Tensor& Tensor::requires_grad_(bool requires_grad) {
   check_defined(*this);
-  if (requires_grad && !is_floating(dtype())) {
-    throw RuntimeError(message("only Tensors of floating point dtype can require gradients\nthis one is ", dtype()));
-  }
+  throw_if<RuntimeError>(requires_grad && !is_floating(dtype()),
+                         "only Tensors of floating point dtype can require gradients\nthis one is ", dtype());
   if (!is_leaf()) {
     if (requires_grad) return *this;
     throw RuntimeError(
@@ -194,11 +191,11 @@ Tensor Tensor::grad() const {
 void Tensor::set_grad(Tensor gradient) const {
   check_defined(*this);
   if (gradient.defined() && (gradient.shape() != shape() || gradient.dtype() != dtype())) {
-    throw RuntimeError(message("set_grad: expected a gradient of shape ", shape(), " and dtype ", dtype(), ", got ",
-                               gradient.shape(), " and ", gradient.dtype()));
+    fail<RuntimeError>("set_grad: expected a gradient of shape ", shape(), " and dtype ", dtype(), ", got ",
+                       gradient.shape(), " and ", gradient.dtype());
   }
   if (gradient.defined()) gradient = gradient.contiguous();  // which may be added to
-  if (gradient.is_same(*this)) throw RuntimeError("can't assign Variable as its own grad");
+  throw_if<RuntimeError>(gradient.is_same(*this), "can't assign Variable as its own grad");
   if (impl_->grad_fn) {
     impl_->shared_notes().retained_grad = std::move(gradient);
   } else {
@@ -216,14 +213,14 @@ Tensor Tensor::detach() const {
 
 const Tensor& Tensor::retain_grad() const {
   check_defined(*this);
-  if (!requires_grad()) throw RuntimeError("can't retain_grad on Tensor that has requires_grad=False");
+  throw_if<RuntimeError>(!requires_grad(), "can't retain_grad on Tensor that has requires_grad=False");
   if (impl_->grad_fn) impl_->shared_notes().retains_grad = true;
   return *this;
 }
 
 void Tensor::add_hook(std::unique_ptr<detail::Hook> hook) const {
   check_defined(*this, "register_hook");
-  if (!requires_grad()) throw RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
+  throw_if<RuntimeError>(!requires_grad(), "cannot register a hook on a tensor that doesn't require gradient");
   impl_->shared_notes().hooks.push_back(std::move(hook));
 }
 

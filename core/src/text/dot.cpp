@@ -206,7 +206,7 @@ class Picture {
   /// The box of a tensor that has no node, drawn when it is met for the first time.
   std::string constant_id(const Tensor& x, const Kind& unless_buffer, const char* name = "") {
     const auto found = std::ranges::find_if(constants_, [&](const Tensor& other) { return same_elements(other, x); });
-    const std::string id = message("c", found - constants_.begin());
+    std::string id = message("c", found - constants_.begin());
     if (found != constants_.end()) return id;
     constants_.push_back(x);
     const Kind& kind = in_state(x) ? buffer : unless_buffer;
@@ -252,11 +252,10 @@ class Picture {
 
 std::string to_dot(const Tensor& y, const DotOptions& options) {
   check_defined(y);
-  if (!y.requires_grad()) {
-    throw RuntimeError(
-        "to_dot: this tensor does not require grad and does not have a grad_fn\ncall requires_grad_() on what it is "
-        "computed from, and compute it again");
-  }
+  throw_if<RuntimeError>(
+      !y.requires_grad(),
+      "to_dot: this tensor does not require grad and does not have a grad_fn\ncall requires_grad_() on what it is "
+      "computed from, and compute it again");
   return Picture(y, options).text();
 }
 

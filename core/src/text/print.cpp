@@ -17,11 +17,10 @@ PrintOptions current_options;
 constexpr std::string_view prefix = "tensor(";
 
 const PrintOptions& checked(const PrintOptions& options) {
-  if (options.precision < 0 || options.threshold < 0 || options.edgeitems < 0 || options.linewidth < 0) {
-    throw ValueError(detail::message("PrintOptions: expected no negative number, got precision ", options.precision,
-                                     ", threshold ", options.threshold, ", edgeitems ", options.edgeitems,
-                                     ", linewidth ", options.linewidth));
-  }
+  detail::throw_if<ValueError>(
+      options.precision < 0 || options.threshold < 0 || options.edgeitems < 0 || options.linewidth < 0,
+      "PrintOptions: expected no negative number, got precision ", options.precision, ", threshold ", options.threshold,
+      ", edgeitems ", options.edgeitems, ", linewidth ", options.linewidth);
   return options;
 }
 
@@ -126,7 +125,7 @@ std::vector<std::string> suffixes_of(const Tensor& x) {
   if (!x.is_leaf()) {
     suffixes.push_back("grad_fn=<" + x.grad_fn() + ">");
   } else if (x.requires_grad()) {
-    suffixes.push_back("requires_grad=True");
+    suffixes.emplace_back("requires_grad=True");
   }
   return suffixes;
 }

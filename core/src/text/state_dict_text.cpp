@@ -36,7 +36,7 @@ std::string to_string(const StateDict& state) {
 // line break inside a tensor breaks there as well; only if it is the first break of all, the place between the entries
 // is used up by it and that tensor stays beside its name.
 std::string pretty(const StateDict& state, std::size_t width) {
-  const std::string plain = to_string(state);
+  std::string plain = to_string(state);
   const std::size_t first_line = std::min(plain.find('\n'), plain.size());
   if (first_line == plain.size() && first_line <= width) return plain;
 

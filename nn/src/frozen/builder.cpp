@@ -1,12 +1,15 @@
 #include "frozen/builder.hpp"
 
-#include "frozen/fold.hpp"
+#include "frozen/machine.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/core/autograd.hpp>
 
 #include <cmath>
 
 namespace gradus::nn::frozen {
 
+using gradus::detail::fail;
 using gradus::detail::message;
 
 namespace {
@@ -14,6 +17,56 @@ namespace {
 std::size_t unsigned_of(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 bool is_matrix(const Shape& row) { return row.rank() == 2 && row[0] > 1 && row[1] > 1; }
+
+// --- what one product does as well as the step beside it did; norms: Jacob et al. 2018, section 3.2
+
+/// Whether the norm of a row of `row` elements may become part of the product behind it. Where means are far from 0 for
+/// their deviations, x - mean has digits that the sum of the folded product would lose.
+bool folds_into(const Norm& norm, const Product& product, std::int64_t row) {
+  const std::int64_t channels = static_cast<std::int64_t>(norm.mean.size());
+  const bool whole_row = product.rows == 1 && product.inputs == row;
+  const bool same_in_every_row = norm.each == 1 && product.stride % channels == 0;
+  if (product.groups > 1 || !(whole_row || same_in_every_row)) return false;
+  double squares = 0;
+  for (std::size_t c = 0; c < norm.mean.size(); ++c) squares += std::pow(norm.mean[c] * norm.scale[c], 2);
+  return squares <= static_cast<double>(channels);
+}
+
+/// Norm before product.
+void fold(const Norm& norm, Product& product) {
+  const auto inputs = static_cast<std::size_t>(product.inputs), each = static_cast<std::size_t>(norm.each);
+  for (std::size_t o = 0; o < product.bias.size(); ++o) {
+    for (std::size_t i = 0; i < inputs; ++i) {
+      const std::size_t c = i / each % norm.mean.size();
+      double& w = product.weight[o * inputs + i];
+      product.bias[o] += w * (norm.shift[c] - norm.mean[c] * norm.scale[c]);
+      w *= norm.scale[c];
+    }
+  }
+}
+
+/// Norm behind product, a channel for each output.
+void fold(Product& product, const Norm& norm) {
+  const auto inputs = static_cast<std::size_t>(product.inputs);
+  for (std::size_t o = 0; o < product.bias.size(); ++o) {
+    for (std::size_t i = 0; i < inputs; ++i) product.weight[o * inputs + i] *= norm.scale[o];
+    product.bias[o] = (product.bias[o] - norm.mean[o]) * norm.scale[o] + norm.shift[o];
+  }
+}
+
+/// Of the whole row, before product.
+void fold(const Transpose& t, Product& product) {
+  const std::vector<double> before = product.weight;
+  const auto rows = static_cast<std::size_t>(t.rows), columns = static_cast<std::size_t>(t.columns);
+  for (std::size_t o = 0; o < product.bias.size(); ++o) {
+    const std::size_t first = o * rows * columns;
+    for (std::size_t i = 0; i < rows; ++i) {
+      for (std::size_t j = 0; j < columns; ++j) {
+        product.weight[first + i * columns + j] = before[first + j * rows + i];
+      }
+    }
+  }
+}
 
 }  // namespace
 
@@ -194,11 +247,49 @@ Program Builder::finish(const Shape& out) {
     for (const std::vector<double>* values : {&product->weight, &product->bias}) {
       for (const double v : *values) {
         if (std::isfinite(static_cast<float>(v))) continue;
-        throw ValueError(message(caller_, ": (", step.layers, ") as one product has weights beyond float32"));
+        fail<ValueError>(caller_, ": (", step.layers, ") as one product has weights beyond float32");
       }
     }
   }
   return std::move(program_);
+}
+
+// --- from modules to steps
+
+namespace {
+
+/// A forward function that looks at numbers or shapes may take another way than the one that was traced.
+void compare(const Module& net, const Program& program, const char* caller) {
+  const Tensor x = batch_of(program.in, net, true).narrow(0, 1, 2) * -3;
+  const Tensor y = net(x).to(float32), rows = x.to(float32);
+  const auto in = rows.data<float>(), expected = y.data<float>();
+  const auto width = static_cast<std::size_t>(numel(program.in));
+  std::vector<float> got;
+  for (std::size_t r = 0; r < in.size(); r += width) {
+    const std::vector<float> row = evaluate(program, in.subspan(r, width));
+    got.insert(got.end(), row.begin(), row.end());
+  }
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const float bound = 1e-3f * (1 + std::abs(expected[i]));
+    if (std::abs(got[i] - expected[i]) <= bound || got[i] == expected[i] || std::isnan(expected[i])) continue;
+    refuse(caller, "", net.name(), "computes something else than its layers one behind the other\nuse a Sequential");
+  }
+}
+
+}  // namespace
+
+Program program_of(const Layers& layers, const char* caller) {
+  Builder builder(layers.in, caller);
+  for (const Layer& layer : layers.list) builder.add(layer);
+  return builder.finish(layers.out);
+}
+
+Program freeze(const Module& net, const Shape& row, const char* caller) {
+  const NoGradGuard no_grad;
+  const Layers layers = layers_of(net, row, caller);
+  Program program = program_of(layers, caller);
+  if (layers.traced) compare(net, program, caller);
+  return program;
 }
 
 }  // namespace gradus::nn::frozen

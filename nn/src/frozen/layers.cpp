@@ -1,8 +1,8 @@
 #include "frozen/layers.hpp"
 
-#include "exactly.hpp"
-#include "frozen/collector.hpp"
+#include "autograd/record.hpp"
 #include "tensor/message.hpp"
+#include "walk.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/create.hpp>
@@ -12,11 +12,15 @@
 #include <gradus/nn/flatten.hpp>
 #include <gradus/nn/sequential.hpp>
 
+#include <algorithm>
+#include <cstring>
 #include <optional>
 
 namespace gradus::nn::frozen {
 
+using gradus::detail::fail;
 using gradus::detail::message;
+using gradus::detail::throw_if;
 
 namespace {
 
@@ -27,8 +31,35 @@ std::string described(const std::string& name, const std::string& type) {
 }  // namespace
 
 void refuse(const char* caller, const std::string& name, const std::string& type, const std::string& why) {
-  throw ValueError(message(caller, ": ", described(name, type), " ", why));
+  fail<ValueError>(caller, ": ", described(name, type), " ", why);
 }
+
+/// Collects the layers of a net.
+class Collector {
+ public:
+  Collector(const Shape& row, const char* caller) : caller_(caller), shape_(row) { layers_.in = row; }
+
+  void add(const std::string& name, Module& module);
+  Layers finish();
+
+ private:
+  using What = decltype(Layer::what);
+
+  void check(const std::string& name, const Module& module) const;
+  Tensor call(const std::string& name, Module& module, const Tensor& x) const;
+  Shape row_after(const std::string& name, const std::string& type, const Shape& batch) const;
+  void push(const std::string& name, const std::string& type, What what, const Shape& after);
+
+  // A module of the user's own.
+  struct Call;
+  void trace(const std::string& name, Module& module);
+  std::vector<Call> record(const std::string& name, Module& module) const;
+  void follow(const std::string& name, const Module& module, const Call& from, const Call& to);
+
+  const char* caller_;
+  Shape shape_;  // of a row, where the layers have come to
+  Layers layers_;
+};
 
 namespace {
 
@@ -78,9 +109,10 @@ std::optional<decltype(Layer::what)> what_is(const Module& module, const Shape& 
   return std::nullopt;
 }
 
-}  // namespace
-
+/// Whether `module` is one of the layers, or vanishes in evaluation.
 bool is_known(const Module& module) { return vanishes(module) || what_is(module, {}); }
+
+}  // namespace
 
 Tensor batch_of(Shape row, const Module& module, bool random) {
   row.insert(0, row_count);
@@ -114,8 +146,7 @@ Tensor Collector::call(const std::string& name, Module& module, const Tensor& x)
   try {
     return module.forward(x);
   } catch (const Error& e) {
-    throw ValueError(
-        message(caller_, ": ", described(name, module.name()), ", given rows of ", shape_, ": ", e.what()));
+    fail<ValueError>(caller_, ": ", described(name, module.name()), ", given rows of ", shape_, ": ", e.what());
   }
 }
 
@@ -141,13 +172,111 @@ Layers Collector::finish() {
   return std::move(layers_);
 }
 
+// --- a module of the user's own, seen through: one forward pass is recorded, and if its graph is a chain of layers
+// with functions of one tensor between them, these are its layers
+
+/// A layer that was called, between the nodes of what it took and what it made.
+struct Collector::Call {
+  std::string name;
+  Module* layer = nullptr;
+  detail::Ref<detail::Node> in, out;
+  Shape in_shape;  // of the batch
+};
+
+namespace {
+
+struct Known {
+  const char* node;
+  Function function;  // none: the elements stay as they are
+  const char* type;
+};
+
+constexpr Known known_nodes[] = {{"ReluBackward0", Function::relu, "relu"},
+                                 {"SigmoidBackward0", Function::sigmoid, "sigmoid"},
+                                 {"TanhBackward0", Function::tanh, "tanh"},
+                                 {"GeluBackward0", Function::gelu, "gelu"},
+                                 {"SoftplusBackward0", Function::softplus, "softplus"},
+                                 {"SiluBackward0", Function::silu, "silu"},
+                                 {"ViewBackward0", Function::none, ""},
+                                 {"UnsafeViewBackward0", Function::none, ""},
+                                 {"ReshapeAliasBackward0", Function::none, ""},
+                                 {"UnsqueezeBackward0", Function::none, ""},
+                                 {"SqueezeBackward0", Function::none, ""},
+                                 {"SqueezeBackward1", Function::none, ""}};
+
+const Known* known(const detail::Node& node) {
+  const auto* found =
+      std::ranges::find_if(known_nodes, [&](const Known& k) { return !std::strcmp(k.node, node.name()); });
+  return found == std::end(known_nodes) || node.inputs().size() != 1 ? nullptr : found;
+}
+
+/// Takes its hooks away again.
+struct Hooks {
+  ~Hooks() {
+    for (HookHandle& handle : handles) handle.remove();
+  }
+  std::vector<HookHandle> handles;
+};
+
+}  // namespace
+
+/// Adds what was computed between two calls.
+void Collector::follow(const std::string& name, const Module& module, const Call& from, const Call& to) {
+  std::vector<const Known*> chain;
+  for (const detail::Node* node = to.in.get(); node != from.out.get(); node = node->inputs()[0].get()) {
+    if (!node || node->is_leaf())
+      refuse(caller_, name, module.name(), "hands on more than the output of the last layer");
+    const Known* function = known(*node);
+    if (!function) {
+      refuse(caller_, name, module.name(),
+             message("computes ", node->name(), ", which has no form outside gradus\nuse layers of nn, called as ",
+                     "layer(x), one behind the other, and relu, sigmoid, tanh, gelu, softplus, silu, reshape"));
+    }
+    chain.push_back(function);
+  }
+  for (; !chain.empty(); chain.pop_back()) {
+    if (chain.back()->function != Function::none)
+      push(name, chain.back()->type, Activation{chain.back()->function}, shape_);
+  }
+  const Shape after = row_after(name, module.name(), to.in_shape);
+  if (numel(after) != numel(shape_)) refuse(caller_, name, module.name(), "calls a function that nn has a layer for");
+  if (after != shape_) push(name, "reshape", Reshape{}, after);
+}
+
+/// The input of the module, the layers that it calls, in order, and its output.
+std::vector<Collector::Call> Collector::record(const std::string& name, Module& module) const {
+  std::vector<Call> calls(1);
+  Hooks hooks;
+  for (const auto& [below, layer] : module.named_modules()) {
+    const std::string full = name.empty() || below.empty() ? name + below : name + "." + below;
+    check(full, *layer);
+    if (!is_known(*layer)) continue;
+    hooks.handles.push_back(layer->register_forward_hook([&calls, full](Module& m, const Tensor& x, const Tensor& y) {
+      calls.push_back({full, &m, detail::node_of(x), detail::node_of(y), x.shape()});
+    }));
+  }
+  const EnableGradGuard recorded;
+  const Tensor x = batch_of(shape_, module, true).requires_grad_(), y = call(name, module, x);
+  calls[0].out = detail::node_of(x);
+  calls.push_back({name, nullptr, detail::node_of(y), {}, y.shape()});
+  return calls;
+}
+
+void Collector::trace(const std::string& name, Module& module) {
+  layers_.traced = true;
+  const std::vector<Call> calls = record(name, module);
+  for (std::size_t i = 1; i < calls.size(); ++i) {
+    follow(name, module, calls[i - 1], calls[i]);
+    if (calls[i].layer) add(calls[i].name, *calls[i].layer);
+  }
+}
+
 // --- a net
 
 Layers layers_of(const Module& net, const Shape& row, const char* caller) {
-  if (row.rank() == 0 || numel(row) <= 0) {
-    throw ValueError(message(caller, ": expected the shape of one row, without the batch, e.g. {64}, got ", row));
-  }
-  if (net.training()) throw ValueError(message(caller, ": the net is in training mode\ncall eval() first"));
+  throw_if<ValueError>(row.rank() == 0 || numel(row) <= 0, caller,
+                       ": expected the shape of one row, without the batch, e.g. {64}, got ", row);
+  throw_if<ValueError>(net.training(), caller, ": the net is in training mode\ncall eval() first");
   const NoGradGuard no_grad;
   Collector collector(row, caller);
   collector.add("", const_cast<Module&>(net));  // modules list their state through functions that are not const
@@ -161,7 +290,7 @@ Shape row_of(const Module& net, const char* caller) {
     if (const auto* norm = exactly<LayerNorm>(*module)) return norm->normalized_shape();
     if (!exactly<Sequential>(*module) && !vanishes(*module)) break;
   }
-  throw ValueError(message(caller, ": the first layer does not tell the shape of a row\nsay it: {.row = {C, L}}"));
+  fail<ValueError>(caller, ": the first layer does not tell the shape of a row\nsay it: {.row = {C, L}}");
 }
 
 }  // namespace gradus::nn::frozen

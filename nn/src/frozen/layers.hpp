@@ -52,6 +52,9 @@ struct Layers {
 /// this shape do not fit, by its name.
 Layers layers_of(const Module& net, const Shape& row, const char* caller);
 
+/// A batch of rows to try `module` with.
+Tensor batch_of(Shape row, const Module& module, bool random);
+
 /// The shape of a row that the first layer of `net` takes. Throws ValueError when it does not tell.
 Shape row_of(const Module& net, const char* caller);
 

@@ -1,18 +1,28 @@
 #include "frozen/machine.hpp"
 
-#include "frozen/half.hpp"
 #include "kernels/table.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace gradus::nn::frozen {
 
 using gradus::kernels::Unary;
 
 namespace {
+
+constexpr double beyond_half = 65520;  // rounds to infinity, as all above
+
+/// The nearest half, ties to even, of a number below beyond_half in size.
+std::uint16_t to_half(double value) {
+  const double size = std::abs(value);
+  const unsigned sign = std::signbit(value) ? 0x8000u : 0u;
+  if (size < 0x1p-14) return static_cast<std::uint16_t>(sign | static_cast<unsigned>(std::nearbyint(size * 0x1p24)));
+  const int exponent = std::ilogb(size);
+  const auto fraction = static_cast<unsigned>(std::nearbyint(std::ldexp(size, 10 - exponent)));  // 1024 to 2048
+  return static_cast<std::uint16_t>(sign | ((static_cast<unsigned>(exponent + 14) << 10) + fraction));
+}
 
 // --- getting ready
 
@@ -40,8 +50,8 @@ Aligned<std::byte> packed(const Product& p, std::int64_t first, int groups_in_pa
 void check_half(const Product& product, const std::string& layers) {
   for (const double w : product.weight) {
     if (std::abs(w) >= beyond_half) {
-      throw ValueError(gradus::detail::message("Plan: half_weights hold numbers up to 65504, (", layers, ") has ", w,
-                                               "\nkeep its weights as float32"));
+      gradus::detail::fail<ValueError>("Plan: half_weights hold numbers up to 65504, (", layers, ") has ", w,
+                                       "\nkeep its weights as float32");
     }
   }
 }

@@ -22,6 +22,7 @@
 namespace gradus::nn {
 
 using detail::message;
+using detail::throw_if;
 
 namespace {
 
@@ -279,10 +280,9 @@ Sequential load_onnx(const std::string& path) {
   const detail::Buffer bytes = detail::read_file(path);
   onnx::ModelProto model;
   const detail::Bytes all = bytes;
-  if (all.size() > 0x7fffffff || !model.ParseFromArray(all.data(), static_cast<int>(all.size())) ||
-      !model.has_graph()) {
-    throw FileError(message("load_onnx: '", path, "' is not an ONNX model"));
-  }
+  throw_if<FileError>(
+      all.size() > 0x7fffffff || !model.ParseFromArray(all.data(), static_cast<int>(all.size())) || !model.has_graph(),
+      "load_onnx: '", path, "' is not an ONNX model");
   const NoGradGuard no_grad;
   return Loader(model.graph(), path).run();
 }

@@ -26,9 +26,8 @@ void read_timeout() {
   if (!text) return;
   char* end = nullptr;
   const double seconds = std::strtod(text, &end);
-  if (end == text || *end != '\0' || !(seconds > 0)) {
-    throw ValueError(message("GRADUS_MPI_TIMEOUT: expected a positive number of seconds, got '", text, "'"));
-  }
+  throw_if<ValueError>(end == text || *end != '\0' || !(seconds > 0),
+                       "GRADUS_MPI_TIMEOUT: expected a positive number of seconds, got '", text, "'");
   timeout_seconds = seconds;
 }
 
@@ -62,7 +61,7 @@ void finish() { finish_mpi(); }
 }  // namespace detail
 
 void set_timeout(double seconds) {
-  if (!(seconds > 0)) throw ValueError(message("set_timeout: expected a positive number of seconds, got ", seconds));
+  throw_if<ValueError>(!(seconds > 0), "set_timeout: expected a positive number of seconds, got ", seconds);
   timeout_seconds = seconds;
 }
 
@@ -78,7 +77,7 @@ Communicator Communicator::world() {
 }
 
 Communicator Communicator::split(int color, int key) const {
-  if (color < 0) throw ValueError(message("split: expected a color from 0 up, got ", color));
+  throw_if<ValueError>(color < 0, "split: expected a color from 0 up, got ", color);
   return Communicator(group_->split(color, key));
 }
 
@@ -88,9 +87,7 @@ double Communicator::sum(double value) const {
 }
 
 void Communicator::broadcast(std::span<std::byte> bytes, int root) const {
-  if (root < 0 || root >= size()) {
-    throw ValueError(message("broadcast: expected a root from 0 to ", size() - 1, ", got ", root));
-  }
+  throw_if<ValueError>(root < 0 || root >= size(), "broadcast: expected a root from 0 to ", size() - 1, ", got ", root);
   group_->broadcast(bytes, root);
 }
 
@@ -118,9 +115,8 @@ void check_layout(const std::string& own, const Communicator& communicator, int 
   text.resize(length);
   communicator.broadcast(std::as_writable_bytes(std::span(text.data(), text.size())), root);
   if (const double others = communicator.sum(text == own ? 0.0 : 1.0); others > 0) {
-    throw RuntimeError(message("broadcast: ", static_cast<std::int64_t>(others), " of ", communicator.size(),
-                               " processes have another module than rank ", root,
-                               "\nmake it with the same layers everywhere"));
+    fail<RuntimeError>("broadcast: ", static_cast<std::int64_t>(others), " of ", communicator.size(),
+                       " processes have another module than rank ", root, "\nmake it with the same layers everywhere");
   }
 }
 
@@ -152,7 +148,7 @@ void for_each_element(Tensor x, F f) {
 }  // namespace
 
 void average_gradients(const std::vector<Tensor>& parameters, std::int64_t rows, const Communicator& communicator) {
-  if (rows < 0) throw ValueError(message("average_gradients: expected a number of rows from 0 up, got ", rows));
+  throw_if<ValueError>(rows < 0, "average_gradients: expected a number of rows from 0 up, got ", rows);
   if (communicator.size() == 1) return;
   const NoGradGuard no_grad;
   std::size_t length = 1;

@@ -4,13 +4,11 @@
 #include <gradus/core/autograd.hpp>
 #include <gradus/optim/field_list.hpp>
 
-#include <array>
 #include <iosfwd>
 #include <limits>
 #include <map>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace gradus::optim {

@@ -1,9 +1,12 @@
-// Parts of a tensor under a name of their own, and the adjoint of gather, which max, min and sort need too.
+// Views and parts under a name of their own, and the adjoint of gather, which max, min and sort need too.
 #pragma once
 
 #include "tensor/tensor_impl.hpp"
 
 namespace gradus::detail {
+
+/// x seen in `shape`, which has as many elements; `name` is that of the node.
+Tensor reshaped(const Tensor& x, const Shape& shape, const char* name);
 
 /// select and narrow with arguments that are checked; `name` is that of the node.
 Tensor take_one(const Tensor& x, int dim, std::int64_t index, const char* name);

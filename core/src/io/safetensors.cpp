@@ -1,5 +1,7 @@
+#include "io/safetensors.hpp"
+
 #include "io/elements.hpp"
-#include "io/safetensors_header.hpp"
+#include "io/value_json.hpp"
 #include "ops/strided.hpp"
 #include "tensor/message.hpp"
 
@@ -18,19 +20,13 @@ constexpr std::uint64_t max_header = 100'000'000;
 
 std::uint64_t header_length(Bytes file) {
   std::uint64_t length;
-  if (file.size() < sizeof length) {
-    throw FileError(
-        message("it has ", file.size(), " bytes; a safetensors file begins with 8 that tell the length of its header"));
-  }
+  throw_if<FileError>(file.size() < sizeof length, "it has ", file.size(),
+                      " bytes; a safetensors file begins with 8 that tell the length of its header");
   std::memcpy(&length, file.data(), sizeof length);
-  if (length > max_header) {
-    throw FileError(message("its header would have ", length, " bytes, more than the allowed ", max_header,
-                            "\nIs it a safetensors file?"));
-  }
-  if (length > file.size() - sizeof length) {
-    throw FileError(message("its header would have ", length, " bytes, but the file has only ", file.size(),
-                            "\nIt is truncated, or no safetensors file."));
-  }
+  throw_if<FileError>(length > max_header, "its header would have ", length, " bytes, more than the allowed ",
+                      max_header, "\nIs it a safetensors file?");
+  throw_if<FileError>(length > file.size() - sizeof length, "its header would have ", length,
+                      " bytes, but the file has only ", file.size(), "\nIt is truncated, or no safetensors file.");
   return length;
 }
 
@@ -73,7 +69,7 @@ Tensor read_tensor(const Info& info, Bytes data) {
   const Stored type = stored_type(info.dtype);
   std::vector<std::int64_t> extents;
   for (const std::uint64_t extent : info.shape) {
-    if (extent > INT64_MAX) throw FileError(message("its size overflows: ", extent));
+    throw_if<FileError>(extent > INT64_MAX, "its size overflows: ", extent);
     extents.push_back(static_cast<std::int64_t>(extent));
   }
   const std::int64_t expected = checked_bytes(extents, stored_size(type));
@@ -103,6 +99,66 @@ Safetensors parse_safetensors(Bytes file) {
     }
   }
   return result;
+}
+
+// --- writing
+
+namespace {
+
+std::string_view dtype_name(Dtype dtype) {
+  constexpr std::string_view names[] = {"BOOL", "I64", "F32", "F64"};
+  return names[static_cast<int>(dtype)];
+}
+
+/// Position of a dtype in the file: the reference puts types of large alignment first.
+int rank(Dtype dtype) {
+  constexpr int ranks[] = {3, 0, 2, 1};
+  return ranks[static_cast<int>(dtype)];
+}
+
+/// The tensors in the order in which the reference writes them.
+std::vector<const StateDict::Entry*> file_order(const StateDict& tensors) {
+  std::vector<const StateDict::Entry*> order;
+  for (const auto& entry : tensors) order.push_back(&entry);
+  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return std::pair(rank(a->second.dtype()), std::string_view(a->first)) <
+           std::pair(rank(b->second.dtype()), std::string_view(b->first));
+  });
+  return order;
+}
+
+}  // namespace
+
+std::string safetensors_header(const StateDict& tensors, const Metadata& metadata) {
+  std::string json = "{";
+  if (!metadata.empty()) {
+    json += "\"__metadata__\":{";
+    for (const auto& [key, value] : metadata) json += message(json_quoted(key), ":", json_quoted(value), ",");
+    json.back() = '}';
+    json += ',';
+  }
+  std::size_t offset = 0;
+  for (const auto* entry : file_order(tensors)) {
+    const auto& [name, tensor] = *entry;
+    throw_if<ValueError>(name == "__metadata__", "save: '__metadata__' cannot be the name of a tensor in safetensors");
+    std::string shape;
+    for (const std::int64_t extent : tensor.shape()) shape += message(shape.empty() ? "" : ",", extent);
+    const std::size_t end = offset + element_bytes(tensor).size();
+    json += message(json_quoted(name), ":{\"dtype\":\"", dtype_name(tensor.dtype()), "\",\"shape\":[", shape,
+                    "],\"data_offsets\":[", offset, ",", end, "]},");
+    offset = end;
+  }
+  if (json.back() == ',') json.pop_back();
+  json += '}';
+  json.resize((json.size() + 7) / 8 * 8, ' ');  // so that the elements are aligned to 8 bytes
+
+  const std::uint64_t length = json.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof length) + json;
+}
+
+void write_safetensors(AtomicFile& file, const StateDict& tensors, const Metadata& metadata) {
+  file.write(safetensors_header(tensors, metadata));
+  for (const auto* entry : file_order(tensors)) file.write(element_bytes(entry->second));
 }
 
 }  // namespace gradus::detail
