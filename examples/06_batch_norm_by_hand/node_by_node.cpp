@@ -50,7 +50,7 @@ std::map<std::string, Tensor> autograd(const Lesson& lesson) {
       {"x", lesson.x.clone()}, {"weight", layer.weight.clone()}, {"bias", layer.bias.clone()}};
   for (auto& [name, leaf] : nodes) leaf.requires_grad_();
   layer.weight = nodes["weight"], layer.bias = nodes["bias"];
-  const Nodes node = layer.forward(nodes["x"], [&](const char* name, Tensor value) {
+  const Nodes node = layer.forward(nodes["x"], [&](const char* name, const Tensor& value) {
     value.retain_grad();
     return nodes[name] = value;
   });

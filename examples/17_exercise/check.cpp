@@ -62,7 +62,7 @@ std::map<std::string, Tensor> expected(const Batch& b) {
   std::map<std::string, Tensor> nodes = {{"x", b.x.clone()}, {"weight", b.weight.clone()}, {"bias", b.bias.clone()}};
   for (auto& [name, leaf] : nodes) leaf.requires_grad_();
   const Nodes node =
-      lesson::ByHand{nodes["weight"], nodes["bias"]}.forward(nodes["x"], [&](const char* name, Tensor v) {
+      lesson::ByHand{nodes["weight"], nodes["bias"]}.forward(nodes["x"], [&](const char* name, const Tensor& v) {
         v.retain_grad();
         return nodes[name] = v;
       });

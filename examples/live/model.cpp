@@ -159,7 +159,7 @@ std::vector<Node> differentiated(const Request& request) {
   layer.weight.requires_grad_();
   layer.bias.requires_grad_();
   std::vector<Node> nodes = {{"x", layer.x}};
-  const Tensor loss = layer.loss([&](const char* name, Tensor value) {
+  const Tensor loss = layer.loss([&](const char* name, const Tensor& value) {
     if (value.requires_grad()) value.retain_grad();
     nodes.push_back({name, value});
     return value;
