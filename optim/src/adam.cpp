@@ -1,13 +1,9 @@
-#include "check.hpp"
+#include "common.hpp"
 #include "kernels/steps.hpp"
-#include "update.hpp"
 
 #include <gradus/optim/adam.hpp>
 
 namespace gradus::optim {
-
-using gradus::detail::bump_version;
-using gradus::detail::elements;
 
 namespace {
 

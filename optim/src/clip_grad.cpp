@@ -1,14 +1,10 @@
-#include "check.hpp"
-#include "update.hpp"
+#include "common.hpp"
 
 #include <gradus/optim/clip_grad.hpp>
 
 #include <algorithm>
 
 namespace gradus::optim {
-
-using gradus::detail::bump_version;
-using gradus::detail::elements;
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "check.hpp"
+#include "common.hpp"
 
 #include <gradus/optim/lr_scheduler.hpp>
 

@@ -1,12 +1,8 @@
-#include "check.hpp"
-#include "update.hpp"
+#include "common.hpp"
 
 #include <gradus/optim/nadam.hpp>
 
 namespace gradus::optim {
-
-using gradus::detail::bump_version;
-using gradus::detail::elements;
 
 void NAdamOptions::check() const {
   require_non_negative("learning rate", lr);

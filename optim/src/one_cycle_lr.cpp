@@ -1,4 +1,4 @@
-#include "check.hpp"
+#include "common.hpp"
 
 #include <gradus/optim/one_cycle_lr.hpp>
 

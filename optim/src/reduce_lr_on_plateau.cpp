@@ -1,4 +1,4 @@
-#include "check.hpp"
+#include "common.hpp"
 
 #include <gradus/optim/reduce_lr_on_plateau.hpp>
 

@@ -15,7 +15,9 @@
 
 namespace gradus::distributed {
 
+using gradus::detail::fail;
 using gradus::detail::message;
+using gradus::detail::throw_if;
 
 namespace {
 

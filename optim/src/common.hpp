@@ -1,15 +1,18 @@
-// Refusing options that make no sense.
+// What optimisers and schedules have in common: options that make no sense are refused, buffers made ready.
 #pragma once
 
 #include "tensor/message.hpp"
+#include "tensor/tensor_impl.hpp"
 
-#include <gradus/core/error.hpp>
+#include <gradus/optim/optimizer.hpp>
 
 #include <array>
 #include <cmath>
 
 namespace gradus::optim {
 
+using gradus::detail::bump_version;
+using gradus::detail::elements;
 using gradus::detail::fail;
 using gradus::detail::PythonFloat;
 using gradus::detail::throw_if;
@@ -25,6 +28,21 @@ inline void require_betas(const std::array<double, 2>& betas) {
     throw_if<ValueError>(!(0 <= betas[i] && betas[i] < 1), "Invalid beta parameter at index ", i, ": ",
                          PythonFloat{betas[i]});
   }
+}
+
+/// A running average, made of zeros at its first use; it follows a parameter that was converted to another dtype.
+inline void prepare(Tensor& buffer, const Tensor& parameter) {
+  if (!buffer.defined()) {
+    buffer = zeros(parameter.shape(), parameter.dtype());
+  } else if (impl_of(buffer)->dtype != impl_of(parameter)->dtype) {
+    buffer = buffer.to(parameter.dtype());
+  }
+}
+
+/// The elements, or null where the buffer is not in use.
+template <class T>
+T* elements_if(bool used, const Tensor& buffer) {
+  return used ? elements<T>(buffer) : nullptr;
 }
 
 }  // namespace gradus::optim
