@@ -5,9 +5,7 @@
 
 namespace exercise {
 
-using lesson::Derivatives;
-using lesson::Nodes;
-using lesson::Tensor;
+using lesson::Derivatives, lesson::Nodes, lesson::Tensor;
 
 /// Fills in d, the derivative of the loss by every node of the forward pass, from dy (N, C), the derivative by y.
 /// `node` holds the values of the forward pass, weight is (1, C).

@@ -13,9 +13,7 @@
 
 namespace gradus::nn {
 
-using detail::fail;
-using detail::message;
-using detail::throw_if;
+using detail::fail, detail::message, detail::throw_if;
 
 BatchNorm1d::BatchNorm1d(std::int64_t num_features, const BatchNormOptions& options)
     : num_features_(num_features), options_(options) {

@@ -10,9 +10,7 @@
 
 namespace gradus::nn {
 
-using detail::fail;
-using detail::message;
-using detail::throw_if;
+using detail::fail, detail::message, detail::throw_if;
 
 namespace {
 

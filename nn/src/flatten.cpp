@@ -5,8 +5,7 @@
 
 namespace gradus::nn {
 
-using detail::message;
-using detail::throw_if;
+using detail::message, detail::throw_if;
 
 Tensor Unflatten::forward(const Tensor& x) const {
   detail::check_defined(x, "unflatten");

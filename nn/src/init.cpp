@@ -10,8 +10,7 @@
 // bit.
 namespace gradus::nn::init {
 
-using gradus::detail::check_defined;
-using gradus::detail::throw_if;
+using gradus::detail::check_defined, gradus::detail::throw_if;
 
 Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
   const NoGradGuard no_grad;

@@ -11,8 +11,7 @@
 
 namespace gradus::nn {
 
-using detail::fail;
-using detail::throw_if;
+using detail::fail, detail::throw_if;
 
 namespace {
 

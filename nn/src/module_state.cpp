@@ -9,9 +9,7 @@
 
 namespace gradus::nn {
 
-using detail::fail;
-using detail::message;
-using detail::throw_if;
+using detail::fail, detail::message, detail::throw_if;
 
 StateDict Module::state_dict() const {
   StateDict dict;

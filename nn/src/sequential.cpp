@@ -7,9 +7,7 @@
 
 namespace gradus::nn {
 
-using detail::fail;
-using detail::message;
-using detail::throw_if;
+using detail::fail, detail::message, detail::throw_if;
 
 void ModuleContainer::add_all(std::initializer_list<ModuleItem> modules) {
   for (const auto& [name, module] : modules) add(name.empty() ? std::to_string(size()) : name, std::move(module));

@@ -11,10 +11,7 @@
 
 namespace gradus::optim {
 
-using gradus::detail::bump_version;
-using gradus::detail::elements;
-using gradus::detail::fail;
-using gradus::detail::PythonFloat;
+using gradus::detail::bump_version, gradus::detail::elements, gradus::detail::fail, gradus::detail::PythonFloat;
 using gradus::detail::throw_if;
 
 /// Throws ValueError unless 0 <= value < infinity. `what` is e.g. "learning rate".

@@ -7,8 +7,7 @@
 
 namespace gradus::optim {
 
-using gradus::detail::fail;
-using gradus::detail::throw_if;
+using gradus::detail::fail, gradus::detail::throw_if;
 
 SequentialLR::SequentialLR(Optimizer& optimizer, std::vector<LRScheduler*> schedulers,
                            std::vector<std::int64_t> milestones)

@@ -8,9 +8,7 @@
 
 namespace gradus::optim {
 
-using gradus::detail::fail;
-using gradus::detail::message;
-using gradus::detail::torch_size;
+using gradus::detail::fail, gradus::detail::message, gradus::detail::torch_size;
 using Form = FieldList::Form;
 using Kind = Value::Kind;
 

@@ -14,10 +14,7 @@
 namespace gradus {
 namespace {
 
-using detail::fail;
-using detail::listed;
-using detail::shown;
-using detail::throw_if;
+using detail::fail, detail::listed, detail::shown, detail::throw_if;
 using Column = Table::Column;
 
 std::size_t length(const Column& column) { return column.is_text ? column.codes.size() : column.numbers.size(); }

@@ -107,10 +107,7 @@ const TensorImpl& checked(const TensorImpl* impl, const char* op = __builtin_FUN
 }  // namespace
 }  // namespace detail
 
-using detail::check_defined;
-using detail::checked;
-using detail::fail;
-using detail::throw_if;
+using detail::check_defined, detail::checked, detail::fail, detail::throw_if;
 
 const Shape& Tensor::shape() const { return checked(impl_).shape; }
 std::int64_t Tensor::numel() const { return checked(impl_).numel; }

@@ -9,8 +9,7 @@
 
 namespace gradus::nn::frozen {
 
-using gradus::detail::fail;
-using gradus::detail::message;
+using gradus::detail::fail, gradus::detail::message;
 
 namespace {
 

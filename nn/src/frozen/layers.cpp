@@ -18,9 +18,7 @@
 
 namespace gradus::nn::frozen {
 
-using gradus::detail::fail;
-using gradus::detail::message;
-using gradus::detail::throw_if;
+using gradus::detail::fail, gradus::detail::message, gradus::detail::throw_if;
 
 namespace {
 

@@ -21,8 +21,7 @@
 
 namespace gradus::nn {
 
-using detail::message;
-using detail::throw_if;
+using detail::message, detail::throw_if;
 
 namespace {
 
