@@ -1,9 +1,7 @@
-#include <gradus/optim/field_list.hpp>
+#include "field.hpp"
 
 namespace gradus::optim {
 namespace {
-
-using Form = FieldList::Form;
 
 Value saved(bool value, Form) { return value; }
 Value saved(const std::string& text, Form) { return text; }
@@ -36,6 +34,50 @@ bool left_out(const FieldList::Field& field) {
 }
 
 }  // namespace
+
+FieldList::FieldList() = default;
+FieldList::FieldList(FieldList&&) noexcept = default;
+FieldList& FieldList::operator=(FieldList&&) noexcept = default;
+FieldList::~FieldList() = default;
+
+FieldList& FieldList::add(Field field) {
+  fields_.push_back(std::move(field));
+  return *this;
+}
+
+FieldList& FieldList::operator()(std::string name, bool& member) { return add({std::move(name), &member}); }
+FieldList& FieldList::operator()(std::string name, std::int64_t& member) { return add({std::move(name), &member}); }
+FieldList& FieldList::operator()(std::string name, double& member) { return add({std::move(name), &member}); }
+FieldList& FieldList::operator()(std::string name, std::string& member) { return add({std::move(name), &member}); }
+FieldList& FieldList::operator()(std::string name, std::array<double, 2>& member) {
+  return add({std::move(name), &member});
+}
+FieldList& FieldList::operator()(std::string name, std::vector<double>& member) {
+  return add({std::move(name), &member});
+}
+FieldList& FieldList::operator()(std::string name, std::vector<std::int64_t>& member) {
+  return add({std::move(name), &member});
+}
+FieldList& FieldList::operator()(std::string name, Tensor& member) { return add({std::move(name), &member}); }
+FieldList& FieldList::optional(std::string name, Tensor& member) {
+  return add({std::move(name), &member, Form::optional});
+}
+FieldList& FieldList::optional(std::string name, std::vector<double>& member) {
+  return add({std::move(name), &member, Form::optional});
+}
+FieldList& FieldList::any_shape(std::string name, Tensor& member) {
+  return add({std::move(name), &member, Form::any_shape});
+}
+FieldList& FieldList::tensor(std::string name, std::int64_t& member) {
+  return add({std::move(name), &member, Form::tensor});
+}
+FieldList& FieldList::tensor(std::string name, double& member) { return add({std::move(name), &member, Form::tensor}); }
+FieldList& FieldList::counts(std::string name, std::vector<std::int64_t>& member) {
+  return add({std::move(name), &member, Form::counts});
+}
+FieldList& FieldList::unused(std::string name, Value value) { return add({std::move(name), std::move(value)}); }
+
+std::span<const FieldList::Field> FieldList::fields() const { return fields_; }
 
 Value FieldList::values() const {
   Value dict = Value::dict();

@@ -1,5 +1,6 @@
 #include "state_reader.hpp"
 
+#include "field.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
@@ -8,8 +9,8 @@
 
 namespace gradus::optim {
 
-using gradus::detail::fail, gradus::detail::message, gradus::detail::torch_size;
-using Form = FieldList::Form;
+using gradus::detail::message;
+using gradus::detail::torch_size;
 using Kind = Value::Kind;
 
 namespace {
@@ -182,10 +183,10 @@ void refuse_flat(const std::string& reader, const Value& state) {
     return key.starts_with("param_groups.") || (key == "base_lrs" && item.second.kind() == Kind::tensor);
   });
   if (!flat) return;
-  fail<RuntimeError>(
+  throw RuntimeError(message(
       reader, ".load_state_dict: expected the nested dict that state_dict() makes, got a flat one, as gradus saved ",
       "before state_dict() was nested\nTo convert it, load it with the version of gradus that wrote it, and save ",
-      "it there with save_checkpoint, or with save_value(x.to_pytorch(), path).");
+      "it there with save_checkpoint, or with save_value(x.to_pytorch(), path)."));
 }
 
 }  // namespace gradus::optim

@@ -5,10 +5,7 @@
 #include <gradus/core/value.hpp>
 
 #include <array>
-#include <string>
-#include <utility>
-#include <variant>
-#include <vector>
+#include <span>
 
 namespace gradus::optim {
 
@@ -16,54 +13,51 @@ namespace gradus::optim {
 ///
 ///   void list(FieldList& list) { list("lr", lr)("betas", betas)("weight_decay", weight_decay); }
 ///
-/// All are saved exactly, and loading needs every name that is listed. A pair of numbers is saved as a tuple; a tensor
-/// is expected in the shape of the parameter that it is kept for.
+/// All are saved exactly, and loading needs every name that is listed.
 class FieldList {
  public:
-  using Member = std::variant<bool*, std::int64_t*, double*, std::string*, std::array<double, 2>*, std::vector<double>*,
-                              std::vector<std::int64_t>*, Tensor*, Value>;
-  enum class Form : std::uint8_t { plain, optional, any_shape, tensor, counts };
-  struct Field {
-    std::string name;
-    Member member;
-    Form form = Form::plain;
-  };
+  FieldList();
+  FieldList(FieldList&&) noexcept;
+  FieldList& operator=(FieldList&&) noexcept;
+  ~FieldList();
 
+  FieldList& operator()(std::string name, bool& member);
+  FieldList& operator()(std::string name, std::int64_t& member);
+  FieldList& operator()(std::string name, double& member);
+  FieldList& operator()(std::string name, std::string& member);
+  FieldList& operator()(std::string name, std::array<double, 2>& member);  ///< saved as a tuple
+  FieldList& operator()(std::string name, std::vector<double>& member);
+  FieldList& operator()(std::string name, std::vector<std::int64_t>& member);
+  /// Loading expects the tensor in the shape of the parameter that it is kept for.
+  FieldList& operator()(std::string name, Tensor& member);
   template <class T>
-  FieldList& operator()(std::string name, T& member) {
-    static_assert(std::is_constructible_v<Member, T*>,
+  FieldList& operator()(std::string, T&) {
+    static_assert(sizeof(T) == 0,
                   "FieldList: a member is bool, std::int64_t, double, std::string, std::array<double, 2>, "
                   "std::vector<double>, std::vector<std::int64_t> or Tensor, and list() is not const");
-    return add({std::move(name), &member});
+    return *this;
   }
   /// A tensor that is not saved while it is undefined, and need not be there.
-  FieldList& optional(std::string name, Tensor& tensor) { return add({std::move(name), &tensor, Form::optional}); }
+  FieldList& optional(std::string name, Tensor& tensor);
   /// Numbers that stay as they are when they were not saved.
-  FieldList& optional(std::string name, std::vector<double>& numbers) {
-    return add({std::move(name), &numbers, Form::optional});
-  }
+  FieldList& optional(std::string name, std::vector<double>& numbers);
   /// A tensor kept for a parameter, but not of its shape and dtype.
-  FieldList& any_shape(std::string name, Tensor& tensor) { return add({std::move(name), &tensor, Form::any_shape}); }
+  FieldList& any_shape(std::string name, Tensor& tensor);
   /// A number that PyTorch keeps as a 0-d float32 tensor, e.g. the steps of Adam.
-  FieldList& tensor(std::string name, std::int64_t& number) { return add({std::move(name), &number, Form::tensor}); }
-  FieldList& tensor(std::string name, double& number) { return add({std::move(name), &number, Form::tensor}); }
+  FieldList& tensor(std::string name, std::int64_t& number);
+  FieldList& tensor(std::string name, double& number);
   /// Integers saved as a dict from each to how often it occurs.
-  FieldList& counts(std::string name, std::vector<std::int64_t>& numbers) {
-    return add({std::move(name), &numbers, Form::counts});
-  }
+  FieldList& counts(std::string name, std::vector<std::int64_t>& numbers);
   /// An entry that PyTorch has and gradus has no use for: saved with this value, and passed over in loading.
-  FieldList& unused(std::string name, Value value = {}) { return add({std::move(name), std::move(value)}); }
+  FieldList& unused(std::string name, Value value = {});
 
-  const std::vector<Field>& fields() const { return fields_; }
+  struct Field;
+  std::span<const Field> fields() const;
   /// The dict that is saved; tensors are copies.
   Value values() const;
 
  private:
-  FieldList& add(Field field) {
-    fields_.push_back(std::move(field));
-    return *this;
-  }
-
+  FieldList& add(Field field);
   std::vector<Field> fields_;
 };
 
