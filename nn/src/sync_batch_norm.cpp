@@ -76,21 +76,24 @@ Processes find_statistics(const Statistics& all, const Tensor& x, const BatchNor
   const double here = static_cast<double>(x.shape()[0] * (x.dim() == 3 ? x.shape()[2] : 1));
   std::vector<double> sums(static_cast<std::size_t>(channels) + 1);
   sums.back() = here;
-  for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t) { sums[j] += value; });
+  double* const sum = sums.data();
+  for_each_value<T>(x, [=](double value, std::int64_t j, std::int64_t) { sum[j] += value; });
   call.sync->sum(sums);
   const Processes processes{call.sync, here, sums.back()};
 
   std::vector<double> deviations(2 * static_cast<std::size_t>(channels));  // from the mean, and their squares
-  for (std::int64_t j = 0; j < channels; ++j) all.mean[j] = sums[j] / processes.total;
+  double* const first = deviations.data();
+  double* const second = first + channels;
+  for (std::int64_t j = 0; j < channels; ++j) all.mean[j] = sum[j] / processes.total;
   for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t) {
     const double deviation = value - all.mean[j];
-    deviations[j] += deviation;
-    deviations[channels + j] += deviation * deviation;
+    first[j] += deviation;
+    second[j] += deviation * deviation;
   });
   call.sync->sum(deviations);
   for (std::int64_t j = 0; j < channels; ++j) {
-    all.low[j] = deviations[j] / processes.total;
-    all.var[j] = std::max(deviations[channels + j] / processes.total - all.low[j] * all.low[j], 0.0);
+    all.low[j] = first[j] / processes.total;
+    all.var[j] = std::max(second[j] / processes.total - all.low[j] * all.low[j], 0.0);
     const double radicand = all.var[j] + call.eps;
     all.rstd[j] = radicand == 0 ? 0 : 1 / std::sqrt(radicand);
   }
@@ -133,8 +136,8 @@ template <class T>
 void normalise(const Tensor& y, const Tensor& x, const BatchNormState& state, const Statistics& all) {
   const auto weight = widened<T>(state.weight, all.channels, 1), bias = widened<T>(state.bias, all.channels, 0);
   T* const out = elements<T>(y);
-  for_each_value<T>(x, [&, out](double value, std::int64_t j, std::int64_t k) {
-    out[k] = static_cast<T>(all.xhat(value, j) * weight[j] + bias[j]);
+  for_each_value<T>(x, [&, out, w = weight.data(), b = bias.data()](double value, std::int64_t j, std::int64_t k) {
+    out[k] = static_cast<T>(all.xhat(value, j) * w[j] + b[j]);
   });
 }
 
@@ -144,27 +147,30 @@ void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const
   const std::int64_t channels = all.channels;
   const T* const upstream = elements<T>(dy);
   std::vector<double> sums(2 * static_cast<std::size_t>(channels));  // of dy and of dy xhat
+  double* const dy_sum = sums.data();
+  double* const product_sum = dy_sum + channels;
   for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t k) {
-    sums[j] += static_cast<double>(upstream[k]);
-    sums[channels + j] += static_cast<double>(upstream[k]) * all.xhat(value, j);
+    dy_sum[j] += static_cast<double>(upstream[k]);
+    product_sum[j] += static_cast<double>(upstream[k]) * all.xhat(value, j);
   });
   const auto vector = [&](const double* values) {
     const Tensor result = make_tensor({channels}, x.dtype());
     for (std::int64_t j = 0; j < channels; ++j) elements<T>(result)[j] = static_cast<T>(values[j]);
     return result;
   };
-  if (dx.needs(1)) dx[1] = vector(sums.data() + channels);
-  if (dx.needs(2)) dx[2] = vector(sums.data());
+  if (dx.needs(1)) dx[1] = vector(product_sum);
+  if (dx.needs(2)) dx[2] = vector(dy_sum);
   if (!dx.needs(0)) return;
   for (double& sum : sums) sum *= processes.share();
   processes.all->sum(sums);
   dx[0] = empty_like(x);
   T* const out = elements<T>(dx[0]);
-  std::vector<double> scale = widened<T>(weight, channels, 1);
+  std::vector<double> scales = widened<T>(weight, channels, 1);
+  double* const scale = scales.data();
   for (std::int64_t j = 0; j < channels; ++j) scale[j] *= all.rstd[j];
   for_each_value<T>(x, [&](double value, std::int64_t j, std::int64_t k) {
     const double direct =
-        static_cast<double>(upstream[k]) - (sums[j] + all.xhat(value, j) * sums[channels + j]) / processes.here;
+        static_cast<double>(upstream[k]) - (dy_sum[j] + all.xhat(value, j) * product_sum[j]) / processes.here;
     out[k] = static_cast<T>(scale[j] * direct);
   });
 }
