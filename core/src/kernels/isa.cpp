@@ -29,25 +29,18 @@ bool has_avx512() noexcept {
 bool supported(Isa isa) noexcept {
   switch (isa) {
 #ifdef GRADUS_PLAIN_KERNELS
-    case Isa::plain:
-      return true;
+    case Isa::plain: return true;
 #endif
 #if defined(__aarch64__)
-    case Isa::neon:
-      return true;
+    case Isa::neon: return true;
 #elif defined(__x86_64__)
-    case Isa::sse2:
-      return true;
-    case Isa::avx2:
-      return has_avx2();
-    case Isa::avx512:
-      return has_avx512();
+    case Isa::sse2: return true;
+    case Isa::avx2: return has_avx2();
+    case Isa::avx512: return has_avx512();
 #elif defined(__wasm_simd128__)
-    case Isa::sse2:
-      return true;
+    case Isa::sse2: return true;
 #endif
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -79,16 +72,11 @@ Isa choose() {
 
 const char* isa_name(Isa isa) noexcept {
   switch (isa) {
-    case Isa::neon:
-      return "neon";
-    case Isa::sse2:
-      return "sse2";
-    case Isa::avx2:
-      return "avx2";
-    case Isa::avx512:
-      return "avx512";
-    case Isa::plain:
-      break;
+    case Isa::neon: return "neon";
+    case Isa::sse2: return "sse2";
+    case Isa::avx2: return "avx2";
+    case Isa::avx512: return "avx512";
+    case Isa::plain: break;
   }
   return "plain";
 }

@@ -26,25 +26,19 @@ const Table* table_for(Isa isa) noexcept {
   if (!supported(isa)) return nullptr;
   switch (isa) {
 #if defined(__aarch64__)
-    case Isa::neon:
-      return built_table<Table, Isa::neon>();
+    case Isa::neon: return built_table<Table, Isa::neon>();
 #elif defined(__x86_64__)
-    case Isa::sse2:
-      return built_table<Table, Isa::sse2>();
-    case Isa::avx2:
-      return built_table<Table, Isa::avx2>();
-    case Isa::avx512:
-      return built_table<Table, Isa::avx512>();
+    case Isa::sse2: return built_table<Table, Isa::sse2>();
+    case Isa::avx2: return built_table<Table, Isa::avx2>();
+    case Isa::avx512: return built_table<Table, Isa::avx512>();
 #elif defined(__wasm_simd128__)
-    case Isa::sse2:
-      return built_table<Table, Isa::sse2>();
+    case Isa::sse2: return built_table<Table, Isa::sse2>();
 #endif
     case Isa::plain:
 #ifdef GRADUS_PLAIN_KERNELS
       return built_table<Table, Isa::plain>();
 #endif
-    default:
-      return nullptr;
+    default: return nullptr;
   }
 }
 

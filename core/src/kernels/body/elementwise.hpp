@@ -55,32 +55,19 @@ template <class T>
 GRADUS_INLINE Pack<T> apply(Unary f, Pack<T> x) {
   const Pack<T> zero(0), one(1);
   switch (f) {
-    case Unary::neg:
-      return x * Pack<T>(-1);
-    case Unary::abs:
-      return magnitude(x);
-    case Unary::sqrt:
-      return square_root(x);
-    case Unary::rsqrt:
-      return one / square_root(x);
-    case Unary::reciprocal:
-      return one / x;
-    case Unary::square:
-      return x * x;
-    case Unary::cube:
-      return (x * x) * x;
-    case Unary::relu:
-      return where_greater(zero, x, zero, x);  // false of NaN, which passes
-    case Unary::sign:
-      return where_greater(x, zero, one, where_greater(zero, x, Pack<T>(-1), zero));
-    case Unary::floor:
-      return each_part([](Batch<T> v) GRADUS_INLINED { return floor_of<T>(v); }, x);
-    case Unary::ceil:
-      return each_part([](Batch<T> v) GRADUS_INLINED { return ceil_of<T>(v); }, x);
-    case Unary::round:
-      return each_part([](Batch<T> v) GRADUS_INLINED { return nearest<T>(v); }, x);
-    default:
-      return x;
+    case Unary::neg: return x * Pack<T>(-1);
+    case Unary::abs: return magnitude(x);
+    case Unary::sqrt: return square_root(x);
+    case Unary::rsqrt: return one / square_root(x);
+    case Unary::reciprocal: return one / x;
+    case Unary::square: return x * x;
+    case Unary::cube: return (x * x) * x;
+    case Unary::relu: return where_greater(zero, x, zero, x);  // false of NaN, which passes
+    case Unary::sign: return where_greater(x, zero, one, where_greater(zero, x, Pack<T>(-1), zero));
+    case Unary::floor: return each_part([](Batch<T> v) GRADUS_INLINED { return floor_of<T>(v); }, x);
+    case Unary::ceil: return each_part([](Batch<T> v) GRADUS_INLINED { return ceil_of<T>(v); }, x);
+    case Unary::round: return each_part([](Batch<T> v) GRADUS_INLINED { return nearest<T>(v); }, x);
+    default: return x;
   }
 }
 
@@ -101,34 +88,23 @@ template <class T>
 GRADUS_INLINE Pack<T> apply(Binary f, Pack<T> a, Pack<T> b) {
   const Pack<T> zero(0), one(1);
   switch (f) {
-    case Binary::add:
-      return a + b;
-    case Binary::sub:
-      return a - b;
-    case Binary::mul:
-      return a * b;
-    case Binary::div:
-      return a / b;
-    case Binary::maximum:
-      return larger(a, b);
-    case Binary::minimum:
-      return smaller(a, b);
-    case Binary::relu_backward:
-      return where_at_most(b, zero, zero, a);
-    case Binary::tanh_backward:
-      return a * (one - b * b);
-    case Binary::sigmoid_backward:
-      return a * (b * (one - b));
-    case Binary::softplus_backward:
-      return a * in_double([](Doubles v) { return sigmoid<T>(v); }, b);
+    case Binary::add: return a + b;
+    case Binary::sub: return a - b;
+    case Binary::mul: return a * b;
+    case Binary::div: return a / b;
+    case Binary::maximum: return larger(a, b);
+    case Binary::minimum: return smaller(a, b);
+    case Binary::relu_backward: return where_at_most(b, zero, zero, a);
+    case Binary::tanh_backward: return a * (one - b * b);
+    case Binary::sigmoid_backward: return a * (b * (one - b));
+    case Binary::softplus_backward: return a * in_double([](Doubles v) { return sigmoid<T>(v); }, b);
     case Binary::silu_backward: {
       const Pack<T> s = in_double([](Doubles v) { return sigmoid<T>(v); }, b);
       return a * (s * (one + b * (one - s)));
     }
     case Binary::gelu_backward:
       return each_part_long([](Batch<T> dy, Batch<T> v) GRADUS_INLINED { return gelu_backward<T>(dy, v); }, a, b);
-    default:
-      return a;
+    default: return a;
   }
 }
 
@@ -136,22 +112,14 @@ GRADUS_INLINE Pack<T> apply(Binary f, Pack<T> a, Pack<T> b) {
 template <class T>
 GRADUS_INLINE Doubles apply_wide(Unary f, Doubles x) {
   switch (f) {
-    case Unary::exp:
-      return each_part_long([](Double v) GRADUS_INLINED { return exp<T>(v); }, x);
-    case Unary::expm1:
-      return each_part_long([](Double v) GRADUS_INLINED { return expm1<T>(v); }, x);
-    case Unary::log:
-      return each_part_long([](Double v) GRADUS_INLINED { return log<T>(v); }, x);
-    case Unary::log1p:
-      return each_part_long([](Double v) GRADUS_INLINED { return log1p<T>(v); }, x);
-    case Unary::tanh:
-      return each_part_long([](Double v) GRADUS_INLINED { return tanh<T>(v); }, x);
-    case Unary::sigmoid:
-      return sigmoid<T>(x);
-    case Unary::silu:
-      return silu<T>(x);
-    default:
-      return each_part_long([](Double v) GRADUS_INLINED { return softplus<T>(v); }, x);
+    case Unary::exp: return each_part_long([](Double v) GRADUS_INLINED { return exp<T>(v); }, x);
+    case Unary::expm1: return each_part_long([](Double v) GRADUS_INLINED { return expm1<T>(v); }, x);
+    case Unary::log: return each_part_long([](Double v) GRADUS_INLINED { return log<T>(v); }, x);
+    case Unary::log1p: return each_part_long([](Double v) GRADUS_INLINED { return log1p<T>(v); }, x);
+    case Unary::tanh: return each_part_long([](Double v) GRADUS_INLINED { return tanh<T>(v); }, x);
+    case Unary::sigmoid: return sigmoid<T>(x);
+    case Unary::silu: return silu<T>(x);
+    default: return each_part_long([](Double v) GRADUS_INLINED { return softplus<T>(v); }, x);
   }
 }
 
