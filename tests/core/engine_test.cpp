@@ -287,7 +287,7 @@ TEST_F(Engine, Errors) {
       "Mismatch in shape: grad_output[0] has a shape of torch.Size([3]) and output[0] has a shape of torch.Size([2]).",
       [&] { (x * 2).backward({.gradient = ones({3})}); });
   expect_error<RuntimeError>("got 1 tensors and 2 gradients", [&] {
-    grad({x.sum()}, {x}, {.grad_outputs = {Tensor(), Tensor()}});
+    static_cast<void>(grad({x.sum()}, {x}, {.grad_outputs = {Tensor(), Tensor()}}));
   });
   expect_error<RuntimeError>("One of the differentiated Tensors does not require grad",
                              [&] { return grad({x.sum()}, {ones({2})}); });
