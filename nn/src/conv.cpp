@@ -159,9 +159,10 @@ Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t
 }
 
 Tensor Conv1d::forward(const Tensor& x) const {
-  throw_if<ValueError>(batches_only_ && x.dim() != 3, "expected 3D input (got ", x.dim(),
-                       "D input)\nthis Conv1d holds the BatchNorm1d behind it, ",
-                       "which is possible for batches (N, C, L) alone: use unsqueeze(0) for one sample");
+  if (batches_only_ && x.dim() != 3) {  // an undefined x is refused below
+    fail<ValueError>("expected 3D input (got ", x.dim(), "D input)\nthis Conv1d holds the BatchNorm1d behind it, ",
+                     "which is possible for batches (N, C, L) alone: use unsqueeze(0) for one sample");
+  }
   return functional::conv1d(x, weight, bias,
                             {.stride = options_.stride,
                              .padding = options_.padding,

@@ -20,9 +20,10 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features, const Linear
 }
 
 Tensor Linear::forward(const Tensor& x) const {
-  detail::throw_if<ValueError>(
-      rows_only_ && x.dim() != 2, "expected 2D input (got ", x.dim(), "D input)\nthis Linear holds the BatchNorm1d ",
-      "behind it, which is possible for x (N, C) alone: use the net as it was for ", x.shape());
+  if (rows_only_ && x.dim() != 2) {  // an undefined x is refused below
+    detail::fail<ValueError>("expected 2D input (got ", x.dim(), "D input)\nthis Linear holds the BatchNorm1d ",
+                             "behind it, which is possible for x (N, C) alone: use the net as it was for ", x.shape());
+  }
   return linear(x, weight, bias);
 }
 

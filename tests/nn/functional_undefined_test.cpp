@@ -45,7 +45,8 @@ TEST(Undefined, IsRefusedByLosses) {
 }
 
 TEST(Undefined, IsRefusedByModulesInTheNameOfTheirFunctions) {
-  refuses("linear", [] { nn::Linear(2, 2)(u); }), refuses("batch_norm", [] { nn::BatchNorm1d(2)(u); });
+  refuses("linear", [] { nn::Linear(2, 2)(u); }), refuses("conv1d", [] { nn::Conv1d(2, 2, 1)(u); }),
+      refuses("batch_norm", [] { nn::BatchNorm1d(2)(u); });
   refuses("batch_norm", [] { nn::BatchNorm1d(2).eval()(u); }), refuses("dropout", [] { nn::Dropout()(u); });
   refuses("flatten", [] { nn::Flatten()(u); }), refuses("layer_norm", [] { nn::LayerNorm(2)(u); });
   refuses("unflatten", [] { nn::Unflatten(1, {1, 2})(u); });
