@@ -20,7 +20,7 @@ header_packages() {
 
 # googletest FOLDER CMAKE ARGUMENT...: builds and installs GoogleTest with another compiler.
 googletest() {
-  cmake -S /usr/src/googletest -B "$1/googletest" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$1" \
+  cmake -S /usr/src/googletest -B "$1/googletest" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$1" \
     -DBUILD_GMOCK=OFF "${@:2}" >/dev/null
   build "$1/googletest" install >/dev/null
 }
