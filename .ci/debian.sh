@@ -36,19 +36,20 @@ make_system() {
 in_system() {
   mkdir -p "$systems"/{archives,ccache} "$2"/{changes,work,system}
   env -i OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-}" PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-    CMAKE_CXX_COMPILER_LAUNCHER="${CMAKE_CXX_COMPILER_LAUNCHER:-}" CCACHE_DIR="$systems/ccache" CCACHE_BASEDIR="$root" \
+    CMAKE_CXX_COMPILER_LAUNCHER="${CMAKE_CXX_COMPILER_LAUNCHER:-}" CCACHE_DIR=/var/cache/ccache CCACHE_BASEDIR="$root" \
     CCACHE_NOHASHDIR=1 DEBIAN_FRONTEND=noninteractive unshare --mount --pid --fork --kill-child bash -euc '
       system=$2/system
       mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/changes,workdir=$2/work" "$system"
       mount --rbind /dev "$system/dev"
       mount -t proc proc "$system/proc"
-      [[ $1 == / ]] || mount --bind "$3" "$system/var/cache/apt/archives"
+      [[ $1 == / ]] || mount --bind "$3/archives" "$system/var/cache/apt/archives"
+      mkdir -p "$system/var/cache/ccache" && mount --bind "$3/ccache" "$system/var/cache/ccache"
       [[ $1 == / ]] || cp --dereference /etc/resolv.conf /etc/hosts "$system/etc/"
       while read -r folder; do
         [[ ! $folder ]] || { mkdir -p "$system$folder" && mount --bind "$folder" "$system$folder"; }
       done <<<"$4"
       exec chroot "$system" "${@:5}"
-    ' - "${below:+$below/changes:}$1" "$2" "$systems/archives" "$(printf '%s\n' "$systems/ccache" "${shared_folders[@]}")" "${@:3}"
+    ' - "${below:+$below/changes:}$1" "$2" "$systems" "$(printf '%s\n' "${shared_folders[@]}")" "${@:3}"
 }
 shared_folders=()
 
