@@ -1,6 +1,7 @@
 // Text with gaps: "y[j] = x[$first + j];"
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
