@@ -15,7 +15,7 @@ release() {
 
 # What .clang-tidy asks for, in all sources but the bodies of kernels, which are compiled once for each instruction set.
 clang_tidy() {
-  configure build/tidy "${optimised[@]}" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DGRADUS_BUILD_TESTS=OFF \
+  configure build/tidy -DCMAKE_CXX_COMPILER=clang++ "${optimised[@]}" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DGRADUS_BUILD_TESTS=OFF \
     -DGRADUS_BUILD_BENCHMARKS=OFF
   sed -n 's/^ *"file": "\(.*\)",\?$/\1/p' build/tidy/compile_commands.json | grep -v kernels/body.cpp | sort -u |
     xargs -n 4 -P "$(nproc)" clang-tidy -p build/tidy --quiet
