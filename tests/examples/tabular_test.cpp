@@ -5,6 +5,7 @@
 
 #include <gradus/gradus.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace gradus::test {
