@@ -61,7 +61,8 @@ TEST(InstructionSet, AnUnknownWishIsNamedWithTheKnownOnes) {
 TEST(InstructionSet, ConfigNamesVersionInstructionSetBlasThreadsAndParts) {
   expect_choice(best().c_str(), "gradus [0-9.]+\ninstruction set: " + best() +
                                     "\nBLAS: .+\nthreads: [0-9]+\nparts: GRADUS_BLAS=O[NF]+ GRADUS_THREADS=O[NF]+ "
-                                    "GRADUS_FILES_ZIP=O[NF]+ GRADUS_FILES_GZIP=O[NF]+ GRADUS_FILES_CSV=O[NF]+");
+                                    "GRADUS_FILES_ZIP=O[NF]+ GRADUS_FILES_GZIP=O[NF]+ GRADUS_FILES_CSV=O[NF]+ "
+                                    "GRADUS_ONNX=O[NF]+ GRADUS_PLAIN_KERNELS=O[NF]+");
 }
 
 TEST(InstructionSet, PlainIsThereWhereItIsBuilt) {

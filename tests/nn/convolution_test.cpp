@@ -3,6 +3,9 @@
 
 #include "kernel_support.hpp"
 #include "kernels/nn_table.hpp"
+#include "kernels/split.hpp"
+
+#include <cfenv>
 
 namespace gradus::test {
 namespace {
@@ -140,6 +143,34 @@ TEST(Convolution, AndItsGradientsAreTheirDefinition) {
       nn::convolve_input_gradient(got_dx.data(), dy.data(), w.data(), g);
       nn::convolve_weight_gradient(got_dw.data(), dy.data(), x.data(), g);
       expect_near(got_y, y), expect_near(got_dx, dx), expect_near(got_dw, dw);
+    }
+  });
+}
+
+/// Leaves signalling NaN in memory that the next allocations get.
+template <class T>
+void spoil_free_memory() {
+  std::vector<std::unique_ptr<kernels::Scratch<T>>> blocks;
+  for (std::int64_t count = 16; count <= 1 << 14; count += count / 8) {
+    for (int i = 0; i < 4; ++i) {
+      blocks.push_back(std::make_unique<kernels::Scratch<T>>(count));
+      std::fill_n(blocks.back()->data(), count, std::numeric_limits<T>::signaling_NaN());
+    }
+  }
+}
+
+TEST(Convolution, ComputesNothingWithWhatMemoryHappenedToHold) {
+  for_both_widths([]<class T>(T*) {
+    for (const Geometry& g : geometries) {
+      const std::vector<T> x = normal<T>(numel(g.x_shape()), 1), w = normal<T>(numel(g.weight_shape()), 2),
+                           dy = normal<T>(numel(g.y_shape()), 3);
+      std::vector<T> y(dy.size()), dx(x.size()), dw(w.size());
+      spoil_free_memory<T>();
+      std::feclearexcept(FE_INVALID);
+      nn::convolve<T>(y.data(), x.data(), w.data(), nullptr, g);
+      nn::convolve_input_gradient(dx.data(), dy.data(), w.data(), g);
+      nn::convolve_weight_gradient(dw.data(), dy.data(), x.data(), g);
+      EXPECT_FALSE(std::fetestexcept(FE_INVALID)) << g.length << " elements, " << g.places << " places";
     }
   });
 }

@@ -16,10 +16,10 @@ namespace {
 /// Of floats, sums of x and x^2 are taken in one pass; the variance is their difference, sum(x^2) / M - mean^2. In
 /// double that costs a factor of 1 + mean^2 / var in rounding, harmless up to this limit; beyond it, when the variance
 /// is 0, and for doubles always, deviations from the mean are summed in another pass.
-constexpr double kLargestMean2OverVar = 256;
+constexpr double largest_mean2_over_var = 256;
 
 GRADUS_INLINE bool well_centered(Doubles mean, Doubles var) {
-  return all_at_most(mean * mean, Doubles(kLargestMean2OverVar) * var);
+  return all_at_most(mean * mean, Doubles(largest_mean2_over_var) * var);
 }
 
 GRADUS_INLINE Doubles reciprocal_std(Doubles var, double eps) {

@@ -55,6 +55,7 @@ template <class T>
   a.store_unaligned(lane);
   for (int i = 0; i < width_of<T> && i < n; ++i) p[i] = lane[i];
 }
+
 // ----------------------------------------------------------------------------------------------------- weighted sums
 // As many sums as the registers hold beside the elements of x and a weight: 4 rows times 3 vectors in 16 registers, 4
 // times 6 in 32. What is left of a row takes tiles of a third of that.
