@@ -118,13 +118,15 @@ TEST(Plan, KeepsNaNAndInfinity) {
 
 TEST(Plan, GivesARowTheSameBitsAloneAndAmongOthers) {
   manual_seed(5);
-  for (const std::int64_t width : {10, 64, 100, 256}) {
+  for (const std::int64_t width : {10, 17, 33, 64, 80, 100, 128, 144, 256}) {
     nn::Sequential net{nn::Linear(37, width), nn::BatchNorm1d(width), nn::ReLU(), nn::Linear(width, 19)};
     settle(net);
-    const Plan plan(net, {37});
-    const Tensor x = randn({200, 37}), together = plan(x);
-    for (std::int64_t i = 0; i < 200; ++i)
-      EXPECT_EQ(max_distance(plan(x.narrow(0, i, 1)), together.narrow(0, i, 1)), 0);
+    for (const bool half : {false, true}) {
+      const Plan plan(net, {37}, {.half_weights = half});
+      const Tensor x = randn({100, 37}), together = plan(x);
+      for (std::int64_t i = 0; i < 100; ++i)
+        EXPECT_EQ(max_distance(plan(x.narrow(0, i, 1)), together.narrow(0, i, 1)), 0) << width;
+    }
   }
 }
 

@@ -29,6 +29,10 @@ constexpr int panel_groups = 1, tile_rows = 2;
 template <class W>
 constexpr int64_t input_block = sizeof(W) == sizeof(float) ? 32 : INT64_MAX;
 
+// Counting costs one row a share of the ports that its conversions need.
+template <int rows, class W>
+constexpr int inputs_at_once = rows == 1 && sizeof(W) < sizeof(float) ? 4 : 1;
+
 GRADUS_INLINE Floats weights(const float* w) { return load(w); }
 
 #if defined(__AVX512BW__)
@@ -64,55 +68,62 @@ GRADUS_INLINE Floats finish(Floats sum, const Dense& dense) {
   return where_greater(zero, sum, dense.then == Then::relu ? zero : sum * Floats(dense.slope), sum);
 }
 
-/// `rows` rows from x, and the columns of `left` groups at `a` and `right` at `b`, the panel behind it.
-template <int rows, int left, int right, class W>
+/// `rows` rows from x, and the columns of `groups` groups in each of `panels` panels. Where groups are few, several
+/// inputs are added at once, each to sums of its own, which would otherwise wait for themselves.
+template <int rows, int groups, int panels, class W>
 GRADUS_INLINE void tile(const Dense& dense, DenseRows at, int64_t column) {
-  constexpr int groups = left + right;
-  const W* a = static_cast<const W*>(dense.weight) + column * dense.inputs;
-  const W* b = a + left * lane_count * dense.inputs;
-  Floats total[rows][groups];
+  constexpr int all = groups * panels, chains = panel_groups / groups;
+  const W* w = static_cast<const W*>(dense.weight) + column * dense.inputs;
+  const int64_t next_panel = groups * lane_count * dense.inputs;
+  Floats total[rows][all];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 16
-    for (int g = 0; g < groups; ++g) total[r][g] = load(dense.bias + column + g * lane_count);
+    for (int g = 0; g < all; ++g) total[r][g] = load(dense.bias + column + g * lane_count);
   }
   for (int64_t first = 0; first < dense.inputs;) {
     const int64_t end = dense.inputs - first > input_block<W> ? first + input_block<W> : dense.inputs;
-    Floats sum[rows][groups];
+    Floats sum[chains][rows][all];
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; ++r) {
+    for (int c = 0; c < chains; ++c) {
 #pragma GCC unroll 16
-      for (int g = 0; g < groups; ++g) sum[r][g] = Floats(0);
+      for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 16
+        for (int g = 0; g < all; ++g) sum[c][r][g] = Floats(0);
+      }
     }
-    const auto add_input = [&](int64_t input) GRADUS_INLINED {
+    const auto add_input = [&](int64_t input, auto& sums) GRADUS_INLINED {
       Floats element[rows];
 #pragma GCC unroll 16
       for (int r = 0; r < rows; ++r) element[r] = Floats(at.x[r * at.stride + input]);
 #pragma GCC unroll 16
-      for (int g = 0; g < groups; ++g) {
-        const Floats w = weights(g < left ? a + g * lane_count : b + (g - left) * lane_count);
+      for (int g = 0; g < all; ++g) {
+        const Floats weight = weights(w + g / groups * next_panel + g % groups * lane_count);
 #pragma GCC unroll 16
-        for (int r = 0; r < rows; ++r) sum[r][g] = multiply_add(element[r], w, sum[r][g]);
+        for (int r = 0; r < rows; ++r) sums[r][g] = multiply_add(element[r], weight, sums[r][g]);
       }
-      a += left * lane_count;
-      b += right * lane_count;
+      w += groups * lane_count;
     };
-    // Counting costs one row a share of the ports that its conversions need.
-    if constexpr (rows == 1 && sizeof(W) < sizeof(float)) {
-      for (; first + 2 <= end; first += 2) add_input(first), add_input(first + 1);
+    constexpr int at_once = chains > 1 ? chains : inputs_at_once<rows, W>;
+    for (; first + at_once <= end; first += at_once) {
+#pragma GCC unroll 16
+      for (int i = 0; i < at_once; ++i) add_input(first + i, sum[i % chains]);
     }
-    for (; first < end; ++first) add_input(first);
+    for (; first < end; ++first) add_input(first, sum[0]);
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; ++r) {
+    for (int c = 0; c < chains; ++c) {
 #pragma GCC unroll 16
-      for (int g = 0; g < groups; ++g) total[r][g] = total[r][g] + sum[r][g];
+      for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 16
+        for (int g = 0; g < all; ++g) total[r][g] = total[r][g] + sum[c][r][g];
+      }
     }
   }
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) {
     float* out = at.y + r * at.y_stride + column;
 #pragma GCC unroll 16
-    for (int g = 0; g < groups; ++g) {
+    for (int g = 0; g < all; ++g) {
       const int64_t rest = dense.outputs - column - g * lane_count;
       const Floats value = finish(total[r][g], dense);
       if (rest >= lane_count) {
@@ -130,26 +141,19 @@ void panel(const Dense& dense, const DenseRows& at, int64_t column, int64_t left
   if constexpr (most > 1) {
     if (left < most) return panel<rows, W, most - 1>(dense, at, column, left);
   }
-  tile<rows, most, 0, W>(dense, at, column);
-}
-/// A whole panel and the `right` groups of the next.
-template <class W, int most = panel_groups>
-void two_panels(const Dense& dense, const DenseRows& at, int64_t column, int64_t right) {
-  if constexpr (most > 1) {
-    if (right < most) return two_panels<W, most - 1>(dense, at, column, right);
-  }
-  tile<1, panel_groups, most, W>(dense, at, column);
+  tile<rows, most, 1, W>(dense, at, column);
 }
 
 template <class W>
 void one_row(const Dense& dense, const DenseRows& at) {
   const int64_t groups = (dense.outputs + lane_count - 1) / lane_count;
   int64_t g = 0;
-  for (; groups - g > panel_groups; g += 2 * panel_groups) {
-    const int64_t right = groups - g - panel_groups;
-    two_panels<W>(dense, at, g * lane_count, right < panel_groups ? right : panel_groups);
+  for (; groups - g >= 2 * panel_groups; g += 2 * panel_groups) {
+    tile<1, panel_groups, 2, W>(dense, at, g * lane_count);
   }
-  if (g < groups) panel<1, W>(dense, at, g * lane_count, groups - g);
+  for (; g < groups; g += panel_groups) {
+    panel<1, W>(dense, at, g * lane_count, groups - g < panel_groups ? groups - g : panel_groups);
+  }
 }
 
 GRADUS_INLINE DenseRows from_row(DenseRows at, int64_t row) {
