@@ -59,14 +59,14 @@ Tensor average(const Tensor& x, const Windows& windows) {
 Tensor spread(const Tensor& dy, const Windows& windows) {
   Tensor dx = zeros(with_last(dy.shape(), windows.length), dy.dtype());
   visit_floating(dy.dtype(), [&]<class T>(T*) {
-    for (std::int64_t r = 0; r < rows_of(dy); ++r) {
+    for_each_row(dx, [&](std::int64_t r) {
       T* row = elements<T>(dx) + r * windows.length;
       for (std::int64_t i = 0; i < windows.places; ++i) {
         const Window w = windows[i];
         const T share = static_cast<T>(elements<T>(dy)[r * windows.places + i] / w.count);
         for (std::int64_t l = w.first; l < w.last; ++l) row[l] += share;
       }
-    }
+    });
   });
   return recorded(dx, "AvgPool2DBackwardBackward0", {dy},
                   [windows](const Tensor& ddx) { return average(ddx, windows); });

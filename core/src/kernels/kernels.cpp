@@ -70,33 +70,39 @@ int64_t argmin(const T* x, int64_t n) {
   return chosen<T>().argmin(x, n);
 }
 
-template <class T>
-Total sum(const T* x, int64_t n) {
-  if (n <= grain) return chosen<T>().sum(x, n);
+namespace {
+
+/// What f(x, n) gives for blocks of x, on several threads, put together by join(a, b) in their order.
+template <class T, class F, class Join>
+auto reduced(const T* x, int64_t n, F f, Join join) {
+  if (n <= grain) return f(x, n);
   constexpr int64_t most = 256;
   const int64_t length = std::max(grain, (n + most - 1) / most), blocks = (n + length - 1) / length;
-  Total partial[most];
-  split(blocks, length, 1, [&](int64_t first, int64_t last) {
-    for (int64_t b = first; b < last; ++b) {
-      partial[b] = chosen<T>().sum(x + b * length, std::min(length, n - b * length));
-    }
+  decltype(f(x, n)) partial[most] = {};
+  split(blocks, length, 1, [&](int64_t b, int64_t last) {
+    for (; b < last; ++b) partial[b] = f(x + b * length, std::min(length, n - b * length));
   });
-  Total total{0, 0};
-  for (int64_t b = 0; b < blocks; ++b) {
-    const double next = total.sum + partial[b].sum, seen = next - total.sum;
-    total.lost += (total.sum - (next - seen)) + (partial[b].sum - seen) + partial[b].lost;
-    total.sum = next;
-  }
-  return total;
+  for (int64_t b = 1; b < blocks; ++b) partial[0] = join(partial[0], partial[b]);
+  return partial[0];
+}
+
+}  // namespace
+
+template <class T>
+Total sum(const T* x, int64_t n) {
+  return reduced(x, n, chosen<T>().sum, [](const Total& a, const Total& b) -> Total {
+    const double next = a.sum + b.sum, seen = next - a.sum;
+    return {next, a.lost + ((a.sum - (next - seen)) + (b.sum - seen) + b.lost)};
+  });
 }
 
 template <class T>
 double product(const T* x, int64_t n) {
-  return chosen<T>().product(x, n);
+  return reduced(x, n, chosen<T>().product, [](double a, double b) { return a * b; });
 }
 template <class T>
 double sum_of_squares(const T* x, int64_t n) {
-  return chosen<T>().sum_of_squares(x, n);
+  return reduced(x, n, chosen<T>().sum_of_squares, [](double a, double b) { return a + b; });
 }
 
 template <class T>

@@ -93,8 +93,8 @@ Tensor choose(const Shape& shape, const Tensor& condition, const Tensor& a, cons
   const Walk<3>::Dimension inner = walk.pop();
   const std::int64_t n = inner.extent, step_a = inner.stride[1], step_b = inner.stride[2];
   visit(a.dtype(), [&]<class T>(T*) {
-    T* to = elements<T>(y);
-    walk.for_each(0, walk.count(), [&](auto, auto at) {
+    const auto row = [&](std::int64_t i, auto at) {
+      T* const to = elements<T>(y) + i * n;
       const bool* which = elements<bool>(condition) + at[0];
       const T *from_a = elements<T>(a) + at[1], *from_b = elements<T>(b) + at[2];
       if (inner.stride[0] == 1) {
@@ -102,10 +102,11 @@ Tensor choose(const Shape& shape, const Tensor& condition, const Tensor& a, cons
       } else {
         const T* from = *which ? from_a : from_b;
         const std::int64_t step = *which ? step_a : step_b;
-        for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * step];
+        for (std::int64_t k = 0; k < n; ++k) to[k] = from[k * step];
       }
-      to += n;
-    });
+    };
+    parallel_for(0, walk.count(), worth_a_thread / n + 1,
+                 [&](std::int64_t first, std::int64_t last) { walk.for_each(first, last, row); });
   });
   return y;
 }

@@ -1,6 +1,7 @@
 // Writing into a tensor. Inside a graph, an in-place operation is the ordinary one whose result then moves into the
 // tensor: y.mul_(x) makes y the result of y * x.
 #include "ops/elementwise.hpp"
+#include "ops/pairs.hpp"
 #include "ops/places.hpp"
 
 #include <algorithm>
@@ -218,9 +219,9 @@ Tensor& Tensor::index_put_(std::initializer_list<Index> indices, const Tensor& v
       const auto put = [](T& place, T& value) { place = value; };
       const auto add = [](T& place, T& value) { place = plus(place, value); };
       if (accumulate) {
-        for_each_at(elements<T>(*this), offsets, places.run(), elements<T>(values), add);
+        pair_runs(elements<T>(*this), offsets, places.run(), elements<T>(values), add);
       } else {
-        for_each_at(elements<T>(*this), offsets, places.run(), elements<T>(values), put);
+        pair_runs(elements<T>(*this), offsets, places.run(), elements<T>(values), put);
       }
     });
   }

@@ -31,15 +31,13 @@ Tensor embed(const Tensor& x, const Shape& shape, int dim, std::int64_t start, c
                   [dim, start, length = x.shape()[dim]](const Tensor& dy) { return narrow(dy, dim, start, length); });
 }
 
-/// data() writes to an index unseen.
-void check_unchanged(const Tensor& index, const Shape& shape, int dim) {
-  throw_if<RuntimeError>(index_outside(index, shape.empty() ? 1 : shape[dim]).has_value(),
-                         "the index of index_select or gather was changed after the forward pass");
+[[noreturn]] void refuse_changed_index() {  // data() writes to an index unseen
+  fail<RuntimeError>("the index of index_select or gather was changed after the forward pass");
 }
 
 /// Zeros of `shape` with the slices of x added at `index` of `dim`: the adjoint of index_select.
 Tensor index_add(const Tensor& x, const Shape& shape, int dim, const Tensor& index) {
-  check_unchanged(index, shape, dim);
+  if (index_outside(index, shape[dim])) refuse_changed_index();
   Tensor y = zeros(shape, x.dtype());
   visit(x.dtype(), [&]<class T>(T*) { pair_selected(elements<T>(y), shape, dim, index, elements<T>(x), add_back); });
   return recorded(y, "IndexAddBackward0", {x}, keep(index),
@@ -59,10 +57,17 @@ std::optional<std::int64_t> detail::index_outside(const Tensor& index, std::int6
   return *std::find_if(all.begin(), all.end(), [extent](std::int64_t i) { return i < 0 || i >= extent; });
 }
 
+void detail::refuse_index(const Tensor& index, int dim, const Shape& shape) {
+  const std::int64_t extent = shape.empty() ? 1 : shape[dim];
+  fail<RuntimeError>("index ", *index_outside(index, extent), " is out of bounds for dimension ", dim, " with size ",
+                     extent);
+}
+
 Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const Tensor& index) {
-  check_unchanged(index, shape, dim);
   Tensor y = zeros(shape, x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { pair_gathered(elements<T>(y), shape, dim, index, elements<T>(x), add_back); });
+  visit(x.dtype(), [&]<class T>(T*) {
+    pair_gathered(elements<T>(y), shape, dim, index, elements<T>(x), add_back, Access::write, refuse_changed_index);
+  });
   return recorded(y, "ScatterAddBackward0", {x}, keep(index),
                   [dim](const Tensor& dy, const Tensor& index) { return gather(dy, dim, index); });
 }
@@ -133,7 +138,8 @@ Tensor index_select(const Tensor& x, Integer dim_, const Tensor& index) {
   Shape shape = x.shape();
   shape[dim] = index.numel();
   Tensor y = make_tensor(shape, x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { pair_selected(elements<T>(x), x.shape(), dim, index, elements<T>(y), read); });
+  visit(x.dtype(),
+        [&]<class T>(T*) { pair_selected(elements<T>(x), x.shape(), dim, index, elements<T>(y), read, Access::read); });
   return recorded(
       y, "IndexSelectBackward0", {x}, keep(index),
       [from = x.shape(), dim](const Tensor& dy, const Tensor& index) { return index_add(dy, from, dim, index); });
@@ -151,13 +157,11 @@ Tensor gather(const Tensor& x, Integer dim_, const Tensor& index) {
                            " expected index ", index.shape(), " to be smaller than self ", x.shape(),
                            " apart from dimension ", dim);
   }
-  const std::int64_t extent = x.dim() == 0 ? 1 : x.shape()[dim];
-  if (const auto outside = index_outside(index, extent)) {
-    fail<RuntimeError>("index ", *outside, " is out of bounds for dimension ", dim, " with size ", extent);
-  }
   Tensor y = make_tensor(index.shape(), x.dtype());
-  visit(x.dtype(),
-        [&]<class T>(T*) { pair_gathered(elements<T>(x), x.shape(), dim, index, elements<T>(y), read, Access::read); });
+  visit(x.dtype(), [&]<class T>(T*) {
+    pair_gathered(elements<T>(x), x.shape(), dim, index, elements<T>(y), read, Access::read,
+                  [&] { refuse_index(index, dim, x.shape()); });
+  });
   return recorded(
       y, "GatherBackward0", {x}, keep(index),
       [from = x.shape(), dim](const Tensor& dy, const Tensor& index) { return scatter_add(dy, from, dim, index); });

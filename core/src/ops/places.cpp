@@ -1,10 +1,11 @@
 #include "ops/places.hpp"
 
 #include "autograd/record.hpp"
-#include "ops/strided.hpp"
+#include "ops/pairs.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace gradus {
 
@@ -25,19 +26,30 @@ Slice::Range Slice::in(std::int64_t extent) const {
 namespace detail {
 namespace {
 
-/// The positions where a mask is true, counted in row-major order.
+/// The positions where a mask is true, counted in row-major order: by blocks, each of which writes where the ones
+/// before it end.
 Tensor true_positions(const Tensor& mask) {
-  const bool* is_true = elements<bool>(mask);
-  const std::int64_t n = mask.numel();
-  std::int64_t count = 0;
-  for (std::int64_t i = 0; i < n; ++i) count += is_true[i];
-  Tensor positions = make_tensor(count, int64);
-  auto* to = elements<std::int64_t>(positions);
-  for (std::int64_t i = 0; count > 0; ++i) {  // writes without a branch; stops behind the last
-    *to = i;
-    to += is_true[i];
-    count -= is_true[i];
-  }
+  constexpr std::int64_t length = 1 << 12;
+  const bool* const is_true = elements<bool>(mask);
+  const std::int64_t n = mask.numel(), blocks = (n + length - 1) / length;
+  const auto in_blocks = [=](auto f) {
+    parallel_for(0, blocks, worth_a_thread / length, [=](std::int64_t b, std::int64_t last) {
+      for (; b < last; ++b) f(b, b * length, std::min(n, (b + 1) * length));
+    });
+  };
+  std::vector<std::int64_t> end(static_cast<std::size_t>(blocks + 1));
+  in_blocks([&, count = end.data() + 1](std::int64_t b, std::int64_t i, std::int64_t stop) {
+    count[b] = std::accumulate(is_true + i, is_true + stop, std::int64_t{0});
+  });
+  std::partial_sum(end.begin(), end.end(), end.begin());
+  Tensor positions = make_tensor(end.back(), int64);
+  in_blocks([=, &end, to = elements<std::int64_t>(positions)](std::int64_t b, std::int64_t i, std::int64_t) {
+    const std::int64_t* const begin = end.data() + b;
+    for (std::int64_t at = begin[0]; at < begin[1]; ++i) {  // writes without a branch; stops behind the last
+      to[at] = i;
+      at += is_true[i];
+    }
+  });
   return positions;
 }
 
@@ -49,10 +61,12 @@ Tensor checked_positions(const Tensor& index, int dim, std::int64_t extent) {
   Tensor positions = make_tensor(index.shape(), int64);
   const auto* from = elements<std::int64_t>(index);
   auto* to = elements<std::int64_t>(positions);
-  for (std::int64_t i = 0, n = index.numel(); i < n; ++i) {
-    if (from[i] < -extent || from[i] >= extent) refuse_position(from[i], dim, extent);
-    to[i] = from[i] < 0 ? from[i] + extent : from[i];
-  }
+  parallel_for(0, index.numel(), worth_a_thread, [=](std::int64_t i, std::int64_t end) {
+    for (; i < end; ++i) {
+      if (from[i] < -extent || from[i] >= extent) refuse_position(from[i], dim, extent);
+      to[i] = from[i] < 0 ? from[i] + extent : from[i];
+    }
+  });
   return positions;
 }
 
@@ -142,6 +156,7 @@ void Places::finish() {
 }
 
 Tensor Places::gathered_offsets(const Shape& shape) const {
+  if (gathered_.size() == 1 && gathered_[0].stride == 1) return gathered_[0].positions;
   Tensor sum = zeros(shape, int64);
   auto* to = elements<std::int64_t>(sum);
   for (const Gathered& g : gathered_) {
@@ -162,6 +177,7 @@ Tensor Places::offsets() const {
   };
   const Walk<1> before = walk(before_), after = walk(after_);
   const Tensor middle = gathered_offsets(gathered_shape_);
+  if (start_ == 0 && count_ == middle.numel()) return middle.reshape(count_);
   const auto* at = elements<std::int64_t>(middle);
   auto* to = elements<std::int64_t>(offsets);
   before.for_each(0, before.count(), [&](std::int64_t, auto a) {
@@ -174,9 +190,7 @@ Tensor Places::offsets() const {
 
 Tensor take_at(const Tensor& x, const Tensor& offsets, std::int64_t run, const Shape& shape, const char* name) {
   Tensor y = make_tensor(shape, x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) {
-    for_each_at(elements<T>(x), offsets, run, elements<T>(y), [](T& large, T& small) { small = large; });
-  });
+  visit(x.dtype(), [&]<class T>(T*) { pair_runs(elements<T>(x), offsets, run, elements<T>(y), read, Access::read); });
   return recorded(y, name, {x}, keep(offsets), [from = x.shape(), run, name](const Tensor& dy, const Tensor& offsets) {
     return add_at(dy, offsets, run, from, name);
   });
@@ -184,10 +198,7 @@ Tensor take_at(const Tensor& x, const Tensor& offsets, std::int64_t run, const S
 
 Tensor add_at(const Tensor& y, const Tensor& offsets, std::int64_t run, const Shape& shape, const char* name) {
   Tensor x = zeros(shape, y.dtype());
-  visit(x.dtype(), [&]<class T>(T*) {
-    for_each_at(elements<T>(x), offsets, run, elements<T>(y),
-                [](T& large, T& small) { large = static_cast<T>(large + small); });
-  });
+  visit(x.dtype(), [&]<class T>(T*) { pair_runs(elements<T>(x), offsets, run, elements<T>(y), add_back); });
   return recorded(x, name, {y}, keep(offsets), [from = y.shape(), run, name](const Tensor& dx, const Tensor& offsets) {
     return take_at(dx, offsets, run, from, name);
   });

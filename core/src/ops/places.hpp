@@ -55,19 +55,4 @@ Tensor add_at(const Tensor& y, const Tensor& offsets, std::int64_t run, const Sh
 /// x with zeros there. Differentiable.
 Tensor zero_at(const Tensor& x, const Tensor& offsets, std::int64_t run);
 
-/// Calls f(element of `large`, element of `small`) for every element that `small` has a place for.
-template <class T, class F>
-void for_each_at(T* large, const Tensor& offsets, std::int64_t run, T* small, F f) {
-  const auto* at = elements<std::int64_t>(offsets);
-  const std::int64_t n = offsets.numel();
-  if (run == 1) {
-    for (std::int64_t k = 0; k < n; ++k) f(large[at[k]], small[k]);
-    return;
-  }
-  for (std::int64_t k = 0; k < n; ++k, small += run) {
-    T* const from = large + at[k];
-    for (std::int64_t i = 0; i < run; ++i) f(from[i], small[i]);
-  }
-}
-
 }  // namespace gradus::detail

@@ -12,7 +12,10 @@ namespace {
 template <class F>
 Tensor changed_at(const Tensor& x, int dim, const Tensor& index, const Tensor& source, F f) {
   Tensor y = clone(x.detach());
-  visit(y.dtype(), [&]<class T>(T*) { pair_gathered(elements<T>(y), y.shape(), dim, index, elements<T>(source), f); });
+  visit(y.dtype(), [&]<class T>(T*) {
+    pair_gathered(elements<T>(y), y.shape(), dim, index, elements<T>(source), f, Access::write,
+                  [&] { refuse_index(index, dim, y.shape()); });
+  });
   return y;
 }
 
@@ -26,10 +29,6 @@ void check_scatter(const Tensor& x, int dim, const Tensor& index, const Shape& s
     if (n <= source[d] && (d == dim || n <= x.shape()[d])) continue;
     fail<RuntimeError>("Expected index ", index.shape(), " to be smaller than self ", x.shape(),
                        " apart from dimension ", dim, " and to be smaller size than src ", source);
-  }
-  const std::int64_t extent = x.dim() == 0 ? 1 : x.shape()[dim];
-  if (const auto outside = index_outside(index, extent)) {
-    fail<RuntimeError>("index ", *outside, " is out of bounds for dimension ", dim, " with size ", extent);
   }
 }
 

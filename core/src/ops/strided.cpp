@@ -2,7 +2,6 @@
 
 #include "autograd/node.hpp"
 #include "kernels/kernels.hpp"
-#include "runtime/parallel_for.hpp"
 
 #include <algorithm>
 
@@ -39,33 +38,36 @@ void transpose(T* to, const T* from, const Walk<2>::Dimension& rows, const Walk<
   }
 }
 
+/// to[i] = from[i stride] for i below n.
+template <class T>
+void copy_line(T* to, const T* from, std::int64_t stride, std::int64_t n) {
+  if (stride == 1) {
+    std::copy_n(from, n, to);
+  } else if (stride == -1) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[-i];
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * stride];
+  }
+}
+
 /// Copies along a walk with the offsets in `to`, whose innermost dimension is dense, and in `from`.
 template <class T>
 void copy_walked(T* to, const T* from, Walk<2> walk) {
   const Walk<2>::Dimension inner = walk.pop();
   const std::int64_t n = inner.extent, stride = inner.stride[1];
-  if (walk.rank() == 0 && stride == 1) {
-    parallel_for(0, n, worth_a_thread,
-                 [=](std::int64_t first, std::int64_t last) { std::copy_n(from + first, last - first, to + first); });
+  if (const int dense = stride > 1 ? dense_dimension(walk) : -1; dense >= 0) {
+    const Walk<2>::Dimension across = walk.take(dense);
+    parallel_for(0, walk.count(), worth_a_thread / (n * across.extent) + 1, [&](std::int64_t first, std::int64_t last) {
+      walk.for_each(first, last, [&](std::int64_t, auto at) { transpose(to + at[0], from + at[1], inner, across); });
+    });
     return;
   }
-  const int dense = stride > 1 ? dense_dimension(walk) : -1;
-  const Walk<2>::Dimension across = dense >= 0 ? walk.take(dense) : Walk<2>::Dimension{};
-  parallel_for(0, walk.count(), worth_a_thread / (n * across.extent) + 1, [&](std::int64_t first, std::int64_t last) {
-    walk.for_each(first, last, [&](std::int64_t, auto at) {
-      T* const y = to + at[0];
-      const T* const x = from + at[1];
-      if (dense >= 0) {
-        transpose(y, x, inner, across);
-      } else if (stride == 1) {
-        std::copy_n(x, n, y);
-      } else if (stride == -1) {
-        for (std::int64_t i = 0; i < n; ++i) y[i] = x[-i];
-      } else {
-        for (std::int64_t i = 0; i < n; ++i) y[i] = x[i * stride];
-      }
-    });
-  });
+  share_matrix({walk.count(), 1}, {n, 16},
+               [&](std::int64_t first, std::int64_t last, std::int64_t left, std::int64_t right) {
+                 walk.for_each(first, last, [&](std::int64_t, auto at) {
+                   copy_line(to + at[0] + left, from + at[1] + left * stride, stride, right - left);
+                 });
+               });
 }
 
 }  // namespace
@@ -89,10 +91,13 @@ void paste(const Tensor& y, const Tensor& x, int dim, std::int64_t start) {
   const std::int64_t block = x.shape()[dim] * inner, pace = y.shape()[dim] * inner;
   if (x.numel() == 0) return;
   visit(y.dtype(), [&]<class T>(T*) {
-    T* to = elements<T>(y) + start * inner;
-    for (const T *from = elements<T>(x), *end = from + x.numel(); from != end; from += block, to += pace) {
-      std::copy_n(from, block, to);
-    }
+    T* const to = elements<T>(y) + start * inner;
+    const T* const from = elements<T>(x);
+    share_matrix({x.numel() / block, 1}, {block, 16},
+                 [=](std::int64_t row, std::int64_t end, std::int64_t left, std::int64_t right) {
+                   for (; row < end; ++row)
+                     std::copy(from + row * block + left, from + row * block + right, to + row * pace + left);
+                 });
   });
 }
 
@@ -106,12 +111,17 @@ void join(const Tensor& y, std::span<const Tensor> parts, int dim) {
     };
     std::vector<Source> sources;
     for (const Tensor& x : parts) sources.push_back({elements<T>(x), x.shape()[dim] * inner});
-    parallel_for(0, y.numel() / pace, worth_a_thread / pace + 1, [&](std::int64_t first, std::int64_t last) {
-      T* to = elements<T>(y) + first * pace;
-      for (std::int64_t row = first; row < last; ++row) {
-        for (const auto& [from, block] : sources) to = std::copy_n(from + row * block, block, to);
+    const auto fill = [&, to = elements<T>(y)](std::int64_t first, std::int64_t last) {
+      for (std::int64_t row = first / pace; row * pace < last; ++row) {
+        std::int64_t at = row * pace;
+        for (const auto& [from, block] : sources) {
+          const std::int64_t lo = std::max(at, first), hi = std::min(at + block, last);
+          if (lo < hi) std::copy_n(from + row * block + (lo - at), hi - lo, to + lo);
+          at += block;
+        }
       }
-    });
+    };
+    parallel_for(0, y.numel(), worth_a_thread, fill, 16);
   });
 }
 

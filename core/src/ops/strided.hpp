@@ -1,6 +1,7 @@
 // Walks through the elements of a tensor in an order other than that of memory, and the copies made of them.
 #pragma once
 
+#include "runtime/parallel_for.hpp"
 #include "tensor/tensor_impl.hpp"
 
 #include <array>
@@ -10,6 +11,23 @@
 namespace gradus::detail {
 
 inline constexpr std::int64_t worth_a_thread = 1 << 16;  // elements that are moved
+
+struct Side {
+  std::int64_t length, unit;
+};
+/// Calls f(first row, last row, first column, last column) for parts of a matrix whose elements are moved, on several
+/// threads: the side that has more units is cut, into parts of whole units.
+template <class F>
+void share_matrix(Side rows, Side columns, F f) {
+  const auto share = [](Side side, std::int64_t across, auto part) {
+    parallel_for(0, side.length, worth_a_thread / (across + 1) + 1, part, side.unit);
+  };
+  if (rows.length / rows.unit >= columns.length / columns.unit) {
+    share(rows, columns.length, [&](std::int64_t first, std::int64_t last) { f(first, last, 0, columns.length); });
+  } else {
+    share(columns, rows.length, [&](std::int64_t first, std::int64_t last) { f(0, rows.length, first, last); });
+  }
+}
 
 /// Distance in elements from one index to the next, in every dimension of a contiguous tensor.
 Shape strides_of(const Shape& shape);

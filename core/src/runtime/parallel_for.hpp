@@ -20,7 +20,7 @@ template <class F>
 void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, F&& f, std::int64_t unit = 1) {
   const std::int64_t items = end - begin;
   if (items <= 0) return;
-  const int chunks = items < 2 * grain ? 1 : chunks_for(items, grain);
+  const int chunks = items < 2 * grain ? 1 : chunks_for(items, grain > unit ? grain : unit);
   if (chunks == 1) {
     f(begin, end);
     return;

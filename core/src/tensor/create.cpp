@@ -92,7 +92,13 @@ Tensor empty(const Shape& shape, Dtype dtype) { return make_tensor(shape, dtype)
 
 Tensor zeros(const Shape& shape, Dtype dtype) {
   Tensor x = make_tensor(shape, dtype);
-  if (x.numel() > 0) std::memset(impl_of(x)->elements, 0, static_cast<std::size_t>(x.numel()) * item_size(dtype));
+  const auto bytes = x.numel() * static_cast<std::int64_t>(item_size(dtype));
+  parallel_for(
+      0, bytes, worth_a_thread * 8,
+      [to = elements<char>(x)](std::int64_t first, std::int64_t last) {
+        std::memset(to + first, 0, static_cast<std::size_t>(last - first));
+      },
+      64);
   return x;
 }
 
@@ -100,7 +106,12 @@ Tensor ones(const Shape& shape, Dtype dtype) { return full(shape, 1, dtype); }
 
 Tensor full(const Shape& shape, Scalar value, std::optional<Dtype> dtype) {
   Tensor x = make_tensor(shape, dtype.value_or(value.kind()));
-  visit(x.dtype(), [&]<class T>(T*) { std::fill_n(elements<T>(x), x.numel(), value.to<T>()); });
+  visit(x.dtype(), [&]<class T>(T*) {
+    const auto fill = [to = elements<T>(x), v = value.to<T>()](std::int64_t first, std::int64_t last) {
+      std::fill(to + first, to + last, v);
+    };
+    parallel_for(0, x.numel(), worth_a_thread, fill, 64);
+  });
   return x;
 }
 
