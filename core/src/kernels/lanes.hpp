@@ -1,51 +1,12 @@
 // Sixteen floats or doubles side by side, whatever the width of the registers: a kernel written with them adds in the
-// same order on every instruction set. Included by the body.cpp of each library alone, which is compiled once for every
-// instruction set; everything here has internal linkage and calls nothing of std, so that no code for a new processor
-// is ever shared.
+// same order on every instruction set. Included, as `registers.hpp`, by the body.cpp of each library alone.
 #pragma once
 
 #include "kernels/fused_product.hpp"
-
-#include <cstdint>
-#include <type_traits>
-
-#ifdef GRADUS_BODY_PLAIN
-#include "kernels/lane.hpp"
-#elif defined(__aarch64__)
-#include "kernels/neon.hpp"
-#else
-#include <xsimd/xsimd.hpp>
-#endif
-
-#define GRADUS_INLINE [[gnu::always_inline]] inline
-#define GRADUS_INLINED __attribute__((always_inline))  // behind the parameters of a lambda
+#include "kernels/registers.hpp"
 
 namespace gradus::body {
-
-using std::int32_t;
-using std::int64_t;
-using std::uint32_t;
-using std::uint64_t;
-
 namespace {
-
-#if defined(GRADUS_BODY_PLAIN)
-template <class T>
-using Batch = Lane<T>;
-#elif defined(__aarch64__)
-template <class T>
-using Batch = Neon<T>;
-#else
-#if defined(__AVX512BW__)
-using Arch = xsimd::avx512bw;
-#elif defined(__AVX2__)
-using Arch = xsimd::avx2;  // not fma3<avx2>, which fuses products behind our back
-#else
-using Arch = xsimd::sse2;
-#endif
-template <class T>
-using Batch = xsimd::batch<T, Arch>;
-#endif
 
 constexpr int lane_count = 16;
 
@@ -62,9 +23,6 @@ constexpr bool own_last = true;
 constexpr int written_out = 1, side_by_side = 2;
 constexpr bool own_last = false;
 #endif
-
-template <class T>
-constexpr bool is_float = sizeof(T) == sizeof(float);
 
 template <class T>
 struct Pack {
@@ -197,27 +155,6 @@ GRADUS_INLINE void each_group(int64_t first, int64_t last, F f) {
   if (i < last) f(i, First{static_cast<int>(last - i)});
 }
 
-#if defined(GRADUS_BODY_PLAIN)
-GRADUS_INLINE Batch<double> widen(const float* p) { return *p; }
-GRADUS_INLINE void narrow(float* p, Batch<double> a) { *p = static_cast<float>(a.value); }
-#elif defined(__aarch64__)
-GRADUS_INLINE Batch<double> widen(const float* p) { return vcvt_f64_f32(vld1_f32(p)); }
-GRADUS_INLINE void narrow(float* p, Batch<double> a) { vst1_f32(p, vcvt_f32_f64(a.value)); }
-#elif defined(__AVX512BW__)
-GRADUS_INLINE Batch<double> widen(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
-GRADUS_INLINE void narrow(float* p, Batch<double> a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
-#elif defined(__AVX2__)
-GRADUS_INLINE Batch<double> widen(const float* p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
-GRADUS_INLINE void narrow(float* p, Batch<double> a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
-#else
-GRADUS_INLINE Batch<double> widen(const float* p) {
-  return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
-}
-GRADUS_INLINE void narrow(float* p, Batch<double> a) {
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_castps_si128(_mm_cvtpd_ps(a)));
-}
-#endif
-
 template <class T>
 GRADUS_INLINE Pack<T> load(const T* p, All = {}) {
   Pack<T> a;
@@ -239,6 +176,14 @@ GRADUS_INLINE Doubles load_wide(const float* p, All = {}) {
 GRADUS_INLINE void store_narrow(float* p, Doubles a, All = {}) {
 #pragma GCC unroll 16
   for (int i = 0; i < a.count; ++i) narrow(p + i * a.width, a.part[i]);
+}
+
+/// The nearest floats.
+GRADUS_INLINE Floats narrowed(Doubles a) {
+  Floats y;
+#pragma GCC unroll 16
+  for (int i = 0; i < y.count; ++i) y.part[i] = joined(&a.part[i * a.count / y.count]);
+  return y;
 }
 
 #ifdef __AVX512BW__

@@ -77,11 +77,57 @@ GRADUS_INLINE Pack<T> in_double(F f, Pack<T> x) {
   if constexpr (is_float<T>) {
     float lane[lane_count];
     store(lane, x);
-    store_narrow(lane, f(load_wide(lane)));
-    return load(lane);
+    return narrowed(f(load_wide(lane)));
   } else {
     return f(x);
   }
+}
+
+/// Those that are computed in double and rounded once.
+template <class T>
+GRADUS_INLINE Doubles apply_wide(Unary f, Doubles x) {
+  switch (f) {
+    case Unary::exp: return each_part_long([](Double v) GRADUS_INLINED { return exp<T>(v); }, x);
+    case Unary::expm1: return each_part_long([](Double v) GRADUS_INLINED { return expm1<T>(v); }, x);
+    case Unary::log: return each_part_long([](Double v) GRADUS_INLINED { return log<T>(v); }, x);
+    case Unary::log1p: return each_part_long([](Double v) GRADUS_INLINED { return log1p<T>(v); }, x);
+    case Unary::tanh: return each_part_long([](Double v) GRADUS_INLINED { return tanh<T>(v); }, x);
+    case Unary::sigmoid: return sigmoid<T>(x);
+    case Unary::silu: return x * sigmoid<T>(x);
+    default: return each_part_long([](Double v) GRADUS_INLINED { return softplus<T>(v); }, x);
+  }
+}
+
+/// f(x), where y is f(within(x)).
+template <Unary f>
+GRADUS_INLINE Floats beyond(Floats x, Floats y) {
+  const Floats zero(0), limit(range);
+  if (f == Unary::silu) y = where_at_most(magnitude(x), limit, y, where_greater(x, zero, x, x * zero));  // of -inf NaN
+  if (f == Unary::softplus) y = where_greater(x, limit, x, y);
+  return where_nan(x, x, y);
+}
+
+/// f of the elements at x. Floats are read there once more, since memory is where they are widened fastest.
+template <class T, Unary f, class Lanes>
+GRADUS_INLINE Pack<T> wide(const T* x, Lanes lanes) {
+  if constexpr (!is_float<T>) {
+    return apply_wide<T>(f, load(x, lanes));
+  } else if constexpr (f == Unary::log || f == Unary::log1p) {
+    return narrowed(apply_wide<T>(f, load_wide(x, lanes)));
+  } else {
+    const Floats v = load(x, lanes);
+    const bool is_within = __builtin_expect(all_at_most(magnitude(v), Floats(range)), true);
+    float nearest[lane_count];
+    if (!is_within) store(nearest, within(v));
+    const Floats y = narrowed(apply_wide<T>(f, load_wide(is_within ? x : nearest, lanes)));
+    return is_within ? y : beyond<f>(v, y);
+  }
+}
+template <class T, Unary f>
+GRADUS_INLINE Pack<T> wide(Pack<T> x) {
+  T lane[lane_count];
+  store(lane, x);
+  return wide<T, f>(lane, All());
 }
 
 template <class T>
@@ -97,9 +143,9 @@ GRADUS_INLINE Pack<T> apply(Binary f, Pack<T> a, Pack<T> b) {
     case Binary::relu_backward: return where_at_most(b, zero, zero, a);
     case Binary::tanh_backward: return a * (one - b * b);
     case Binary::sigmoid_backward: return a * (b * (one - b));
-    case Binary::softplus_backward: return a * in_double([](Doubles v) { return sigmoid<T>(v); }, b);
+    case Binary::softplus_backward: return a * wide<T, Unary::sigmoid>(b);
     case Binary::silu_backward: {
-      const Pack<T> s = in_double([](Doubles v) { return sigmoid<T>(v); }, b);
+      const Pack<T> s = wide<T, Unary::sigmoid>(b);
       return a * (s * (one + b * (one - s)));
     }
     case Binary::gelu_backward:
@@ -108,27 +154,10 @@ GRADUS_INLINE Pack<T> apply(Binary f, Pack<T> a, Pack<T> b) {
   }
 }
 
-/// Those that are computed in double and rounded once.
-template <class T>
-GRADUS_INLINE Doubles apply_wide(Unary f, Doubles x) {
-  switch (f) {
-    case Unary::exp: return each_part_long([](Double v) GRADUS_INLINED { return exp<T>(v); }, x);
-    case Unary::expm1: return each_part_long([](Double v) GRADUS_INLINED { return expm1<T>(v); }, x);
-    case Unary::log: return each_part_long([](Double v) GRADUS_INLINED { return log<T>(v); }, x);
-    case Unary::log1p: return each_part_long([](Double v) GRADUS_INLINED { return log1p<T>(v); }, x);
-    case Unary::tanh: return each_part_long([](Double v) GRADUS_INLINED { return tanh<T>(v); }, x);
-    case Unary::sigmoid: return sigmoid<T>(x);
-    case Unary::silu: return silu<T>(x);
-    default: return each_part_long([](Double v) GRADUS_INLINED { return softplus<T>(v); }, x);
-  }
-}
-
 template <class T, Unary f>
 [[gnu::flatten]] void map(T* y, const T* x, int64_t n) {
   if constexpr (f >= Unary::exp) {
-    each_group_long(0, n, [=](int64_t i, auto lanes) GRADUS_INLINED {
-      store_narrow(y + i, apply_wide<T>(f, load_wide(x + i, lanes)), lanes);
-    });
+    each_group_long(0, n, [=](int64_t i, auto lanes) GRADUS_INLINED { store(y + i, wide<T, f>(x + i, lanes), lanes); });
   } else if constexpr (f == Unary::gelu) {
     const auto part = [](Batch<T> v) GRADUS_INLINED { return gelu<T>(v); };
     each_long(
@@ -177,8 +206,11 @@ template <class T>
 template <class T>
 [[gnu::flatten]] void elu(T* y, const T* x, double alpha, int64_t n) {
   each_group_long(0, n, [=](int64_t i, auto lanes) {
-    const Doubles v = load_wide(x + i, lanes),
-                  below = each_part_long([](Double part) GRADUS_INLINED { return expm1<T>(part); }, v);
+    const Doubles v = load_wide(x + i, lanes), below = each_part_long(
+                                                   [](Double part) GRADUS_INLINED {
+                                                     return expm1<T>(is_float<T> ? max(Double(-range), part) : part);
+                                                   },
+                                                   v);
     store_narrow(y + i, where_greater(v, Doubles(0), v, Doubles(alpha) * below), lanes);
   });
 }
@@ -189,7 +221,10 @@ template <class T>
       dx, n,
       [scale = Pack<T>(static_cast<T>(alpha))](Pack<T> d, Pack<T> v) {
         const Pack<T> e = in_double(
-            [](Doubles w) { return each_part_long([](Double p) GRADUS_INLINED { return exp<T>(p); }, w); }, v);
+            [](Doubles w) {
+              return each_part_long([](Double p) GRADUS_INLINED { return exp_of_difference<T>(p); }, w);
+            },
+            v);
         return d * where_greater(v, Pack<T>(0), Pack<T>(1), e * scale);
       },
       dy, x);

@@ -12,7 +12,7 @@ constexpr bool fills_lanes(int64_t cols) { return cols >= lane_count; }
 
 template <class T>
 GRADUS_INLINE Doubles exp_of(Doubles x) {
-  return each_part_long([](Double v) GRADUS_INLINED { return exp<T>(v); }, x);
+  return each_part_long([](Double v) GRADUS_INLINED { return exp_of_difference<T>(v); }, x);
 }
 template <class T>
 GRADUS_INLINE Doubles log_of(Doubles x) {

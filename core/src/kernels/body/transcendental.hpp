@@ -1,7 +1,9 @@
 // exp, log, tanh, sigmoid and softplus, computed in double whatever the element. For elements of float (T) polynomials
-// end at about 2^-38, so that the result, rounded once, is the right one but for one case in some thousands; for
-// doubles they go on to 2^-57. Additions, products and divisions only: the same bits everywhere. Coefficients not named
-// otherwise are those of the polynomial through the function at Chebyshev's points.
+// end at 2^-32 to 2^-38, so that the result, rounded once, is the right one but for one case in some hundreds, and
+// never off by more than 0.51 units of its last place; for doubles they go on to 2^-57. Additions, products and
+// divisions only: the same bits everywhere. Coefficients not named otherwise are those of the polynomial through the
+// function at Chebyshev's points. Of floats, but for the logarithms, x is within [-range, range]: `within` and `beyond`
+// see to the others.
 #pragma once
 
 #include "kernels/body/polynomial.hpp"
@@ -12,6 +14,8 @@ namespace {
 using Double = Batch<double>;
 using Bits = Batch<uint64_t>;
 
+constexpr float range = 200;
+
 constexpr double rounding_shift = 0x1.8p52;             // the last bits of a double this large count ones
 constexpr double biased_shift = rounding_shift + 1023;  // the same for exponents
 
@@ -20,16 +24,23 @@ struct Exponential {
   Double fraction;  // e^x = 2^k (1 + fraction), |fraction| <= sqrt(2) - 1
 };
 
-/// For |x| <= 1000, or NaN. e^x = 2^k e^r with r = x - k ln 2 in [-ln 2 / 2, ln 2 / 2].
-template <class T>
+/// For |x| <= 1000, or NaN. e^x = 2^k e^r with r = x - k ln 2 in [-ln 2 / 2, ln 2 / 2]. `short_x`: x has no more digits
+/// than a float, and its product with a constant of 29 is exact. The polynomial for floats has the least error relative
+/// to e^r - 1.
+template <class T, bool short_x = is_float<T>>
 GRADUS_INLINE Exponential exponential(Double x) {
-  const Double shifted = x * Double(0x1.71547652b82fep0) + Double(biased_shift), k = shifted - Double(biased_shift);
   if constexpr (is_float<T>) {
+    const Double per_ln2(0x1.7154765p0), bias(biased_shift);
+    const Double shifted = short_x ? exact_product_plus<double>(x, per_ln2, bias) : x * per_ln2 + bias;
+    const Double k = shifted - bias;
     const Double r = exact_product_plus<double>(k, Double(-0x1.62e42fefa3ap-1), x);  // k has nine digits
-    return {shifted, r + r * r *
-                             polynomial(r, 0x1p-1, 0x1.55555567532adp-3, 0x1.5555555c87148p-5, 0x1.1110c632a3088p-7,
-                                        0x1.6c16858b7acb9p-10, 0x1.a15179d80ae96p-13, 0x1.a1132015ba37ep-16)};
+    const auto pair = [r](double a, double b) GRADUS_INLINED { return Double(a) + Double(b) * r; };
+    const Double square = r * r, low = pair(0x1.0000001e82804p-1, 0x1.555554ef6e3a4p-3),
+                 middle = pair(0x1.5554be89d630ap-5, 0x1.11119142c5f04p-7),
+                 high = pair(0x1.6d679c50ccbffp-10, 0x1.a020a52b8f470p-13);
+    return {shifted, r + square * (low + square * (middle + square * high))};
   } else {
+    const Double shifted = x * Double(0x1.71547652b82fep0) + Double(biased_shift), k = shifted - Double(biased_shift);
     const Double high = exact_product_plus<double>(k, Double(-0x1.62e42fefap-1), x);
     const Double r = high - k * Double(0x1.cf79abc9e3b3ap-40);
     return {shifted, r + r * r *
@@ -47,22 +58,23 @@ GRADUS_INLINE Double power_of(Exponential e) { return power_of_two(reinterpret<B
 /// Brings x into [low, high], beyond which the result does not change; NaN stays.
 GRADUS_INLINE Double clamp(Double x, double low, double high) { return max(Double(low), min(Double(high), x)); }
 
-/// For floats, |x| <= 200, or NaN.
-GRADUS_INLINE Double exp_within(Double x) {
-  const Exponential e = exponential<float>(x);
-  const Double power = power_of(e);
-  return exact_product_plus<double>(power, e.fraction, power);
-}
-
-template <class T>
+template <class T, bool short_x = is_float<T>>
 GRADUS_INLINE Double exp(Double x) {
   if constexpr (is_float<T>) {
-    return exp_within(clamp(x, -200, 200));
+    const Exponential e = exponential<T, short_x>(x);
+    const Double power = power_of(e);
+    return exact_product_plus<double>(power, e.fraction, power);
   } else {  // 2^k in two factors, since it may be no double
     const Exponential e = exponential<T>(clamp(x, -750, 710));
     const Bits k = reinterpret<Bits>(e.shifted) - reinterpret<Bits>(Double(biased_shift - 2046)), half = k >> 1;
     return (Double(1) + e.fraction) * power_of_two(half) * power_of_two(k - half);
   }
+}
+
+/// For any x that is not above `range`, with as many digits as a double.
+template <class T>
+GRADUS_INLINE Double exp_of_difference(Double x) {
+  return exp<T, false>(is_float<T> ? max(Double(-range), x) : x);
 }
 
 /// log(2^k (1 + f)) with 1 + f in [sqrt(1/2), sqrt(2)): log(1 + f) = 2 artanh(s) with s = f / (2 + f), its first terms
@@ -122,7 +134,7 @@ GRADUS_INLINE Batch<T> with_sign_of(Batch<T> x, Batch<T> size) {
   return reinterpret<Batch<T>>(reinterpret<BitsOf>(size) | sign);
 }
 
-/// exp(x) - 1 for -40 <= x <= 710, or NaN. Half of it is computed, for its power of two may be no double.
+/// exp(x) - 1 for -200 <= x <= 710, or NaN. Half of it is computed, for its power of two may be no double.
 template <class T>
 GRADUS_INLINE Double exp_minus_one(Double x) {
   const Exponential e = exponential<T>(x);
@@ -132,24 +144,24 @@ GRADUS_INLINE Double exp_minus_one(Double x) {
 }
 template <class T>
 GRADUS_INLINE Double expm1(Double x) {
-  return with_sign_of<double>(x, exp_minus_one<T>(clamp(x, -40, is_float<T> ? 200 : 710)));
+  return with_sign_of<double>(x, exp_minus_one<T>(is_float<T> ? x : clamp(x, -40, 710)));
 }
 
 /// tanh |x| = (e - 1) / (e + 1) with e = exp(2 |x|), of which e - 1 is had without cancellation; then the sign.
 template <class T>
 GRADUS_INLINE Double tanh(Double x) {
-  const Double size = abs(x), e_minus_one = exp_minus_one<T>(clamp(size + size, 0, 40));
+  const Double size = abs(x), twice = size + size;
+  const Double e_minus_one = exp_minus_one<T>(is_float<T> ? twice : clamp(twice, 0, 40));
   return with_sign_of<double>(x, e_minus_one / (e_minus_one + Double(2)));
 }
 
-/// 1 / (1 + exp(-x)) for floats, and some number for NaN. Divisions are slow: of neighbours a and b, 1 / (a b) gives
-/// both.
-GRADUS_INLINE Doubles sigmoid_of_numbers(Doubles x) {
-  const Double most(200), least(-200);
-  Doubles y = each_part_long(
-      [=](Double v)
-          GRADUS_INLINED { return Double(1) + exp_within(min(most, select(v <= most, Double(0) - v, least))); },
-      x);
+/// 1 / (1 + exp(-x)). Divisions are slow: of neighbours a and b, 1 / (a b) gives both, which doubles have no room for.
+template <class T>
+GRADUS_INLINE Doubles sigmoid(Doubles x) {
+  const auto inverse_of = [](Double v) GRADUS_INLINED { return Double(1) + exp<T>(Double(0) - v); };
+  if constexpr (!is_float<T>)
+    return each_part_long([=](Double v) GRADUS_INLINED { return Double(1) / inverse_of(v); }, x);
+  Doubles y = each_part_long(inverse_of, x);
   constexpr int half = Doubles::count / 2;
 #pragma GCC unroll side_by_side
   for (int i = 0; i < half; ++i) {
@@ -157,25 +169,6 @@ GRADUS_INLINE Doubles sigmoid_of_numbers(Doubles x) {
     y.part[i] = inverse * b, y.part[i + half] = inverse * a;
   }
   return y;
-}
-
-template <class T>
-GRADUS_INLINE Doubles sigmoid(Doubles x) {
-  if constexpr (is_float<T>) {
-    return where_nan(x, x, sigmoid_of_numbers(x));
-  } else {
-    return each_part_long([](Double v) GRADUS_INLINED { return Double(1) / (Double(1) + exp<T>(Double(0) - v)); }, x);
-  }
-}
-
-/// x sigmoid(x); NaN for minus infinity, as PyTorch.
-template <class T>
-GRADUS_INLINE Doubles silu(Doubles x) {
-  if constexpr (is_float<T>) {
-    return where_greater(x, Doubles(-1000), x * sigmoid_of_numbers(x), x * Doubles(0));
-  } else {
-    return x * sigmoid<T>(x);
-  }
 }
 
 /// log(u) with u = 1 + x rounded, to which belongs what rounding took off. Where u < sqrt(2), x is what exceeds 1.
@@ -193,9 +186,14 @@ GRADUS_INLINE Double log1p(Double x) {
 template <class T>
 GRADUS_INLINE Double softplus(Double x) {
   const Double e = exp<T>(x);
-  const Parts p = parts_of(Double(1) + clamp(e, 0, 0x1p40));
+  const Parts p = parts_of(Double(1) + (is_float<T> ? e : clamp(e, 0, 0x1p40)));
   const Double y = log_of_parts<T>(p.k, select(p.k == Double(0), e, p.m - Double(1)));
   return select(x <= Double(20), y, x);
+}
+
+/// The nearest x of those whose size is at most `range`; some of them for NaN.
+GRADUS_INLINE Floats within(Floats x) {
+  return where_at_most(magnitude(x), Floats(range), x, where_greater(x, Floats(0), Floats(range), Floats(-range)));
 }
 
 }  // namespace
