@@ -148,7 +148,7 @@ void gemm(benchmark::State& state) {
   const int before = get_num_threads();
   set_num_threads(static_cast<int>(state.range(3)));
   const Array a(normal(m * k, 1)), b(normal(n * k, 2)), c(normal(m * n, 3));
-  for (auto _ : state) detail::gemm(false, true, m, n, k, a.data(), b.data(), 0.0f, c.data());
+  for (auto _ : state) detail::gemm<float>(false, true, m, n, k, a.data(), b.data(), nullptr, c.data());
   set_num_threads(before);
   state.counters["FLOP/s"] =
       benchmark::Counter(2.0 * static_cast<double>(m * n * k), benchmark::Counter::kIsIterationInvariantRate);

@@ -1,7 +1,6 @@
 #include "ops/gemm.hpp"
 
 #include "kernel_support.hpp"
-#include "ops/blocked_gemm.hpp"
 
 #include <gradus/core/error.hpp>
 #include <gradus/core/parallel.hpp>
@@ -14,8 +13,8 @@ using detail::gemm;
 struct Sizes {
   std::int64_t m, n, k;
 };
-constexpr Sizes all_sizes[] = {{1, 1, 1},   {1, 5, 3},    {5, 1, 3},    {2, 3, 4},      {7, 11, 13},
-                               {32, 2, 16}, {60, 10, 64}, {1, 100, 64}, {130, 129, 65}, {300, 140, 70}};
+constexpr Sizes all_sizes[] = {{1, 1, 1},    {1, 5, 3},    {5, 1, 3},      {2, 3, 4},      {7, 11, 13},  {32, 2, 16},
+                               {60, 10, 64}, {1, 100, 64}, {130, 129, 65}, {300, 140, 70}, {20, 33, 600}};
 
 template <class T>
 std::vector<T> random(std::int64_t n, std::uint32_t seed) {
@@ -23,18 +22,18 @@ std::vector<T> random(std::int64_t n, std::uint32_t seed) {
   return {x.begin(), x.end()};
 }
 
-/// Runs `multiply(trans_a, trans_b, m, n, k, a, b, beta, c)` and compares every element with its definition.
+/// Runs `multiply(trans_a, trans_b, m, n, k, a, b, bias, c)` and compares every element with its definition.
 template <class T, class Multiply>
-void expect_product(Sizes s, bool trans_a, bool trans_b, T beta, Multiply multiply) {
+void expect_product(Sizes s, bool trans_a, bool trans_b, bool has_bias, Multiply multiply) {
   SCOPED_TRACE(testing::Message() << s.m << "x" << s.n << "x" << s.k << (trans_a ? " T" : " N") << (trans_b ? "T" : "N")
-                                  << ", beta " << beta);
-  const std::vector<T> a = random<T>(s.m * s.k, 1), b = random<T>(s.k * s.n, 2), start = random<T>(s.m * s.n, 3);
+                                  << (has_bias ? ", bias" : ""));
+  const std::vector<T> a = random<T>(s.m * s.k, 1), b = random<T>(s.k * s.n, 2), bias = random<T>(s.n, 3);
   Guarded<T> c(s.m * s.n, 1);
-  c.fill(beta == 0 ? std::vector<T>(start.size(), std::numeric_limits<T>::quiet_NaN()) : start);
-  multiply(trans_a, trans_b, s.m, s.n, s.k, a.data(), b.data(), beta, c.data());
+  c.fill(std::vector<T>(s.m * s.n, std::numeric_limits<T>::quiet_NaN()));
+  multiply(trans_a, trans_b, s.m, s.n, s.k, a.data(), b.data(), has_bias ? bias.data() : nullptr, c.data());
   for (std::int64_t i = 0; i < s.m; ++i) {
     for (std::int64_t j = 0; j < s.n; ++j) {
-      long double exact = beta == 0 ? 0 : static_cast<long double>(beta) * start[i * s.n + j], size = std::fabs(exact);
+      long double exact = has_bias ? bias[j] : T(0), size = std::fabs(exact);
       for (std::int64_t p = 0; p < s.k; ++p) {
         const long double term = static_cast<long double>(trans_a ? a[p * s.m + i] : a[i * s.k + p]) *
                                  (trans_b ? b[j * s.k + p] : b[p * s.n + j]);
@@ -65,8 +64,9 @@ TYPED_TEST(Gemm, IsTheProductWhateverIsTransposed) {
     for (const Sizes sizes : all_sizes) {
       for (const bool trans_a : {false, true}) {
         for (const bool trans_b : {false, true}) {
-          for (const TypeParam beta : {TypeParam(0), TypeParam(1), TypeParam(-0.5)}) {
-            expect_product<TypeParam>(sizes, trans_a, trans_b, beta, [](auto... arguments) { gemm(arguments...); });
+          for (const bool has_bias : {false, true}) {
+            expect_product<TypeParam>(sizes, trans_a, trans_b, has_bias,
+                                      [](auto... arguments) { gemm<TypeParam>(arguments...); });
           }
         }
       }
@@ -78,12 +78,12 @@ TYPED_TEST(Gemm, BuiltInProductIsThatToo) {
   for (const Sizes sizes : all_sizes) {
     for (const bool trans_a : {false, true}) {
       for (const bool trans_b : {false, true}) {
-        for (const TypeParam beta : {TypeParam(0), TypeParam(1), TypeParam(-0.5)}) {
+        for (const bool has_bias : {false, true}) {
           expect_product<TypeParam>(
-              sizes, trans_a, trans_b, beta,
+              sizes, trans_a, trans_b, has_bias,
               [](bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, const TypeParam* a,
-                 const TypeParam* b, TypeParam beta_, TypeParam* c) {
-                detail::blocked_gemm<TypeParam>({ta, tb, m, n, k, a, ta ? m : k, b, tb ? k : n, beta_, c, n});
+                 const TypeParam* b, const TypeParam* bias, TypeParam* c) {
+                kernels::matmul<TypeParam>({ta, tb, m, n, k, a, ta ? m : k, b, tb ? k : n, bias, c, n});
               });
         }
       }
@@ -91,17 +91,18 @@ TYPED_TEST(Gemm, BuiltInProductIsThatToo) {
   }
 }
 
-TYPED_TEST(Gemm, NothingToAddLeavesScaledResult) {
+TYPED_TEST(Gemm, NothingToAddLeavesTheBias) {
   const TypeParam a[1] = {}, b[1] = {};
-  TypeParam c[6] = {1, 2, 3, 4, 5, NAN};
-  gemm(false, false, 2, 3, 0, a, b, TypeParam(2), c);
-  EXPECT_EQ(c[0], 2);
-  EXPECT_EQ(c[4], 10);
-  gemm(false, true, 2, 3, 0, a, b, TypeParam(0), c);
+  const TypeParam bias[3] = {1, 2, 3};
+  TypeParam c[6] = {NAN, NAN, NAN, NAN, NAN, NAN};
+  gemm<TypeParam>(false, false, 2, 3, 0, a, b, bias, c);
+  EXPECT_EQ(c[0], 1);
+  EXPECT_EQ(c[4], 2);
+  gemm<TypeParam>(false, true, 2, 3, 0, a, b, nullptr, c);
   for (const TypeParam value : c) EXPECT_EQ(value, 0);
-  gemm(true, false, 1, 6, 0, a, b, TypeParam(0), c);
-  gemm(false, false, 0, 3, 2, a, b, TypeParam(0), c);
-  gemm(false, false, 2, 0, 2, a, b, TypeParam(0), c);
+  gemm<TypeParam>(true, false, 1, 6, 0, a, b, nullptr, c);
+  gemm<TypeParam>(false, false, 0, 3, 2, a, b, nullptr, c);
+  gemm<TypeParam>(false, false, 2, 0, 2, a, b, nullptr, c);
 }
 
 TYPED_TEST(Gemm, SizesBeyondBlasAreRefused) {
@@ -109,7 +110,7 @@ TYPED_TEST(Gemm, SizesBeyondBlasAreRefused) {
   TypeParam c[1] = {5};
   const std::int64_t huge = std::int64_t{1} << 31;
   try {
-    gemm(false, false, 2, 1, huge, c, c, TypeParam(0), c);
+    gemm<TypeParam>(false, false, 2, 1, huge, c, c, nullptr, c);
     FAIL();
   } catch (const ValueError& error) {
     EXPECT_EQ(std::string(error.what()).substr(0, 70),
@@ -121,7 +122,7 @@ TYPED_TEST(Gemm, SizesBeyondBlasAreRefused) {
 TYPED_TEST(Gemm, NanAndInfinityGoThrough) {
   const TypeParam a[4] = {1, 2, NAN, 0}, b[4] = {1, INFINITY, 0, 1};  // (2, 2)
   TypeParam c[4];
-  gemm(false, false, 2, 2, 2, a, b, TypeParam(0), c);
+  gemm<TypeParam>(false, false, 2, 2, 2, a, b, nullptr, c);
   EXPECT_EQ(c[0], 1);
   EXPECT_EQ(c[1], INFINITY);
   EXPECT_TRUE(std::isnan(c[2]) && std::isnan(c[3]));

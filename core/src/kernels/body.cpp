@@ -23,7 +23,7 @@ constexpr kernels::Kernels<T> make_kernels() {
   k.sum = sum<T>, k.row_sums = row_sums<T>, k.column_sums = column_sums<T>;
   k.softmax = softmax<T>, k.softmax_backward = softmax_backward<T>;
   k.log_softmax = log_softmax<T>, k.log_softmax_backward = log_softmax_backward<T>;
-  k.gemv = gemv<T>;
+  k.matmul = matmul<T>, k.gemv = gemv<T>;
   return k;
 }
 

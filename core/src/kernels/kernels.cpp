@@ -154,6 +154,11 @@ void log_softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t 
 }
 
 template <class T>
+void matmul(const MatrixProduct<T>& product) {
+  chosen<T>().matmul(product);
+}
+
+template <class T>
 void gemv(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t cols) {
   split(rows, cols, 4, [=](int64_t i, int64_t end) {
     chosen<T>().gemv(y + i, w + i * cols, x, bias ? bias + i : nullptr, end - i, cols);
@@ -179,6 +184,7 @@ void gemv(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t col
   template void log_softmax(T*, const T*, int64_t, int64_t);                           \
   template void softmax_backward(T*, const T*, const T*, int64_t, int64_t);            \
   template void log_softmax_backward(T*, const T*, const T*, int64_t, int64_t);        \
+  template void matmul(const MatrixProduct<T>&);                                       \
   template void gemv(T*, const T*, const T*, const T*, int64_t, int64_t);
 GRADUS_KERNELS_OF(float)
 GRADUS_KERNELS_OF(double)

@@ -133,6 +133,25 @@ template <class T>
 void log_softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols);
 
 // ---------------------------------------------------------------------------------------------------------- products
+/// C = op(A) op(B) + bias, all row-major: op(A) (m, k), op(B) (k, n), C (m, n), their rows lda, ldb and ldc apart; op
+/// transposes when asked. `bias` has n numbers for each row of C, or is null.
+template <class T>
+struct MatrixProduct {
+  bool trans_a, trans_b;
+  int64_t m, n, k;
+  const T* a;
+  int64_t lda;
+  const T* b;
+  int64_t ldb;
+  const T* bias;
+  T* c;
+  int64_t ldc;
+};
+
+/// On the calling thread. Every element adds its k products in their order, in blocks of 256.
+template <class T>
+void matmul(const MatrixProduct<T>& product);
+
 /// y = W x + bias with W (rows, cols); bias may be null. Fused multiply-add where the processor has it.
 template <class T>
 void gemv(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t cols);

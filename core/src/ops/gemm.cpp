@@ -1,12 +1,12 @@
 #include "ops/gemm.hpp"
 
 #include "kernels/kernels.hpp"
-#include "ops/blocked_gemm.hpp"
 #include "runtime/parallel_for.hpp"
 #include "tensor/message.hpp"
 
 #include <gradus/core/error.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 
@@ -15,6 +15,9 @@
 #endif
 
 namespace gradus::detail {
+
+using kernels::MatrixProduct;
+
 namespace {
 
 #ifdef GRADUS_HAS_BLAS
@@ -37,12 +40,18 @@ void keep_to_the_calling_thread() {
   static_cast<void>(done);
 }
 
+/// Small products with B transposed, as Linear's, are those for which OpenBLAS takes longer than our loops.
+constexpr double worth_a_call = 10000;
+
 template <class T>
-void multiply(const Product<T>& p) {
+void multiply(const MatrixProduct<T>& p) {
+  const double multiplications = static_cast<double>(p.m * p.n) * static_cast<double>(p.k);
+  if (p.trans_b && multiplications < worth_a_call) return kernels::matmul(p);
   keep_to_the_calling_thread();
+  for (std::int64_t row = 0; p.bias && row < p.m; ++row) std::copy_n(p.bias, p.n, p.c + row * p.ldc);
   const auto size = [](std::int64_t n) { return static_cast<blasint>(n); };
   multiply(p.trans_a ? CblasTrans : CblasNoTrans, p.trans_b ? CblasTrans : CblasNoTrans, size(p.m), size(p.n),
-           size(p.k), p.a, size(p.lda), p.b, size(p.ldb), p.beta, p.c, size(p.ldc));
+           size(p.k), p.a, size(p.lda), p.b, size(p.ldb), p.bias ? 1 : 0, p.c, size(p.ldc));
 }
 
 #else
@@ -50,30 +59,31 @@ void multiply(const Product<T>& p) {
 constexpr std::int64_t largest_extent = std::numeric_limits<std::int64_t>::max();
 
 template <class T>
-void multiply(const Product<T>& p) {
-  blocked_gemm(p);
+void multiply(const MatrixProduct<T>& p) {
+  kernels::matmul(p);
 }
 
 #endif
 
 template <class T>
-Product<T> rows(Product<T> p, std::int64_t first, std::int64_t last) {
+MatrixProduct<T> rows(MatrixProduct<T> p, std::int64_t first, std::int64_t last) {
   p.a += p.trans_a ? first : first * p.lda;
   p.c += first * p.ldc;
   p.m = last - first;
   return p;
 }
 template <class T>
-Product<T> columns(Product<T> p, std::int64_t first, std::int64_t last) {
+MatrixProduct<T> columns(MatrixProduct<T> p, std::int64_t first, std::int64_t last) {
   p.b += p.trans_b ? first * p.ldb : first;
   p.c += first;
+  if (p.bias) p.bias += first;
   p.n = last - first;
   return p;
 }
 
 /// Cuts the longer side of C, so that as little as possible of A and B is read by more than one thread.
 template <class T>
-void multiply_in_parts(const Product<T>& p) {
+void multiply_in_parts(const MatrixProduct<T>& p) {
   constexpr std::int64_t worth_a_thread = 500'000, unit = 16;  // multiplications, rows or columns
   const bool tall = p.m > p.n;
   const std::int64_t length = tall ? p.m : p.n, slice = (tall ? p.n : p.m) * p.k;
@@ -86,19 +96,19 @@ void multiply_in_parts(const Product<T>& p) {
 }  // namespace
 
 template <class T>
-void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T beta,
-          T* c) {
-  if (m == 1 && trans_b && (beta == 0 || beta == 1)) return kernels::gemv<T>(c, b, a, beta == 0 ? nullptr : c, n, k);
+void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
+          const T* bias, T* c) {
+  if (m == 1 && trans_b) return kernels::gemv<T>(c, b, a, bias, n, k);
   throw_if<ValueError>(std::max({m, n, k}) > largest_extent, "matmul: BLAS counts up to ", largest_extent, ", got (", m,
                        ", ", k, ") times (", k, ", ", n, ")\ncut the larger matrix into parts");
   if (m == 0 || n == 0) return;
-  const Product<T> p{trans_a, trans_b, m, n, k, a, trans_a ? m : k, b, trans_b ? k : n, beta, c, n};
-  if (k == 0) return scale_result(p);
-  multiply_in_parts(p);
+  multiply_in_parts<T>({trans_a, trans_b, m, n, k, a, trans_a ? m : k, b, trans_b ? k : n, bias, c, n});
 }
 
-template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, const float*, const float*, float, float*);
-template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, const double*, const double*, double, double*);
+template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, const float*, const float*, const float*,
+                   float*);
+template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, const double*, const double*, const double*,
+                   double*);
 
 std::string blas_name() {
 #ifdef GRADUS_HAS_BLAS

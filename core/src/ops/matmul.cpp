@@ -27,15 +27,16 @@ struct Operand {
   }
 };
 
-/// y = a b + beta y for every matrix of the batches, which broadcast; outside the graph.
-void multiply(Operand a, Operand b, const Tensor& y, int beta = 0) {
+/// y = a b + bias for every matrix of the batches, which broadcast; outside the graph. The bias may be undefined.
+void multiply(Operand a, Operand b, const Tensor& y, const Tensor& bias = {}) {
   const std::int64_t m = a.rows(), k = a.cols(), n = b.cols();
   if (m == 0 || n == 0 || y.numel() == 0) return;
   visit_floating(y.dtype(), [&]<class T>(T*) {
     const T *from_a = elements<T>(a.stored), *from_b = elements<T>(b.stored);
+    const T* from_bias = bias.defined() ? elements<T>(bias) : nullptr;
     T* to = elements<T>(y);
     const auto product = [&](std::int64_t at_a, std::int64_t at_b) {
-      gemm(a.transposed, b.transposed, m, n, k, from_a + at_a, from_b + at_b, static_cast<T>(beta), to);
+      gemm(a.transposed, b.transposed, m, n, k, from_a + at_a, from_b + at_b, from_bias, to);
     };
     if (a.shape().rank() == 2 && b.shape().rank() == 2) return product(0, 0);
     const Shape of_a = a.batch(), of_b = b.batch();
@@ -238,14 +239,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   Shape shape = x.shape();
   shape[x.dim() - 1] = outputs;
   Tensor y = make_tensor(shape, x.dtype());
-  if (bias.defined()) {
-    visit_floating(x.dtype(), [&]<class T>(T*) {
-      for (std::int64_t row = 0; row < rows; ++row) {
-        std::copy_n(elements<T>(bias), outputs, elements<T>(y) + row * outputs);
-      }
-    });
-  }
-  multiply({part_of(x, {rows, inputs})}, {weight, true}, y, bias.defined());
+  multiply({part_of(x, {rows, inputs})}, {weight, true}, y, bias);
   return recorded(y, linear_name(x.dim(), bias.defined()), {x, weight, bias},
                   keep(only_if(tracks(weight), x), only_if(tracks(x), weight)),
                   [rows, inputs, outputs, shape = x.shape()](const Tensor& dy_, const Tensor& x, const Tensor& weight,

@@ -1,10 +1,89 @@
-// Products of a matrix and a vector.
+// Products of matrices, and of a matrix and a vector.
 #pragma once
 
+#include "kernels/body/layout.hpp"
 #include "kernels/lane_sums.hpp"
 
 namespace gradus::body {
 namespace {
+
+using kernels::MatrixProduct;
+
+/// Of which a tile has as many sums as eight registers hold.
+template <class T>
+constexpr int rows_of_tile = Pack<T>::count < 8 ? 8 / Pack<T>::count : 1;
+constexpr int64_t depth_of_block = 256;
+
+/// `rows` rows of C from c and sixteen columns, or the first of them: `depth` products of columns of A from a and the
+/// rows of sixteen numbers from b.
+template <int rows, class T, class Lanes>
+GRADUS_INLINE void multiply_tile(const MatrixProduct<T>& p, T* c, const T* bias, const T* a, const T* b, int64_t b_row,
+                                 int64_t depth, bool add, Lanes lanes) {
+  const int64_t a_row = p.trans_a ? 1 : p.lda, a_step = p.trans_a ? p.lda : 1;
+  Pack<T> sum[rows];
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r) sum[r] = Pack<T>(0);
+  for (int64_t q = 0; q < depth; ++q) {
+    const Pack<T> row = load(b + q * b_row);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) sum[r] = sum[r] + Pack<T>(a[r * a_row + q * a_step]) * row;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r) {
+    T* const to = c + r * p.ldc;
+    if (bias) sum[r] = sum[r] + load(bias, lanes);
+    if (add) sum[r] = sum[r] + load(to, lanes);
+    store(to, sum[r], lanes);
+  }
+}
+
+/// All rows of sixteen columns of C, or of the first of them.
+template <class T, class Lanes>
+void multiply_strip(const MatrixProduct<T>& p, T* c, const T* bias, const T* a, const T* b, int64_t b_row,
+                    int64_t depth, bool add, Lanes lanes) {
+  constexpr int rows = rows_of_tile<T>;
+  const int64_t a_row = p.trans_a ? 1 : p.lda;
+  int64_t i = 0;
+  for (; i + rows <= p.m; i += rows) {
+    multiply_tile<rows>(p, c + i * p.ldc, bias, a + i * a_row, b, b_row, depth, add, lanes);
+  }
+  for (; i < p.m; ++i) multiply_tile<1>(p, c + i * p.ldc, bias, a + i * a_row, b, b_row, depth, add, lanes);
+}
+
+/// Copies a block of `depth` rows and n <= 16 columns of op(B), with zeros behind them.
+template <class T>
+void copy_block(T* block, const MatrixProduct<T>& p, const T* b, int64_t depth, int64_t n) {
+  if (n < lane_count) {
+    for (int64_t q = 0; q < depth; ++q) store(block + q * lane_count, Pack<T>(0));
+  }
+  if (p.trans_b) return transpose(block, lane_count, b, p.ldb, n, depth);
+  for (int64_t q = 0; q < depth; ++q) {
+    for (int64_t j = 0; j < n; ++j) block[q * lane_count + j] = b[q * p.ldb + j];
+  }
+}
+
+template <class T>
+void matmul(const MatrixProduct<T>& p) {
+  int64_t q = 0;
+  do {  // once where k is 0
+    const int64_t depth = p.k - q < depth_of_block ? p.k - q : depth_of_block;
+    const T* a = p.a + q * (p.trans_a ? p.lda : 1);
+    for (int64_t j = 0; j < p.n; j += lane_count) {
+      const int64_t n = p.n - j < lane_count ? p.n - j : lane_count;
+      const T* b = p.b + (p.trans_b ? j * p.ldb + q : q * p.ldb + j);
+      const T* bias = p.bias && q == 0 ? p.bias + j : nullptr;
+      const bool add = q > 0;
+      if (n == lane_count && !p.trans_b && p.m <= 64) {
+        multiply_strip(p, p.c + j, bias, a, b, p.ldb, depth, add, All());
+      } else {
+        T block[depth_of_block * lane_count];
+        copy_block(block, p, b, depth, n);
+        multiply_strip(p, p.c + j, bias, a, block, lane_count, depth, add, First{static_cast<int>(n)});
+      }
+    }
+    q += depth_of_block;
+  } while (q < p.k);
+}
 
 template <int rows, class T>
 GRADUS_INLINE void dot_rows(T* y, const T* w, const T* x, const T* bias, int64_t cols) {
