@@ -5,6 +5,7 @@
 
 #include <gradus/core/autograd.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 
@@ -12,23 +13,19 @@ namespace gradus {
 namespace detail {
 namespace {
 
-std::atomic<std::uint64_t> next_sequence{1};
 std::atomic<std::int64_t> alive{0};
 
 }  // namespace
 
 Node::Node(const char* name, bool is_leaf, bool takes_part) noexcept
-    : is_leaf_(is_leaf),
-      takes_part_(takes_part),
-      name_(name),
-      sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)) {
-  alive.fetch_add(1, std::memory_order_relaxed);
+    : is_leaf_(is_leaf), takes_part_(takes_part), name_(name) {
+  if (!is_leaf) alive.fetch_add(1, std::memory_order_relaxed);
 }
 
 Node::~Node() {
   std::ranges::destroy(saved());
   std::ranges::destroy(inputs());
-  alive.fetch_sub(1, std::memory_order_relaxed);
+  if (!is_leaf_) alive.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Node::take_lists(void* block, std::size_t bytes, std::span<Ref<Node>> inputs, std::span<Saved> saved) noexcept {
@@ -38,6 +35,15 @@ void Node::take_lists(void* block, std::size_t bytes, std::span<Ref<Node>> input
   saved_count_ = static_cast<std::uint16_t>(saved.size());
   std::uninitialized_move(inputs.begin(), inputs.end(), inputs_);
   std::uninitialized_move(saved.begin(), saved.end(), this->saved().data());
+  number();
+}
+
+void Node::number() noexcept {
+  thread_local std::uint64_t last = 0;
+  for (const Ref<Node>& input : inputs()) {
+    if (input) last = std::max(last, input->sequence);
+  }
+  sequence = ++last;
 }
 
 void Node::free_saved() noexcept {
@@ -46,8 +52,8 @@ void Node::free_saved() noexcept {
 }
 
 void Node::release() noexcept {
-  // A leaf finds its node without owning it, so only a count of 0 says that nobody will.
-  if (is_leaf_ ? owners.fetch_sub(1, std::memory_order_acq_rel) != 1 : !release_is_last()) return;
+  if (is_leaf_) return static_cast<AccumulateGrad*>(this)->end_use();
+  if (!release_is_last()) return;
   // Deleting a node drops the nodes behind it, which come back here: they queue up instead of nesting.
   thread_local Node* queue = nullptr;
   thread_local bool deleting = false;
@@ -65,48 +71,52 @@ void Node::release() noexcept {
   deleting = false;
 }
 
-bool Node::try_retain() noexcept {
-  std::uint32_t count = owners.load(std::memory_order_relaxed);
-  while (count != 0 && !owners.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) {
+AccumulateGrad::AccumulateGrad(TensorImpl& leaf) noexcept : Node("AccumulateGrad", true), leaf_(leaf) { owners = 0; }
+
+Ref<Node> AccumulateGrad::share() noexcept {
+  if (owners.fetch_add(1, std::memory_order_acq_rel) == 0) {
+    leaf_.retain();
+    alive.fetch_add(1, std::memory_order_relaxed);
+    tensor_notes = leaf_.tensor_notes;
+    number();
   }
-  return count != 0;
+  return Ref<Node>(this);
 }
 
-AccumulateGrad::AccumulateGrad(const Tensor& leaf) noexcept : Node("AccumulateGrad", true), leaf_(leaf) {
-  tensor_notes = impl_of(leaf)->tensor_notes;
-}
-
-AccumulateGrad::~AccumulateGrad() {
-  TensorImpl& impl = *impl_of(leaf_);
-  const std::lock_guard lock(impl.lock);
-  if (impl.accumulator == this) impl.accumulator = nullptr;
+void AccumulateGrad::end_use() noexcept {
+  TensorImpl& leaf = leaf_;  // after the last use another may begin in another thread, or this object end
+  if (owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  alive.fetch_sub(1, std::memory_order_relaxed);
+  leaf.release();
 }
 
 void AccumulateGrad::backward(std::span<Tensor> dy_, InputGradients&) {
   const Tensor& dy = dy_[0];
-  TensorImpl& impl = *impl_of(leaf_);
-  if (!impl.requires_grad) return;  // frozen since the forward pass
-  throw_if<RuntimeError>(leaf_.dtype() != dy.dtype(), "a leaf of the graph was ", dy.dtype(),
-                         " in the forward pass and is ", leaf_.dtype(),
+  if (!leaf_.requires_grad) return;  // frozen since the forward pass
+  throw_if<RuntimeError>(leaf_.dtype != dy.dtype(), "a leaf of the graph was ", dy.dtype(),
+                         " in the forward pass and is ", leaf_.dtype,
                          " now\nconvert modules before the forward pass, or run it again");
   if (grad_enabled()) return add_recorded(dy);
-  const std::lock_guard lock(impl.lock);
-  if (impl.grad.defined()) {
-    impl.grad.add_(dy);
+  const std::lock_guard lock(leaf_.lock);
+  if (leaf_.grad.defined()) {
+    leaf_.grad.add_(dy);
   } else {
-    impl.grad = own(dy);
+    leaf_.grad = own(dy);
   }
 }
 
 /// grad = grad + dy as a part of the graph. Only the exchange is locked, for operations lock leaves, too.
 void AccumulateGrad::add_recorded(const Tensor& dy) {
-  TensorImpl& impl = *impl_of(leaf_);
+  const auto gradient = [this] {
+    const std::lock_guard lock(leaf_.lock);
+    return leaf_.grad;
+  };
   for (;;) {
-    Tensor before = leaf_.grad();
+    Tensor before = gradient();
     Tensor after = before.defined() ? before + dy : own(dy);
-    const std::lock_guard lock(impl.lock);
-    if (!impl.grad.is_same(before)) continue;  // another thread came first
-    std::swap(impl.grad, after);
+    const std::lock_guard lock(leaf_.lock);
+    if (!leaf_.grad.is_same(before)) continue;  // another thread came first
+    std::swap(leaf_.grad, after);
     return;
   }
 }

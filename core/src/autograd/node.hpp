@@ -102,8 +102,11 @@ class Node : public Counted {
   /// Frees what was saved; the node cannot run again, unless there was nothing.
   void free_saved() noexcept;
   bool freed() const { return freed_; }
-  void release() noexcept;     // never recursive, however long the chain behind it is
-  bool try_retain() noexcept;  // false for a leaf's node that is being deleted
+  void release() noexcept;  // never recursive, however long the chain behind it is
+
+ protected:
+  /// Numbers the node: higher than its inputs, and than what this thread has numbered before.
+  void number() noexcept;
 
  private:
   template <class T, class... Arguments>
@@ -122,8 +125,7 @@ class Node : public Counted {
  public:
   std::uint16_t outputs = 1;
   std::uint16_t output = 0;  // of its only input, whose gradient it hands on, if it stands for an output of a function
-  // Nodes are numbered as they are made, so an input always has a smaller number than what was computed from it.
-  const std::uint64_t sequence;
+  std::uint64_t sequence = 0;     // an input always has a smaller one than what was computed from it
   Ref<TensorNotes> tensor_notes;  // of the output
 
   std::atomic<const Pass*> pass{nullptr};  // the pass that `notes` are of
@@ -146,18 +148,23 @@ Ref<Node> make_node(std::span<Ref<Node>> inputs, std::span<Saved> saved, Argumen
 bool in_backward() noexcept;
 
 /// Fills grad() of a leaf; the end of every path. Graphs of several threads may end in one, which is why gradients are
-/// added under the lock of the leaf.
+/// added under the lock of the leaf. The leaf owns it, graphs count their uses; as long as there are any, it owns the
+/// leaf.
 class AccumulateGrad final : public Node {
  public:
-  explicit AccumulateGrad(const Tensor& leaf) noexcept;
-  ~AccumulateGrad() override;
+  explicit AccumulateGrad(TensorImpl& leaf) noexcept;
+  static void* operator new(std::size_t bytes) { return allocate(bytes); }
+  static void operator delete(void* block, std::size_t bytes) noexcept { deallocate(block, bytes); }
+  /// For one more use; under the lock of the leaf.
+  Ref<Node> share() noexcept;
+  void end_use() noexcept;
   void backward(std::span<Tensor> dy, InputGradients& dx) override;
-  TensorImpl* leaf() const override { return impl_of(leaf_); }
+  TensorImpl* leaf() const override { return &leaf_; }
 
  private:
   void add_recorded(const Tensor& dy);
 
-  Tensor leaf_;
+  TensorImpl& leaf_;
 };
 
 /// Whether a function holds no tensor, so that what its node saves is all in the node's list.

@@ -59,10 +59,8 @@ Ref<Node> node_of(const Tensor& x) {
   }
   if (!impl.requires_grad) return {};
   const std::lock_guard lock(impl.lock);
-  if (impl.accumulator && impl.accumulator->try_retain()) return Ref<Node>(impl.accumulator);
-  Ref<Node> node = make_node<AccumulateGrad>({}, {}, x);
-  impl.accumulator = node.get();
-  return node;
+  if (!impl.accumulator) impl.accumulator = new AccumulateGrad(impl);
+  return impl.accumulator->share();
 }
 
 Ref<Node> Input::node() const {

@@ -244,9 +244,13 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                   keep(only_if(tracks(weight), x), only_if(tracks(x), weight)),
                   [rows, inputs, outputs, shape = x.shape()](const Tensor& dy_, const Tensor& x, const Tensor& weight,
                                                              InputGradients& dx) {
-                    const Tensor dy = dy_.reshape({rows, outputs});
-                    if (dx.needs(0)) dx[0] = product({dy}, {weight}).reshape(shape);
-                    if (dx.needs(1)) dx[1] = product({dy, true}, {x.reshape({rows, inputs})});
+                    const bool is_matrix = shape.rank() == 2;
+                    const Tensor dy = is_matrix ? dy_ : dy_.reshape({rows, outputs});
+                    if (dx.needs(0)) {
+                      dx[0] = product({dy}, {weight});
+                      if (!is_matrix) dx[0] = dx[0].reshape(shape);
+                    }
+                    if (dx.needs(1)) dx[1] = product({dy, true}, {is_matrix ? x : x.reshape({rows, inputs})});
                     if (dx.needs(2)) dx[2] = sum(dy, 0);
                   });
 }

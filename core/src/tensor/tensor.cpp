@@ -10,22 +10,52 @@
 namespace gradus {
 namespace detail {
 
+namespace {
+
+/// Where the place of a tensor begins, behind the header and the elements.
+std::size_t end_of_elements(std::size_t bytes) {
+  constexpr std::size_t unit = alignof(TensorImpl);
+  return sizeof(Storage) + (bytes + unit - 1) / unit * unit;
+}
+std::size_t block_bytes(std::size_t bytes) { return end_of_elements(bytes) + sizeof(TensorImpl); }
+
+}  // namespace
+
 Storage* Storage::create(std::size_t bytes) {
-  auto* storage = new (allocate(sizeof(Storage) + bytes)) Storage;
+  auto* storage = new (allocate(block_bytes(bytes))) Storage;
   storage->bytes = bytes;
   return storage;
 }
 
+void* Storage::place_of_tensor() noexcept { return reinterpret_cast<std::byte*>(this) + end_of_elements(bytes); }
+
 void Storage::release() noexcept {
   if (!release_is_last()) return;
-  const std::size_t total = sizeof(Storage) + bytes;
+  const std::size_t total = block_bytes(bytes);
   this->~Storage();
   deallocate(this, total);
 }
 
+TensorImpl* TensorImpl::create(Ref<Storage> storage, const Shape& shape, std::int64_t numel, Dtype dtype) {
+  Storage& block = *storage;
+  auto* impl = ::new (block.place_of_tensor()) TensorImpl(std::move(storage), block.elements(), shape, numel, dtype);
+  impl->lies_in_storage = true;
+  return impl;
+}
+
 TensorImpl::TensorImpl(Ref<Storage> block, void* first, const Shape& extents, std::int64_t count, Dtype type)
     : dtype(type), numel(count), elements(first), storage(std::move(block)), shape(extents) {}
-TensorImpl::~TensorImpl() = default;
+TensorImpl::~TensorImpl() { delete accumulator; }
+
+void TensorImpl::release() noexcept {
+  if (!release_is_last()) return;
+  if (!lies_in_storage) {
+    delete this;
+    return;
+  }
+  const Ref<Storage> block = std::move(home ? home : storage);  // goes last
+  this->~TensorImpl();
+}
 
 TensorNotes& TensorImpl::shared_notes() {
   const std::lock_guard guard(lock);
@@ -42,9 +72,7 @@ void TensorImpl::operator delete(void* block, std::size_t bytes) noexcept { deal
 void retain(TensorImpl* impl) noexcept {
   if (impl) impl->retain();
 }
-void release(TensorImpl* impl) noexcept {
-  if (impl->release_is_last()) delete impl;
-}
+void release(TensorImpl* impl) noexcept { impl->release(); }
 
 Tensor make_tensor(const Shape& shape, Dtype dtype) {
   const std::int64_t count = numel(shape);
@@ -52,8 +80,7 @@ Tensor make_tensor(const Shape& shape, Dtype dtype) {
   try {
     if (count > most_bytes / static_cast<std::int64_t>(item_size(dtype))) throw std::bad_alloc();
     Ref<Storage> storage(Storage::create(static_cast<std::size_t>(count) * item_size(dtype)));
-    void* elements = storage->elements();
-    return adopt(new TensorImpl(std::move(storage), elements, shape, count, dtype));
+    return adopt(TensorImpl::create(std::move(storage), shape, count, dtype));
   } catch (const std::bad_alloc&) {
     fail<RuntimeError>("a tensor of shape ", shape, " and dtype ", dtype, " does not fit in memory");
   }
@@ -94,6 +121,7 @@ void replace_elements(const Tensor& x, const Tensor& source) {
   const TensorImpl& from = *impl_of(source);
   to.dtype = from.dtype;
   to.elements = from.elements;
+  if (to.lies_in_storage && !to.home) to.home = std::move(to.storage);
   to.storage = from.storage;
 }
 

@@ -9,6 +9,8 @@
 
 namespace gradus::detail {
 
+class AccumulateGrad;
+
 /// Counts owners; `release` of a derived type deletes at zero.
 struct Counted {
   std::atomic<std::uint32_t> owners{1};
@@ -29,13 +31,15 @@ class Lock {
   std::atomic<bool> taken_{false};
 };
 
-/// A block of memory that several tensors may share: this header, then the elements. `version` counts in-place writes.
+/// A block of memory that several tensors may share: this header, the elements, and a place for the TensorImpl that is
+/// made with it. `version` counts in-place writes.
 struct alignas(64) Storage : Counted {
   std::uint32_t version = 0;
   std::size_t bytes = 0;             // of the elements
   const char* written_by = nullptr;  // the operation of a graph that wrote in place last
   const char* copied_by = nullptr;   // the operation that made this copy where PyTorch has a view: not to be written to
   void* elements() noexcept { return this + 1; }
+  void* place_of_tensor() noexcept;
 
   static Storage* create(std::size_t bytes);
   void release() noexcept;
@@ -89,21 +93,27 @@ class Ref {
 
 struct TensorImpl : Counted {
   Dtype dtype;
-  bool requires_grad = false;      // of a leaf; a computed tensor has grad_fn
+  bool requires_grad = false;  // of a leaf; a computed tensor has grad_fn
+  bool lies_in_storage = false;
   bool is_view = false;            // shares another tensor's storage on purpose of the user
   std::uint32_t seen_version = 0;  // of the storage when a view joined the graph
   std::int64_t numel;
   void* elements;
   Ref<Storage> storage;
   Ref<Node> grad_fn;
-  Lock lock;                    // of a leaf: for the next two, which backward passes of several threads change
-  Node* accumulator = nullptr;  // the live graph node that fills `grad`; not owned
+  Lock lock;  // of a leaf: for the next two, which backward passes of several threads change
+  AccumulateGrad* accumulator = nullptr;  // the node that fills `grad`; made at need
   Tensor grad;
   Ref<TensorNotes> tensor_notes;
   Shape shape;
 
+  Ref<Storage> home;  // the block that this object lies in, where `storage` has become another
+
+  /// A tensor of its own in `storage`, which is new.
+  static TensorImpl* create(Ref<Storage> storage, const Shape& shape, std::int64_t numel, Dtype dtype);
   TensorImpl(Ref<Storage> block, void* first, const Shape& extents, std::int64_t count, Dtype type);
   ~TensorImpl();
+  void release() noexcept;
   TensorImpl(const TensorImpl&) = delete;
   TensorImpl& operator=(const TensorImpl&) = delete;
 
