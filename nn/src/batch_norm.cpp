@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 namespace gradus::nn::functional {
 
@@ -47,9 +48,10 @@ void check_channels(const Tensor& x, const char* what, const Tensor& values) {
     fail<RuntimeError>("TensorAccessor expected 1 dims but tensor has ", values.dim(), "\nbatch_norm: expected ", what,
                        " of shape ", Shape{x.shape()[1]}, ", got ", values.shape(), "; flatten() makes one of it");
   }
-  throw_if<RuntimeError>(values.dtype() != x.dtype(),
-                         "mixed dtype (CPU): expect parameter to have scalar type of Float\nbatch_norm: x is ",
-                         x.dtype(), ", ", what, " is ", values.dtype(), "; convert one with to()");
+  if (values.dtype() != x.dtype()) {
+    fail<RuntimeError>("mixed dtype (CPU): expect parameter to have scalar type of Float\nbatch_norm: x is ", x.dtype(),
+                       ", ", what, " is ", values.dtype(), "; convert one with to()");
+  }
 }
 
 void check(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
@@ -95,23 +97,36 @@ kernels::BatchNormForward<T> pass_over(const Tensor& x, const Tensor& y, const B
           .eps = eps};
 }
 
-/// The buffers' next values; each computed in double and rounded once.
+/// A running buffer, on its way to its next values: each computed in double and rounded once.
 template <class T>
-Tensor blend(const Tensor& running, const double* batch, double scale, double momentum) {
-  Tensor next = empty_like(running);
-  for (std::int64_t c = 0; c < running.numel(); ++c) {
-    const double old = static_cast<double>(elements<T>(running)[c]);
-    elements<T>(next)[c] = static_cast<T>((1 - momentum) * old + momentum * scale * batch[c]);
+class NextValues {
+ public:
+  NextValues(const Tensor& running, const double* batch, double scale, double momentum)
+      : running_(running),
+        values_(elements<T>(running), static_cast<std::size_t>(running.numel())),
+        batch_(batch),
+        scale_(scale),
+        momentum_(momentum) {}
+  bool all_finite() const {
+    bool finite = true;
+    for (std::size_t c = 0; c < values_.size(); ++c) finite = finite && std::isfinite(next(c));
+    return finite;
   }
-  return next;
-}
+  void write() const {
+    for (std::size_t c = 0; c < values_.size(); ++c) values_[c] = next(c);
+    bump_version(running_);
+  }
 
-template <class T>
-bool all_finite(const Tensor& x) {
-  bool finite = true;
-  for (std::int64_t i = 0; i < x.numel(); ++i) finite = finite && std::isfinite(elements<T>(x)[i]);
-  return finite;
-}
+ private:
+  T next(std::size_t c) const {
+    return static_cast<T>((1 - momentum_) * static_cast<double>(values_[c]) + momentum_ * scale_ * batch_[c]);
+  }
+
+  const Tensor& running_;
+  const std::span<T> values_;
+  const double* batch_;
+  const double scale_, momentum_;
+};
 
 /// Statistics of the batch, y, and then, when all of it is finite, the buffers. Returns whether they were written to.
 template <class T>
@@ -122,19 +137,16 @@ bool forward_training(const Tensor& x, const Tensor& y, const BatchNormState& st
   if (!state.running_mean.defined()) return false;
 
   const double m = static_cast<double>(pass.shape.n * pass.shape.l);
-  const Tensor next_mean = blend<T>(state.running_mean, stats.mean(), 1, call.momentum);
-  const Tensor next_var = blend<T>(state.running_var, stats.var(), m / (m - 1), call.momentum);
-  finite = finite && all_finite<T>(next_mean) && all_finite<T>(next_var);
+  const NextValues<T> mean(state.running_mean, stats.mean(), 1, call.momentum);
+  const NextValues<T> var(state.running_var, stats.var(), m / (m - 1), call.momentum);
+  finite = finite && mean.all_finite() && var.all_finite();
   throw_if<ValueError>(
       !finite && call.non_finite == NonFinite::raise,
       "batch_norm: the batch has NaN or infinity, or values too large for the running buffers, which stay unchanged\n"
       "mend the batch, or choose NonFinite::skip to go on without counting it");
   if (finite) {
-    for (const auto& [buffer, next] :
-         {std::pair(state.running_mean, next_mean), std::pair(state.running_var, next_var)}) {
-      std::copy_n(elements<T>(next), next.numel(), elements<T>(buffer));
-      bump_version(buffer);
-    }
+    mean.write();
+    var.write();
   }
   return finite;
 }
@@ -253,7 +265,7 @@ BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state,
       trace_operand(y, state.running_var);
     }
   }
-  return {y, counted};
+  return {std::move(y), counted};
 }
 
 Tensor batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {

@@ -38,23 +38,20 @@ void BatchNorm1d::state(StateList& list) {
 Tensor BatchNorm1d::forward(const Tensor& x) const {
   const bool tracking = running_mean.defined();
   const bool learning = training() && !frozen_;
-  functional::BatchNormState state{.weight = weight, .bias = bias};
-  if (tracking) {
-    state.running_mean = running_mean;
-    state.running_var = running_var;
-  }
+  const functional::BatchNormState state{
+      .running_mean = running_mean, .running_var = running_var, .weight = weight, .bias = bias};
   std::unique_lock<detail::Lock> counting;  // threads that train one layer count their batches one after the other
   if (tracking && learning) counting = std::unique_lock(impl_of(running_mean)->lock);
   double momentum = options_.momentum.value_or(0);
   if (!options_.momentum && tracking && learning) {
     momentum = 1 / (num_batches_tracked.item<double>() + 1);
   }
-  const auto result = functional::batch_norm_counted(x, state,
-                                                     {.training = learning || !tracking,
-                                                      .momentum = momentum,
-                                                      .eps = options_.eps,
-                                                      .non_finite = options_.non_finite,
-                                                      .sync = learning ? options_.sync.get() : nullptr});
+  auto result = functional::batch_norm_counted(x, state,
+                                               {.training = learning || !tracking,
+                                                .momentum = momentum,
+                                                .eps = options_.eps,
+                                                .non_finite = options_.non_finite,
+                                                .sync = learning ? options_.sync.get() : nullptr});
   // PyTorch counts a batch without values; where the counter is the weight of the mean, it would be wrong.
   const bool empty = learning && !options_.sync && x.numel() == 0 && options_.momentum;
   if (tracking && (result.counted || empty)) {
@@ -62,7 +59,7 @@ Tensor BatchNorm1d::forward(const Tensor& x) const {
     ++counter.data<std::int64_t>()[0];
     detail::bump_version(counter);
   }
-  return result.y;
+  return std::move(result.y);
 }
 
 std::string BatchNorm1d::extra_repr() const {

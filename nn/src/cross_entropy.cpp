@@ -74,7 +74,8 @@ template <class F>
 void for_each_sample(const Tensor& x, const Tensor& target, std::int64_t ignore_index, F f) {
   const std::int64_t step = class_step(x), skip = (class_count(x) - 1) * step;
   const std::int64_t* classes = elements<std::int64_t>(target);
-  for (std::int64_t i = 0; i < target.numel(); ++i) {
+  const std::int64_t samples = target.numel();
+  for (std::int64_t i = 0; i < samples; ++i) {
     if (classes[i] != ignore_index) f(i + i / step * skip, classes[i], i);
   }
 }
@@ -92,9 +93,10 @@ double checked_total(const Tensor& x, const Tensor& target, const CrossEntropyOp
   const std::int64_t classes = class_count(x);
   double total = 0;
   for_each_sample(x, target, options.ignore_index, [&](std::int64_t, std::int64_t c, std::int64_t) {
-    throw_if<IndexError>(c < 0 || c >= classes, "Target ", c, " is out of bounds.\nx of shape ", x.shape(),
-                         " has the classes 0 to ", classes - 1, "; samples of class ignore_index, ",
-                         options.ignore_index, ", take no part");
+    if (c < 0 || c >= classes) {
+      fail<IndexError>("Target ", c, " is out of bounds.\nx of shape ", x.shape(), " has the classes 0 to ",
+                       classes - 1, "; samples of class ignore_index, ", options.ignore_index, ", take no part");
+    }
     total += weight[c];
   });
   return total;

@@ -93,9 +93,10 @@ void AccumulateGrad::end_use() noexcept {
 void AccumulateGrad::backward(std::span<Tensor> dy_, InputGradients&) {
   const Tensor& dy = dy_[0];
   if (!leaf_.requires_grad) return;  // frozen since the forward pass
-  throw_if<RuntimeError>(leaf_.dtype != dy.dtype(), "a leaf of the graph was ", dy.dtype(),
-                         " in the forward pass and is ", leaf_.dtype,
-                         " now\nconvert modules before the forward pass, or run it again");
+  if (leaf_.dtype != dy.dtype()) {
+    fail<RuntimeError>("a leaf of the graph was ", dy.dtype(), " in the forward pass and is ", leaf_.dtype,
+                       " now\nconvert modules before the forward pass, or run it again");
+  }
   if (grad_enabled()) return add_recorded(dy);
   const std::lock_guard lock(leaf_.lock);
   if (leaf_.grad.defined()) {

@@ -17,8 +17,12 @@ struct Operand {
   const Tensor& stored;
   bool transposed = false;
   const Shape& shape() const { return stored.shape(); }
-  std::int64_t rows() const { return shape()[shape().rank() - (transposed ? 1 : 2)]; }
-  std::int64_t cols() const { return shape()[shape().rank() - (transposed ? 2 : 1)]; }
+  std::int64_t rows() const { return from_the_end(transposed ? 1 : 2); }
+  std::int64_t cols() const { return from_the_end(transposed ? 2 : 1); }
+  std::int64_t from_the_end(int i) const {
+    const Shape& all = shape();
+    return all[all.rank() - i];
+  }
   Shape batch() const {
     Shape batch = shape();
     batch.erase(batch.rank() - 1);
@@ -104,10 +108,10 @@ void check_shapes(const Shape& a, const Shape& b) {
 }
 
 void check_product_dtypes(const Tensor& a, const Tensor& b, const char* op) {
-  throw_if<RuntimeError>(a.dtype() != b.dtype(), "expected scalar type ", type_name(a.dtype()), " but found ",
-                         type_name(b.dtype()), '\n', op,
-                         " multiplies tensors of one dtype: convert one with to(dtype)");
-  throw_if<RuntimeError>(!is_floating(a.dtype()), op, " multiplies floating tensors, got ", a.dtype(),
+  const Dtype dtype = a.dtype(), other = b.dtype();
+  throw_if<RuntimeError>(dtype != other, "expected scalar type ", type_name(dtype), " but found ", type_name(other),
+                         '\n', op, " multiplies tensors of one dtype: convert one with to(dtype)");
+  throw_if<RuntimeError>(!is_floating(dtype), op, " multiplies floating tensors, got ", dtype,
                          "\nconvert first: x.to(float32)");
 }
 
