@@ -119,6 +119,7 @@ void bump_version(const Tensor& x) noexcept { ++impl_of(x)->storage->version; }
 void replace_elements(const Tensor& x, const Tensor& source) {
   TensorImpl& to = *impl_of(x);
   const TensorImpl& from = *impl_of(source);
+  if (to.storage.get() == from.storage.get()) return;
   to.dtype = from.dtype;
   to.elements = from.elements;
   if (to.lies_in_storage && !to.home) to.home = std::move(to.storage);
