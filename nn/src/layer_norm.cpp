@@ -13,6 +13,7 @@
 namespace gradus::nn {
 
 using namespace gradus::detail;
+using gradus::kernels::Binary;
 
 namespace {
 
@@ -30,18 +31,11 @@ Tensor sum_of_samples(const Tensor& x, const Shape& shape) {
   return x.reshape(flat).sum(0);
 }
 
-/// y weight + bias, each of which may be null, for samples of `features` elements.
+/// y = f(x, row) with `row` for each of the samples.
 template <class T>
-void scale(T* y, const T* weight, const T* bias, std::int64_t samples, std::int64_t features) {
-  for (const T* const end = y + samples * features; y != end; y += features) {
-    if (weight && bias) {
-      for (std::int64_t j = 0; j < features; ++j) y[j] = y[j] * weight[j] + bias[j];
-    } else if (weight) {
-      for (std::int64_t j = 0; j < features; ++j) y[j] *= weight[j];
-    } else if (bias) {
-      for (std::int64_t j = 0; j < features; ++j) y[j] += bias[j];
-    }
-  }
+void with_row(gradus::kernels::Binary f, T* y, const T* x, const Tensor& row, std::int64_t samples,
+              std::int64_t features) {
+  gradus::kernels::zip<T>(f, y, {x, features, 1}, {elements<T>(row), 0, 1}, samples, features);
 }
 
 /// Mean, variance and 1 / std of every sample, as rows.
@@ -60,20 +54,30 @@ kernels::BatchNormForward<T> pass_over(const Tensor& x, const Tensor& y, const T
           .eps = eps};
 }
 
-/// y and the statistics, by blocks of samples that stay in the cache until they are scaled.
+/// f(first sample, their number) for blocks of samples that stay in the cache, on several threads.
+template <class F>
+void by_blocks(const kernels::BatchShape& shape, F f) {
+  const std::int64_t block = (1 << 12) / shape.l + 1;
+  parallel_for(0, shape.c, (1 << 14) / shape.l + 1, [&](std::int64_t first, std::int64_t last) {
+    for (; first < last; first += block) f(first, std::min(block, last - first));
+  });
+}
+
+template <class T>
+kernels::BatchNormForward<T> part_of(kernels::BatchNormForward<T> pass, std::int64_t first, std::int64_t samples) {
+  pass.shape.c = samples;
+  pass.x += first * pass.shape.l, pass.y += first * pass.shape.l;
+  pass.mean += first, pass.var += first, pass.rstd += first;
+  return pass;
+}
+
 template <class T>
 void forward(const kernels::BatchNormForward<T>& pass, const Tensor& weight, const Tensor& bias) {
-  const auto data = [](const Tensor& values) { return values.defined() ? elements<T>(values) : nullptr; };
-  const std::int64_t features = pass.shape.l, block = (1 << 13) / features + 1;
-  parallel_for(0, pass.shape.c, (1 << 14) / features + 1, [&](std::int64_t first, std::int64_t last) {
-    for (; first < last; first += block) {
-      kernels::BatchNormForward<T> part = pass;
-      part.shape.c = std::min(block, last - first);
-      part.x += first * features, part.y += first * features;
-      part.mean += first, part.var += first, part.rstd += first;
-      kernels::batch_norm(part);
-      scale(part.y, data(weight), data(bias), part.shape.c, features);
-    }
+  by_blocks(pass.shape, [&](std::int64_t first, std::int64_t samples) {
+    const kernels::BatchNormForward<T> part = part_of(pass, first, samples);
+    kernels::batch_norm(part);
+    if (weight.defined()) with_row<T>(Binary::mul, part.y, part.y, weight, samples, pass.shape.l);
+    if (bias.defined()) with_row<T>(Binary::add, part.y, part.y, bias, samples, pass.shape.l);
   });
 }
 
@@ -81,29 +85,40 @@ void forward(const kernels::BatchNormForward<T>& pass, const Tensor& weight, con
 template <class T>
 void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Tensor& rows,
                     const Shape& shape) {
-  const Tensor xhat = empty_like(x);
-  const kernels::BatchNormForward<T> pass = pass_over<T>(x, xhat, rows, 0);
+  const Tensor y = empty_like(x);
+  const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, rows, 0);
+  const std::int64_t features = pass.shape.l;
   if (dx.needs(1)) {
-    kernels::batch_norm_apply(pass);
-    gradus::kernels::zip<T>(gradus::kernels::Binary::mul, pass.y, {elements<T>(dy), 0, 1}, {pass.y, 0, 1}, 1,
-                            x.numel());
-    dx[1] = sum_of_samples(xhat, shape);
+    by_blocks(pass.shape, [&](std::int64_t first, std::int64_t samples) {
+      const kernels::BatchNormForward<T> part = part_of(pass, first, samples);
+      kernels::batch_norm_apply(part);
+      gradus::kernels::zip<T>(Binary::mul, part.y, {elements<T>(dy) + first * features, 0, 1}, {part.y, 0, 1}, 1,
+                              samples * features);
+    });
+    dx[1] = sum_of_samples(y, shape);
   }
   if (dx.needs(2)) dx[2] = sum_of_samples(dy, shape);
   if (!dx.needs(0)) return;
-  const Tensor dxhat = weight.defined() ? dy * weight : dy;
-  dx[0] = owned_alone(dxhat) ? dxhat : xhat;
-  kernels::batch_norm_backward(kernels::BatchNormBackward<T>{.shape = pass.shape,
-                                                             .dx = elements<T>(dx[0]),
-                                                             .dweight = nullptr,
-                                                             .dbias = nullptr,
-                                                             .dy = elements<T>(dxhat),
-                                                             .x = pass.x,
-                                                             .weight = nullptr,
-                                                             .mean = pass.mean,
-                                                             .var = pass.var,
-                                                             .rstd = pass.rstd,
-                                                             .batch_statistics = true});
+  dx[0] = y;
+  by_blocks(pass.shape, [&](std::int64_t first, std::int64_t samples) {
+    const kernels::BatchNormForward<T> part = part_of(pass, first, samples);
+    const T* dxhat = elements<T>(dy) + first * features;
+    if (weight.defined()) {
+      with_row<T>(Binary::mul, part.y, dxhat, weight, samples, features);
+      dxhat = part.y;
+    }
+    kernels::batch_norm_backward(kernels::BatchNormBackward<T>{.shape = part.shape,
+                                                               .dx = part.y,
+                                                               .dweight = nullptr,
+                                                               .dbias = nullptr,
+                                                               .dy = dxhat,
+                                                               .x = part.x,
+                                                               .weight = nullptr,
+                                                               .mean = part.mean,
+                                                               .var = part.var,
+                                                               .rstd = part.rstd,
+                                                               .batch_statistics = true});
+  });
 }
 
 /// The same as functions that have derivatives themselves.
