@@ -15,8 +15,24 @@ using namespace gradus::detail;
 
 namespace {
 
+Tensor limited(const Tensor& d, double most) { return clamp(d, -most, most); }
+template <std::floating_point T>
+T limited(T d, double most) {
+  const T high = static_cast<T>(most), below = high < d ? high : d;
+  return below < -high ? -high : below;
+}
+
+/// slope(x - target) * factor, a 0-d tensor.
+template <class Slope>
+Tensor scaled_slope(const Tensor& x, const Tensor& target, const Tensor& factor, Slope slope) {
+  if (grad_enabled() || factor.dim() > 0) return slope(x - target) * factor;
+  return visit_floating(x.dtype(), [&]<class T>(T*) {
+    return zip<T, T>(x, target, [slope, scale = factor.item<T>()](T p, T t) { return slope(p - t) * scale; });
+  });
+}
+
 /// The loss whose value is `value(x - target)`, of numbers, and whose derivative by x - target is `slope(x - target)`,
-/// of tensors, times `factor`.
+/// of numbers or tensors, times `factor`.
 template <class Value, class Slope>
 Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, Reduction reduction, Value value,
                        Slope slope, double factor = 1) {
@@ -30,7 +46,7 @@ Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, 
   return recorded(y, node, {x, target}, keep(x, target),
                   [slope, scale = factor * share(reduction, x.numel())](const Tensor& dy, const Tensor& x,
                                                                         const Tensor& target, InputGradients& dx) {
-                    const Tensor d = slope(x - target) * (dy * scale);
+                    const Tensor d = scaled_slope(x, target, dy * scale, slope);
                     dx[0] = d;
                     if (dx.needs(1)) dx[1] = -d;
                   });
@@ -42,7 +58,7 @@ Tensor functional::mse_loss(const Tensor& x, const Tensor& target, Reduction red
   check_defined(x, target);
   const Dtype dtype = common_dtype("mse_cpu", x, target);
   const auto value = [](auto d) { return d * d; };
-  const auto slope = [](const Tensor& d) { return d; };
+  const auto slope = [](const auto& d) { return d; };
   return difference_loss("MseLossBackward0", x.to(dtype), target.to(dtype), reduction, value, slope, 2);
 }
 
@@ -60,8 +76,8 @@ Tensor functional::huber_loss(const Tensor& x, const Tensor& target, Reduction r
     const T limit = static_cast<T>(delta), low = d < -limit ? -limit : d, near = limit < low ? limit : low;
     return near * (d - near * T(0.5));  // d^2 / 2 where near is d, else limit (|d| - limit / 2)
   };
-  const auto slope = [bound = std::min(delta, dtype == float32 ? FLT_MAX : DBL_MAX)](const Tensor& d) {
-    return clamp(d, -bound, bound);
+  const auto slope = [bound = std::min(delta, dtype == float32 ? FLT_MAX : DBL_MAX)](const auto& d) {
+    return limited(d, bound);
   };
   return difference_loss("HuberLossBackward0", x.to(dtype), target.to(dtype), reduction, value, slope);
 }
@@ -75,7 +91,13 @@ Tensor functional::smooth_l1_loss(const Tensor& x, const Tensor& target, Reducti
     const T distance = std::abs(d);
     return distance < static_cast<T>(beta) ? d * d * static_cast<T>(0.5 / beta) : distance - static_cast<T>(0.5 * beta);
   };
-  const auto slope = [beta](const Tensor& d) { return clamp(d / beta, -1, 1); };
+  const auto slope = [beta]<class D>(const D& d) {
+    if constexpr (std::same_as<D, Tensor>) {
+      return limited(d / beta, 1);
+    } else {
+      return limited(d / static_cast<D>(beta), 1);
+    }
+  };
   return difference_loss("SmoothL1LossBackward0", x.to(dtype), target.to(dtype), reduction, value, slope);
 }
 

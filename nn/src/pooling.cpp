@@ -95,15 +95,22 @@ Tensor places_of_maxima(const Tensor& x, const Windows& windows) {
   return places;
 }
 
+/// The larger, NaN if either is.
+template <class T>
+T larger(T top, T v) {
+  return ((v > top) | (v != v)) ? v : top;
+}
+
 /// y[i] = the largest of `kernel` neighbours from x[i stride] on, NaN if there is one.
 template <std::int64_t stride, class T>
 void largest_in_row(T* y, const T* x, std::int64_t places, std::int64_t kernel) {
-  for (std::int64_t i = 0; i < places; ++i) y[i] = x[i * stride];
-  for (std::int64_t k = 1; k < kernel; ++k) {
-    for (std::int64_t i = 0; i < places; ++i) {
-      const T v = x[i * stride + k], top = y[i];
-      y[i] = ((v > top) | (v != v)) ? v : top;
-    }
+  if (kernel == 1) {
+    for (std::int64_t i = 0; i < places; ++i) y[i] = x[i * stride];
+    return;
+  }
+  for (std::int64_t i = 0; i < places; ++i) y[i] = larger(x[i * stride], x[i * stride + 1]);
+  for (std::int64_t k = 2; k < kernel; ++k) {
+    for (std::int64_t i = 0; i < places; ++i) y[i] = larger(y[i], x[i * stride + k]);
   }
 }
 

@@ -154,6 +154,24 @@ TEST(Loss, HuberWithABoundBeyondItsDtypeIsASquare) {
   EXPECT_TRUE(equal(x.grad(), x.detach()));
 }
 
+TEST(Loss, BackwardOfDifferencesIsTheSameWithAndWithoutAGraph) {
+  Generator generator(5);
+  for (const Dtype dtype : {float32, float64}) {
+    Tensor from = randn({7, 31}, dtype, generator) * 2;
+    from[3].fill_(std::nan(""));
+    const Tensor x = from.requires_grad_(), target = randn({7, 31}, dtype, generator).requires_grad_();
+    for (const Reduction reduction : reductions) {
+      for (const Tensor& loss : {F::mse_loss(x, target, reduction), F::huber_loss(x, target, reduction, 0.7),
+                                 F::smooth_l1_loss(x, target, reduction, 0.3)}) {
+        const Tensor sum = loss.sum() * 3;
+        const auto alone = grad({sum}, {x, target}, {.retain_graph = true});
+        const auto again = grad({sum}, {x, target}, {.create_graph = true});
+        for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(max_distance(alone[i], again[i].detach()), 0);
+      }
+    }
+  }
+}
+
 TEST(Loss, MeanOfNothingIsNotANumber) {
   const Tensor nothing = zeros({0, 3});
   EXPECT_TRUE(std::isnan(F::mse_loss(nothing, nothing).item()));

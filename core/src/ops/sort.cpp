@@ -65,23 +65,25 @@ void order_lines(const T* x, T* values, std::int64_t* indices, const Lines& line
         const auto rank = rank_of(from[i * inner]);
         return Key(descending ? static_cast<decltype(rank)>(~rank) : rank, i);
       };
-      const bool few = k > 0 && k <= n / 16;
+      const bool few = k > 0 && k <= std::min<std::int64_t>(n / 16, 64);
       keys.clear();
       for (std::int64_t i = 0; i < (few ? k : n); ++i) keys.push_back(key(i));
       const auto end = keys.begin() + static_cast<std::ptrdiff_t>(k);
-      if (few) {  // the first so far are a heap with the last of them on top
-        std::make_heap(keys.begin(), keys.end());
-        for (std::int64_t i = k; i < n; ++i) {
-          if (const Key next = key(i); next < keys.front()) {
-            std::pop_heap(keys.begin(), keys.end());
-            keys.back() = next;
-            std::push_heap(keys.begin(), keys.end());
-          }
-        }
-      } else if (k < n) {
-        std::nth_element(keys.begin(), end, keys.end());
-      }
+      if (!few && k < n) std::nth_element(keys.begin(), end, keys.end());
       std::sort(keys.begin(), end);
+      if (few) {  // the first so far stay in order
+        T worst = from[keys.back().place() * inner];
+        for (std::int64_t i = k; i < n; ++i) {
+          const T value = from[i * inner];
+          if (descending ? value <= worst : value >= worst) continue;  // NaN, for which neither is true, is looked at
+          const Key next = key(i);
+          if (!(next < keys.back())) continue;
+          auto at = end - 1;
+          for (; at != keys.begin() && next < at[-1]; --at) *at = at[-1];
+          *at = next;
+          worst = from[keys.back().place() * inner];
+        }
+      }
       const std::int64_t to = line / inner * k * inner + line % inner;
       for (std::int64_t i = 0; i < k; ++i) {
         const std::int64_t place = keys[static_cast<std::size_t>(i)].place();
