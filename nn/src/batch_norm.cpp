@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <mutex>
 #include <span>
 
 namespace gradus::nn::functional {
@@ -54,7 +56,7 @@ void check_channels(const Tensor& x, const char* what, const Tensor& values) {
   }
 }
 
-void check(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
+void check(const Tensor& x, const NormTensors& state, const BatchNormCall& call) {
   check_options(call.eps, call.momentum);
   throw_if<ValueError>(x.dim() != 2 && x.dim() != 3, "expected 2D or 3D input (got ", x.dim(),
                        "D input)\nbatch_norm: x is (N, C) or (N, C, L), ", "got the shape ", x.shape(),
@@ -84,7 +86,7 @@ const T* elements_or_null(const Tensor& x) {
 }
 
 template <class T>
-kernels::BatchNormForward<T> pass_over(const Tensor& x, const Tensor& y, const BatchNormState& state, double eps,
+kernels::BatchNormForward<T> pass_over(const Tensor& x, const Tensor& y, const NormTensors& state, double eps,
                                        const Statistics& stats) {
   return {.shape = batch_shape(x),
           .y = elements<T>(y),
@@ -130,7 +132,7 @@ class NextValues {
 
 /// Statistics of the batch, y, and then, when all of it is finite, the buffers. Returns whether they were written to.
 template <class T>
-bool forward_training(const Tensor& x, const Tensor& y, const BatchNormState& state, const BatchNormCall& call,
+bool forward_training(const Tensor& x, const Tensor& y, const NormTensors& state, const BatchNormCall& call,
                       const Statistics& stats) {
   const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, state, call.eps, stats);
   bool finite = kernels::batch_norm(pass);
@@ -151,17 +153,16 @@ bool forward_training(const Tensor& x, const Tensor& y, const BatchNormState& st
   return finite;
 }
 
+/// The statistics of the running buffers.
 template <class T>
-void forward_evaluation(const Tensor& x, const Tensor& y, const BatchNormState& state, double eps,
+void running_statistics(const Tensor& x, const Tensor& y, const NormTensors& state, double eps,
                         const Statistics& stats) {
   const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, state, eps, stats);
-  if (!kernels::batch_norm_running(pass, elements<T>(state.running_mean), elements<T>(state.running_var))) {
-    const auto bad = std::find_if(pass.rstd, pass.rstd + pass.shape.c, [](double r) { return std::isnan(r); });
-    fail<ValueError>("batch_norm: running_var of channel ", bad - pass.rstd,
-                     " plus eps is negative or NaN\nits file or the training before was broken: recalibrate, or "
-                     "reset_running_stats");
-  }
-  kernels::batch_norm_apply(pass);
+  if (kernels::batch_norm_running(pass, elements<T>(state.running_mean), elements<T>(state.running_var))) return;
+  const auto bad = std::find_if(pass.rstd, pass.rstd + pass.shape.c, [](double r) { return std::isnan(r); });
+  fail<ValueError>("batch_norm: running_var of channel ", bad - pass.rstd,
+                   " plus eps is negative or NaN\nits file or the training before was broken: recalibrate, or "
+                   "reset_running_stats");
 }
 
 template <class T>
@@ -215,7 +216,7 @@ void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, 
 }
 
 /// Nothing to normalise: x itself in a graph where weight and bias get gradients of zeros.
-Tensor empty_batch(const Tensor& x, const BatchNormState& state) {
+Tensor empty_batch(const Tensor& x, const NormTensors& state) {
   const Shape channels = x.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
   const Tensor y = state.weight.defined() ? x * state.weight.reshape(channels) : x.clone();
   return state.bias.defined() ? y + state.bias.reshape(channels) : y;
@@ -235,21 +236,52 @@ Tensor rstd_of(const Tensor& var, double eps) {
   return where(positive, var, ones_like(var)).rsqrt() * positive.to(var.dtype());
 }
 
-BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
+namespace {
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.defined() && a.dtype() == b.dtype() && a.numel() == b.numel() &&
+         std::memcmp(elements<char>(a), elements<char>(b),
+                     static_cast<std::size_t>(a.numel()) * item_size(a.dtype())) == 0;
+}
+
+}  // namespace
+
+Tensor EvaluationCache::find(const NormTensors& state, double eps) const {
+  const std::lock_guard lock(lock_);
+  const bool holds =
+      eps == eps_ && same_bits(running_mean_, state.running_mean) && same_bits(running_var_, state.running_var);
+  return holds ? statistics_ : Tensor();
+}
+
+void EvaluationCache::keep(const NormTensors& state, double eps, const Tensor& statistics) {
+  const NoGradGuard no_grad;
+  const Tensor mean = state.running_mean.clone(), var = state.running_var.clone();
+  const std::lock_guard lock(lock_);
+  running_mean_ = mean;
+  running_var_ = var;
+  statistics_ = statistics;
+  eps_ = eps;
+}
+
+BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, const BatchNormCall& call,
+                                   EvaluationCache* cache) {
   check_defined(x, "batch_norm");
   check(x, state, call);
   if (call.training && call.sync) return sync_batch_norm(x, state, call);
   if (x.numel() == 0) return {empty_batch(x, state), false};
   Tensor y = empty_like(x);
-  Statistics stats(x.shape()[1]);
+  const Tensor kept = cache && !call.training ? cache->find(state, call.eps) : Tensor();
+  Statistics stats = kept.defined() ? Statistics(kept) : Statistics(x.shape()[1]);
   bool counted = false;
   visit_floating(x.dtype(), [&]<class T>(T*) {
     if (call.training) {
       counted = forward_training<T>(x, y, state, call, stats);
     } else {
-      forward_evaluation<T>(x, y, state, call.eps, stats);
+      if (!kept.defined()) running_statistics<T>(x, y, state, call.eps, stats);
+      kernels::batch_norm_apply(pass_over<T>(x, y, state, call.eps, stats));
     }
   });
+  if (cache && !call.training && !kept.defined()) cache->keep(state, call.eps, stats.rows());
   if (tracks(x, state.weight, state.bias)) {
     record(y, "NativeBatchNormBackward0", {x, state.weight, state.bias},
            keep(x, state.weight, Kept(std::move(stats.rows()), "mean, var, 1/std")),
@@ -269,7 +301,7 @@ BatchNormResult batch_norm_counted(const Tensor& x, const BatchNormState& state,
 }
 
 Tensor batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
-  return batch_norm_counted(x, state, call).y;
+  return batch_norm_counted(x, {state.running_mean, state.running_var, state.weight, state.bias}, call).y;
 }
 
 }  // namespace gradus::nn::functional

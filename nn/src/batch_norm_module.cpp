@@ -27,6 +27,7 @@ BatchNorm1d::BatchNorm1d(std::int64_t num_features, const BatchNormOptions& opti
     running_mean = Buffer(zeros(channels, options.dtype));
     running_var = Buffer(ones(channels, options.dtype));
     num_batches_tracked = Buffer(zeros({}, int64));
+    cache_ = std::make_shared<functional::EvaluationCache>();
   }
 }
 
@@ -38,20 +39,19 @@ void BatchNorm1d::state(StateList& list) {
 Tensor BatchNorm1d::forward(const Tensor& x) const {
   const bool tracking = running_mean.defined();
   const bool learning = training() && !frozen_;
-  const functional::BatchNormState state{
-      .running_mean = running_mean, .running_var = running_var, .weight = weight, .bias = bias};
   std::unique_lock<detail::Lock> counting;  // threads that train one layer count their batches one after the other
   if (tracking && learning) counting = std::unique_lock(impl_of(running_mean)->lock);
   double momentum = options_.momentum.value_or(0);
   if (!options_.momentum && tracking && learning) {
     momentum = 1 / (num_batches_tracked.item<double>() + 1);
   }
-  auto result = functional::batch_norm_counted(x, state,
+  auto result = functional::batch_norm_counted(x, {running_mean, running_var, weight, bias},
                                                {.training = learning || !tracking,
                                                 .momentum = momentum,
                                                 .eps = options_.eps,
                                                 .non_finite = options_.non_finite,
-                                                .sync = learning ? options_.sync.get() : nullptr});
+                                                .sync = learning ? options_.sync.get() : nullptr},
+                                               cache_.get());
   // PyTorch counts a batch without values; where the counter is the weight of the mean, it would be wrong.
   const bool empty = learning && !options_.sync && x.numel() == 0 && options_.momentum;
   if (tracking && (result.counted || empty)) {

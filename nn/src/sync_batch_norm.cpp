@@ -102,7 +102,7 @@ Processes find_statistics(const Statistics& all, const Tensor& x, const BatchNor
 
 /// Moves the running buffers, unless something is not finite; then they stay, as in one process.
 template <class T>
-bool move_buffers(const BatchNormState& state, const BatchNormCall& call, const Statistics& all, double total) {
+bool move_buffers(const NormTensors& state, const BatchNormCall& call, const Statistics& all, double total) {
   if (!state.running_mean.defined()) return false;
   std::vector<T> means, vars;
   bool finite = true;
@@ -133,7 +133,7 @@ std::vector<double> widened(const Tensor& x, std::int64_t channels, double other
 }
 
 template <class T>
-void normalise(const Tensor& y, const Tensor& x, const BatchNormState& state, const Statistics& all) {
+void normalise(const Tensor& y, const Tensor& x, const NormTensors& state, const Statistics& all) {
   const auto weight = widened<T>(state.weight, all.channels, 1), bias = widened<T>(state.bias, all.channels, 0);
   T* const out = elements<T>(y);
   for_each_value<T>(x, [&, out, w = weight.data(), b = bias.data()](double value, std::int64_t j, std::int64_t k) {
@@ -199,7 +199,7 @@ void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, 
 }
 
 template <class T>
-BatchNormResult run(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
+BatchNormResult run(const Tensor& x, const NormTensors& state, const BatchNormCall& call) {
   Tensor rows = make_tensor({4, x.shape()[1]}, float64);
   const Statistics all(rows);
   const Processes processes = find_statistics<T>(all, x, call);
@@ -222,7 +222,7 @@ BatchNormResult run(const Tensor& x, const BatchNormState& state, const BatchNor
 
 }  // namespace
 
-BatchNormResult sync_batch_norm(const Tensor& x, const BatchNormState& state, const BatchNormCall& call) {
+BatchNormResult sync_batch_norm(const Tensor& x, const NormTensors& state, const BatchNormCall& call) {
   return x.dtype() == float32 ? run<float>(x, state, call) : run<double>(x, state, call);
 }
 

@@ -269,6 +269,36 @@ TEST(BatchNorm1d, BuffersHoldNoGraphAndEvalDifferentiates) {
   EXPECT_LE(relative_distance(x.grad(), (1 / (bn.running_var + 1e-5).sqrt()).expand({5, 4})), 1e-6);
 }
 
+TEST(BatchNorm1d, EvaluationSeesEveryChangeOfItsBuffers) {
+  manual_seed(8);
+  BatchNorm1d bn(3);
+  bn.eval();
+  const Tensor x = randn({2, 3});
+  const auto expect_right = [&x](const BatchNorm1d& layer, const char* after) {
+    const Tensor computed = nn::functional::batch_norm(x,
+                                                       {.running_mean = layer.running_mean,
+                                                        .running_var = layer.running_var,
+                                                        .weight = layer.weight,
+                                                        .bias = layer.bias},
+                                                       {.eps = layer.options().eps});
+    for (int time = 0; time < 2; ++time) EXPECT_TRUE(equal(layer(x), computed)) << after;
+  };
+  expect_right(bn, "nothing");
+  bn.running_var.data<float>()[1] = 4;  // which no version counts
+  expect_right(bn, "a write through data()");
+  bn.running_mean.copy_(randn({3}));
+  expect_right(bn, "a copy");
+  BatchNorm1d copy = bn;
+  copy.running_mean.data<float>()[2] = -1;
+  expect_right(copy, "a change of a copy");
+  expect_right(bn, "a change of a copy");
+  bn.running_var.data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+  for (int time = 0; time < 2; ++time) EXPECT_THROW(bn(x), ValueError);
+  copy.to(float64);
+  const Tensor y = copy(x.to(float64));
+  EXPECT_TRUE(equal(copy(x.to(float64)), y));
+}
+
 TEST(BatchNorm1d, EvalGradientUsesTheBuffersOfTheForwardPass) {
   manual_seed(2);
   BatchNorm1d bn(2);

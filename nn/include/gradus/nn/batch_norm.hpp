@@ -26,6 +26,8 @@ struct BatchNormOptions {
 
 namespace functional {
 
+class EvaluationCache;
+
 struct BatchNormState {
   Tensor running_mean = {};  ///< (C), written to in training
   Tensor running_var = {};   ///< (C)
@@ -119,6 +121,7 @@ class BatchNorm1d : public Module {
   std::int64_t num_features_;
   BatchNormOptions options_;
   bool frozen_ = false;
+  std::shared_ptr<functional::EvaluationCache> cache_;  // which copies may share: it knows its buffers by their bits
 };
 
 /// One Linear that computes bn(linear(x)) as eval() does: weight' = s weight, bias' = s (bias - running_mean) + bn.bias
