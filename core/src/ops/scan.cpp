@@ -13,38 +13,42 @@ namespace {
 template <class T>
 using Carried = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
 
-/// y[k] = x[0] + … + x[k] along `n` lines side by side, whose elements are `step` apart.
-template <class T, class R, std::int64_t most>
-void running_sums(const T* x, R* y, std::int64_t size, std::int64_t step, std::int64_t n) {
+/// y[k] = x[0] + … + x[k] along `n` <= `most` lines, `apart` from each other, whose elements are `step` apart.
+template <std::int64_t most, class T, class R>
+void running_sums(const T* x, R* y, std::int64_t size, std::int64_t step, std::int64_t n, std::int64_t apart) {
   Carried<R> sums[most] = {};
   for (std::int64_t k = 0; k < size; ++k, x += step, y += step) {
-    for (std::int64_t i = 0; i < (most == 1 ? 1 : n); ++i) {
-      sums[i] += static_cast<Carried<R>>(x[i]);
-      y[i] = static_cast<R>(sums[i]);
-    }
+    for (std::int64_t i = 0; i < n; ++i) sums[i] += static_cast<Carried<R>>(x[i * apart]);
+    for (std::int64_t i = 0; i < n; ++i) y[i * apart] = static_cast<R>(sums[i]);
   }
 }
 
-/// The same along every line; from the other end with `reverse`.
+/// The same along every line; from the other end with `reverse`. Of lines behind one another four are taken together,
+/// so that none waits for its sum.
 template <class T, class R>
 void running_sums(const T* x, R* y, const Lines& lines, bool reverse) {
-  constexpr std::int64_t panel = 128;
-  const std::int64_t step = reverse ? -lines.inner : lines.inner;
-  const auto along = [=](std::int64_t block) {
-    const std::int64_t begin = (block * lines.size + (reverse ? lines.size - 1 : 0)) * lines.inner;
-    for (std::int64_t left = 0; left < lines.inner; left += panel) {
-      const std::int64_t n = std::min(panel, lines.inner - left), at = begin + left;
-      if (n == 1) {
-        running_sums<T, R, 1>(x + at, y + at, lines.size, step, 1);
-      } else {
-        running_sums<T, R, panel>(x + at, y + at, lines.size, step, n);
-      }
+  constexpr std::int64_t panel = 128, together = 4;
+  const std::int64_t step = reverse ? -lines.inner : lines.inner, block = lines.size * lines.inner;
+  const std::int64_t start = reverse ? (lines.size - 1) * lines.inner : 0;
+  const auto rows = [=](std::int64_t row, std::int64_t end) {
+    for (; row + together <= end; row += together) {
+      const std::int64_t at = row * block + start;
+      running_sums<together>(x + at, y + at, lines.size, step, together, block);
+    }
+    for (; row < end; ++row) running_sums<1>(x + row * block + start, y + row * block + start, lines.size, step, 1, 1);
+  };
+  const std::int64_t panels = (lines.inner + panel - 1) / panel;
+  const auto columns = [=](std::int64_t of, std::int64_t end) {
+    for (; of < end; ++of) {
+      const std::int64_t left = of % panels * panel, at = of / panels * block + start + left;
+      running_sums<panel>(x + at, y + at, lines.size, step, std::min(panel, lines.inner - left), 1);
     }
   };
-  parallel_for(0, lines.outer, worth_a_thread / (lines.size * lines.inner + 1) + 1,
-               [&](std::int64_t block, std::int64_t end) {
-                 for (; block < end; ++block) along(block);
-               });
+  if (lines.inner == 1) {
+    parallel_for(0, lines.outer, worth_a_thread / (block + 1) + 1, rows, together);
+  } else {
+    parallel_for(0, lines.outer * panels, worth_a_thread / (lines.size * panel + 1) + 1, columns);
+  }
 }
 
 Tensor running_sum(const Tensor& x, int dim, bool reverse) {
