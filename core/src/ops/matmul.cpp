@@ -243,7 +243,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   Shape shape = x.shape();
   shape[x.dim() - 1] = outputs;
   Tensor y = make_tensor(shape, x.dtype());
-  multiply({part_of(x, {rows, inputs})}, {weight, true}, y, bias);
+  multiply({x.dim() == 2 ? x : part_of(x, {rows, inputs})}, {weight, true}, y, bias);
   return recorded(y, linear_name(x.dim(), bias.defined()), {x, weight, bias},
                   keep(only_if(tracks(weight), x), only_if(tracks(x), weight)),
                   [rows, inputs, outputs, shape = x.shape()](const Tensor& dy_, const Tensor& x, const Tensor& weight,
