@@ -72,6 +72,8 @@ std::span<Optimizer::Parameter> Optimizer::parameters(std::size_t group) {
   return std::span(parameters_).subspan(first_of(group), size_of(group));
 }
 
+const Tensor& Optimizer::gradient_of(const Parameter& p) { return impl_of(p.tensor)->grad; }
+
 Optimizer::~Optimizer() {
   const std::lock_guard lock(held().mutex);
   for (const Parameter& parameter : parameters_) held().tensors.erase(held().tensors.find(impl_of(parameter.tensor)));

@@ -180,6 +180,10 @@ void run_node(Pass& pass, Node& node, std::span<Tensor> dy, const Shape* spread,
       "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
       "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
       "saved tensors after calling backward.\nin gradus: backward({.retain_graph = true}) the first time");
+  if (node.is_leaf()) {
+    InputGradients none({});
+    return node.backward(dy, none);
+  }
   const std::span<Ref<Node>> inputs = node.inputs();
   Few<InputGradient> few(inputs.size());
   const std::span<InputGradient> given = few.all();

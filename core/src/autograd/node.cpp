@@ -74,7 +74,9 @@ void Node::release() noexcept {
 AccumulateGrad::AccumulateGrad(TensorImpl& leaf) noexcept : Node("AccumulateGrad", true), leaf_(leaf) { owners = 0; }
 
 Ref<Node> AccumulateGrad::share() noexcept {
-  if (owners.fetch_add(1, std::memory_order_acq_rel) == 0) {
+  const bool unused = owners.load(std::memory_order_acquire) == 0;  // and nobody else can begin to use it
+  if (unused) owners.store(1, std::memory_order_relaxed);
+  if (unused || owners.fetch_add(1, std::memory_order_acq_rel) == 0) {
     leaf_.retain();
     alive.fetch_add(1, std::memory_order_relaxed);
     tensor_notes = leaf_.tensor_notes;

@@ -76,6 +76,8 @@ class Optimizer {
   /// that is here already.
   void add_parameters(const std::vector<Tensor>& params);
   std::span<Parameter> parameters(std::size_t group);
+  /// p.grad() itself.
+  static const Tensor& gradient_of(const Parameter& p);
   /// The number of the first parameter of a group.
   std::size_t first_of(std::size_t group) const { return group == 0 ? 0 : group_ends_[group - 1]; }
   std::size_t size_of(std::size_t group) const { return group_ends_[group] - first_of(group); }

@@ -101,8 +101,9 @@ class OptimizerWith : public Optimizer {
   }
 
  protected:
-  /// A step: calls update(options, p, gradient, state) for every parameter p that has a gradient, outside the graph.
-  /// The state is a default State in the first call. Throws as `step`.
+  /// A step: calls update(options, p, gradient, state) for every parameter p that has a gradient, outside the graph;
+  /// the gradient is p.grad() itself, for as long as that is not replaced. The state is a default State in the first
+  /// call. Throws as `step`.
   template <class F>
   void update_each(F update) {
     begin_step();
@@ -121,7 +122,7 @@ class OptimizerWith : public Optimizer {
   void for_each_gradient(std::size_t group, F update) {
     State* state = states_.data() + first_of(group);
     for (Parameter& parameter : parameters(group)) {
-      if (const Tensor gradient = parameter.tensor.grad(); gradient.defined()) {
+      if (const Tensor& gradient = gradient_of(parameter); gradient.defined()) {
         if (!parameter.has_state) *state = State();
         parameter.has_state = true;
         update(parameter.tensor, gradient, *state);
