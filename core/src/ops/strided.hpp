@@ -19,14 +19,13 @@ struct Side {
 /// threads: the side that has more units is cut, into parts of whole units.
 template <class F>
 void share_matrix(Side rows, Side columns, F f) {
-  const auto share = [](Side side, std::int64_t across, auto part) {
-    parallel_for(0, side.length, worth_a_thread / (across + 1) + 1, part, side.unit);
+  const bool by_rows = rows.length / rows.unit >= columns.length / columns.unit;
+  const Side cut = by_rows ? rows : columns;
+  const auto part = [=](std::int64_t first, std::int64_t last) {
+    f(by_rows ? first : 0, by_rows ? last : rows.length, by_rows ? 0 : first, by_rows ? columns.length : last);
   };
-  if (rows.length / rows.unit >= columns.length / columns.unit) {
-    share(rows, columns.length, [&](std::int64_t first, std::int64_t last) { f(first, last, 0, columns.length); });
-  } else {
-    share(columns, rows.length, [&](std::int64_t first, std::int64_t last) { f(0, rows.length, first, last); });
-  }
+  const std::int64_t across = by_rows ? columns.length : rows.length;
+  parallel_for(0, cut.length, worth_a_thread / (across + 1) + 1, part, cut.unit);
 }
 
 /// Distance in elements from one index to the next, in every dimension of a contiguous tensor.
