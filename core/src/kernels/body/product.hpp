@@ -16,9 +16,9 @@ constexpr int64_t depth_of_block = 256;
 
 /// `rows` rows of C from c and sixteen columns, or the first of them: `depth` products of columns of A from a and the
 /// rows of sixteen numbers from b.
-template <int rows, class T, class Lanes>
+template <int rows, class T>
 GRADUS_INLINE void multiply_tile(const MatrixProduct<T>& p, T* c, const T* bias, const T* a, const T* b, int64_t b_row,
-                                 int64_t depth, bool add, Lanes lanes) {
+                                 int64_t depth, bool add, First lanes) {
   const int64_t a_row = p.trans_a ? 1 : p.lda, a_step = p.trans_a ? p.lda : 1;
   Pack<T> sum[rows];
 #pragma GCC unroll 16
@@ -38,9 +38,9 @@ GRADUS_INLINE void multiply_tile(const MatrixProduct<T>& p, T* c, const T* bias,
 }
 
 /// All rows of sixteen columns of C, or of the first of them.
-template <class T, class Lanes>
+template <class T>
 void multiply_strip(const MatrixProduct<T>& p, T* c, const T* bias, const T* a, const T* b, int64_t b_row,
-                    int64_t depth, bool add, Lanes lanes) {
+                    int64_t depth, bool add, First lanes) {
   constexpr int rows = rows_of_tile<T>;
   const int64_t a_row = p.trans_a ? 1 : p.lda;
   int64_t i = 0;
@@ -73,13 +73,11 @@ void matmul(const MatrixProduct<T>& p) {
       const T* b = p.b + (p.trans_b ? j * p.ldb + q : q * p.ldb + j);
       const T* bias = p.bias && q == 0 ? p.bias + j : nullptr;
       const bool add = q > 0;
-      if (n == lane_count && !p.trans_b && p.m <= 64) {
-        multiply_strip(p, p.c + j, bias, a, b, p.ldb, depth, add, All());
-      } else {
-        T block[depth_of_block * lane_count];
-        copy_block(block, p, b, depth, n);
-        multiply_strip(p, p.c + j, bias, a, block, lane_count, depth, add, First{static_cast<int>(n)});
-      }
+      T block[depth_of_block * lane_count];
+      const bool as_it_lies = n == lane_count && !p.trans_b && p.m <= 64;
+      if (!as_it_lies) copy_block(block, p, b, depth, n);
+      multiply_strip(p, p.c + j, bias, a, as_it_lies ? b : block, as_it_lies ? p.ldb : lane_count, depth, add,
+                     First{static_cast<int>(n)});
     }
     q += depth_of_block;
   } while (q < p.k);
