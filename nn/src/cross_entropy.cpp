@@ -1,8 +1,8 @@
 // cross_entropy and nll_loss. Logits are (N, C, d…) or (C); class c of a sample lies c steps after its class 0, where a
 // step is the product of all d.
-#include "kernels/cross_entropy.hpp"
-
 #include "arguments.hpp"
+#include "kernels/nn_table.hpp"
+#include "kernels/split.hpp"
 #include "tensor/message.hpp"
 
 #include <gradus/nn/functional.hpp>
@@ -10,6 +10,7 @@
 namespace gradus::nn::functional {
 
 using namespace gradus::detail;
+using gradus::kernels::exponential, gradus::kernels::split;
 
 namespace {
 
@@ -162,7 +163,22 @@ Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOpti
   return y;
 }
 
-/// mean or sum of logsumexp(x) - x[target], in one pass over x (N, C) and one back.
+/// Sum over the rows of log(sum(exp(x))) - x[target]; `logsumexp` (rows) is what backward needs.
+template <class T>
+double sum_of_losses(const kernels::Classes<T>& classes, double* logsumexp) {
+  split(classes.rows, classes.cols * exponential, 16, [&](std::int64_t first, std::int64_t last) {
+    kernels::chosen<T>().log_sum_exp(logsumexp, classes, first, last);
+  });
+  double total = 0;
+  for (std::int64_t i = 0; i < classes.rows; ++i) {
+    const std::int64_t target = classes.target[i];
+    if (target != classes.ignored) total += logsumexp[i] - static_cast<double>(classes.x[i * classes.cols + target]);
+  }
+  return total;
+}
+
+/// mean or sum of logsumexp(x) - x[target], in one pass over x (N, C) and one back: dx = (softmax(x) - onehot(target))
+/// dy, times 1 / N for the mean, and 0 in rows that are ignored.
 Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options, double total) {
   const Reduction reduction = options.reduction;
   const std::int64_t ignored = options.ignore_index;
@@ -176,7 +192,7 @@ Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& o
   const double share = reduction == Reduction::mean ? 1 / total : 1;
   Tensor logsumexps = make_tensor({x.size(0)}, float64);
   const double sum = visit_floating(x.dtype(), [&]<class T>(T* type) {
-    return kernels::cross_entropy(classes_of(type, x, target), elements<double>(logsumexps));
+    return sum_of_losses(classes_of(type, x, target), elements<double>(logsumexps));
   });
   Tensor y = full({}, sum * share, x.dtype());
   if (!tracks(x)) return y;
@@ -189,9 +205,12 @@ Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& o
              return;
            }
            dx[0] = make_tensor(x.shape(), x.dtype());
-           visit_floating(x.dtype(), [&]<class T>(T* type) {
-             kernels::cross_entropy_backward(elements<T>(dx[0]), classes_of(type, x, target),
-                                             elements<double>(logsumexps), share * dy.item());
+           visit_floating(x.dtype(), [&, scale = share * dy.item()]<class T>(T* type) {
+             const auto logits = classes_of(type, x, target);
+             split(logits.rows, logits.cols * exponential, 16, [&](std::int64_t first, std::int64_t last) {
+               kernels::chosen<T>().cross_entropy_backward(elements<T>(dx[0]), logits, elements<double>(logsumexps),
+                                                           scale, first, last);
+             });
            });
          });
   trace_operand(y, target);

@@ -12,12 +12,12 @@ namespace gradus::nn::init {
 
 using gradus::detail::check_defined, gradus::detail::throw_if;
 
-Tensor uniform_(Tensor x, double from, double to, Generator& generator) {
+Tensor uniform_(const Tensor& x, double from, double to, Generator& generator) {
   const NoGradGuard no_grad;
   return gradus::uniform_(x, from, to, generator);
 }
 
-Tensor normal_(Tensor x, double mean, double std, Generator& generator) {
+Tensor normal_(const Tensor& x, double mean, double std, Generator& generator) {
   const NoGradGuard no_grad;
   return gradus::normal_(x, mean, std, generator);
 }
@@ -28,12 +28,12 @@ Tensor constant_(Tensor x, Scalar value) {
   return x.fill_(value);
 }
 
-Tensor zeros_(Tensor x) {
+Tensor zeros_(const Tensor& x) {
   check_defined(x);
   return constant_(x, 0);
 }
 
-Tensor ones_(Tensor x) {
+Tensor ones_(const Tensor& x) {
   check_defined(x);
   return constant_(x, 1);
 }
@@ -85,19 +85,19 @@ Tensor spread_normally(const Tensor& x, double std, Generator& generator) {
 
 }  // namespace
 
-Tensor xavier_uniform_(Tensor x, double gain, Generator& generator) {
+Tensor xavier_uniform_(const Tensor& x, double gain, Generator& generator) {
   return spread_evenly(x, xavier_std(x, gain), generator);
 }
 
-Tensor xavier_normal_(Tensor x, double gain, Generator& generator) {
+Tensor xavier_normal_(const Tensor& x, double gain, Generator& generator) {
   return spread_normally(x, xavier_std(x, gain), generator);
 }
 
-Tensor kaiming_uniform_(Tensor x, double a, FanMode mode, Nonlinearity nonlinearity, Generator& generator) {
+Tensor kaiming_uniform_(const Tensor& x, double a, FanMode mode, Nonlinearity nonlinearity, Generator& generator) {
   return spread_evenly(x, kaiming_std(x, a, mode, nonlinearity), generator);
 }
 
-Tensor kaiming_normal_(Tensor x, double a, FanMode mode, Nonlinearity nonlinearity, Generator& generator) {
+Tensor kaiming_normal_(const Tensor& x, double a, FanMode mode, Nonlinearity nonlinearity, Generator& generator) {
   return spread_normally(x, kaiming_std(x, a, mode, nonlinearity), generator);
 }
 

@@ -79,8 +79,7 @@ Tensor functional::binary_cross_entropy_with_logits(const Tensor& x_, const Tens
       y, "BinaryCrossEntropyWithLogitsBackward0", {x, target}, keep(x, target, weight, p),
       [scale = share(options.reduction, x.numel())](const Tensor& dy, const Tensor& x, const Tensor& target,
                                                     const Tensor& weight, const Tensor& p, InputGradients& dx) {
-        const Tensor factor = weight;
-        const Tensor dlosses = factor.defined() ? factor * (dy * scale) : dy * scale;
+        const Tensor dlosses = weight.defined() ? weight * (dy * scale) : dy * scale;
         if (dx.needs(0)) dx[0] = slope_in_x(x, target, p) * dlosses;
         if (dx.needs(1)) dx[1] = slope_in_target(x, p) * dlosses;
       });

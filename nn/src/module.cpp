@@ -120,7 +120,7 @@ namespace {
 template <class Call>
 Tensor through(const std::vector<std::shared_ptr<detail::ForwardHook>>& hooks, Tensor x, Call call) {
   for (std::size_t i = 0; i < hooks.size(); ++i) {  // a hook may register another
-    const auto hook = hooks[i];
+    const auto hook = hooks[i];  // NOLINT(performance-unnecessary-copy-initialization): it may unregister itself
     if (hook->removed) continue;
     if (Tensor replaced = call(*hook, x); replaced.defined()) x = std::move(replaced);
   }

@@ -79,7 +79,7 @@ std::string missing_prefix(const std::vector<std::string>& names, const std::vec
   if (names.empty()) return "";
   for (const std::string& candidate : candidates) {
     if (!candidate.ends_with("." + names[0])) continue;
-    const std::string prefix = candidate.substr(0, candidate.size() - names[0].size());
+    std::string prefix = candidate.substr(0, candidate.size() - names[0].size());
     if (std::ranges::all_of(names, [&](const std::string& name) { return there(prefix + name); })) return prefix;
   }
   return "";

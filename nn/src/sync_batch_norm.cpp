@@ -154,7 +154,7 @@ void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const
     product_sum[j] += static_cast<double>(upstream[k]) * all.xhat(value, j);
   });
   const auto vector = [&](const double* values) {
-    const Tensor result = make_tensor({channels}, x.dtype());
+    Tensor result = make_tensor({channels}, x.dtype());
     for (std::int64_t j = 0; j < channels; ++j) elements<T>(result)[j] = static_cast<T>(values[j]);
     return result;
   };

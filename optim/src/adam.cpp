@@ -1,9 +1,12 @@
 #include "common.hpp"
-#include "kernels/steps.hpp"
+#include "kernels/split.hpp"
+#include "kernels/steps_table.hpp"
 
 #include <gradus/optim/adam.hpp>
 
 namespace gradus::optim {
+
+using gradus::kernels::split;
 
 namespace {
 
@@ -34,8 +37,11 @@ auto adam_update(const auto& o, bool decoupled) {
       step.correction2 = 1 - std::pow(step.beta2, static_cast<double>(corrected));
     }
     visit_floating(p.dtype(), [&]<class T>(T*) {
-      kernels::adam(elements<T>(p), elements<T>(gradient), elements<T>(state.exp_avg), elements<T>(state.exp_avg_sq),
-                    elements_if<T>(amsgrad, state.max_exp_avg_sq), p.numel(), step);
+      T* const most = elements_if<T>(amsgrad, state.max_exp_avg_sq);
+      split(p.numel(), 4, 16, [&](std::int64_t i, std::int64_t end) {
+        kernels::chosen<T>().adam(elements<T>(p) + i, elements<T>(gradient) + i, elements<T>(state.exp_avg) + i,
+                                  elements<T>(state.exp_avg_sq) + i, advanced(most, i), end - i, step);
+      });
     });
     bump_version(p);
   };

@@ -75,7 +75,7 @@ Value load_checkpoint(const std::string& path, const TrainingState& training) {
   if (state.kind() != Value::Kind::dict || !state.contains("model") || !state.contains("optimizer")) {
     throw KeyError("load_checkpoint: '" + path + "' has no keys 'model' and 'optimizer', so it is no checkpoint");
   }
-  const Value progress = state.contains("progress") ? state.at("progress") : Value::dict();
+  Value progress = state.contains("progress") ? state.at("progress") : Value::dict();
   Value before = state_of(training);
   before["model"] = copy_of(training.model.state_dict());  // the others are copies already
   try {

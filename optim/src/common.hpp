@@ -42,4 +42,10 @@ T* elements_if(bool used, const Tensor& buffer) {
   return used ? elements<T>(buffer) : nullptr;
 }
 
+/// The element i further on, or null as p.
+template <class T>
+T* advanced(T* p, std::int64_t i) {
+  return p ? p + i : nullptr;
+}
+
 }  // namespace gradus::optim

@@ -1,9 +1,12 @@
 #include "common.hpp"
-#include "kernels/steps.hpp"
+#include "kernels/split.hpp"
+#include "kernels/steps_table.hpp"
 
 #include <gradus/optim/rmsprop.hpp>
 
 namespace gradus::optim {
+
+using gradus::kernels::split;
 
 void RMSpropOptions::check() const {
   require_non_negative("learning rate", lr);
@@ -37,9 +40,12 @@ void RMSprop::step() {
     if (has_momentum) prepare(state.momentum_buffer, p);
     if (o.centered) prepare(state.grad_avg, p);
     visit_floating(p.dtype(), [&]<class T>(T*) {
-      kernels::rmsprop(elements<T>(p), elements<T>(g), elements<T>(state.square_avg),
-                       elements_if<T>(o.centered, state.grad_avg), elements_if<T>(has_momentum, state.momentum_buffer),
-                       p.numel(), step);
+      T *const averages = elements_if<T>(o.centered, state.grad_avg), *const buffer = elements_if<T>(
+                                                                          has_momentum, state.momentum_buffer);
+      split(p.numel(), 4, 16, [&](std::int64_t i, std::int64_t end) {
+        kernels::chosen<T>().rmsprop(elements<T>(p) + i, elements<T>(g) + i, elements<T>(state.square_avg) + i,
+                                     advanced(averages, i), advanced(buffer, i), end - i, step);
+      });
     });
     bump_version(p);
   });

@@ -1,9 +1,12 @@
 #include "common.hpp"
-#include "kernels/steps.hpp"
+#include "kernels/split.hpp"
+#include "kernels/steps_table.hpp"
 
 #include <gradus/optim/sgd.hpp>
 
 namespace gradus::optim {
+
+using gradus::kernels::split;
 
 void SGDOptions::check() const {
   throw_if<ValueError>(
@@ -38,7 +41,10 @@ void SGD::step() {
     const bool has_momentum = o.momentum != 0;
     if (has_momentum) prepare(buffer, p);
     visit_floating(p.dtype(), [&]<class T>(T*) {
-      kernels::sgd(elements<T>(p), elements<T>(g), elements_if<T>(has_momentum, buffer), p.numel(), step);
+      T* const v = elements_if<T>(has_momentum, buffer);
+      split(p.numel(), 2, 16, [&](std::int64_t i, std::int64_t end) {
+        kernels::chosen<T>().sgd(elements<T>(p) + i, elements<T>(g) + i, advanced(v, i), end - i, step);
+      });
     });
     bump_version(p);
   });

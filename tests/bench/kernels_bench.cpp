@@ -1,7 +1,8 @@
 // Single kernels: BatchNorm on every instruction set, elementwise loops, softmax, optimiser steps, products, memory.
 // Run with --benchmark_filter=... ; GRADUS_ISA chooses the instruction set of everything but BatchNorm.
-#include "kernels/nn_table.hpp"
-#include "kernels/steps.hpp"
+#include "kernels/batch_norm.hpp"
+#include "kernels/split.hpp"
+#include "kernels/steps_table.hpp"
 #include "kernels/table.hpp"
 #include "ops/gemm.hpp"
 #include "runtime/memory.hpp"
@@ -106,9 +107,14 @@ void cross_entropy(benchmark::State& state) {
   for (std::int64_t i = 0; i < rows; ++i) target.push_back(i % cols);
   std::vector<double> logsumexp(static_cast<std::size_t>(rows));
   const nn::kernels::Classes<float> classes{x.data(), target.data(), rows, cols};
+  const auto& chosen = nn::kernels::chosen<float>();
   for (auto _ : state) {
-    benchmark::DoNotOptimize(nn::kernels::cross_entropy(classes, logsumexp.data()));
-    nn::kernels::cross_entropy_backward(dx.data(), classes, logsumexp.data(), 1 / static_cast<double>(rows));
+    kernels::split(rows, cols * kernels::exponential, 16, [&](std::int64_t first, std::int64_t last) {
+      chosen.log_sum_exp(logsumexp.data(), classes, first, last);
+    });
+    kernels::split(rows, cols * kernels::exponential, 16, [&](std::int64_t first, std::int64_t last) {
+      chosen.cross_entropy_backward(dx.data(), classes, logsumexp.data(), 1e-2, first, last);
+    });
   }
 }
 BENCHMARK(cross_entropy)->ArgNames({"rows", "cols"})->Args({32, 2})->Args({60, 10})->Args({128, 10})->Args({16, 1000});
@@ -116,7 +122,12 @@ BENCHMARK(cross_entropy)->ArgNames({"rows", "cols"})->Args({32, 2})->Args({60, 1
 void sgd(benchmark::State& state) {
   const std::int64_t n = state.range(0);
   const Array p(normal(n, 1)), g(normal(n, 2)), buffer(normal(n, 3));
-  for (auto _ : state) optim::kernels::sgd(p.data(), g.data(), buffer.data(), n, {.lr = 1e-9, .momentum = 0.9});
+  for (auto _ : state) {
+    kernels::split(n, 2, 16, [&](std::int64_t i, std::int64_t end) {
+      optim::kernels::chosen<float>().sgd(p.data() + i, g.data() + i, buffer.data() + i, end - i,
+                                          {.lr = 1e-9, .momentum = 0.9});
+    });
+  }
   state.SetItemsProcessed(state.iterations() * n);
 }
 BENCHMARK(sgd)->Arg(300)->Arg(1 << 16);
@@ -126,9 +137,11 @@ void adam(benchmark::State& state) {
   const std::vector<float> zeros(static_cast<std::size_t>(n));
   const Array p(normal(n, 1)), g(normal(n, 2)), m(zeros), v(zeros);
   for (auto _ : state) {
-    optim::kernels::adam(
-        p.data(), g.data(), m.data(), v.data(), static_cast<float*>(nullptr), n,
-        {.lr = 1e-9, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 0.6, .correction2 = 0.009});
+    kernels::split(n, 4, 16, [&](std::int64_t i, std::int64_t end) {
+      optim::kernels::chosen<float>().adam(
+          p.data() + i, g.data() + i, m.data() + i, v.data() + i, nullptr, end - i,
+          {.lr = 1e-9, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 0.6, .correction2 = 0.009});
+    });
   }
   state.SetItemsProcessed(state.iterations() * n);
 }

@@ -1,6 +1,6 @@
 // The kernels of BatchNorm on every instruction set: accuracy against long double, the same bits everywhere.
 #include "kernel_support.hpp"
-#include "kernels/nn_table.hpp"
+#include "kernels/batch_norm.hpp"
 
 namespace gradus::test {
 namespace {

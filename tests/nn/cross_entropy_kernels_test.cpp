@@ -2,6 +2,8 @@
 #include "exact_softmax.hpp"
 #include "kernels/nn_table.hpp"
 
+#include <gradus/gradus.hpp>
+
 namespace gradus::test {
 namespace {
 
@@ -69,14 +71,15 @@ TEST_F(CrossEntropyThreads, ChangeNoBit) {
   const std::vector<float> x = normal(rows * cols, 5);
   std::vector<std::int64_t> target;
   for (std::int64_t i = 0; i < rows; ++i) target.push_back(i % 5 == 0 ? 7 : i % cols);
-  const Classes<float> classes{x.data(), target.data(), rows, cols, 7};
-  std::vector<double> logsumexp(static_cast<std::size_t>(rows));
   double loss = 0;
   expect_equal("cross_entropy", [&] {
-    loss = nn::kernels::cross_entropy(classes, logsumexp.data());
-    std::vector<float> dx(x.size());
-    nn::kernels::cross_entropy_backward(dx.data(), classes, logsumexp.data(), 0.5);
-    dx.push_back(static_cast<float>(loss * 1e6));
+    const Tensor leaf = from_span(x, {rows, cols}).requires_grad_();
+    const Tensor sum = nn::functional::cross_entropy(leaf, from_span(target, rows),
+                                                     {.ignore_index = 7, .reduction = nn::Reduction::sum});
+    (sum * 0.5).backward();
+    loss = sum.item();
+    std::vector<float> dx = leaf.grad().to_vector<float>();
+    dx.push_back(sum.item<float>());
     return dx;
   });
   double expected = 0;
@@ -85,7 +88,7 @@ TEST_F(CrossEntropyThreads, ChangeNoBit) {
     for (std::int64_t j = 0; j < cols; ++j) total += std::exp(static_cast<double>(x[i * cols + j]));
     if (target[i] != 7) expected += std::log(total) - static_cast<double>(x[i * cols + target[i]]);
   }
-  EXPECT_NEAR(loss, expected, 1e-7);
+  EXPECT_FLOAT_EQ(static_cast<float>(loss), static_cast<float>(expected));
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 #include "kernels/steps_table.hpp"
 
 #include <gradus/core/parallel.hpp>
+#include <gradus/optim/adam.hpp>
+#include <gradus/optim/rmsprop.hpp>
+#include <gradus/optim/sgd.hpp>
 
 #include <array>
 
@@ -148,9 +151,9 @@ TEST_P(Steps, Adam) {
 TEST_P(Steps, AdamCorrectsItsAverages) {
   float p = 1, m = 0, v = 0;
   const float g = 0.5f;
-  optim::kernels::adam(
-      &p, &g, &m, &v, static_cast<float*>(nullptr), 1,
-      {.lr = 0.25, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 0.1, .correction2 = 0.001});
+  kernels::table_for<optim::kernels::Table>(GetParam())
+      ->f32.adam(&p, &g, &m, &v, nullptr, 1,
+                 {.lr = 0.25, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 0.1, .correction2 = 0.001});
   EXPECT_FLOAT_EQ(p, 0.75f) << "the first step has the length lr";
   EXPECT_FLOAT_EQ(m, 0.05f);
   EXPECT_FLOAT_EQ(v, 0.00025f);
@@ -183,15 +186,12 @@ TEST_F(StepThreads, ChangeNoBit) {
   std::vector<float> start = normal(n, 11);
   for (float& v : start) v = std::fabs(v);
   expect_equal("steps", [&] {
-    std::vector<float> p = start, b = start, m = start, v = start;
-    optim::kernels::sgd(p.data(), g.data(), b.data(), n, {.lr = 0.1, .momentum = 0.9});
-    optim::kernels::adam(
-        p.data(), g.data(), m.data(), v.data(), static_cast<float*>(nullptr), n,
-        {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .correction1 = 0.271, .correction2 = 0.0297});
-    optim::kernels::rmsprop(p.data(), g.data(), v.data(), static_cast<float*>(nullptr), b.data(), n,
-                            {.lr = 0.1, .alpha = 0.9, .eps = 1e-8, .momentum = 0.5});
-    p.insert(p.end(), b.begin(), b.end());
-    return p;
+    const Tensor p = from_span(start, n).requires_grad_();
+    p.set_grad(from_span(g, n));
+    optim::SGD({p}, {.lr = 0.1, .momentum = 0.9}).step();
+    optim::Adam({p}, {.lr = 0.1}).step();
+    optim::RMSprop({p}, {.lr = 0.1, .momentum = 0.5, .centered = true}).step();
+    return p.to_vector<float>();
   });
 }
 

@@ -1,8 +1,8 @@
-// The loops of convolution.hpp. A tile of results stays in registers while the loop runs over what they sum.
+// Convolutions and their gradients. A tile of results stays in registers while the loop runs over what they sum.
 #pragma once
 
-#include "kernels/convolution.hpp"
 #include "kernels/lanes.hpp"
+#include "kernels/nn_table.hpp"
 
 namespace gradus::body {
 

@@ -1,12 +1,91 @@
-// The kernels of nn for one instruction set; each runs on the calling thread, over the range it is given.
+// The kernels of nn for one instruction set, and what they are handed; each runs on the calling thread, over the range
+// it is given.
 #pragma once
 
-#include "kernels/batch_norm.hpp"
-#include "kernels/convolution.hpp"
-#include "kernels/cross_entropy.hpp"
 #include "kernels/isa.hpp"
 
+#include <cstdint>
+
 namespace gradus::nn::kernels {
+
+using std::int64_t;
+
+// --- BatchNorm. x, y, dy, dx are (N, C, L), L = 1 for (N, C); mean, var, rstd (C) in double; weight and bias (C) may
+// be null. Statistics and sums of floats are carried in double, those of doubles compensated; every element is computed
+// in double and rounded once; x - mean comes before the scale, so that an exact zero stays one.
+
+struct BatchShape {
+  int64_t n, c, l = 1;
+};
+
+template <class T>
+struct BatchNormForward {
+  BatchShape shape;
+  T* y;
+  const T *x, *weight, *bias;
+  double *mean, *var, *rstd;
+  double eps = 0;
+  bool stream = false;  // y is too large to stay in a cache: write past them
+};
+
+template <class T>
+struct BatchNormBackward {
+  BatchShape shape;
+  T *dx, *dweight, *dbias;  // each may be null; dx may be dy
+  const T *dy, *x, *weight;
+  const double *mean, *var, *rstd;
+  bool batch_statistics;  // mean and rstd depend on x: training
+  bool stream = false;
+};
+
+// --- cross-entropy
+
+/// Logits x (rows, cols) and the class of each row. Rows whose target is `ignored` take no part; every other target
+/// must lie in [0, cols): the caller has checked.
+template <class T>
+struct Classes {
+  const T* x;
+  const int64_t* target;  // (rows)
+  int64_t rows, cols;
+  int64_t ignored = -100;
+};
+
+// --- sums of shifted rows: what a convolution and its two gradients are made of. Products may be fused and sums of
+// row_products are cut into as many as a register has lanes, so results differ between processors by their rounding.
+
+/// `count` rows, of which row p begins at data + begin[p]. They may overlap.
+template <class T>
+struct ShiftedRows {
+  const T* data;
+  const int64_t* begin;
+  int64_t count;
+};
+
+/// y[i, l] = bias[i] + sum over p of weight[i, p] x[p, l] with y (rows, length), its rows `y_stride` apart, and weight
+/// (rows, x.count). Up to `read_beyond` elements behind a row of x are read, and
+/// have no effect; denormal numbers there are slow.
+template <class T>
+struct WeightedSums {
+  T* y;
+  int64_t y_stride, rows, length;
+  const T *weight, *bias;
+  ShiftedRows<T> x;
+};
+constexpr int64_t read_beyond = 96;
+
+/// dw[i, p] += sum over r, l of dy[i, r, l] x[p, r, l] with dw (rows, x.count), for `runs` runs of `length` elements.
+template <class T>
+struct RowProducts {
+  T* dw;
+  int64_t rows;
+  const T* dy;
+  int64_t dy_row, dy_run;  // elements from one row, one run, to the next
+  ShiftedRows<T> x;
+  int64_t x_run;
+  int64_t runs, length;
+};
+
+// --- the table
 
 template <class T>
 struct Kernels {

@@ -167,7 +167,7 @@ void average_gradients(const std::vector<Tensor>& parameters, std::int64_t rows,
   communicator.sum(sums);
   const double share = 1 / sums.back();
   at = sums.data();
-  for (Tensor p : parameters) {
+  for (const Tensor& p : parameters) {
     const double* sum = at;
     at += p.numel() + 1;
     if (at[-1] == 0) continue;  // no process has a gradient of it

@@ -31,7 +31,7 @@ class FieldList {
   /// Loading expects the tensor in the shape of the parameter that it is kept for.
   FieldList& operator()(std::string name, Tensor& member);
   template <class T>
-  FieldList& operator()(std::string, T&) {
+  FieldList& operator()(const std::string&, T&) {
     static_assert(sizeof(T) == 0,
                   "FieldList: a member is bool, std::int64_t, double, std::string, std::array<double, 2>, "
                   "std::vector<double>, std::vector<std::int64_t> or Tensor, and list() is not const");
