@@ -29,8 +29,6 @@ class Statistics {
   double* var() const { return mean() + channels(); }
   double* rstd() const { return var() + channels(); }
   std::int64_t channels() const { return rows_.shape()[1]; }
-  /// Row 0 or 2 as a constant of the graph, shaped to meet x.
-  Tensor constant(std::int64_t row, const Shape& shape) const { return rows_[row].reshape(shape); }
 
  private:
   Tensor rows_;
@@ -135,22 +133,9 @@ template <class T>
 bool forward_training(const Tensor& x, const Tensor& y, const NormTensors& state, const BatchNormCall& call,
                       const Statistics& stats) {
   const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, state, call.eps, stats);
-  bool finite = kernels::batch_norm(pass);
-  if (!state.running_mean.defined()) return false;
-
-  const double m = static_cast<double>(pass.shape.n * pass.shape.l);
-  const NextValues<T> mean(state.running_mean, stats.mean(), 1, call.momentum);
-  const NextValues<T> var(state.running_var, stats.var(), m / (m - 1), call.momentum);
-  finite = finite && mean.all_finite() && var.all_finite();
-  throw_if<ValueError>(
-      !finite && call.non_finite == NonFinite::raise,
-      "batch_norm: the batch has NaN or infinity, or values too large for the running buffers, which stay unchanged\n"
-      "mend the batch, or choose NonFinite::skip to go on without counting it");
-  if (finite) {
-    mean.write();
-    var.write();
-  }
-  return finite;
+  const bool finite = kernels::batch_norm(pass);
+  const double values = static_cast<double>(pass.shape.n * pass.shape.l);
+  return move_buffers(state, call, stats.mean(), stats.var(), values, finite);
 }
 
 /// The statistics of the running buffers.
@@ -186,35 +171,6 @@ void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const
                                                              .batch_statistics = training});
 }
 
-/// dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) with dxhat = dy weight, the means over the batch:
-/// nn/README.md. In evaluation mean and rstd are constants and dx = rstd dxhat. In double throughout, as the kernels;
-/// the mean is taken off twice because the first one was rounded.
-void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, const Tensor& weight,
-                       const Statistics& stats, bool training, double eps) {
-  const Dims over = x_.dim() == 2 ? Dims{0} : Dims{0, 2};
-  const Shape channels = x_.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
-  const Tensor x = x_.to(float64), dy = dy_.to(float64);
-  Tensor centered, rstd;
-  if (training) {
-    centered = x - x.mean(over, true);
-    centered = centered - centered.mean(over, true);
-    const Tensor var = centered.square().mean(over, true);
-    rstd = rstd_of(var, eps);
-  } else {
-    centered = x - stats.constant(0, channels);
-    rstd = stats.constant(2, channels);
-  }
-  const Tensor xhat = centered * rstd;
-  const Tensor dxhat = weight.defined() ? dy * weight.to(float64).reshape(channels) : dy;
-  if (dx.needs(0)) {
-    const Tensor wide =
-        training ? rstd * (dxhat - dxhat.mean(over, true) - xhat * (dxhat * xhat).mean(over, true)) : rstd * dxhat;
-    dx[0] = wide.to(x_.dtype());
-  }
-  if (dx.needs(1)) dx[1] = (dy * xhat).sum(over).to(x_.dtype());
-  if (dx.needs(2)) dx[2] = dy.sum(over).to(x_.dtype());
-}
-
 /// Nothing to normalise: x itself in a graph where weight and bias get gradients of zeros.
 Tensor empty_batch(const Tensor& x, const NormTensors& state) {
   const Shape channels = x.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
@@ -234,6 +190,49 @@ Tensor rstd_of(const Tensor& var, double eps) {
   if (eps > 0) return (var + eps).rsqrt();
   const Tensor positive = var > 0;
   return where(positive, var, ones_like(var)).rsqrt() * positive.to(var.dtype());
+}
+
+bool move_buffers(const NormTensors& state, const BatchNormCall& call, const double* mean, const double* var,
+                  double values, bool finite) {
+  if (!state.running_mean.defined()) return false;
+  visit_floating(state.running_mean.dtype(), [&]<class T>(T*) {
+    const NextValues<T> next_mean(state.running_mean, mean, 1, call.momentum);
+    const NextValues<T> next_var(state.running_var, var, values / (values - 1), call.momentum);
+    finite = finite && next_mean.all_finite() && next_var.all_finite();
+    throw_if<ValueError>(
+        !finite && call.non_finite == NonFinite::raise,
+        "batch_norm: the batch has NaN or infinity, or values too large for the running buffers, which stay "
+        "unchanged\nmend the batch, or choose NonFinite::skip to go on without counting it");
+    if (!finite) return;
+    next_mean.write();
+    next_var.write();
+  });
+  return finite;
+}
+
+void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, const Tensor& weight, double eps,
+                       const BatchMeans* means, const Tensor& statistics) {
+  const Dims over = over_batch(x_);
+  const Shape channels = x_.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
+  const Tensor x = x_.to(float64), dy = dy_.to(float64);
+  Tensor centered, rstd;
+  if (means) {
+    centered = x - means->of_values(x);
+    centered = centered - means->of_values(centered);  // the first mean was rounded
+    rstd = rstd_of(means->of_values(centered.square()), eps);
+  } else {
+    centered = x - statistics[0].reshape(channels);
+    rstd = statistics[2].reshape(channels);
+  }
+  const Tensor xhat = centered * rstd;
+  const Tensor dxhat = weight.defined() ? dy * weight.to(float64).reshape(channels) : dy;
+  if (dx.needs(0)) {
+    const Tensor wide =
+        means ? rstd * (dxhat - means->of_gradients(dxhat) - xhat * means->of_gradients(dxhat * xhat)) : rstd * dxhat;
+    dx[0] = wide.to(x_.dtype());
+  }
+  if (dx.needs(1)) dx[1] = (dy * xhat).sum(over).to(x_.dtype());
+  if (dx.needs(2)) dx[2] = dy.sum(over).to(x_.dtype());
 }
 
 namespace {
@@ -287,10 +286,13 @@ BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, co
            keep(x, state.weight, Kept(std::move(stats.rows()), "mean, var, 1/std")),
            [training = call.training, eps = call.eps](const Tensor& dy, const Tensor& x, const Tensor& weight,
                                                       const Tensor& rows, InputGradients& dx) {
-             const Statistics saved(rows);
-             if (grad_enabled()) return composed_backward(dy, dx, x, weight, saved, training, eps);
+             if (grad_enabled()) {
+               const auto mean = [over = over_batch(x)](const Tensor& z) { return z.mean(over, true); };
+               const BatchMeans means{mean, mean};
+               return composed_backward(dy, dx, x, weight, eps, training ? &means : nullptr, rows);
+             }
              const auto fused = dy.dtype() == float32 ? fused_backward<float> : fused_backward<double>;
-             fused(dy, dx, x, weight, saved, training);
+             fused(dy, dx, x, weight, Statistics(rows), training);
            });
     if (!call.training) {
       trace_operand(y, state.running_mean);

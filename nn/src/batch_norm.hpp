@@ -1,8 +1,11 @@
 #pragma once
 
+#include "autograd/node.hpp"
 #include "tensor/tensor_impl.hpp"
 
 #include <gradus/nn/batch_norm.hpp>
+
+#include <functional>
 
 namespace gradus::nn::functional {
 
@@ -38,6 +41,26 @@ class EvaluationCache {
 /// functional::batch_norm, which also says whether the buffers were written to.
 BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, const BatchNormCall& call,
                                    EvaluationCache* cache = nullptr);
+
+/// The dimensions of x, (N, C) or (N, C, L), that statistics are taken over.
+inline Dims over_batch(const Tensor& x) { return x.dim() == 2 ? Dims{0} : Dims{0, 2}; }
+
+/// Moves the running buffers towards mean and biased var of a batch with M `values` a channel; each next value is
+/// computed in double and rounded once. Where there are none, or the batch is not `finite`, or they would not be, they
+/// stay as they are, and `call` says whether that is an error. Returns whether they moved.
+bool move_buffers(const NormTensors& state, const BatchNormCall& call, const double* mean, const double* var,
+                  double values, bool finite);
+
+/// The mean over the batch, (1, C) or (1, C, 1), as an operation: of values that depend on x, and of gradients.
+struct BatchMeans {
+  std::function<Tensor(const Tensor&)> of_values, of_gradients;
+};
+
+/// The gradients with differentiable operations, for second derivatives: dx = rstd (dxhat - mean(dxhat) - xhat
+/// mean(dxhat xhat)) with dxhat = dy weight, the means over the batch: nn/README.md. In double throughout, as the
+/// kernels. Without `means`, mean and rstd are constants, rows 0 and 2 of `statistics`, and dx = rstd dxhat.
+void composed_backward(const Tensor& dy, detail::InputGradients& dx, const Tensor& x, const Tensor& weight, double eps,
+                       const BatchMeans* means, const Tensor& statistics = {});
 
 /// Batch norm in training, over the batches of all processes of `call.sync`. The arguments have been checked.
 BatchNormResult sync_batch_norm(const Tensor& x, const NormTensors& state, const BatchNormCall& call);

@@ -100,31 +100,6 @@ Processes find_statistics(const Statistics& all, const Tensor& x, const BatchNor
   return processes;
 }
 
-/// Moves the running buffers, unless something is not finite; then they stay, as in one process.
-template <class T>
-bool move_buffers(const NormTensors& state, const BatchNormCall& call, const Statistics& all, double total) {
-  if (!state.running_mean.defined()) return false;
-  std::vector<T> means, vars;
-  bool finite = true;
-  for (std::int64_t j = 0; j < all.channels; ++j) {
-    const auto blend = [&](const Tensor& running, double batch) {
-      const double old = static_cast<double>(elements<T>(running)[j]);
-      return static_cast<T>((1 - call.momentum) * old + call.momentum * batch);
-    };
-    means.push_back(blend(state.running_mean, all.mean[j]));
-    vars.push_back(blend(state.running_var, total / (total - 1) * all.var[j]));
-    finite = finite && std::isfinite(means.back()) && std::isfinite(vars.back());
-  }
-  throw_if<ValueError>(!finite && call.non_finite == NonFinite::raise,
-                       "batch_norm: a process has NaN or infinity in its batch; the running buffers stay unchanged");
-  if (!finite) return false;
-  std::copy(means.begin(), means.end(), elements<T>(state.running_mean));
-  std::copy(vars.begin(), vars.end(), elements<T>(state.running_var));
-  bump_version(state.running_mean);
-  bump_version(state.running_var);
-  return true;
-}
-
 /// The elements in double, or as many times `otherwise`.
 template <class T>
 std::vector<double> widened(const Tensor& x, std::int64_t channels, double otherwise) {
@@ -175,27 +150,11 @@ void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const
   });
 }
 
-/// The same with differentiable operations, in double.
-void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, const Tensor& weight, double eps,
-                       const Processes& processes) {
-  const Dims over = x_.dim() == 2 ? Dims{0} : Dims{0, 2};
-  const Shape channels = x_.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
-  const Tensor x = x_.to(float64), dy = dy_.to(float64);
-  const auto mean_of = [&](const Tensor& z) { return plain_sum(z.sum(over, true), processes) / processes.total; };
-  const auto gradient_of_mean = [&](const Tensor& z) {
-    return weighted_sum(z.sum(over, true), processes) / processes.total;
-  };
-  Tensor centered = x - mean_of(x);
-  centered = centered - mean_of(centered);  // the first mean was rounded
-  const Tensor rstd = rstd_of(mean_of(centered.square()), eps);
-  const Tensor xhat = centered * rstd;
-  const Tensor dxhat = weight.defined() ? dy * weight.to(float64).reshape(channels) : dy;
-  if (dx.needs(0)) {
-    const Tensor direct = dxhat - gradient_of_mean(dxhat) - xhat * gradient_of_mean(dxhat * xhat);
-    dx[0] = (rstd * direct).to(x_.dtype());
-  }
-  if (dx.needs(1)) dx[1] = (dy * xhat).sum(over).to(x_.dtype());
-  if (dx.needs(2)) dx[2] = dy.sum(over).to(x_.dtype());
+/// The means over all processes as operations.
+BatchMeans batch_means(const Tensor& x, const Processes& processes) {
+  const Dims over = over_batch(x);
+  return {[=](const Tensor& z) { return plain_sum(z.sum(over, true), processes) / processes.total; },
+          [=](const Tensor& z) { return weighted_sum(z.sum(over, true), processes) / processes.total; }};
 }
 
 template <class T>
@@ -205,7 +164,7 @@ BatchNormResult run(const Tensor& x, const NormTensors& state, const BatchNormCa
   const Processes processes = find_statistics<T>(all, x, call);
   throw_if<ValueError>(processes.total == 1,
                        "Expected more than 1 value per channel when training, got 1 in all processes together");
-  const bool counted = processes.total > 0 && move_buffers<T>(state, call, all, processes.total);
+  const bool counted = processes.total > 0 && move_buffers(state, call, all.mean, all.var, processes.total, true);
   Tensor y = empty_like(x);
   normalise<T>(y, x, state, all);
   if (tracks(x, state.weight, state.bias)) {
@@ -213,7 +172,10 @@ BatchNormResult run(const Tensor& x, const NormTensors& state, const BatchNormCa
            keep(x, state.weight, Kept(std::move(rows), "mean, var, 1/std, low part of mean")),
            [processes, eps = call.eps](const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rows,
                                        InputGradients& dx) {
-             if (grad_enabled()) return composed_backward(dy, dx, x, weight, eps, processes);
+             if (grad_enabled()) {
+               const BatchMeans means = batch_means(x, processes);
+               return composed_backward(dy, dx, x, weight, eps, &means);
+             }
              fused_backward<T>(dy, dx, x, weight, Statistics(rows), processes);
            });
   }
