@@ -13,7 +13,7 @@ namespace gradus::detail {
 namespace {
 
 constexpr std::byte magic[] = {std::byte{0x1F}, std::byte{0x8B}};
-constexpr std::size_t most_expansion = 1032;  // of the deflate format; https://zlib.net/zlib_tech.html
+constexpr std::uint64_t most_expansion = 1032;  // of the deflate format; https://zlib.net/zlib_tech.html
 
 }  // namespace
 
@@ -29,7 +29,7 @@ GzipReader::~GzipReader() {
   if (compressed_) end();
 }
 
-std::size_t GzipReader::most_content() const { return compressed_ ? file_size_ * most_expansion : file_size_; }
+std::uint64_t GzipReader::most_content() const { return compressed_ ? file_size_ * most_expansion : file_size_; }
 
 std::size_t GzipReader::read(std::byte* out, std::size_t size) {
   if (compressed_) return inflate(out, size);

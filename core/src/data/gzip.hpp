@@ -8,6 +8,7 @@
 #include <zlib.h>
 #endif
 
+#include <cstdint>
 #include <string>
 
 namespace gradus::detail {
@@ -26,7 +27,7 @@ class GzipReader {
   std::size_t read(std::byte* out, std::size_t size);
 
   /// The largest number of bytes that this file can contain.
-  std::size_t most_content() const;
+  std::uint64_t most_content() const;
 
  private:
   void begin();

@@ -13,6 +13,7 @@
 #include <climits>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 namespace gradus::detail {
 namespace {
@@ -56,6 +57,8 @@ InputFile::InputFile(const std::string& path)
   struct stat status;
   if (!file_ || ::fstat(file_.get(), &status) != 0) throw_errno("open", path);
   throw_if<FileError>(!S_ISREG(status.st_mode), "cannot read '", path, "': it is not a regular file");
+  throw_if<FileError>(!std::in_range<std::size_t>(status.st_size), "cannot read '", path, "': its ", status.st_size,
+                      " bytes are more than this processor has addresses for");
   size_ = static_cast<std::size_t>(status.st_size);
 }
 

@@ -4,6 +4,8 @@
 
 #include <gradus/core/autograd.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <mutex>
 #include <new>
 
@@ -76,7 +78,8 @@ void release(TensorImpl* impl) noexcept { impl->release(); }
 
 Tensor make_tensor(const Shape& shape, Dtype dtype) {
   const std::int64_t count = numel(shape);
-  constexpr std::int64_t most_bytes = std::int64_t{1} << 46;  // beyond any machine, below any overflow
+  // Beyond any machine, below any overflow; half of what there are addresses for, where those have 32 bits.
+  constexpr std::int64_t most_bytes = std::min<std::int64_t>(std::int64_t{1} << 46, PTRDIFF_MAX);
   try {
     if (count > most_bytes / static_cast<std::int64_t>(item_size(dtype))) throw std::bad_alloc();
     Ref<Storage> storage(Storage::create(static_cast<std::size_t>(count) * item_size(dtype)));
