@@ -36,14 +36,17 @@ subdirectory() {
   cmake -S tests/package -B "$scratch/no-build-type" -DGRADUS_SOURCE="$root" >/dev/null  # checks how it would be compiled
 }
 
-# Each part left out, with FetchContent; all of them left out, in a static program.
+# Each option that is on by default left out, and the others taken, with FetchContent; nothing taken, in a static program.
 parts() {
   local part size
-  for part in BLAS THREADS FILES_ZIP FILES_GZIP FILES_CSV; do
-    consumer "without-$part" -DCMAKE_BUILD_TYPE=MinSizeRel -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON "-DGRADUS_$part=OFF" |
+  for part in BLAS=OFF THREADS=OFF FILES_ZIP=OFF FILES_GZIP=OFF FILES_CSV=OFF ONNX=ON; do
+    consumer "$part" -DCMAKE_BUILD_TYPE=MinSizeRel -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON "-DGRADUS_$part" |
       tee "$scratch/output"
-    grep -q "GRADUS_$part=OFF" "$scratch/output"
+    grep -q "GRADUS_$part" "$scratch/output"
   done
+  consumer mpi -DCMAKE_BUILD_TYPE=MinSizeRel -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON -DGRADUS_MPI=ON
+  mpirun --allow-run-as-root --oversubscribe -np 3 "$scratch/mpi/ranks" | tee "$scratch/output"
+  grep -qx "processes: 3" "$scratch/output"
   consumer least -DCMAKE_BUILD_TYPE=MinSizeRel -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON -DGRADUS_STATIC=ON \
     -DGRADUS_BLAS=OFF -DGRADUS_THREADS=OFF -DGRADUS_FILES_ZIP=OFF -DGRADUS_FILES_GZIP=OFF \
     -DGRADUS_FILES_CSV=OFF

@@ -3,6 +3,7 @@
 #include <gradus/gradus.hpp>
 
 #include <cstdio>
+#include <string>
 
 /// BatchNorm of x (N, C), as an operation of this program's own.
 struct MyBatchNorm : gradus::Function<MyBatchNorm> {
@@ -29,6 +30,17 @@ void check_my_batch_norm() {
             {x, weight, bias});
 }
 
+/// Throws when `net`, written and read as ONNX, is another one. Where gradus lacks that, the error is to name the
+/// option.
+void check_onnx(gradus::nn::Sequential& net, const gradus::Tensor& x) try {
+  net.eval();
+  gradus::nn::export_onnx(net, "parity.onnx");
+  if (!gradus::allclose(gradus::nn::load_onnx("parity.onnx")(x), net(x)))
+    throw gradus::RuntimeError("the net that was read computes something else");
+} catch (const gradus::NotImplementedError& error) {
+  if (std::string(error.what()).find("GRADUS_ONNX=ON") == std::string::npos) throw;
+}
+
 int main() {
   using namespace gradus;
   manual_seed(1);
@@ -46,6 +58,7 @@ int main() {
   }
 
   check_my_batch_norm();
+  check_onnx(net, x);
   save(net.state_dict(), "parity.safetensors");
   std::printf("%s\n", config().c_str());
   std::printf("loss %.2e after 200 steps\n", loss.item());
