@@ -1,6 +1,7 @@
 #include "frozen/source.hpp"
 
 #include "frozen/writer.hpp"
+#include "tensor/message.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -100,6 +101,18 @@ constexpr std::string_view c_head =
     "#define $big_INPUTS $inputs\n#define $big_OUTPUTS $outputs\n#define $big_CHECKSUM $checksum\n"
     "#if defined(__GNUC__)\n#define $big_ALIGNED __attribute__((aligned(64)))\n#else\n#define $big_ALIGNED\n#endif\n";
 
+/// Where the mathematics come from. Freestanding C++ has no header for them, but g++ and clang know what to call.
+std::string mathematics(const SourceOptions& options) {
+  if (!options.cpp) return "#include <math.h>\n";
+  std::string text = gradus::detail::message(
+      "#if __STDC_HOSTED__\n#include <math.h>\n#else\n#define HUGE_VALF __builtin_huge_valf()\n", "namespace ",
+      options.name, " {\n");
+  for (const char* function : math_functions) {
+    text += filled("inline float $ff(float v) { return __builtin_$ff(v); }\n", {{"ff", std::string(function) + "f"}});
+  }
+  return text + "}\n#endif\n";
+}
+
 }  // namespace
 
 std::vector<double> int8_scales(const Product& product) {
@@ -141,9 +154,7 @@ std::string source(const Program& program, const SourceOptions& options, std::sp
                      {"outputs", numel(program.out)},
                      {"checksum", std::to_string(writer.checksum) + "ul"},
                      {"language", options.cpp ? "C++17" : "C99"},
-                     {"math", !writer.needs_math ? ""
-                              : options.cpp      ? "#include <cmath>\n"
-                                                 : "#include <math.h>\n"}};
+                     {"math", writer.needs_math ? mathematics(options) : ""}};
   const std::string foot = options.cpp ? filled("\n}  // namespace $name\n", own) : "\n#endif\n";
   return filled(about, own) + filled(options.cpp ? cpp_head : c_head, own) + writer.text + foot;
 }

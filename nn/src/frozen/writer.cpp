@@ -60,9 +60,7 @@ Writer::Writer(const SourceOptions& options)
            {"restrict", cpp ? "__restrict" : "restrict"},
            {"float", cpp ? "float" : "(float)"},
            {"@", prefix_}};
-  for (const std::string f : {"exp", "log", "log1p", "expm1", "tanh", "erf", "sqrt"}) {
-    words.emplace(f, cpp ? "std::" + f : f + "f");
-  }
+  for (const std::string function : math_functions) words.emplace(function, function + "f");
 }
 
 // --- constants

@@ -8,6 +8,8 @@
 
 namespace gradus::nn::frozen {
 
+constexpr const char* math_functions[] = {"exp", "log", "log1p", "expm1", "tanh", "erf", "sqrt"};
+
 /// Outputs with those that fill the last register; their functions write as many.
 std::int64_t padded(std::int64_t outputs);
 

@@ -20,7 +20,7 @@ struct HeaderOptions {
 ///     float scores[digits::outputs];
 ///     digits::predict(pixels, scores);   // C: digits_predict(pixels, scores)
 ///
-/// It includes `<cstddef>`, and `<cmath>` only if an activation needs it; no heap, no exceptions, no static state.
+/// It includes `<cstddef>`, and `<math.h>` only if an activation needs it; no heap, no exceptions, no static state.
 /// Against net(x) outputs differ by rounding, some 1e-7 of their size; with int8_weights by some 1e-2.
 /// Throws as Plan, ValueError for a name that is none in C++, an example of another size, an unknown extension;
 /// FileError when `path` cannot be written. It is written whole or not at all.
