@@ -10,6 +10,7 @@ declare -A bound=([tiny-sgd]=102000 [digits-sgd]=2220000 [batch_norm]=28100
 program=$BUILD_DIR/tests/counted_work
 command -v valgrind >/dev/null || { echo "no valgrind here"; exit 77; }
 [[ -x $program && $BUILD_TYPE == Release && $COMPILER == GNU && $BLAS == TRUE ]] || exit 77
+[[ $("$CXX" -dumpversion) == 12* ]] || { echo "this needs g++ 12"; exit 77; }
 grep -q avx2 /proc/cpuinfo || { echo "no AVX2 here"; exit 77; }
 
 # instructions WORK TIMES: of the whole program.
