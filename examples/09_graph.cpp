@@ -67,7 +67,7 @@ Tensor batch_norm_evaluation(const nn::BatchNorm1d& bn) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return run_program("graph", [&] {
     std::filesystem::path folder = ".";
     CLI::App app("Write graphs of a small expression and of BatchNorm, for Graphviz.");
     app.add_option("FOLDER", folder, "where to write them; made when it is not there")
@@ -84,9 +84,6 @@ int main(int argc, char** argv) {
     bn.zero_grad();
     bn(batch());  // moves the running buffers
     draw(folder / "batch_norm_evaluation", batch_norm_evaluation(bn), bn.state_dict());
-    finish_output();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "graph: %s\n", e.what());
-    return 1;
-  }
+    return 0;
+  });
 }

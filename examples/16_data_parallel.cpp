@@ -37,13 +37,6 @@ nn::Sequential make_net(std::int64_t pixels, const Options& options, const Commu
   return net;
 }
 
-double accuracy(const nn::Sequential& trained, const Images& test) {
-  nn::Sequential net = trained;
-  net.eval();
-  const NoGradGuard no_grad;
-  return (net(test.x).argmax(1) == test.y).to(float64).mean().item();
-}
-
 void train(const Communicator& world, const Options& options) {
   manual_seed(1);
   Generator order(2);  // of the rows, the same in every process

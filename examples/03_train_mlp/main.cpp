@@ -140,10 +140,4 @@ int run(const Options& o) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return run_program("train_mlp", [&] {
-    Options options;
-    if (const auto status = parse(argc, argv, options)) return *status;
-    return run(options);
-  });
-}
+int main(int argc, char** argv) { return run_program("train_mlp", argc, argv, parse, run); }

@@ -122,28 +122,24 @@ Tensor jacobian(std::int64_t n, F backward) {
 
 /// The layer of the library in evaluation, its buffers the mean and the variance of the example.
 nn::BatchNorm1d evaluated(const Lesson& lesson) {
-  nn::BatchNorm1d layer(1, {.eps = lesson.example.eps, .dtype = float64});
-  layer.weight.detach().copy_(lesson.by_hand.weight.reshape({1}));
-  layer.bias.detach().copy_(lesson.by_hand.bias.reshape({1}));
+  nn::BatchNorm1d layer = lesson.library_layer();
   layer.running_mean.fill_(lesson.expected.mean);
   layer.running_var.fill_(lesson.expected.var);
   layer.eval();
   return layer;
 }
 
-void jacobians(Page& page, const Lesson& lesson, const Tensor& in_training, const Tensor& in_evaluation) {
+void jacobians(Page& page, const Tensor& in_training, const Tensor& in_evaluation) {
   page.say(
       "The whole derivative of y by x is a matrix. In training every y depends on every x; in evaluation each y "
       "depends on its own x alone.");
-  std::vector<std::string> headings(lesson.example.x.size());
+  std::vector<std::string> headings(static_cast<std::size_t>(in_training.size(1)));
   headings[0] = "dy/dx, training, by hand";
   Table training(headings);
   headings[0] = "dy/dx, evaluation";
   Table evaluation(headings);
-  for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
-    training.row(in_training[i]);
-    evaluation.row(in_evaluation[i]);
-  }
+  training.rows(in_training);
+  evaluation.rows(in_evaluation);
   page.show(training);
   page.show(evaluation);
 }
@@ -194,9 +190,7 @@ void train_and_eval(Page& page, const Lesson& lesson) {
   const Tensor dx_train = train_backward(lesson.dy), dx_eval = eval_backward(lesson.dy);
   const Tensor y_train = lesson.by_hand.forward(lesson.x).y, y_eval = layer(lesson.x);
   Table table({"x", "dy", "y, training", "y, evaluation", "dx, training", "dx, evaluation"});
-  for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
-    table.row(lesson.x[i], lesson.dy[i], y_train[i], y_eval[i], dx_train[i], dx_eval[i]);
-  }
+  table.rows(lesson.x, lesson.dy, y_train, y_eval, dx_train, dx_eval);
   page.show(table);
   page.near("y is the same", y_eval, y_train, lesson.precision);
   page.near("dx in evaluation is the direct path, weight rstd dy = " + numbers(lesson.expected.direct), dx_eval,
@@ -204,7 +198,7 @@ void train_and_eval(Page& page, const Lesson& lesson) {
   page.near("dx in training is " + numbers(lesson.expected.dx), dx_train, column(lesson.expected.dx), lesson.precision);
   const Tensor in_training = jacobian(lesson.x.size(0), train_backward);
   const Tensor in_evaluation = jacobian(lesson.x.size(0), eval_backward);
-  jacobians(page, lesson, in_training, in_evaluation);
+  jacobians(page, in_training, in_evaluation);
   directions(page, lesson, in_training, in_evaluation);
 }
 

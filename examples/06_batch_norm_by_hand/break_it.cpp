@@ -45,7 +45,7 @@ Result result_of(const Lesson& lesson, const ImageSet& digits, const Mistakes& m
   layer.mistakes = mistakes;
   const ByHand wide{full({1, 32}, 2, float64), zeros({1, 32}, float64), 1e-5, mistakes};
   manual_seed(1);
-  const nn::Sequential net = small_net(mistakes);
+  nn::Sequential net = small_net(mistakes);
   const auto losses = train(net.parameters(), digits.train, 0.1,
                             [&](const Tensor& images, const Tensor& y) { return loss_with_gradients(net, images, y); });
   return {share(layer, lesson.x, lesson.dy), share(wide, x, dy), losses, accuracy(net, digits.test)};

@@ -1,5 +1,7 @@
 #include "by_hand.hpp"
 
+#include <gradus/core/autograd.hpp>
+
 namespace lesson {
 
 using namespace gradus;
@@ -37,6 +39,26 @@ Tensor ByHand::fused_backward(const Tensor& dy, const Nodes& node) const {
   const auto n = static_cast<double>(dy.size(0));
   const Tensor sum_dy = dy.sum(over_batch, true), sum_dy_xhat = (dy * node.xhat).sum(over_batch, true);
   return weight * node.rstd / n * (n * dy - sum_dy - node.xhat * sum_dy_xhat);
+}
+
+std::map<std::string, Tensor> gradients_of_nodes(ByHand layer, const Tensor& x, const Tensor& dy) {
+  std::map<std::string, Tensor> nodes = {
+      {"x", x.clone()}, {"weight", layer.weight.clone()}, {"bias", layer.bias.clone()}};
+  for (auto& [name, leaf] : nodes) leaf.requires_grad_();
+  layer.weight = nodes["weight"], layer.bias = nodes["bias"];
+  const Nodes node = layer.forward(nodes["x"], [&](const char* name, const Tensor& value) {
+    value.retain_grad();
+    return nodes[name] = value;
+  });
+  (node.y * dy).sum().backward();
+  for (auto& [name, value] : nodes) value = value.grad();
+  return nodes;
+}
+
+Tensor with_step(const Tensor& x, std::int64_t i, double step) {
+  Tensor more = x.clone();
+  more.reshape({-1})[i].add_(step);
+  return more;
 }
 
 }  // namespace lesson

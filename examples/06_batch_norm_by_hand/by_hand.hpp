@@ -2,7 +2,11 @@
 // The names are those of nn/README.md.
 #pragma once
 
-#include <gradus/core/tensor.hpp>
+#include <gradus/core/create.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
 
 namespace lesson {
 
@@ -69,6 +73,20 @@ Nodes ByHand::forward(const Tensor& x, F keep) const {
   node.scaled = keep("scaled", node.xhat * weight);
   node.y = keep("y", node.scaled + bias);
   return node;
+}
+
+/// The derivatives of sum(y dy) by x, weight, bias and every node, from autograd.
+std::map<std::string, Tensor> gradients_of_nodes(ByHand layer, const Tensor& x, const Tensor& dy);
+
+/// A copy of x whose element i is `step` more.
+Tensor with_step(const Tensor& x, std::int64_t i, double step);
+
+/// Central differences, in the shape of `like`: loss(i, step) is the loss when element i is `step` more than it is.
+template <class F>
+Tensor central_differences(const Tensor& like, double h, F loss) {
+  std::vector<double> slopes;
+  for (std::int64_t i = 0; i < like.numel(); ++i) slopes.push_back((loss(i, h) - loss(i, -h)) / (2 * h));
+  return gradus::from_span(slopes, like.shape());
 }
 
 }  // namespace lesson

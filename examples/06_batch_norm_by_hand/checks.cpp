@@ -33,19 +33,11 @@ constexpr Check all_checks[] = {
 
 /// Central differences of sum(y dy) by `input`, one of x, weight and bias.
 Tensor differences(const Check& check, const ByHand& layer, const Tensor& x, const Tensor& dy, const Tensor& input) {
-  std::vector<double> slopes;
-  for (std::int64_t i = 0; i < input.numel(); ++i) {
-    double loss[2];
-    for (const int side : {0, 1}) {
-      Tensor pushed = input.clone();
-      pushed.reshape({-1})[i].add_(side == 0 ? check.step : -check.step);
-      const auto instead = [&](const Tensor& v) { return v.is_same(input) ? pushed : v; };
-      const ByHand moved{instead(layer.weight), instead(layer.bias), layer.eps, layer.mistakes};
-      loss[side] = (moved.forward(instead(x)).y * dy).sum().item();
-    }
-    slopes.push_back((loss[0] - loss[1]) / (2 * check.step));
-  }
-  return from_span(slopes, input.shape());
+  return central_differences(input, check.step, [&](std::int64_t i, double step) {
+    const auto instead = [&](const Tensor& v) { return v.is_same(input) ? with_step(input, i, step) : v; };
+    const ByHand moved{instead(layer.weight), instead(layer.bias), layer.eps, layer.mistakes};
+    return (moved.forward(instead(x)).y * dy).sum().item();
+  });
 }
 
 /// Whether backward with these mistakes passes the check, on a batch (64, 2).

@@ -19,9 +19,4 @@ double loss_with_gradients(const nn::Module& net, const Tensor& x, const Tensor&
   return loss.item();
 }
 
-double accuracy(const nn::Module& net, const Images& images) {
-  const NoGradGuard no_grad;
-  return (net(images.x).argmax(1) == images.y).to(float64).mean().item();
-}
-
 }  // namespace lesson

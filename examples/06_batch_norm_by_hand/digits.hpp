@@ -40,7 +40,4 @@ std::vector<double> train(const std::vector<Tensor>& parameters, const Images& i
   return losses;
 }
 
-/// The share of images whose largest logit is that of their class.
-double accuracy(const gradus::nn::Module& net, const Images& images);
-
 }  // namespace lesson

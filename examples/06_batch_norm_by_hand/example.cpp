@@ -84,4 +84,11 @@ Lesson::Lesson(const Example& numbers, const Mistakes& made)
           1e-12 * std::max(1.0, largest(numbers.x) * expected.rstd) *
           std::max({1.0, std::abs(numbers.bias), std::abs(numbers.weight) * (1 + rounded_terms(numbers, expected))})) {}
 
+gradus::nn::BatchNorm1d Lesson::library_layer() const {
+  gradus::nn::BatchNorm1d layer(1, {.eps = example.eps, .dtype = gradus::float64});
+  layer.weight.detach().copy_(by_hand.weight.reshape({1}));
+  layer.bias.detach().copy_(by_hand.bias.reshape({1}));
+  return layer;
+}
+
 }  // namespace lesson

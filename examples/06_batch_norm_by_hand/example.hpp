@@ -3,6 +3,8 @@
 
 #include "by_hand.hpp"
 
+#include <gradus/nn/batch_norm.hpp>
+
 #include <string>
 #include <vector>
 
@@ -37,6 +39,8 @@ struct Lesson {
   Tensor x, dy;      // (N, 1), float64
   ByHand by_hand;    // with these mistakes
   double precision;  ///< how far rounding alone may carry a result
+
+  gradus::nn::BatchNorm1d library_layer() const;  ///< with the weight, bias and eps of the example
 };
 
 }  // namespace lesson

@@ -70,9 +70,7 @@ void geometry(Page& page, const Lesson& lesson) {
   const Tensor dx_of_constant = lesson.by_hand.dx(lesson.x, constant(lesson, 3));
   const Tensor dx_of_xhat = lesson.by_hand.dx(lesson.x, xhat);
   Table table({"dy", "dx", "dy = 3", "dx", "dy = xhat", "dx"});
-  for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
-    table.row(lesson.dy[i], dx[i], 3.0, dx_of_constant[i], xhat[i], dx_of_xhat[i]);
-  }
+  table.rows(lesson.dy, dx, constant(lesson, 3), dx_of_constant, xhat, dx_of_xhat);
   page.show(table);
   const double left = lesson.example.weight * e.rstd * lesson.example.eps / (e.var + lesson.example.eps);
   page.near("sum dx = 0", dx.sum().item(), 0, lesson.precision);

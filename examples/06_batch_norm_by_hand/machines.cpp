@@ -53,10 +53,7 @@ void each_alone(Page& page, const Machines& machines, const Expected& whole) {
   const Tensor x = cat({machines[0].x, machines[1].x}), xhat = cat({machines[0].alone.xhat, machines[1].alone.xhat}),
                dx = cat({machines[0].gradient.x, machines[1].gradient.x});
   Table table({"x", "xhat, each alone", "xhat, all rows", "dx, each alone", "dx, all rows"});
-  for (std::int64_t i = 0; i < row_count; ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    table.row(x[i], xhat[i], whole.xhat[at], dx[i], whole.dx[at]);
-  }
+  table.rows(x, xhat, column(whole.xhat), dx, column(whole.dx));
   page.show(table);
   page.near("alone, 1 and 9 are the same to the net, and so are 7 and 15: xhat = -1, 1, -1, 1", xhat,
             column({-1, 1, -1, 1}));

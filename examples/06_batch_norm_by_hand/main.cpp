@@ -122,7 +122,11 @@ Page section(int number, const Lesson& lesson) {
   return page;
 }
 
-int teach(const Options& options) {
+int run(const Options& options) {
+  if (options.list) {
+    for (int i = 0; i < section_count; ++i) std::printf("%2d  %s\n", i + 1, all_sections[i].title);
+    return 0;
+  }
   const bool broken = options.mistakes != Mistakes{};
   const Lesson lesson(options.example, options.mistakes), right(options.example);
   Page page;
@@ -142,20 +146,4 @@ int teach(const Options& options) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    Options options;
-    if (const auto status = parse(argc, argv, options)) return *status;
-    int status = 0;
-    if (options.list) {
-      for (int i = 0; i < section_count; ++i) std::printf("%2d  %s\n", i + 1, all_sections[i].title);
-    } else {
-      status = teach(options);
-    }
-    finish_output();
-    return status;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "batch_norm_by_hand: %s\n", e.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return run_program("batch_norm_by_hand", argc, argv, parse, run); }

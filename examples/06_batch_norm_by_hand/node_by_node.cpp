@@ -2,7 +2,6 @@
 #include "sections.hpp"
 
 #include <gradus/core/autograd.hpp>
-#include <gradus/nn/batch_norm.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -13,14 +12,6 @@ using namespace gradus;
 namespace lesson {
 
 namespace {
-
-/// y as the layer of the library computes it.
-Tensor layer_output(const Lesson& lesson) {
-  nn::BatchNorm1d layer(1, {.eps = lesson.example.eps, .dtype = float64});
-  layer.weight.detach().copy_(lesson.by_hand.weight.reshape({1}));
-  layer.bias.detach().copy_(lesson.by_hand.bias.reshape({1}));
-  return layer(lesson.x);
-}
 
 struct Step {
   const char* name;
@@ -43,29 +34,10 @@ const Step backward_steps[] = {
     {"x", "dcentered + dmean / N", &Derivatives::x},
 };
 
-/// What autograd says: the same forward pass, whose nodes keep their gradients.
-std::map<std::string, Tensor> autograd(const Lesson& lesson) {
-  ByHand layer = lesson.by_hand;
-  std::map<std::string, Tensor> nodes = {
-      {"x", lesson.x.clone()}, {"weight", layer.weight.clone()}, {"bias", layer.bias.clone()}};
-  for (auto& [name, leaf] : nodes) leaf.requires_grad_();
-  layer.weight = nodes["weight"], layer.bias = nodes["bias"];
-  const Nodes node = layer.forward(nodes["x"], [&](const char* name, const Tensor& value) {
-    value.retain_grad();
-    return nodes[name] = value;
-  });
-  (node.y * lesson.dy).sum().backward();
-  for (auto& [name, value] : nodes) value = value.grad();
-  return nodes;
-}
-
 /// The loss when one element of one node is `step` more than it should be.
 double pushed_loss(const Lesson& lesson, const std::string& pushed, std::int64_t element, double step) {
   const auto push = [&](const std::string& name, const Tensor& value) {
-    if (name != pushed) return value;
-    Tensor more = value.clone();
-    more.reshape({-1})[element].add_(step);
-    return more;
+    return name == pushed ? with_step(value, element, step) : value;
   };
   ByHand layer = lesson.by_hand;
   layer.weight = push("weight", layer.weight);
@@ -87,12 +59,8 @@ double push_of(const Lesson& lesson, const std::string& name) {
 
 /// What central differences say, in the shape of `like`.
 Tensor differences(const Lesson& lesson, const std::string& name, const Tensor& like) {
-  const double h = push_of(lesson, name);
-  std::vector<double> slopes;
-  for (std::int64_t i = 0; i < like.numel(); ++i) {
-    slopes.push_back((pushed_loss(lesson, name, i, h) - pushed_loss(lesson, name, i, -h)) / (2 * h));
-  }
-  return from_span(slopes, like.shape());
+  return central_differences(like, push_of(lesson, name),
+                             [&](std::int64_t i, double step) { return pushed_loss(lesson, name, i, step); });
 }
 
 /// How exact differences by this push can be: 1e-6 of the loss that a push of the node's own size would cost.
@@ -124,10 +92,8 @@ void forward_node_by_node(Page& page, const Lesson& lesson) {
   batch.row(node.mean, node.var, node.std, node.rstd);
   page.show(batch);
   Table values({"x", "centered", "square", "xhat", "scaled", "y", "y of nn::BatchNorm1d"});
-  const Tensor y = layer_output(lesson);
-  for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
-    values.row(lesson.x[i], node.centered[i], node.square[i], node.xhat[i], node.scaled[i], node.y[i], y[i]);
-  }
+  const Tensor y = lesson.library_layer()(lesson.x);
+  values.rows(lesson.x, node.centered, node.square, node.xhat, node.scaled, node.y, y);
   page.show(values);
 
   page.near("mean = " + number(e.mean), node.mean.item(), e.mean, lesson.precision);
@@ -153,7 +119,7 @@ void backward_node_by_node(Page& page, const Lesson& lesson) {
       "    forward(x, [](const char*, Tensor node) { return node.retain_grad(); });\n"
       "    (node.y * dy).sum().backward();  // then node.xhat.grad(), and so on\n");
   const Derivatives d = lesson.by_hand.backward(lesson.dy, lesson.by_hand.forward(lesson.x));
-  const std::map<std::string, Tensor> kept = autograd(lesson);
+  const std::map<std::string, Tensor> kept = gradients_of_nodes(lesson.by_hand, lesson.x, lesson.dy);
   Table table({"gradient", "formula", "by hand", "autograd", "differences"});
   bool like_autograd = true, like_differences = true;
   for (const Step& step : backward_steps) {

@@ -125,9 +125,7 @@ void three_paths(Page& page, const Lesson& lesson) {
   const Tensor truth =
       reference.gradient([&](const Tensor& x) { return (x - mean_of(x)) * reference.rstd_of(x - mean_of(x)); });
   Table table({"x", "direct", "through var", "through mean", "dx by hand", "dx, autograd"});
-  for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
-    table.row(lesson.x[i], d.direct[i], d.through_var[i], d.through_mean[i], d.x[i], truth[i]);
-  }
+  table.rows(lesson.x, d.direct, d.through_var, d.through_mean, d.x, truth);
   page.show(table);
   const Expected& e = lesson.expected;
   page.near("direct = " + numbers(e.direct), d.direct, column(e.direct), lesson.precision);
@@ -154,9 +152,7 @@ void vanishing_term(Page& page, const Lesson& lesson) {
   const Tensor left_out = d.direct + d.through_var - d.direct.sum() / static_cast<double>(lesson.x.size(0));
   const Parts parts = parts_of(lesson, centres[0]);
   Table table({"x", "both parts", "first part only", "mean detached in var", "autograd"});
-  for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
-    table.row(lesson.x[i], d.x[i], left_out[i], parts.dx_detached[i], parts.dx[i]);
-  }
+  table.rows(lesson.x, d.x, left_out, parts.dx_detached, parts.dx);
   page.show(table);
   page.near("the part that comes directly is " + number(lesson.expected.dmean), direct, lesson.expected.dmean,
             lesson.precision);

@@ -28,18 +28,10 @@ Tensor layer_output(const Lesson& lesson, const Tensor& x) {
 
 /// Central differences of the penalty of the layer's dx, x pushed by h.
 Tensor differences(const Lesson& lesson, double h) {
-  std::vector<double> slopes;
-  for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
-    double side[2];
-    for (const int s : {0, 1}) {
-      Tensor pushed = lesson.x.clone();
-      pushed[i].add_(s == 0 ? h : -h);
-      const auto y = [&](const Tensor& v) { return layer_output(lesson, v); };
-      side[s] = penalty(first_derivative(pushed.requires_grad_(), lesson.dy, y, false)).item();
-    }
-    slopes.push_back((side[0] - side[1]) / (2 * h));
-  }
-  return column(slopes);
+  const auto y = [&](const Tensor& v) { return layer_output(lesson, v); };
+  return central_differences(lesson.x, h, [&](std::int64_t i, double step) {
+    return penalty(first_derivative(with_step(lesson.x, i, step).requires_grad_(), lesson.dy, y, false)).item();
+  });
 }
 
 }  // namespace
@@ -59,9 +51,7 @@ void second_order(Page& page, const Lesson& lesson) {
   const Tensor of_layer = grad({penalty(dx_of_layer)}, {x})[0];
   const Tensor by_differences = differences(lesson, 1e-4 * lesson.expected.std);
   Table table({"x", "dx by hand", "dP/dx", "autograd twice", "nn::BatchNorm1d", "differences"});
-  for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
-    table.row(lesson.x[i], dx_by_hand[i], by_hand[i], twice[i], of_layer[i], by_differences[i]);
-  }
+  table.rows(lesson.x, dx_by_hand, by_hand, twice, of_layer, by_differences);
   page.show(table);
   const double size = column(lesson.expected.direct).square().sum().item() * lesson.expected.rstd;
   const double rounding = lesson.precision * std::max(1.0, size);

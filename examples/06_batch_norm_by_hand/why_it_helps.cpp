@@ -104,7 +104,6 @@ Outcome train_net(const ImageSet& digits, Kind kind, double lr) {
   for (nn::Module* module : net.modules()) {
     if (const auto* watch = dynamic_cast<const Watch*>(module)) moved += watch->moved / (watch->steps - 1) / 3;
   }
-  net.eval();
   return {losses, accuracy(net, digits.test), changes / measured, moved};
 }
 

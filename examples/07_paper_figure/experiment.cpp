@@ -35,21 +35,6 @@ void initialise(Net& net, double std) {
   });
 }
 
-double accuracy(Net& net, const Images& images) {
-  const NoGradGuard no_grad;
-  net.eval();
-  constexpr std::int64_t at_once = 1000;
-  const std::int64_t count = images.y.numel();
-  double correct = 0;
-  for (std::int64_t start = 0; start < count; start += at_once) {
-    const std::int64_t n = std::min(at_once, count - start);
-    const Tensor predicted = net(images.x.narrow(0, start, n)).argmax(1);
-    correct += (predicted == images.y.narrow(0, start, n)).sum().item();
-  }
-  net.train();
-  return correct / static_cast<double>(count);
-}
-
 /// Batches in random order, epoch after epoch; what is left of an epoch and fills no batch is passed over.
 class Batches {
  public:

@@ -69,7 +69,7 @@ std::string data_name(const std::string& folder) {
   return path.parent_path().filename().string();
 }
 
-void run(const Options& o) {
+int run(const Options& o) try {
   if (o.threads > 0) set_num_threads(o.threads);
   Progress progress(2 * o.steps, o.quiet);
   OutputFile csv(o.prefix + ".csv"), svg(o.prefix + ".svg");
@@ -92,20 +92,12 @@ void run(const Options& o) {
   }
   std::printf("plain_accuracy=%.4f batch_norm_accuracy=%.4f seconds=%.2f\n", experiment.plain.back().test_accuracy,
               experiment.batch_norm.back().test_accuracy, seconds);
+  return 0;
+} catch (const Interrupted&) {
+  std::fprintf(stderr, "interrupted, nothing written\n");
+  return 130;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return run_program("paper_figure", [&] {
-    Options options;
-    if (const auto status = parse(argc, argv, options)) return *status;
-    try {
-      run(options);
-    } catch (const Interrupted&) {
-      std::fprintf(stderr, "interrupted, nothing written\n");
-      return 130;
-    }
-    return 0;
-  });
-}
+int main(int argc, char** argv) { return run_program("paper_figure", argc, argv, parse, run); }

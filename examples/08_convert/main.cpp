@@ -173,7 +173,7 @@ Metadata metadata_of(const std::string& path, FileFormat format) {
   return metadata;
 }
 
-void run(Options o) {
+int run(Options o) {
   const FileFormat from = format_to_read(o.in, o.from);
   const bool header = is_header(o.out) && o.format.empty();
   const FileFormat to = o.list || header ? FileFormat::automatic : format_to_write(o.out, o.format);
@@ -185,22 +185,17 @@ void run(Options o) {
   if (!o.prefix.empty()) content = tensors_below(content, o.prefix);
   if (o.weights || o.fuse || header) content = weights_of(content);
   if (o.fuse) content = fused(content.as_state_dict(), o.fusing);
-  if (header) return write_header(content.as_state_dict(), o.fusing.keeps_order, o.out, o.header);
   const Metadata metadata = metadata_of(o.in, from);
-  if (o.list) {
+  if (header) {
+    write_header(content.as_state_dict(), o.fusing.keeps_order, o.out, o.header);
+  } else if (o.list) {
     print_listing(content, metadata);
   } else {
     write(content, metadata, o.out, to);
   }
+  return 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return run_program("convert", [&] {
-    Options options;
-    if (const auto status = parse(argc, argv, options)) return *status;
-    run(options);
-    return 0;
-  });
-}
+int main(int argc, char** argv) { return run_program("convert", argc, argv, parse, run); }

@@ -228,22 +228,16 @@ void predict(Model& model, TableFile file, const std::string& out) {
   std::printf("wrote %s, rows: %lld\n", out.c_str(), static_cast<long long>(outputs.size(0)));
 }
 
-void run(const Options& o) {
+int run(const Options& o) {
   Model model = o.model.empty() ? train_model(o) : load_model(o.model);
   if (!o.save.empty()) save_model(model, o.save);
-  if (o.predict.empty()) return;
+  if (o.predict.empty()) return 0;
   TableFile file = o.data;
   file.path = o.predict;
   predict(model, file, o.out);
+  return 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return run_program("tabular", [&] {
-    Options options;
-    if (const auto status = parse(argc, argv, options)) return *status;
-    run(options);
-    return 0;
-  });
-}
+int main(int argc, char** argv) { return run_program("tabular", argc, argv, parse, run); }

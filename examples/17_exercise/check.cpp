@@ -1,12 +1,10 @@
 #include "check.hpp"
 
-#include <gradus/core/autograd.hpp>
 #include <gradus/core/create.hpp>
 #include <gradus/core/error.hpp>
 #include <gradus/core/random.hpp>
 
 #include <cmath>
-#include <map>
 
 using namespace gradus;
 
@@ -59,15 +57,7 @@ Batch random_batch() {
 
 /// What autograd says of every line; the two shares of centered and that of mean follow from it.
 std::map<std::string, Tensor> expected(const Batch& b) {
-  std::map<std::string, Tensor> nodes = {{"x", b.x.clone()}, {"weight", b.weight.clone()}, {"bias", b.bias.clone()}};
-  for (auto& [name, leaf] : nodes) leaf.requires_grad_();
-  const Nodes node =
-      lesson::ByHand{nodes["weight"], nodes["bias"]}.forward(nodes["x"], [&](const char* name, const Tensor& v) {
-        v.retain_grad();
-        return nodes[name] = v;
-      });
-  (node.y * b.dy).sum().backward();
-  for (auto& [name, value] : nodes) value = value.grad();
+  auto nodes = lesson::gradients_of_nodes({b.weight, b.bias}, b.x, b.dy);
   nodes["direct"] = nodes["xhat"] * b.node.rstd;
   nodes["through_var"] = nodes["centered"] - nodes["direct"];
   nodes["through_mean"] = nodes["x"] - nodes["centered"];

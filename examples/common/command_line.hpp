@@ -21,3 +21,14 @@ void finish_output();
 
 /// The exit status of `run`; 1, with a line on stderr, when it throws, or when not all that was printed has arrived.
 int run_program(const char* name, const std::function<int()>& run);
+
+/// The same of run(options), with the options that parse(argc, argv, options) finds on the command line, unless that
+/// says with which status to end.
+template <class Options, class Run>
+int run_program(const char* name, int argc, char** argv, std::optional<int> (*parse)(int, char**, Options&), Run run) {
+  return run_program(name, [&] {
+    Options options;
+    const std::optional<int> status = parse(argc, argv, options);
+    return status ? *status : run(options);
+  });
+}

@@ -27,6 +27,11 @@ class TextTable {
     rows_.emplace_back();
     (add(values), ...);
   }
+  /// A row for each row of the tensors.
+  template <class... Tensors>
+  void rows(const gradus::Tensor& first, const Tensors&... others) {
+    for (std::int64_t i = 0; i < first.size(0); ++i) row(first[i], others[i]...);
+  }
   std::string text() const;
 
  private:

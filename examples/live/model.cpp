@@ -128,10 +128,7 @@ Layer layer_of(const Request& request) {
 /// The loss when element i of a node is `step` more than it should be.
 double pushed_loss(const Request& request, const std::string& pushed, std::int64_t i, double step) {
   const auto push = [&](const std::string& name, const Tensor& value) {
-    if (name != pushed) return value;
-    Tensor more = value.clone();
-    more.reshape({-1})[i].add_(step);
-    return more;
+    return name == pushed ? lesson::with_step(value, i, step) : value;
   };
   Layer layer = layer_of(request);
   layer.x = push("x", layer.x);
@@ -145,11 +142,8 @@ Tensor differences(const Request& request, const Node& node, double spread) {
   const bool moves_the_batch = node.name == "x" || node.name == "mean" || node.name == "centered";
   const double size = moves_the_batch ? spread : node.value.detach().abs().max().item();
   const double h = 1e-4 * (size > 0 && std::isfinite(size) ? size : 1);
-  Numbers slopes;
-  for (std::int64_t i = 0; i < node.value.numel(); ++i) {
-    slopes.push_back((pushed_loss(request, node.name, i, h) - pushed_loss(request, node.name, i, -h)) / (2 * h));
-  }
-  return from_span(slopes, node.value.shape());
+  return lesson::central_differences(
+      node.value, h, [&](std::int64_t i, double step) { return pushed_loss(request, node.name, i, step); });
 }
 
 /// x, weight, bias and every node, in the order of forward, after backward.
