@@ -72,6 +72,7 @@ Tensor zip(const Tensor& a, const Tensor& b, Dtype result, ZipLoop* loop, const 
 }
 
 Tensor zip(const Tensor& a, const Tensor& b, Binary kernel) {
+  if (a.numel() < worth_a_kernel && a.shape() == b.shape()) return {};
   Pairs pairs(a, b, a.dtype());
   if (pairs.y.numel() < worth_a_kernel) return {};
   const Walk<2>::Dimension outer = pairs.outer.pop(), inner = pairs.inner;
