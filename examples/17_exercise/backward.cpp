@@ -14,7 +14,7 @@
 // each row.
 #include "backward.hpp"
 
-using lesson::over_batch;
+using lesson::over_batch;  // NOLINT(misc-unused-using-decls): your lines will use it
 
 namespace exercise {
 

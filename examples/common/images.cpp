@@ -15,7 +15,7 @@ Images rows(const Images& from, const Tensor& numbers) {
 
 std::string find_file(const std::string& folder, const std::string& name) {
   for (const char* suffix : {"", ".gz"}) {
-    const std::string path = folder + "/" + name + suffix;
+    std::string path = folder + "/" + name + suffix;
     if (std::filesystem::exists(path)) return path;
   }
   throw FileError(folder + ": no file " + name + " or " + name + ".gz");
