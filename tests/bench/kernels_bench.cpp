@@ -89,7 +89,7 @@ void batch_norm_isa(benchmark::State& state) {
   for (auto _ : state) table->f32.batch_norm(pass, 0, 256, nullptr);
   state.SetLabel(kernels::isa_name(static_cast<Isa>(state.range(0))));
 }
-BENCHMARK(batch_norm_isa)->DenseRange(0, 3);
+BENCHMARK(batch_norm_isa)->DenseRange(0, 4);
 
 void elementwise(benchmark::State& state, Unary f) {
   const Array x(normal(state.range(0), 1)), y(normal(state.range(0), 2));
