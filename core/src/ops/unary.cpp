@@ -174,7 +174,7 @@ Tensor leaky_relu(const Tensor& x_, double negative_slope) {
 
 Tensor gelu(const Tensor& x) {
   return smooth<Saves::x>(x, "GeluBackward0", Unary::gelu, [](const Tensor& dy, const Tensor& v) {
-    const Tensor dx = fused_backward(dy, v, Binary::gelu_backward);
+    Tensor dx = fused_backward(dy, v, Binary::gelu_backward);
     if (dx.defined()) return dx;  // dy (Phi(v) + v phi(v))
     const Tensor cumulative = (erf(v * (1 / std::numbers::sqrt2)) + 1) * 0.5;
     const Tensor density = exp(square(v) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
