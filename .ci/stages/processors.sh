@@ -71,9 +71,9 @@ webassembly() {
   header_packages "$prefix"
   mkdir -p "$prefix/source"
   cp -r /usr/src/googletest/. "$prefix/source"
-  with_emscripten emcmake cmake -S "$prefix/source" -B "$prefix/googletest" -DCMAKE_BUILD_TYPE=Release -DBUILD_GMOCK=OFF \
+  with_emscripten emcmake cmake -S "$prefix/source" -B "$prefix/googletest" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_GMOCK=OFF \
     -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_CXX_FLAGS=-fwasm-exceptions -Dgtest_disable_pthreads=ON >/dev/null
-  with_emscripten cmake --build "$prefix/googletest" --target install >/dev/null
+  with_emscripten ninja -C "$prefix/googletest" install >/dev/null
 
   wasm plain "-fwasm-exceptions"
   wasm simd "-fwasm-exceptions -msimd128"
