@@ -32,7 +32,7 @@ TEST(Shape, IsMadeOfAnyIntegersButNotOfBools) {
 }
 
 TEST(Shape, RefusesAnUnsignedNumberBelowZero) {
-  const std::size_t none = 0;
+  const std::uint64_t none = 0;
   const Tensor x = zeros({3});
   const std::string text = "Overflow when unpacking long";
   expect_error<RuntimeError>(text, [&] { Shape(none - 1); });
