@@ -92,17 +92,20 @@ TYPED_TEST(Gemm, BuiltInProductIsThatToo) {
 }
 
 TYPED_TEST(Gemm, NothingToAddLeavesTheBias) {
-  const TypeParam a[1] = {}, b[1] = {};
-  const TypeParam bias[3] = {1, 2, 3};
-  TypeParam c[6] = {NAN, NAN, NAN, NAN, NAN, NAN};
-  gemm<TypeParam>(false, false, 2, 3, 0, a, b, bias, c);
-  EXPECT_EQ(c[0], 1);
-  EXPECT_EQ(c[4], 2);
-  gemm<TypeParam>(false, true, 2, 3, 0, a, b, nullptr, c);
-  for (const TypeParam value : c) EXPECT_EQ(value, 0);
-  gemm<TypeParam>(true, false, 1, 6, 0, a, b, nullptr, c);
-  gemm<TypeParam>(false, false, 0, 3, 2, a, b, nullptr, c);
-  gemm<TypeParam>(false, false, 2, 0, 2, a, b, nullptr, c);
+  const TypeParam a[1] = {}, b[1] = {}, bias[3] = {1, 2, 3};
+  for (const bool trans_a : {false, true}) {
+    for (const bool trans_b : {false, true}) {
+      for (const std::int64_t m : {1, 2}) {
+        for (const TypeParam* added : {static_cast<const TypeParam*>(nullptr), bias}) {
+          TypeParam c[6] = {NAN, NAN, NAN, NAN, NAN, NAN};
+          gemm<TypeParam>(trans_a, trans_b, m, 3, 0, a, b, added, c);
+          for (std::int64_t i = 0; i < 3 * m; ++i) EXPECT_EQ(c[i], added ? bias[i % 3] : 0);
+        }
+      }
+    }
+  }
+  gemm<TypeParam>(false, false, 0, 3, 2, a, b, nullptr, nullptr);
+  gemm<TypeParam>(false, false, 2, 0, 2, a, b, nullptr, nullptr);
 }
 
 TYPED_TEST(Gemm, SizesBeyondBlasAreRefused) {

@@ -40,13 +40,14 @@ void keep_to_the_calling_thread() {
   static_cast<void>(done);
 }
 
-/// Small products with B transposed, as Linear's, are those for which OpenBLAS takes longer than our loops.
+/// Small products with B transposed, as Linear's, are those for which OpenBLAS takes longer than our loops. A product
+/// of no columns with no rows, whose rows lie 0 apart, is none for a BLAS.
 constexpr double worth_a_call = 10000;
 
 template <class T>
 void multiply(const MatrixProduct<T>& p) {
   const double multiplications = static_cast<double>(p.m * p.n) * static_cast<double>(p.k);
-  if (p.trans_b && multiplications < worth_a_call) return kernels::matmul(p);
+  if (p.k == 0 || (p.trans_b && multiplications < worth_a_call)) return kernels::matmul(p);
   keep_to_the_calling_thread();
   for (std::int64_t row = 0; p.bias && row < p.m; ++row) std::copy_n(p.bias, p.n, p.c + row * p.ldc);
   const auto size = [](std::int64_t n) { return static_cast<blasint>(n); };

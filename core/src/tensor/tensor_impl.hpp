@@ -93,8 +93,8 @@ class Ref {
 
 struct TensorImpl : Counted {
   Dtype dtype;
-  bool requires_grad = false;  // of a leaf; a computed tensor has grad_fn
-  bool lies_in_storage = false;
+  bool requires_grad = false;      // of a leaf; a computed tensor has grad_fn
+  bool lies_in_storage = false;    // in the block of the storage that it was made with
   bool is_view = false;            // shares another tensor's storage on purpose of the user
   std::uint32_t seen_version = 0;  // of the storage when a view joined the graph
   std::int64_t numel;
@@ -107,7 +107,7 @@ struct TensorImpl : Counted {
   Ref<TensorNotes> tensor_notes;
   Shape shape;
 
-  Ref<Storage> home;  // the block that this object lies in, where `storage` has become another
+  Ref<Storage> home;  // that block, where `storage` has become another: its old elements stay as long as this tensor
 
   /// A tensor of its own in `storage`, which is new.
   static TensorImpl* create(Ref<Storage> storage, const Shape& shape, std::int64_t numel, Dtype dtype);

@@ -62,8 +62,8 @@ struct ShiftedRows {
 };
 
 /// y[i, l] = bias[i] + sum over p of weight[i, p] x[p, l] with y (rows, length), its rows `y_stride` apart, and weight
-/// (rows, x.count). Up to `read_beyond` elements behind a row of x are read, and
-/// have no effect; denormal numbers there are slow.
+/// (rows, x.count). Up to `read_beyond` elements behind a row of x are read, and have no effect; denormal numbers there
+/// are slow.
 template <class T>
 struct WeightedSums {
   T* y;
