@@ -39,12 +39,6 @@ Tensor lt(const Tensor& a, const Tensor& b) { return compare(a, b, std::less<>()
 Tensor le(const Tensor& a, const Tensor& b) { return compare(a, b, std::less_equal<>()); }
 Tensor gt(const Tensor& a, const Tensor& b) { return compare(a, b, std::greater<>()); }
 Tensor ge(const Tensor& a, const Tensor& b) { return compare(a, b, std::greater_equal<>()); }
-Tensor operator==(const Tensor& a, const Tensor& b) { return eq(a, b); }
-Tensor operator!=(const Tensor& a, const Tensor& b) { return ne(a, b); }
-Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
-Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
-Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
-Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
 Tensor operator==(const Tensor& a, Scalar b) { return compare(a, b, std::equal_to<>()); }
 Tensor operator!=(const Tensor& a, Scalar b) { return compare(a, b, std::not_equal_to<>()); }
 Tensor operator<(const Tensor& a, Scalar b) { return compare(a, b, std::less<>()); }

@@ -247,7 +247,7 @@ const Tensor& Tensor::retain_grad() const {
   return *this;
 }
 
-void Tensor::add_hook(std::unique_ptr<detail::Hook> hook) const {
+void Tensor::add_hook(std::unique_ptr<detail::Hook<const Tensor&>> hook) const {
   check_defined(*this, "register_hook");
   throw_if<RuntimeError>(!requires_grad(), "cannot register a hook on a tensor that doesn't require gradient");
   impl_->shared_notes().hooks.push_back(std::move(hook));

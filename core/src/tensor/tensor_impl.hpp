@@ -48,7 +48,7 @@ struct alignas(64) Storage : Counted {
 /// Parts that few tensors have: hooks, a kept gradient, a name. Shared by a tensor and the node that computed it, so
 /// that the node need not own its output.
 struct TensorNotes : Counted {
-  std::vector<std::unique_ptr<Hook>> hooks;
+  std::vector<std::unique_ptr<Hook<const Tensor&>>> hooks;
   bool retains_grad = false;
   Tensor retained_grad;
   // For to_dot:

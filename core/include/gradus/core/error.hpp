@@ -16,50 +16,43 @@ class Error : public std::runtime_error {
 };
 
 /// Shapes, dtypes or the state of the graph do not allow the operation.
-class RuntimeError : public Error {
- public:
+struct RuntimeError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "RuntimeError"; }
 };
 
 /// An argument has the right type but an unusable value.
-class ValueError : public Error {
- public:
+struct ValueError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "ValueError"; }
 };
 
 /// A dimension, index or class label is out of range.
-class IndexError : public Error {
- public:
+struct IndexError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "IndexError"; }
 };
 
 /// An argument has the wrong type, e.g. `data<float>()` of an int64 tensor.
-class TypeError : public Error {
- public:
+struct TypeError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "TypeError"; }
 };
 
 /// A name is not in a module, state_dict or file.
-class KeyError : public Error {
- public:
+struct KeyError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "KeyError"; }
 };
 
 /// A module without a forward function was called.
-class NotImplementedError : public Error {
- public:
+struct NotImplementedError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "NotImplementedError"; }
 };
 
 /// A file cannot be opened, read or written, or its content is not what its format demands.
-class FileError : public Error {
- public:
+struct FileError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "FileError"; }
 };

@@ -142,11 +142,15 @@ class Function {
   using Tensor = gradus::Tensor;
   using Context = gradus::Context;
   using Gradients = gradus::Gradients;
+  // what F may say instead
+  static constexpr const char* name = nullptr;
+  static constexpr bool once_differentiable = false;
 
   template <class... Arguments>
   static auto apply(const Arguments&... arguments) {
     using Result = decltype(F::forward(std::declval<Context&>(), arguments...));
-    static const detail::FunctionInfo info{node_name(), once(), backward_of<Result>};
+    static const detail::FunctionInfo info{F::name ? F::name : detail::backward_name(typeid(F)), F::once_differentiable,
+                                           backward_of<Result>};
     constexpr std::size_t count = (0 + ... + detail::is_tensor<Arguments>);
     static_assert(count <= 64, "at most 64 tensors");
     std::array<const Tensor*, count> inputs{};
@@ -175,21 +179,6 @@ class Function {
   template <class T, std::size_t N>
   static void collect(const T& argument, std::array<const Tensor*, N>& inputs, std::size_t& next) {
     if constexpr (detail::is_tensor<T>) inputs[next++] = &argument;
-  }
-
-  static const char* node_name() {
-    if constexpr (requires { F::name; }) {
-      return F::name;
-    } else {
-      return detail::backward_name(typeid(F));
-    }
-  }
-  static constexpr bool once() {
-    if constexpr (requires { F::once_differentiable; }) {
-      return F::once_differentiable;
-    } else {
-      return false;
-    }
   }
 
   template <class Result>

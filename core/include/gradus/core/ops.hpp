@@ -94,12 +94,10 @@ Tensor mean(const Tensor& x);
 Tensor mean(const Tensor& x, Dims dims, bool keepdim = false);
 /// sum((x - mean)^2) / (n - 1), or / n with `unbiased = false`; two passes with double accumulators.
 Tensor var(const Tensor& x);
-template <std::same_as<bool> Bool>  // not from an int: var(x, 0) is along dimension 0
-Tensor var(const Tensor& x, Bool unbiased);
+Tensor var(const Tensor& x, std::same_as<bool> auto unbiased);  ///< not from an int: var(x, 0) is along dimension 0
 Tensor var(const Tensor& x, Dims dims, bool unbiased = true, bool keepdim = false);
 Tensor std(const Tensor& x);
-template <std::same_as<bool> Bool>
-Tensor std(const Tensor& x, Bool unbiased);
+Tensor std(const Tensor& x, std::same_as<bool> auto unbiased);
 Tensor std(const Tensor& x, Dims dims, bool unbiased = true, bool keepdim = false);
 Tensor prod(const Tensor& x);  ///< int64 for int64 and boolean
 Tensor prod(const Tensor& x, Integer dim, bool keepdim = false);

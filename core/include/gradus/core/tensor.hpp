@@ -22,12 +22,15 @@ class Node;
 void retain(TensorImpl* impl) noexcept;
 void release(TensorImpl* impl) noexcept;
 
-/// A function of one gradient, type-erased without <functional>.
+/// A hook: a function of these arguments, type-erased without <functional>. What returns nothing gives an undefined
+/// tensor.
+template <class... Arguments>
 struct Hook {
   virtual ~Hook() = default;
-  virtual Tensor operator()(const Tensor& gradient) = 0;
+  virtual Tensor operator()(Arguments... arguments) = 0;
+  bool removed = false;
 };
-template <class F>
+template <class F, class... Arguments>
 struct HookOf;
 }  // namespace detail
 
@@ -106,7 +109,7 @@ class Tensor {
   /// `f` may return nothing. Throws RuntimeError when the tensor does not require a gradient.
   template <class F>
   void register_hook(F f) const {
-    add_hook(std::make_unique<detail::HookOf<F>>(std::move(f)));
+    add_hook(std::make_unique<detail::HookOf<F, const Tensor&>>(std::move(f)));
   }
 
   // --- operations as methods; see ops.hpp
@@ -147,18 +150,13 @@ class Tensor {
   Tensor mean() const { return gradus::mean(*this); }
   Tensor mean(Dims dims, bool keepdim = false) const { return gradus::mean(*this, dims, keepdim); }
   Tensor var() const { return gradus::var(*this); }
-  template <std::same_as<bool> Bool>  // not from an int: var(0) is along dimension 0
-  Tensor var(Bool unbiased) const {
-    return gradus::var(*this, Dims(), unbiased);
-  }
+  /// Not from an int: var(0) is along dimension 0.
+  Tensor var(std::same_as<bool> auto unbiased) const { return gradus::var(*this, Dims(), unbiased); }
   Tensor var(Dims dims, bool unbiased = true, bool keepdim = false) const {
     return gradus::var(*this, dims, unbiased, keepdim);
   }
   Tensor std() const { return gradus::std(*this); }
-  template <std::same_as<bool> Bool>
-  Tensor std(Bool unbiased) const {
-    return gradus::std(*this, Dims(), unbiased);
-  }
+  Tensor std(std::same_as<bool> auto unbiased) const { return gradus::std(*this, Dims(), unbiased); }
   Tensor std(Dims dims, bool unbiased = true, bool keepdim = false) const {
     return gradus::std(*this, dims, unbiased, keepdim);
   }
@@ -199,10 +197,12 @@ class Tensor {
   Tensor permute(Dims dims) const { return gradus::permute(*this, dims); }
   Tensor expand(Shape shape) const { return gradus::expand(*this, shape); }
   Tensor flip(Dims dims) const { return gradus::flip(*this, dims); }
-  std::vector<Tensor> chunk(Integer chunks, Integer dim = 0) const;
-  std::vector<Tensor> split(Integer size, Integer dim = 0) const;
-  std::vector<Tensor> split(const std::vector<std::int64_t>& sizes, Integer dim = 0) const;
-  std::vector<Tensor> unbind(Integer dim = 0) const;
+  std::vector<Tensor> chunk(Integer chunks, Integer dim = 0) const { return gradus::chunk(*this, chunks, dim); }
+  std::vector<Tensor> split(Integer size, Integer dim = 0) const { return gradus::split(*this, size, dim); }
+  std::vector<Tensor> split(const std::vector<std::int64_t>& sizes, Integer dim = 0) const {
+    return gradus::split(*this, sizes, dim);
+  }
+  std::vector<Tensor> unbind(Integer dim = 0) const { return gradus::unbind(*this, dim); }
   Tensor select(Integer dim, Integer index) const { return gradus::select(*this, dim, index); }
   Tensor narrow(Integer dim, Integer start, Integer length) const { return gradus::narrow(*this, dim, start, length); }
   Tensor index_select(Integer dim, const Tensor& index) const { return gradus::index_select(*this, dim, index); }
@@ -258,7 +258,7 @@ class Tensor {
   void* data_of(Dtype dtype) const;
   void* data_to_write(Dtype dtype);
   Scalar item_number() const;
-  void add_hook(std::unique_ptr<detail::Hook> hook) const;
+  void add_hook(std::unique_ptr<detail::Hook<const Tensor&>> hook) const;
 
   detail::TensorImpl* impl_ = nullptr;
 };
@@ -277,37 +277,23 @@ inline ValuesIndices Tensor::sort(Integer dim, bool descending) const { return g
 inline ValuesIndices Tensor::topk(Integer k, Integer dim, bool largest) const {
   return gradus::topk(*this, k, dim, largest);
 }
-inline std::vector<Tensor> Tensor::chunk(Integer chunks, Integer dim) const {
-  return gradus::chunk(*this, chunks, dim);
-}
-inline std::vector<Tensor> Tensor::split(Integer size, Integer dim) const { return gradus::split(*this, size, dim); }
-inline std::vector<Tensor> Tensor::split(const std::vector<std::int64_t>& sizes, Integer dim) const {
-  return gradus::split(*this, sizes, dim);
-}
-inline std::vector<Tensor> Tensor::unbind(Integer dim) const { return gradus::unbind(*this, dim); }
 
-template <class F>
-struct detail::HookOf final : detail::Hook {
+template <class F, class... Arguments>
+struct detail::HookOf final : detail::Hook<Arguments...> {
   explicit HookOf(F f) : function(std::move(f)) {}
-  Tensor operator()(const Tensor& gradient) override {
-    if constexpr (std::is_void_v<decltype(function(gradient))>) {
-      function(gradient);
+  Tensor operator()(Arguments... arguments) override {
+    if constexpr (std::is_void_v<decltype(function(arguments...))>) {
+      function(arguments...);
       return Tensor();
     } else {
-      return function(gradient);
+      return function(arguments...);
     }
   }
   F function;
 };
 
-template <std::same_as<bool> Bool>
-Tensor var(const Tensor& x, Bool unbiased) {
-  return var(x, Dims(), unbiased);
-}
-template <std::same_as<bool> Bool>
-Tensor std(const Tensor& x, Bool unbiased) {
-  return std(x, Dims(), unbiased);
-}
+Tensor var(const Tensor& x, std::same_as<bool> auto unbiased) { return var(x, Dims(), unbiased); }
+Tensor std(const Tensor& x, std::same_as<bool> auto unbiased) { return std(x, Dims(), unbiased); }
 
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
@@ -353,12 +339,12 @@ Tensor operator|(const Tensor& a, Scalar b);
 Tensor operator^(const Tensor& a, Scalar b);
 Tensor operator~(const Tensor& x);  ///< Throws TypeError for a floating one.
 
-Tensor operator==(const Tensor& a, const Tensor& b);
-Tensor operator!=(const Tensor& a, const Tensor& b);
-Tensor operator<(const Tensor& a, const Tensor& b);
-Tensor operator<=(const Tensor& a, const Tensor& b);
-Tensor operator>(const Tensor& a, const Tensor& b);
-Tensor operator>=(const Tensor& a, const Tensor& b);
+inline Tensor operator==(const Tensor& a, const Tensor& b) { return eq(a, b); }
+inline Tensor operator!=(const Tensor& a, const Tensor& b) { return ne(a, b); }
+inline Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
+inline Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
+inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
+inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
 Tensor operator==(const Tensor& a, Scalar b);
 Tensor operator!=(const Tensor& a, Scalar b);
 Tensor operator<(const Tensor& a, Scalar b);

@@ -10,30 +10,6 @@
 #include <utility>
 #include <vector>
 
-namespace gradus::detail {
-
-/// A function of a module, its input and its output, type-erased without <functional>.
-struct ForwardHook {
-  virtual ~ForwardHook() = default;
-  virtual Tensor operator()(nn::Module& module, const Tensor& x, const Tensor& y) = 0;
-  bool removed = false;
-};
-template <class F>
-struct ForwardHookOf final : ForwardHook {
-  explicit ForwardHookOf(F f) : function(std::move(f)) {}
-  Tensor operator()(nn::Module& module, const Tensor& x, const Tensor& y) override {
-    if constexpr (std::is_void_v<decltype(function(module, x, y))>) {
-      function(module, x, y);
-      return Tensor();
-    } else {
-      return function(module, x, y);
-    }
-  }
-  F function;
-};
-
-}  // namespace gradus::detail
-
 namespace gradus::nn {
 
 /// What `Module::state` hands its members to, in the order in which they appear in a state_dict: own parameters, own
@@ -65,6 +41,8 @@ struct LoadReport {
 std::string to_string(const LoadReport& report);
 std::ostream& operator<<(std::ostream& out, const LoadReport& report);
 
+using ForwardHook = detail::Hook<Module&, const Tensor&, const Tensor&>;  // of a module, its input and its output
+
 /// A forward hook: see Module. `remove` ends it; it is harmless when the module or the hook is gone.
 class HookHandle {
  public:
@@ -72,8 +50,8 @@ class HookHandle {
 
  private:
   friend class Module;
-  explicit HookHandle(std::weak_ptr<detail::ForwardHook> hook) : hook_(std::move(hook)) {}
-  std::weak_ptr<detail::ForwardHook> hook_;
+  explicit HookHandle(std::weak_ptr<ForwardHook> hook) : hook_(std::move(hook)) {}
+  std::weak_ptr<ForwardHook> hook_;
 };
 
 /// Base of every layer. A module of your own lists its state once and says what it computes:
@@ -176,11 +154,11 @@ class Module {
 
  private:
   friend class EvalGuard;
-  using HookList = std::vector<std::shared_ptr<detail::ForwardHook>>;
+  using HookList = std::vector<std::shared_ptr<ForwardHook>>;
   template <class F>
   HookHandle add_hook(HookList& list, F f) {
     while (!list.empty() && list.back()->removed) list.pop_back();
-    list.push_back(std::make_shared<detail::ForwardHookOf<F>>(std::move(f)));
+    list.push_back(std::make_shared<detail::HookOf<F, Module&, const Tensor&, const Tensor&>>(std::move(f)));
     return HookHandle(list.back());
   }
   friend void settle_ties(const Module& module);
