@@ -12,13 +12,6 @@ void AdagradOptions::check() const {
   require_non_negative("epsilon value", eps);
 }
 
-void AdagradOptions::list(FieldList& list) {
-  list("lr", lr)("lr_decay", lr_decay)("eps", eps)("weight_decay", weight_decay);
-  list("initial_accumulator_value", initial_accumulator_value).unused("foreach")("maximize", maximize);
-}
-
-void AdagradState::list(FieldList& list) { list.tensor("step", step)("sum", sum); }
-
 namespace {
 
 /// Scalars are rounded to the elements' type where they meet them, as in PyTorch.

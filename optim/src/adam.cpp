@@ -52,20 +52,6 @@ auto adam_update(const auto& o, bool decoupled) {
 void AdamOptions::check() const { check_adam(*this); }
 void AdamWOptions::check() const { check_adam(*this); }
 
-void AdamOptions::list(FieldList& list) {
-  list("lr", lr)("betas", betas)("eps", eps)("weight_decay", weight_decay)("amsgrad", amsgrad)("maximize", maximize);
-  list.unused("foreach").unused("capturable", false).unused("differentiable", false).unused("fused", false);
-}
-
-void AdamWOptions::list(FieldList& list) {
-  list("lr", lr)("betas", betas)("eps", eps)("weight_decay", weight_decay)("amsgrad", amsgrad);
-  list.unused("foreach")("maximize", maximize).unused("capturable", false);
-}
-
-void AdamState::list(FieldList& list) {
-  list.tensor("step", step)("exp_avg", exp_avg)("exp_avg_sq", exp_avg_sq).optional("max_exp_avg_sq", max_exp_avg_sq);
-}
-
 void Adam::step() {
   begin_step();
   for (std::size_t group = 0; group < group_count(); ++group) {

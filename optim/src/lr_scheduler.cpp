@@ -20,8 +20,6 @@ void StepLR::check() const {
   require_non_negative("gamma", gamma_);
 }
 
-void StepLR::list(FieldList& fields) { fields("step_size", step_size_)("gamma", gamma_); }
-
 double StepLR::lr_at(std::size_t group, std::int64_t epoch) const {
   const double lr = optimizer().lr(group);
   return epoch == 0 || epoch % step_size_ != 0 ? lr : lr * gamma_;
@@ -35,8 +33,6 @@ MultiStepLR::MultiStepLR(Optimizer& optimizer, std::vector<std::int64_t> milesto
 
 void MultiStepLR::check() const { require_non_negative("gamma", gamma_); }
 
-void MultiStepLR::list(FieldList& fields) { fields.counts("milestones", milestones_)("gamma", gamma_); }
-
 double MultiStepLR::lr_at(std::size_t group, std::int64_t epoch) const {
   const auto times = std::ranges::count(milestones_, epoch);
   return times == 0 ? optimizer().lr(group) : optimizer().lr(group) * std::pow(gamma_, static_cast<double>(times));
@@ -46,8 +42,6 @@ double MultiStepLR::lr_at(std::size_t group, std::int64_t epoch) const {
 ExponentialLR::ExponentialLR(Optimizer& optimizer, double gamma) : LRScheduler(optimizer), gamma_(gamma) { start(); }
 
 void ExponentialLR::check() const { require_non_negative("gamma", gamma_); }
-
-void ExponentialLR::list(FieldList& fields) { fields("gamma", gamma_); }
 
 double ExponentialLR::lr_at(std::size_t group, std::int64_t epoch) const {
   return epoch == 0 ? optimizer().lr(group) : optimizer().lr(group) * gamma_;
@@ -63,8 +57,6 @@ void CosineAnnealingLR::check() const {
   throw_if<ValueError>(T_max_ <= 0, "CosineAnnealingLR: expected a positive T_max, got ", T_max_);
   require_non_negative("eta_min", eta_min_);
 }
-
-void CosineAnnealingLR::list(FieldList& fields) { fields("T_max", T_max_)("eta_min", eta_min_); }
 
 double CosineAnnealingLR::lr_at(std::size_t group, std::int64_t epoch) const {
   const double lr = optimizer().lr(group), period = static_cast<double>(T_max_), e = static_cast<double>(epoch);
@@ -91,10 +83,6 @@ void CosineAnnealingWarmRestarts::check() const {
   throw_if<ValueError>(T_mult_ < 1, "Expected integer T_mult >= 1, but got ", T_mult_);
   throw_if<ValueError>(T_i_ <= 0 || !(T_cur_ >= 0), "CosineAnnealingWarmRestarts: T_i or T_cur is not positive");
   require_non_negative("eta_min", eta_min_);
-}
-
-void CosineAnnealingWarmRestarts::list(FieldList& fields) {
-  fields("T_0", T_0_)("T_i", T_i_)("T_mult", T_mult_)("eta_min", eta_min_)("T_cur", T_cur_);
 }
 
 double CosineAnnealingWarmRestarts::lr_at(std::size_t group, std::int64_t) const {
@@ -136,8 +124,6 @@ void ConstantLR::check() const {
                        PythonFloat{factor_});
 }
 
-void ConstantLR::list(FieldList& fields) { fields("factor", factor_)("total_iters", total_iters_); }
-
 double ConstantLR::lr_at(std::size_t group, std::int64_t epoch) const {
   const double lr = optimizer().lr(group);
   if (epoch == 0) return lr * factor_;
@@ -159,10 +145,6 @@ void LinearLR::check() const {
   throw_if<ValueError>(total_iters_ <= 0, "LinearLR: expected a positive total_iters, got ", total_iters_);
 }
 
-void LinearLR::list(FieldList& fields) {
-  fields("start_factor", start_factor_)("end_factor", end_factor_)("total_iters", total_iters_);
-}
-
 double LinearLR::lr_at(std::size_t group, std::int64_t epoch) const {
   const double lr = optimizer().lr(group), rise = end_factor_ - start_factor_;
   if (epoch == 0) return lr * start_factor_;
@@ -176,8 +158,6 @@ void LambdaLR::check() const {
   if (lambdas_.size() == 1 || lambdas_.size() == optimizer().group_count()) return;
   fail<ValueError>("Expected ", optimizer().group_count(), " lr_lambdas, but got ", lambdas_.size());
 }
-
-void LambdaLR::list(FieldList& fields) { fields.unused("lr_lambdas", Value::list(Value::List(lambdas_.size()))); }
 
 double LambdaLR::lr_at(std::size_t group, std::int64_t epoch) const {
   throw_if<ValueError>(lambdas_.size() > 1 && group >= lambdas_.size(), "LambdaLR: no function for parameter group ",

@@ -12,15 +12,6 @@ void NAdamOptions::check() const {
   require_non_negative("momentum_decay value", momentum_decay);
 }
 
-void NAdamOptions::list(FieldList& list) {
-  list("lr", lr)("betas", betas)("eps", eps)("weight_decay", weight_decay)("momentum_decay", momentum_decay);
-  list.unused("foreach");
-}
-
-void NAdamState::list(FieldList& list) {
-  list.tensor("step", step).tensor("mu_product", mu_product)("exp_avg", exp_avg)("exp_avg_sq", exp_avg_sq);
-}
-
 namespace {
 
 /// The factors of one step.

@@ -16,16 +16,6 @@ void RMSpropOptions::check() const {
   require_non_negative("alpha value", alpha);
 }
 
-void RMSpropOptions::list(FieldList& list) {
-  list("lr", lr)("momentum", momentum)("alpha", alpha)("eps", eps)("centered", centered)("weight_decay", weight_decay);
-  list.unused("foreach")("maximize", maximize).unused("differentiable", false);
-}
-
-void RMSpropState::list(FieldList& list) {
-  list("step", step)("square_avg", square_avg);
-  list.optional("momentum_buffer", momentum_buffer).optional("grad_avg", grad_avg);
-}
-
 void RMSprop::step() {
   update_each([](const RMSpropOptions& o, const Tensor& p, const Tensor& g, RMSpropState& state) {
     const kernels::RmspropStep step{.lr = o.lr,

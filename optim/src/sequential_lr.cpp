@@ -45,10 +45,6 @@ void SequentialLR::check() const {
       "SequentialLR: expected positive milestones, each larger than the one before");
 }
 
-void SequentialLR::list(FieldList& fields) { fields("_milestones", milestones_); }
-
-double SequentialLR::lr_at(std::size_t group, std::int64_t) const { return optimizer().lr(group); }
-
 void SequentialLR::step() {
   const std::int64_t epoch = last_epoch() + 1;
   const auto next = std::ranges::upper_bound(milestones_, epoch);

@@ -21,13 +21,6 @@ void SGDOptions::check() const {
                        "Nesterov momentum requires a momentum and zero dampening");
 }
 
-void SGDOptions::list(FieldList& list) {
-  list("lr", lr)("momentum", momentum)("dampening", dampening)("weight_decay", weight_decay)("nesterov", nesterov);
-  list("maximize", maximize).unused("foreach").unused("differentiable", false);
-}
-
-void SGDState::list(FieldList& list) { list.optional("momentum_buffer", momentum_buffer); }
-
 void SGD::step() {
   update_each([](const SGDOptions& o, const Tensor& p, const Tensor& g, SGDState& state) {
     Tensor& buffer = state.momentum_buffer;

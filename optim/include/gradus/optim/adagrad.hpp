@@ -14,13 +14,16 @@ struct AdagradOptions {
   bool maximize = false;  ///< climb instead of descend
 
   void check() const;
-  void list(FieldList& list);
+  void list(FieldList& list) {
+    list("lr", lr)("lr_decay", lr_decay)("eps", eps)("weight_decay", weight_decay);
+    list("initial_accumulator_value", initial_accumulator_value).unused("foreach")("maximize", maximize);
+  }
 };
 
 struct AdagradState {
   std::int64_t step = 0;
   Tensor sum;  ///< of the squares of all gradients
-  void list(FieldList& list);
+  void list(FieldList& list) { list.tensor("step", step)("sum", sum); }
 };
 
 /// For a parameter p with the gradient g, in step t = 1, 2, …:

@@ -14,13 +14,18 @@ struct AdamOptions {
   bool maximize = false;    ///< climb instead of descend
 
   void check() const;
-  void list(FieldList& list);
+  void list(FieldList& list) {
+    list("lr", lr)("betas", betas)("eps", eps)("weight_decay", weight_decay)("amsgrad", amsgrad)("maximize", maximize);
+    list.unused("foreach").unused("capturable", false).unused("differentiable", false).unused("fused", false);
+  }
 };
 
 struct AdamState {
   std::int64_t step = 0;
   Tensor exp_avg, exp_avg_sq, max_exp_avg_sq;  ///< m, v and, for amsgrad, the maximum of v
-  void list(FieldList& list);
+  void list(FieldList& list) {
+    list.tensor("step", step)("exp_avg", exp_avg)("exp_avg_sq", exp_avg_sq).optional("max_exp_avg_sq", max_exp_avg_sq);
+  }
 };
 
 /// For a parameter p with the gradient g, in step t = 1, 2, …:
@@ -51,7 +56,10 @@ struct AdamWOptions {
   bool maximize = false;       ///< climb instead of descend
 
   void check() const;
-  void list(FieldList& list);
+  void list(FieldList& list) {
+    list("lr", lr)("betas", betas)("eps", eps)("weight_decay", weight_decay)("amsgrad", amsgrad);
+    list.unused("foreach")("maximize", maximize).unused("capturable", false);
+  }
 };
 
 /// Adam whose weight decay takes no part in the averages: p = p - lr w p comes first, then Adam's step with w = 0.

@@ -17,7 +17,7 @@ class StepLR final : public LRScheduler {
 
  private:
   void check() const override;
-  void list(FieldList& list) override;
+  void list(FieldList& fields) override { fields("step_size", step_size_)("gamma", gamma_); }
   double lr_at(std::size_t group, std::int64_t epoch) const override;
 
   std::int64_t step_size_;
@@ -32,7 +32,7 @@ class MultiStepLR final : public LRScheduler {
 
  private:
   void check() const override;
-  void list(FieldList& list) override;
+  void list(FieldList& fields) override { fields.counts("milestones", milestones_)("gamma", gamma_); }
   double lr_at(std::size_t group, std::int64_t epoch) const override;
 
   std::vector<std::int64_t> milestones_;
@@ -47,7 +47,7 @@ class ExponentialLR final : public LRScheduler {
 
  private:
   void check() const override;
-  void list(FieldList& list) override;
+  void list(FieldList& fields) override { fields("gamma", gamma_); }
   double lr_at(std::size_t group, std::int64_t epoch) const override;
 
   double gamma_;
@@ -66,7 +66,7 @@ class CosineAnnealingLR final : public LRScheduler {
 
  private:
   void check() const override;
-  void list(FieldList& list) override;
+  void list(FieldList& fields) override { fields("T_max", T_max_)("eta_min", eta_min_); }
   double restart_lr(std::size_t group) const override;
   double lr_at(std::size_t group, std::int64_t epoch) const override;
 
@@ -87,7 +87,9 @@ class CosineAnnealingWarmRestarts final : public LRScheduler {
 
  private:
   void check() const override;
-  void list(FieldList& list) override;
+  void list(FieldList& fields) override {
+    fields("T_0", T_0_)("T_i", T_i_)("T_mult", T_mult_)("eta_min", eta_min_)("T_cur", T_cur_);
+  }
   double lr_at(std::size_t group, std::int64_t epoch) const override;
 
   std::int64_t T_0_, T_i_, T_mult_;
@@ -103,7 +105,7 @@ class ConstantLR final : public LRScheduler {
 
  private:
   void check() const override;
-  void list(FieldList& list) override;
+  void list(FieldList& fields) override { fields("factor", factor_)("total_iters", total_iters_); }
   double lr_at(std::size_t group, std::int64_t epoch) const override;
 
   double factor_;
@@ -119,7 +121,9 @@ class LinearLR final : public LRScheduler {
 
  private:
   void check() const override;
-  void list(FieldList& list) override;
+  void list(FieldList& fields) override {
+    fields("start_factor", start_factor_)("end_factor", end_factor_)("total_iters", total_iters_);
+  }
   double lr_at(std::size_t group, std::int64_t epoch) const override;
 
   double start_factor_, end_factor_;
@@ -150,7 +154,7 @@ class LambdaLR final : public LRScheduler {
     F function;
   };
   void check() const override;
-  void list(FieldList& list) override;
+  void list(FieldList& fields) override { fields.unused("lr_lambdas", Value::list(Value::List(lambdas_.size()))); }
   double lr_at(std::size_t group, std::int64_t epoch) const override;
 
   std::vector<std::unique_ptr<Factor>> lambdas_;

@@ -13,14 +13,19 @@ struct NAdamOptions {
   double momentum_decay = 4e-3;  ///< psi
 
   void check() const;
-  void list(FieldList& list);
+  void list(FieldList& list) {
+    list("lr", lr)("betas", betas)("eps", eps)("weight_decay", weight_decay)("momentum_decay", momentum_decay);
+    list.unused("foreach");
+  }
 };
 
 struct NAdamState {
   std::int64_t step = 0;
   double mu_product = 1;       ///< of mu_1 … mu_t; PyTorch keeps it in float32
   Tensor exp_avg, exp_avg_sq;  ///< m and v
-  void list(FieldList& list);
+  void list(FieldList& list) {
+    list.tensor("step", step).tensor("mu_product", mu_product)("exp_avg", exp_avg)("exp_avg_sq", exp_avg_sq);
+  }
 };
 
 /// Adam with Nesterov momentum, for a parameter p with the gradient g, in step t = 1, 2, …:

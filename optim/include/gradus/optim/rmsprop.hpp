@@ -15,13 +15,20 @@ struct RMSpropOptions {
   bool maximize = false;    ///< climb instead of descend
 
   void check() const;
-  void list(FieldList& list);
+  void list(FieldList& list) {
+    list("lr", lr)("momentum", momentum)("alpha", alpha)("eps", eps)("centered", centered)("weight_decay",
+                                                                                           weight_decay);
+    list.unused("foreach")("maximize", maximize).unused("differentiable", false);
+  }
 };
 
 struct RMSpropState {
   std::int64_t step = 0;
   Tensor square_avg, momentum_buffer, grad_avg;  ///< v, b and, when centered, a
-  void list(FieldList& list);
+  void list(FieldList& list) {
+    list("step", step)("square_avg", square_avg);
+    list.optional("momentum_buffer", momentum_buffer).optional("grad_avg", grad_avg);
+  }
 };
 
 /// For a parameter p with the gradient g:

@@ -25,8 +25,8 @@ class SequentialLR final : public LRScheduler {
 
  private:
   void check() const override;
-  void list(FieldList& list) override;
-  double lr_at(std::size_t group, std::int64_t epoch) const override;
+  void list(FieldList& fields) override { fields("_milestones", milestones_); }
+  double lr_at(std::size_t group, std::int64_t) const override { return optimizer().lr(group); }
 
   std::vector<LRScheduler*> schedulers_;
   std::vector<std::int64_t> milestones_;

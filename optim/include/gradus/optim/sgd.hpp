@@ -14,12 +14,15 @@ struct SGDOptions {
   bool maximize = false;  ///< climb instead of descend
 
   void check() const;
-  void list(FieldList& list);
+  void list(FieldList& list) {
+    list("lr", lr)("momentum", momentum)("dampening", dampening)("weight_decay", weight_decay)("nesterov", nesterov);
+    list("maximize", maximize).unused("foreach").unused("differentiable", false);
+  }
 };
 
 struct SGDState {
   Tensor momentum_buffer;  ///< b
-  void list(FieldList& list);
+  void list(FieldList& list) { list.optional("momentum_buffer", momentum_buffer); }
 };
 
 /// Gradient descent with momentum, for a parameter p with the gradient g:
