@@ -147,6 +147,4 @@ Tensor functional::binary_cross_entropy(const Tensor& x, const Tensor& target, c
                   });
 }
 
-BCELoss::BCELoss(const Tensor& weight_, Reduction reduction) : weight(weight_), reduction_(reduction) {}
-
 }  // namespace gradus::nn

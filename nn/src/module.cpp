@@ -63,19 +63,15 @@ Module::~Module() = default;
 namespace {
 
 /// All parameters and modules from one module down.
-class Subtree final : public StateList {
- public:
-  explicit Subtree(Module& top) { child("", top); }
+struct Subtree {
+  void add(Module& module) {
+    modules.push_back(&module);
+    Listed(
+        module, [this](auto, Parameter& p) { parameters.push_back(&p); }, nothing,
+        [this](auto, Module& child) { add(child); });
+  }
   std::vector<Parameter*> parameters;
   std::vector<Module*> modules;
-
- private:
-  void parameter(std::string_view, Parameter& p) override { parameters.push_back(&p); }
-  void buffer(std::string_view, Buffer&, bool) override {}
-  void child(std::string_view, Module& module) override {
-    modules.push_back(&module);
-    module.state(*this);
-  }
 };
 
 }  // namespace
@@ -85,7 +81,8 @@ void settle_ties(const Module& module) {
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
   if (!module.fresh_copy_) return;
-  const Subtree below(const_cast<Module&>(module));
+  Subtree below;
+  below.add(const_cast<Module&>(module));
   Module::tie_copies(below.parameters);
   for (Module* m : below.modules) m->fresh_copy_.store(false, std::memory_order_release);
 }
@@ -118,13 +115,20 @@ namespace {
 
 /// x, or what the hooks make of it in turn; `call(hook, x)` calls one.
 template <class Call>
-Tensor through(const std::vector<std::shared_ptr<detail::ForwardHook>>& hooks, Tensor x, Call call) {
+Tensor through(const std::vector<std::shared_ptr<ForwardHook>>& hooks, Tensor x, Call call) {
   for (std::size_t i = 0; i < hooks.size(); ++i) {  // a hook may register another
     const auto hook = hooks[i];  // NOLINT(performance-unnecessary-copy-initialization): it may unregister itself
     if (hook->removed) continue;
     if (Tensor replaced = call(*hook, x); replaced.defined()) x = std::move(replaced);
   }
   return x;
+}
+
+template <class T>
+std::vector<T> without_names(std::vector<std::pair<std::string, T>> named) {
+  std::vector<T> all;
+  for (auto& [name, one] : named) all.push_back(std::move(one));
+  return all;
 }
 
 }  // namespace
@@ -160,11 +164,7 @@ std::vector<std::pair<std::string, Tensor>> Module::named_parameters() const {
   return found;
 }
 
-std::vector<Tensor> Module::parameters() const {
-  std::vector<Tensor> found;
-  for (auto& [name, parameter] : named_parameters()) found.push_back(std::move(parameter));
-  return found;
-}
+std::vector<Tensor> Module::parameters() const { return without_names(named_parameters()); }
 
 std::vector<std::pair<std::string, Tensor>> Module::named_buffers() const {
   std::vector<std::pair<std::string, Tensor>> found;
@@ -173,12 +173,7 @@ std::vector<std::pair<std::string, Tensor>> Module::named_buffers() const {
   return found;
 }
 
-std::vector<Tensor> Module::buffers() const {
-  std::vector<Tensor> found;
-  walk(
-      *this, nothing, [&](const std::string&, Buffer& b, bool) { found.push_back(b); }, nothing);
-  return found;
-}
+std::vector<Tensor> Module::buffers() const { return without_names(named_buffers()); }
 
 std::vector<std::pair<std::string, Module*>> Module::named_modules() {
   std::vector<std::pair<std::string, Module*>> found;
@@ -186,31 +181,12 @@ std::vector<std::pair<std::string, Module*>> Module::named_modules() {
   return found;
 }
 
-std::vector<Module*> Module::modules() {
-  std::vector<Module*> found;
-  walk(*this, nothing, nothing, [&](const std::string&, Module& module) { found.push_back(&module); });
-  return found;
-}
-
-namespace {
-
-/// The children of one module, without going deeper.
-class Children final : public StateList {
- public:
-  std::vector<std::pair<std::string, Module*>> found;
-
- private:
-  void parameter(std::string_view, Parameter&) override {}
-  void buffer(std::string_view, Buffer&, bool) override {}
-  void child(std::string_view name, Module& module) override { found.emplace_back(name, &module); }
-};
-
-}  // namespace
+std::vector<Module*> Module::modules() { return without_names(named_modules()); }
 
 std::vector<std::pair<std::string, Module*>> Module::named_children() {
-  Children children;
-  state(children);
-  return std::move(children.found);
+  std::vector<std::pair<std::string, Module*>> found;
+  Listed(*this, nothing, nothing, [&](std::string_view name, Module& child) { found.emplace_back(name, &child); });
+  return found;
 }
 
 Module& Module::train(bool mode) {

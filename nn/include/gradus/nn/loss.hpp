@@ -81,7 +81,8 @@ class KLDivLoss : public Loss {
 /// See functional::binary_cross_entropy.
 class BCELoss : public Loss {
  public:
-  explicit BCELoss(const Tensor& weight = {}, Reduction reduction = Reduction::mean);
+  explicit BCELoss(const Tensor& weight_ = {}, Reduction reduction = Reduction::mean)
+      : weight(weight_), reduction_(reduction) {}
   void state(StateList& list) override { list("weight", weight); }
   Tensor forward(const Tensor& x, const Tensor& target) const override {
     return functional::binary_cross_entropy(x, target, weight, reduction_);
