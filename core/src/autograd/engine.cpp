@@ -69,7 +69,8 @@ Pass::~Pass() {
 
 bool Pass::claim(Node& node) const {
   const Pass* nobody = nullptr;
-  if (node.is_leaf()) return node.pass.compare_exchange_strong(nobody, this, std::memory_order_acquire);
+  if (node.is_leaf() && !one_thread())
+    return node.pass.compare_exchange_strong(nobody, this, std::memory_order_acquire);
   if (node.pass.load(std::memory_order_relaxed)) return false;  // the rest of a graph is one thread's
   node.pass.store(this, std::memory_order_relaxed);
   return true;
@@ -88,8 +89,7 @@ std::vector<Tensor>& Pass::outputs_of(const Node& node) {
 }
 
 std::vector<Tensor> Pass::take_outputs(const Node& node) {
-  if (node.outputs == 1 || !outputs_.contains(&node)) return {};
-  return std::move(outputs_.at(&node));
+  return outputs_.contains(&node) ? std::move(outputs_.at(&node)) : std::vector<Tensor>();
 }
 
 std::vector<Node*>& Pass::spare() {
@@ -213,7 +213,8 @@ void run(Pass& pass, bool keep_graph, F take) {
     if (!notes.needed) continue;
     Tensor dy = std::move(notes.gradient);
     const Shape* spread = std::exchange(notes.spread, nullptr);
-    std::vector<Tensor> of_outputs = pass.take_outputs(*node);
+    std::vector<Tensor> of_outputs;
+    if (node->outputs > 1) of_outputs = pass.take_outputs(*node);
     if (!dy.defined() && of_outputs.empty()) continue;
     if (spread && node->tensor_notes) dy = expand(dy, *std::exchange(spread, nullptr));
     if (dy.defined() && node->tensor_notes) run_hooks(*node->tensor_notes, dy);

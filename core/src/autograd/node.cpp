@@ -19,13 +19,13 @@ std::atomic<std::int64_t> alive{0};
 
 Node::Node(const char* name, bool is_leaf, bool takes_part) noexcept
     : is_leaf_(is_leaf), takes_part_(takes_part), name_(name) {
-  if (!is_leaf) alive.fetch_add(1, std::memory_order_relaxed);
+  if (!is_leaf) fetch_add(alive, 1, std::memory_order_relaxed);
 }
 
 Node::~Node() {
   std::ranges::destroy(saved());
   std::ranges::destroy(inputs());
-  if (!is_leaf_) alive.fetch_sub(1, std::memory_order_relaxed);
+  if (!is_leaf_) fetch_add(alive, -1, std::memory_order_relaxed);
 }
 
 void Node::take_lists(void* block, std::size_t bytes, std::span<Ref<Node>> inputs, std::span<Saved> saved) noexcept {
@@ -76,9 +76,9 @@ AccumulateGrad::AccumulateGrad(TensorImpl& leaf) noexcept : Node("AccumulateGrad
 Ref<Node> AccumulateGrad::share() noexcept {
   const bool unused = owners.load(std::memory_order_acquire) == 0;  // and nobody else can begin to use it
   if (unused) owners.store(1, std::memory_order_relaxed);
-  if (unused || owners.fetch_add(1, std::memory_order_acq_rel) == 0) {
+  if (unused || fetch_add(owners, 1U, std::memory_order_acq_rel) == 0) {
     leaf_.retain();
-    alive.fetch_add(1, std::memory_order_relaxed);
+    fetch_add(alive, 1, std::memory_order_relaxed);
     tensor_notes = leaf_.tensor_notes;
     number();
   }
@@ -87,8 +87,8 @@ Ref<Node> AccumulateGrad::share() noexcept {
 
 void AccumulateGrad::end_use() noexcept {
   TensorImpl& leaf = leaf_;  // after the last use another may begin in another thread, or this object end
-  if (owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  alive.fetch_sub(1, std::memory_order_relaxed);
+  if (fetch_add(owners, -1U, std::memory_order_acq_rel) != 1) return;
+  fetch_add(alive, -1, std::memory_order_relaxed);
   leaf.release();
 }
 

@@ -250,7 +250,7 @@ Tensor clone(const Tensor& x) {
 
 Tensor Tensor::contiguous() const {
   check_defined(*this);
-  return impl_->storage->copied_by ? clone() : *this;
+  return impl_of(*this)->storage->copied_by ? clone() : *this;
 }
 
 namespace {

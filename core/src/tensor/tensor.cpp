@@ -46,7 +46,7 @@ TensorImpl* TensorImpl::create(Ref<Storage> storage, const Shape& shape, std::in
 }
 
 TensorImpl::TensorImpl(Ref<Storage> block, void* first, const Shape& extents, std::int64_t count, Dtype type)
-    : dtype(type), numel(count), elements(first), storage(std::move(block)), shape(extents) {}
+    : TensorHead{type, count, extents}, elements(first), storage(std::move(block)) {}
 TensorImpl::~TensorImpl() { delete accumulator; }
 
 void TensorImpl::release() noexcept {
@@ -71,10 +71,10 @@ TensorNotes& TensorImpl::shared_notes() {
 void* TensorImpl::operator new(std::size_t bytes) { return allocate(bytes); }
 void TensorImpl::operator delete(void* block, std::size_t bytes) noexcept { deallocate(block, bytes); }
 
-void retain(TensorImpl* impl) noexcept {
-  if (impl) impl->retain();
+void retain(TensorHead* impl) noexcept {
+  if (impl) static_cast<TensorImpl*>(impl)->retain();
 }
-void release(TensorImpl* impl) noexcept { impl->release(); }
+void release(TensorHead* impl) noexcept { static_cast<TensorImpl*>(impl)->release(); }
 
 Tensor make_tensor(const Shape& shape, Dtype dtype) {
   const std::int64_t count = numel(shape);
@@ -129,22 +129,20 @@ void replace_elements(const Tensor& x, const Tensor& source) {
   to.storage = from.storage;
 }
 
+}  // namespace detail
+
+using detail::check_defined, detail::fail, detail::throw_if;
+
 namespace {
 
-const TensorImpl& checked(const TensorImpl* impl, const char* op = __builtin_FUNCTION()) {
-  if (!impl) refuse_undefined(op);
-  return *impl;
+detail::TensorImpl& checked(const Tensor& x, const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
+  return *impl_of(x);
 }
 
 }  // namespace
-}  // namespace detail
 
-using detail::check_defined, detail::checked, detail::fail, detail::throw_if;
-
-const Shape& Tensor::shape() const { return checked(impl_).shape; }
-std::int64_t Tensor::numel() const { return checked(impl_).numel; }
-Dtype Tensor::dtype() const { return checked(impl_).dtype; }
-std::uint32_t Tensor::version() const { return checked(impl_).storage->version; }
+std::uint32_t Tensor::version() const { return checked(*this).storage->version; }
 std::int64_t Tensor::size(Integer dim) const {
   check_defined(*this);
   if (shape().empty()) {
@@ -154,20 +152,21 @@ std::int64_t Tensor::size(Integer dim) const {
 }
 
 bool Tensor::shares_storage(const Tensor& other) const {
-  return checked(impl_).storage.get() == checked(other.impl_).storage.get();
+  return checked(*this).storage.get() == checked(other).storage.get();
 }
 
 void* Tensor::data_of(Dtype dtype) const {
-  if (checked(impl_, "data").dtype != dtype) {
-    fail<TypeError>("expected scalar type ", detail::type_name(dtype), " but found ", detail::type_name(impl_->dtype),
-                    "\nthis tensor is ", impl_->dtype, ": ask for that, or convert with to(", dtype, ")");
+  detail::TensorImpl& impl = checked(*this, "data");
+  if (impl.dtype != dtype) {
+    fail<TypeError>("expected scalar type ", detail::type_name(dtype), " but found ", detail::type_name(impl.dtype),
+                    "\nthis tensor is ", impl.dtype, ": ask for that, or convert with to(", dtype, ")");
   }
-  return impl_->elements;
+  return impl.elements;
 }
 
 void* Tensor::data_to_write(Dtype dtype) {
   void* const elements = data_of(dtype);
-  if (const char* op = impl_->storage->copied_by) {
+  if (const char* op = impl_of(*this)->storage->copied_by) {
     detail::refuse_lost_write("data() of a Tensor that is not const, applied", op,
                               "; to read it, ask a const Tensor, std::as_const(x).data<T>(), or x.to_vector<T>()");
   }
@@ -191,9 +190,12 @@ Scalar Tensor::item_number() const {
   return visit(dtype(), [this]<class T>(T*) { return Scalar(*detail::elements<T>(*this)); });
 }
 
-bool Tensor::requires_grad() const { return checked(impl_).tracked(); }
-bool Tensor::is_leaf() const { return !checked(impl_).grad_fn; }
-std::string Tensor::grad_fn() const { return checked(impl_).grad_fn ? impl_->grad_fn->name() : ""; }
+bool Tensor::requires_grad() const { return checked(*this).tracked(); }
+bool Tensor::is_leaf() const { return !checked(*this).grad_fn; }
+std::string Tensor::grad_fn() const {
+  const detail::Ref<detail::Node>& node = checked(*this).grad_fn;
+  return node ? node->name() : "";
+}
 
 Tensor& Tensor::requires_grad_(bool requires_grad) {
   check_defined(*this);
@@ -205,52 +207,53 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
         "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
         "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
   }
-  impl_->requires_grad = requires_grad;
-  if (requires_grad) impl_->storage->copied_by = nullptr;  // a leaf is a tensor of its own
+  detail::TensorImpl& impl = *impl_of(*this);
+  impl.requires_grad = requires_grad;
+  if (requires_grad) impl.storage->copied_by = nullptr;  // a leaf is a tensor of its own
   return *this;
 }
 
 Tensor Tensor::grad() const {
-  check_defined(*this);
-  if (impl_->grad_fn) return impl_->tensor_notes ? impl_->tensor_notes->retained_grad : Tensor();
-  const std::lock_guard lock(impl_->lock);
-  return impl_->grad;
+  detail::TensorImpl& impl = checked(*this);
+  if (impl.grad_fn) return impl.tensor_notes ? impl.tensor_notes->retained_grad : Tensor();
+  const std::lock_guard lock(impl.lock);
+  return impl.grad;
 }
 
 void Tensor::set_grad(Tensor gradient) const {
-  check_defined(*this);
+  detail::TensorImpl& impl = checked(*this);
   if (gradient.defined() && (gradient.shape() != shape() || gradient.dtype() != dtype())) {
     fail<RuntimeError>("set_grad: expected a gradient of shape ", shape(), " and dtype ", dtype(), ", got ",
                        gradient.shape(), " and ", gradient.dtype());
   }
   if (gradient.defined()) gradient = gradient.contiguous();  // which may be added to
   throw_if<RuntimeError>(gradient.is_same(*this), "can't assign Variable as its own grad");
-  if (impl_->grad_fn) {
-    impl_->shared_notes().retained_grad = std::move(gradient);
+  if (impl.grad_fn) {
+    impl.shared_notes().retained_grad = std::move(gradient);
   } else {
-    const std::lock_guard lock(impl_->lock);
-    std::swap(impl_->grad, gradient);  // the old one goes after the lock: a graph may hang on it
+    const std::lock_guard lock(impl.lock);
+    std::swap(impl.grad, gradient);  // the old one goes after the lock: a graph may hang on it
   }
 }
 
 Tensor Tensor::detach() const {
   check_defined(*this);
   Tensor x = detail::make_view(*this, shape(), 0);
-  impl_of(x)->is_view = impl_->is_view;
+  impl_of(x)->is_view = impl_of(*this)->is_view;
   return x;
 }
 
 const Tensor& Tensor::retain_grad() const {
   check_defined(*this);
   throw_if<RuntimeError>(!requires_grad(), "can't retain_grad on Tensor that has requires_grad=False");
-  if (impl_->grad_fn) impl_->shared_notes().retains_grad = true;
+  if (impl_of(*this)->grad_fn) impl_of(*this)->shared_notes().retains_grad = true;
   return *this;
 }
 
 void Tensor::add_hook(std::unique_ptr<detail::Hook<const Tensor&>> hook) const {
   check_defined(*this, "register_hook");
   throw_if<RuntimeError>(!requires_grad(), "cannot register a hook on a tensor that doesn't require gradient");
-  impl_->shared_notes().hooks.push_back(std::move(hook));
+  impl_of(*this)->shared_notes().hooks.push_back(std::move(hook));
 }
 
 void Tensor::backward() const { backward({}); }

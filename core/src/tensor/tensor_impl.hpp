@@ -1,6 +1,8 @@
 // What a Tensor handle points to.
 #pragma once
 
+#include "runtime/shared_by_threads.hpp"
+
 #include <gradus/core/tensor.hpp>
 
 #include <atomic>
@@ -14,8 +16,8 @@ class AccumulateGrad;
 /// Counts owners; `release` of a derived type deletes at zero.
 struct Counted {
   std::atomic<std::uint32_t> owners{1};
-  bool release_is_last() noexcept { return unique() || owners.fetch_sub(1, std::memory_order_acq_rel) == 1; }
-  void retain() noexcept { owners.fetch_add(1, std::memory_order_relaxed); }
+  bool release_is_last() noexcept { return unique() || fetch_add(owners, -1U, std::memory_order_acq_rel) == 1; }
+  void retain() noexcept { fetch_add(owners, 1U, std::memory_order_relaxed); }
   bool unique() const noexcept { return owners.load(std::memory_order_acquire) == 1; }
 };
 
@@ -23,7 +25,7 @@ struct Counted {
 class Lock {
  public:
   void lock() noexcept {
-    while (taken_.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
+    while (exchange(taken_, true, std::memory_order_acquire)) std::this_thread::yield();
   }
   void unlock() noexcept { taken_.store(false, std::memory_order_release); }
 
@@ -91,13 +93,11 @@ class Ref {
   T* pointer_ = nullptr;
 };
 
-struct TensorImpl : Counted {
-  Dtype dtype;
+struct TensorImpl : TensorHead, Counted {
   bool requires_grad = false;      // of a leaf; a computed tensor has grad_fn
   bool lies_in_storage = false;    // in the block of the storage that it was made with
   bool is_view = false;            // shares another tensor's storage on purpose of the user
   std::uint32_t seen_version = 0;  // of the storage when a view joined the graph
-  std::int64_t numel;
   void* elements;
   Ref<Storage> storage;
   Ref<Node> grad_fn;
@@ -105,7 +105,6 @@ struct TensorImpl : Counted {
   AccumulateGrad* accumulator = nullptr;  // the node that fills `grad`; made at need
   Tensor grad;
   Ref<TensorNotes> tensor_notes;
-  Shape shape;
 
   Ref<Storage> home;  // that block, where `storage` has become another: its old elements stay as long as this tensor
 
@@ -127,7 +126,7 @@ struct TensorImpl : Counted {
 
 namespace gradus {
 
-inline detail::TensorImpl* impl_of(const Tensor& x) noexcept { return x.impl_; }
+inline detail::TensorImpl* impl_of(const Tensor& x) noexcept { return static_cast<detail::TensorImpl*>(x.impl_); }
 inline Tensor adopt(detail::TensorImpl* impl) noexcept {  // takes over one count
   Tensor x;
   x.impl_ = impl;
@@ -136,7 +135,6 @@ inline Tensor adopt(detail::TensorImpl* impl) noexcept {  // takes over one coun
 
 namespace detail {
 
-[[noreturn]] void refuse_undefined(const char* op, int place = 0, const char* list = "arguments");
 /// Refuses an undefined tensor in the name of the function that calls this, or of `op`.
 inline void check_defined(const Tensor& x, const char* op = __builtin_FUNCTION()) {
   if (!x.defined()) refuse_undefined(op);

@@ -17,10 +17,18 @@ class Index;
 struct BackwardOptions;
 
 namespace detail {
-struct TensorImpl;
 class Node;
-void retain(TensorImpl* impl) noexcept;
-void release(TensorImpl* impl) noexcept;
+struct TensorImpl;
+
+/// What a handle points to begins with this.
+struct TensorHead {
+  Dtype dtype;
+  std::int64_t numel;
+  Shape shape;
+};
+void retain(TensorHead* impl) noexcept;
+void release(TensorHead* impl) noexcept;
+[[noreturn]] void refuse_undefined(const char* op, int place = 0, const char* list = "arguments");
 
 /// A hook: a function of these arguments, type-erased without <functional>. What returns nothing gives an undefined
 /// tensor.
@@ -54,11 +62,11 @@ class Tensor {
 
   // --- what it is
   bool defined() const { return impl_ != nullptr; }
-  const Shape& shape() const;
+  const Shape& shape() const { return head().shape; }
   int dim() const { return shape().rank(); }
   std::int64_t size(Integer dim) const;  ///< Throws IndexError.
-  std::int64_t numel() const;
-  Dtype dtype() const;
+  std::int64_t numel() const { return head().numel; }
+  Dtype dtype() const { return head().dtype; }
   bool is_same(const Tensor& other) const { return impl_ == other.impl_; }  ///< two handles of one tensor
   bool shares_storage(const Tensor& other) const;
   std::uint32_t version() const;  ///< number of in-place writes to the storage
@@ -252,7 +260,6 @@ class Tensor {
   Tensor& index_put_(std::initializer_list<Index> indices, Scalar value, bool accumulate = false);
 
  private:
-  friend struct detail::TensorImpl;
   friend detail::TensorImpl* impl_of(const Tensor& x) noexcept;
   friend Tensor adopt(detail::TensorImpl* impl) noexcept;
   void* data_of(Dtype dtype) const;
@@ -260,7 +267,12 @@ class Tensor {
   Scalar item_number() const;
   void add_hook(std::unique_ptr<detail::Hook<const Tensor&>> hook) const;
 
-  detail::TensorImpl* impl_ = nullptr;
+  const detail::TensorHead& head(const char* op = __builtin_FUNCTION()) const {
+    if (!impl_) [[unlikely]]
+      detail::refuse_undefined(op);
+    return *impl_;
+  }
+  detail::TensorHead* impl_ = nullptr;
 };
 
 /// What sort and topk, and a maximum or minimum along a dimension, return: `const auto [values, indices] = x.max(1);`.
