@@ -76,8 +76,10 @@ void for_each_sample(const Tensor& x, const Tensor& target, std::int64_t ignore_
   const std::int64_t step = class_step(x), skip = (class_count(x) - 1) * step;
   const std::int64_t* classes = elements<std::int64_t>(target);
   const std::int64_t samples = target.numel();
-  for (std::int64_t i = 0; i < samples; ++i) {
-    if (classes[i] != ignore_index) f(i + i / step * skip, classes[i], i);
+  for (std::int64_t i = 0, begin = 0; i < samples; begin += skip) {
+    for (const std::int64_t end = i + step; i < end; ++i, ++begin) {
+      if (classes[i] != ignore_index) f(begin, classes[i], i);
+    }
   }
 }
 

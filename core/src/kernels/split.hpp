@@ -18,7 +18,8 @@ constexpr std::int64_t exponential = 12;
 /// are a multiple of `unit` long.
 template <class F>
 void split(std::int64_t items, std::int64_t elements, std::int64_t unit, F f) {
-  detail::parallel_for(0, items, std::max(unit, grain / std::max<std::int64_t>(elements, 1)), f, unit);
+  const bool small = items < grain && elements < grain && items * elements < 2 * grain;  // and a division saved
+  detail::parallel_for(0, items, small ? items : std::max(unit, grain / std::max<std::int64_t>(elements, 1)), f, unit);
 }
 
 /// Memory for the length of a call; none when `count` is 0.

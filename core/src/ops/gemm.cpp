@@ -20,6 +20,11 @@ using kernels::MatrixProduct;
 
 namespace {
 
+template <class T>
+double multiplications(const MatrixProduct<T>& p) {
+  return static_cast<double>(p.m * p.n) * static_cast<double>(p.k);
+}
+
 #ifdef GRADUS_HAS_BLAS
 
 constexpr std::int64_t largest_extent = std::numeric_limits<blasint>::max();
@@ -46,8 +51,7 @@ constexpr double worth_a_call = 10000;
 
 template <class T>
 void multiply(const MatrixProduct<T>& p) {
-  const double multiplications = static_cast<double>(p.m * p.n) * static_cast<double>(p.k);
-  if (p.k == 0 || (p.trans_b && multiplications < worth_a_call)) return kernels::matmul(p);
+  if (p.k == 0 || (p.trans_b && multiplications(p) < worth_a_call)) return kernels::matmul(p);
   keep_to_the_calling_thread();
   for (std::int64_t row = 0; p.bias && row < p.m; ++row) std::copy_n(p.bias, p.n, p.c + row * p.ldc);
   const auto size = [](std::int64_t n) { return static_cast<blasint>(n); };
@@ -86,10 +90,11 @@ MatrixProduct<T> columns(MatrixProduct<T> p, std::int64_t first, std::int64_t la
 template <class T>
 void multiply_in_parts(const MatrixProduct<T>& p) {
   constexpr std::int64_t worth_a_thread = 500'000, unit = 16;  // multiplications, rows or columns
+  if (multiplications(p) < 2 * worth_a_thread) return multiply(p);
   const bool tall = p.m > p.n;
   const std::int64_t length = tall ? p.m : p.n, slice = (tall ? p.n : p.m) * p.k;
   parallel_for(
-      0, length, std::max(unit, worth_a_thread / std::max<std::int64_t>(slice, 1)),
+      0, length, std::max(unit, worth_a_thread / slice),
       [&](std::int64_t first, std::int64_t last) { multiply(tall ? rows(p, first, last) : columns(p, first, last)); },
       unit);
 }

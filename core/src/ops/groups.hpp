@@ -95,4 +95,7 @@ void for_each_group(const T* x, const Groups& groups, Make make, Finish finish) 
   });
 }
 
+/// x.sum(0) of a floating matrix, outside the graph.
+Tensor column_sums(const Tensor& x);
+
 }  // namespace gradus::detail

@@ -2,6 +2,7 @@
 // copy, forwards and backwards.
 #include "ops/elementwise.hpp"
 #include "ops/gemm.hpp"
+#include "ops/groups.hpp"
 #include "ops/views.hpp"
 
 #include <algorithm>
@@ -255,7 +256,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                       if (!is_matrix) dx[0] = dx[0].reshape(shape);
                     }
                     if (dx.needs(1)) dx[1] = product({dy, true}, {is_matrix ? x : x.reshape({rows, inputs})});
-                    if (dx.needs(2)) dx[2] = sum(dy, 0);
+                    if (dx.needs(2)) dx[2] = grad_enabled() ? sum(dy, 0) : column_sums(dy);
                   });
 }
 

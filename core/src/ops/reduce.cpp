@@ -193,6 +193,14 @@ Tensor var_backward(const Tensor& dy, const Tensor& x, const Dims& dims, bool un
 
 }  // namespace
 
+Tensor detail::column_sums(const Tensor& x) {
+  Tensor y = make_tensor(x.shape()[1], x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    kernels::column_sums(elements<T>(y), elements<T>(x), x.shape()[0], x.shape()[1], 1);
+  });
+  return y;
+}
+
 Tensor sum(const Tensor& x) { return sum(x, {}, false, "SumBackward0"); }
 Tensor sum(const Tensor& x, Dims dims, bool keepdim) { return sum(x, dims, keepdim, "SumBackward1"); }
 

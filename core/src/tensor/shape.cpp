@@ -46,15 +46,26 @@ std::string to_string(const Shape& shape) {
   return text + "]";
 }
 
-std::int64_t numel(const Shape& shape) {
-  std::int64_t product = 1;
-  bool overflows = false;
+namespace {
+
+/// Of a shape with an extent below 1, or with too many elements.
+[[gnu::noinline, gnu::cold]] std::int64_t unusual_numel(const Shape& shape) {
+  bool empty = false;
   for (std::int64_t extent : shape) {
     throw_if<RuntimeError>(extent < 0, "Trying to create tensor with negative dimension ", extent, ": ", shape);
-    overflows |= extent != 0 && __builtin_mul_overflow(product, extent, &product);
-    if (extent == 0) return 0;
+    empty |= extent == 0;
   }
-  throw_if<RuntimeError>(overflows, "a tensor of shape ", shape, " has more elements than 63 bits can count");
+  throw_if<RuntimeError>(!empty, "a tensor of shape ", shape, " has more elements than 63 bits can count");
+  return 0;
+}
+
+}  // namespace
+
+std::int64_t numel(const Shape& shape) {
+  std::int64_t product = 1;
+  for (std::int64_t extent : shape) {
+    if (extent < 1 || __builtin_mul_overflow(product, extent, &product)) return unusual_numel(shape);
+  }
   return product;
 }
 

@@ -62,8 +62,22 @@ void copy_block(T* block, const MatrixProduct<T>& p, const T* b, int64_t depth, 
   }
 }
 
+/// C of few columns, as products of rows of A and rows of B, which fill the lanes better.
+template <class T>
+void multiply_few_columns(const MatrixProduct<T>& p) {
+  for (int64_t i = 0; i < p.m; ++i) {
+    for (int64_t j = 0; j < p.n; ++j) {
+      const T *a = p.a + i * p.lda, *b = p.b + j * p.ldb;
+      Pack<T> sum(0);
+      each_group(0, p.k, [&](int64_t q, auto lanes) { sum = sum + load(a + q, lanes) * load(b + q, lanes); });
+      p.c[i * p.ldc + j] = sum_of_lanes(sum) + (p.bias ? p.bias[j] : 0);
+    }
+  }
+}
+
 template <class T>
 void matmul(const MatrixProduct<T>& p) {
+  if (p.n <= 4 && p.k >= lane_count && !p.trans_a && p.trans_b) return multiply_few_columns(p);
   int64_t q = 0;
   do {  // once where k is 0
     const int64_t depth = p.k - q < depth_of_block ? p.k - q : depth_of_block;
