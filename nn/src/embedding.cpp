@@ -10,7 +10,7 @@ using namespace gradus::detail;
 
 namespace {
 
-void check(const Tensor& index, const Tensor& weight) {
+void check_embedding(const Tensor& index, const Tensor& weight) {
   throw_if<RuntimeError>(weight.dim() != 2, "'weight' must be 2-D\nembedding: got the shape ", weight.shape());
   throw_if<RuntimeError>(index.dtype() != int64,
                          "Expected tensor for argument #1 'indices' to have one of the following scalar types: ",
@@ -38,7 +38,7 @@ std::optional<std::int64_t> row_of(std::optional<std::int64_t> padding_idx, std:
 
 Tensor functional::embedding(const Tensor& index, const Tensor& weight, std::optional<std::int64_t> padding_idx) {
   check_defined(index, weight);
-  check(index, weight);
+  check_embedding(index, weight);
   const std::int64_t rows = weight.size(0), width = weight.size(1);
   Shape shape = index.shape();
   shape.push_back(width);

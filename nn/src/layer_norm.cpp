@@ -40,7 +40,7 @@ void with_row(gradus::kernels::Binary f, T* y, const T* x, const Tensor& row, st
 
 /// Mean, variance and 1 / std of every sample, as rows.
 template <class T>
-kernels::BatchNormForward<T> pass_over(const Tensor& x, const Tensor& y, const Tensor& rows, double eps) {
+kernels::BatchNormForward<T> pass_over_rows(const Tensor& x, const Tensor& y, const Tensor& rows, double eps) {
   const std::int64_t samples = rows.shape()[1];
   double* const mean = elements<double>(rows);
   return {.shape = {1, samples, x.numel() / samples},
@@ -83,10 +83,10 @@ void forward(const kernels::BatchNormForward<T>& pass, const Tensor& weight, con
 
 /// dx, dweight and dbias from what the forward pass left in `rows`, without a graph.
 template <class T>
-void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Tensor& rows,
+void rows_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Tensor& rows,
                     const Shape& shape) {
   const Tensor y = empty_like(x);
-  const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, rows, 0);
+  const kernels::BatchNormForward<T> pass = pass_over_rows<T>(x, y, rows, 0);
   const std::int64_t features = pass.shape.l;
   if (dx.needs(1)) {
     by_blocks(pass.shape, [&](std::int64_t first, std::int64_t samples) {
@@ -122,7 +122,7 @@ void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const
 }
 
 /// The same as functions that have derivatives themselves.
-void composed_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Shape& shape,
+void composed_rows_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Shape& shape,
                        double eps) {
   const bool recorded = grad_enabled();
   Tensor source, xhat;
@@ -139,7 +139,7 @@ void composed_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, co
   if (dx.needs(2)) dx[2] = sum_of_samples(dy, shape);
 }
 
-void check(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias) {
+void check_rows(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias) {
   bool fits = shape.rank() > 0 && shape.rank() <= x.dim();
   for (int d = 0; fits && d < shape.rank(); ++d) fits = x.shape()[x.dim() - shape.rank() + d] == shape[d];
   if (!fits) {
@@ -167,7 +167,7 @@ void check(const Tensor& x, const Shape& shape, const Tensor& weight, const Tens
 Tensor functional::layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias,
                               double eps) {
   check_defined(x);
-  check(x, shape, weight, bias);
+  check_rows(x, shape, weight, bias);
   const std::int64_t features = numel(shape);
   const bool fuses = features > 1 && x.numel() > 0;
   Tensor y, rows;
@@ -175,7 +175,7 @@ Tensor functional::layer_norm(const Tensor& x, const Shape& shape, const Tensor&
     const NoGradGuard no_grad;
     if (fuses) {
       y = empty_like(x), rows = make_tensor({3, x.numel() / features}, float64);
-      visit_floating(x.dtype(), [&]<class T>(T*) { forward(pass_over<T>(x, y, rows, eps), weight, bias); });
+      visit_floating(x.dtype(), [&]<class T>(T*) { forward(pass_over_rows<T>(x, y, rows, eps), weight, bias); });
     } else {
       y = normalised(x, features, eps);
       if (weight.defined()) y = y * weight;
@@ -186,8 +186,8 @@ Tensor functional::layer_norm(const Tensor& x, const Shape& shape, const Tensor&
                   keep(x, weight, Kept(std::move(rows), "mean, var, 1/std")),
                   [shape, eps, fuses](const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rows,
                                       InputGradients& dx) {
-                    if (!fuses || grad_enabled()) return composed_backward(dy, dx, x, weight, shape, eps);
-                    const auto backward = x.dtype() == float32 ? fused_backward<float> : fused_backward<double>;
+                    if (!fuses || grad_enabled()) return composed_rows_backward(dy, dx, x, weight, shape, eps);
+                    const auto backward = x.dtype() == float32 ? rows_backward<float> : rows_backward<double>;
                     backward(dy, dx, x, weight, rows, shape);
                   });
 }

@@ -55,8 +55,8 @@ void for_each_value(const Tensor& x, F f) {
 }
 
 /// mean, biased var, rstd and what the mean lacks since it was rounded, of all rows: (4, C).
-struct Statistics {
-  explicit Statistics(const Tensor& rows)
+struct ProcessStatistics {
+  explicit ProcessStatistics(const Tensor& rows)
       : channels(rows.shape()[1]),
         mean(elements<double>(rows)),
         var(mean + channels),
@@ -71,7 +71,7 @@ struct Statistics {
 
 /// Fills in `all`, and returns how many values a channel has here and in all.
 template <class T>
-Processes find_statistics(const Statistics& all, const Tensor& x, const BatchNormCall& call) {
+Processes find_statistics(const ProcessStatistics& all, const Tensor& x, const BatchNormCall& call) {
   const std::int64_t channels = all.channels;
   const double here = static_cast<double>(x.shape()[0] * (x.dim() == 3 ? x.shape()[2] : 1));
   std::vector<double> sums(static_cast<std::size_t>(channels) + 1);
@@ -108,7 +108,7 @@ std::vector<double> widened(const Tensor& x, std::int64_t channels, double other
 }
 
 template <class T>
-void normalise(const Tensor& y, const Tensor& x, const NormTensors& state, const Statistics& all) {
+void normalise_part(const Tensor& y, const Tensor& x, const NormTensors& state, const ProcessStatistics& all) {
   const auto weight = widened<T>(state.weight, all.channels, 1), bias = widened<T>(state.bias, all.channels, 0);
   T* const out = elements<T>(y);
   for_each_value<T>(x, [&, out, w = weight.data(), b = bias.data()](double value, std::int64_t j, std::int64_t k) {
@@ -117,7 +117,7 @@ void normalise(const Tensor& y, const Tensor& x, const NormTensors& state, const
 }
 
 template <class T>
-void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Statistics& all,
+void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const ProcessStatistics& all,
                     const Processes& processes) {
   const std::int64_t channels = all.channels;
   const T* const upstream = elements<T>(dy);
@@ -160,13 +160,13 @@ BatchMeans batch_means(const Tensor& x, const Processes& processes) {
 template <class T>
 BatchNormResult run(const Tensor& x, const NormTensors& state, const BatchNormCall& call) {
   Tensor rows = make_tensor({4, x.shape()[1]}, float64);
-  const Statistics all(rows);
+  const ProcessStatistics all(rows);
   const Processes processes = find_statistics<T>(all, x, call);
   throw_if<ValueError>(processes.total == 1,
                        "Expected more than 1 value per channel when training, got 1 in all processes together");
   const bool counted = processes.total > 0 && move_buffers(state, call, all.mean, all.var, processes.total, true);
   Tensor y = empty_like(x);
-  normalise<T>(y, x, state, all);
+  normalise_part<T>(y, x, state, all);
   if (tracks(x, state.weight, state.bias)) {
     record(y, "SyncBatchNormBackward", {x, state.weight, state.bias},
            keep(x, state.weight, Kept(std::move(rows), "mean, var, 1/std, low part of mean")),
@@ -176,7 +176,7 @@ BatchNormResult run(const Tensor& x, const NormTensors& state, const BatchNormCa
                const BatchMeans means = batch_means(x, processes);
                return composed_backward(dy, dx, x, weight, eps, &means);
              }
-             fused_backward<T>(dy, dx, x, weight, Statistics(rows), processes);
+             fused_backward<T>(dy, dx, x, weight, ProcessStatistics(rows), processes);
            });
   }
   return {y, counted};
