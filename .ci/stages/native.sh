@@ -16,7 +16,8 @@ release() {
 # What .clang-tidy asks for, in the sources that are named, or in all but the bodies of kernels, which are compiled once
 # for each instruction set: 183 files, of some seven seconds each. By default those of README's spine.
 clang_tidy() {
-  configure build/tidy -DCMAKE_CXX_COMPILER=clang++ "${optimised[@]}" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DGRADUS_BUILD_TESTS=OFF \
+  configure build/tidy -DCMAKE_CXX_COMPILER=clang++ "${optimised[@]}" -DCMAKE_UNITY_BUILD=OFF \
+    -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DGRADUS_BUILD_TESTS=OFF \
     -DGRADUS_BUILD_BENCHMARKS=OFF
   local sources=("$@")
   (($#)) || mapfile -t sources < <(sed -n 's/^ *"file": "\(.*\)",\?$/\1/p' build/tidy/compile_commands.json | grep -v kernels/body.cpp | sort -u)
