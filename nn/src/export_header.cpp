@@ -60,9 +60,7 @@ void export_header(const Module& net, const std::string& path, const HeaderOptio
   for (const float v : y) {
     throw_if<ValueError>(!(v - v == 0), "export_header: the output for the example is not finite");
   }
-  detail::AtomicFile file(path);
-  file.write(frozen::source(program, language, x, y));
-  file.commit();
+  detail::write_file(path, frozen::source(program, language, x, y));
 }
 
 }  // namespace gradus::nn

@@ -93,11 +93,6 @@ Dtype widened(Stored type) {
   return dtype;
 }
 
-Stored stored_as(Dtype dtype) {
-  constexpr Stored types[] = {Stored::boolean, Stored::i64, Stored::f32, Stored::f64};
-  return types[static_cast<int>(dtype)];
-}
-
 std::string_view element_bytes(const Tensor& x) {
   return visit(x.dtype(), [&]<class T>(T*) {
     const auto elements = x.data<T>();

@@ -25,9 +25,6 @@ std::size_t stored_size(Stored type);
 /// The dtype it becomes: itself, or int64 for the shorter integers, or float32 for the shorter floats.
 Dtype widened(Stored type);
 
-/// The type in which gradus writes a dtype.
-Stored stored_as(Dtype dtype);
-
 /// The elements of a tensor as their bytes in memory.
 std::string_view element_bytes(const Tensor& x);
 

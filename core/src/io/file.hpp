@@ -83,4 +83,11 @@ class AtomicFile {
   bool committed_ = false;
 };
 
+/// Replaces `path` by a file with this content.
+inline void write_file(const std::string& path, std::string_view content) {
+  AtomicFile file(path);
+  file.write(content);
+  file.commit();
+}
+
 }  // namespace gradus::detail

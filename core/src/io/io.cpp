@@ -113,12 +113,6 @@ void write_safetensors(const StateDict& tensors, Metadata metadata, const std::s
   file.commit();
 }
 
-void write_bytes(const std::string& bytes, const std::string& path) {
-  detail::AtomicFile file(path);
-  file.write(bytes);
-  file.commit();
-}
-
 }  // namespace
 
 FileFormat recognise_format(const std::string& path) {
@@ -139,13 +133,13 @@ void save(const StateDict& state, const std::string& path, const SaveOptions& op
   check_metadata(options, format);
   switch (format) {
     case FileFormat::safetensors: return write_safetensors(state, options.metadata, path);
-    case FileFormat::npz: return write_bytes(detail::npz_bytes(state), path);
+    case FileFormat::npz: return detail::write_file(path, detail::npz_bytes(state));
     case FileFormat::npy: {
       const Tensor& array = only_array(state);
-      return write_bytes(detail::npy_header(array) + std::string(detail::element_bytes(array)), path);
+      return detail::write_file(path, detail::npy_header(array) + std::string(detail::element_bytes(array)));
     }
     case FileFormat::pytorch:
-    case FileFormat::automatic: return write_bytes(detail::pytorch_bytes(state), path);
+    case FileFormat::automatic: return detail::write_file(path, detail::pytorch_bytes(state));
   }
 }
 
@@ -164,7 +158,7 @@ void save_value(const Value& value, const std::string& path, const SaveOptions& 
   const StateDict tensors = value.tensors();
   check_defined(tensors);
   check_metadata(options, format);
-  if (format == FileFormat::pytorch) return write_bytes(detail::pytorch_bytes(value), path);
+  if (format == FileFormat::pytorch) return detail::write_file(path, detail::pytorch_bytes(value));
   Metadata metadata = options.metadata;
   metadata[value_key] = detail::value_to_json(value, tensors);
   write_safetensors(tensors, std::move(metadata), path);

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstring>
 #include <map>
+#include <set>
 
 // Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 namespace gradus::detail {
@@ -31,35 +32,27 @@ class HeaderParser {
 
   NpyHeader parse() {
     NpyHeader header;
-    bool descr = false, order = false, shape = false;
-    const auto once = [&](bool& seen, const std::string& key) {
-      if (std::exchange(seen, true)) throw FileError(message("its header has the key '", shown(key), "' twice"));
-    };
+    std::set<std::string> keys;
     expect("{");
-    while (!accept("}")) {
+    each_until("}", [&] {
       const std::string key = string();
       expect(":");
+      if (!keys.insert(key).second) throw FileError(message("its header has the key '", shown(key), "' twice"));
       if (key == "descr") {
-        once(descr, key);
         header.descr = dtype();
       } else if (key == "fortran_order") {
-        once(order, key);
         header.fortran_order = accept("True");
         if (!header.fortran_order) expect("False");
       } else if (key == "shape") {
-        once(shape, key);
-        header.shape = tuple();
+        expect("(");
+        each_until(")", [&] { header.shape.push_back(integer()); });
       } else {
         throw FileError(message("its header has the unknown key '", shown(key), "'"));
       }
-      if (!accept(",")) {
-        expect("}");
-        break;
-      }
-    }
+    });
     skip_space();
     if (!text_.empty()) fail("the end");
-    throw_if<FileError>(!descr || !order || !shape, "its header lacks 'descr', 'fortran_order' or 'shape'");
+    throw_if<FileError>(keys.size() != 3, "its header lacks 'descr', 'fortran_order' or 'shape'");
     return header;
   }
 
@@ -76,6 +69,14 @@ class HeaderParser {
   }
   void expect(std::string_view token) {
     if (!accept(token)) fail(message("'", token, "'"));
+  }
+  /// Calls read() for every element up to `end`; a comma parts them, and may stand behind the last one.
+  template <class Read>
+  void each_until(std::string_view end, Read read) {
+    while (!accept(end)) {
+      read();
+      if (!accept(",")) return expect(end);
+    }
   }
   std::string string() {
     const char* quote = accept("'") ? "'" : accept("\"") ? "\"" : nullptr;
@@ -107,18 +108,6 @@ class HeaderParser {
     text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
     if (text_.starts_with('L')) text_.remove_prefix(1);  // a long integer of Python 2
     return number;
-  }
-  std::vector<std::int64_t> tuple() {
-    std::vector<std::int64_t> numbers;
-    expect("(");
-    while (!accept(")")) {
-      numbers.push_back(integer());
-      if (!accept(",")) {
-        expect(")");
-        break;
-      }
-    }
-    return numbers;
   }
 
   std::string_view text_;

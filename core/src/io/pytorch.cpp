@@ -67,6 +67,10 @@ class StorageFile : public TensorSource {
   std::map<std::pair<std::string, Stored>, Storage> storages_;
 };
 
+[[noreturn]] void refuse_big_endian() {
+  throw FileError("it was written on a big-endian machine\nSave it again on another one, or as safetensors.");
+}
+
 /// The archive that torch.save writes since PyTorch 1.6: a pickle, and a file for each storage.
 class ArchiveFile : public StorageFile {
  public:
@@ -124,12 +128,6 @@ class ArchiveFile : public StorageFile {
     return contents_.emplace(storage.key, archive_.read(name, budget_)).first->second;
   }
 
- public:
-  [[noreturn]] static void refuse_big_endian() {
-    throw FileError("it was written on a big-endian machine\nSave it again on another one, or as safetensors.");
-  }
-
- private:
   ZipReader archive_;
   std::string folder_;
   std::map<std::string, Buffer> contents_;
@@ -163,7 +161,7 @@ class LegacyFile : public StorageFile {
     for (std::size_t i = 0; machine && i + 1 < machine->elements.size(); i += 2) {
       const auto* key = pickle.find<std::string>(machine->elements[i]);
       const auto* flag = pickle.find<bool>(machine->elements[i + 1]);
-      if (key && *key == "little_endian" && flag && !*flag) ArchiveFile::refuse_big_endian();
+      if (key && *key == "little_endian" && flag && !*flag) refuse_big_endian();
     }
   }
 

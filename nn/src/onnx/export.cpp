@@ -230,11 +230,7 @@ void export_onnx(const Module& net, const std::string& path, const OnnxOptions& 
   model.add_opset_import()->set_version(operator_set);
   model.mutable_graph()->set_name(options.name);
   Exporter(*model.mutable_graph()).run(frozen::layers_of(net, row, "export_onnx"));
-
-  const std::string bytes = model.SerializeAsString();
-  detail::AtomicFile file(path);
-  file.write(bytes);
-  file.commit();
+  detail::write_file(path, model.SerializeAsString());
 }
 
 }  // namespace gradus::nn
