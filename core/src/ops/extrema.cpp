@@ -109,11 +109,7 @@ class Truth {
  public:
   template <class T>
   void add(T x) {
-    if constexpr (every) {
-      value_ &= x != 0;
-    } else {
-      value_ |= x != 0;
-    }
+    value_ = every ? value_ & (x != 0) : value_ | (x != 0);
   }
   bool value() const { return value_; }
 

@@ -57,6 +57,13 @@ std::optional<std::int64_t> detail::index_outside(const Tensor& index, std::int6
   return *std::find_if(all.begin(), all.end(), [extent](std::int64_t i) { return i < 0 || i >= extent; });
 }
 
+void detail::check_slices(const Tensor& index, int dim, const Shape& shape, const char* op) {
+  if (const auto outside = index_outside(index, shape[dim])) {
+    fail<IndexError>("index out of range in self\n", op, ": ", *outside, " is out of bounds for dimension ", dim,
+                     " with size ", shape[dim]);
+  }
+}
+
 void detail::refuse_index(const Tensor& index, int dim, const Shape& shape) {
   const std::int64_t extent = shape.empty() ? 1 : shape[dim];
   fail<RuntimeError>("index ", *index_outside(index, extent), " is out of bounds for dimension ", dim, " with size ",
@@ -131,10 +138,7 @@ Tensor index_select(const Tensor& x, Integer dim_, const Tensor& index) {
   throw_if<IndexError>(index.dim() > 1, "index_select(): Index is supposed to be a vector\ngot the shape ",
                        index.shape(), ": x[index] takes an index of any shape along dimension 0");
   if (x.dim() == 0) return index_select(x.reshape(1), 0, index).reshape({});
-  if (const auto outside = index_outside(index, x.shape()[dim])) {
-    fail<IndexError>("index out of range in self\nindex_select: ", *outside, " is out of bounds for dimension ", dim,
-                     " with size ", x.shape()[dim]);
-  }
+  check_slices(index, dim, x.shape());
   Shape shape = x.shape();
   shape[dim] = index.numel();
   Tensor y = make_tensor(shape, x.dtype());

@@ -92,6 +92,8 @@ void pair_runs(T* large, const Tensor& offsets, std::int64_t run, T* small, F f,
 
 /// The first index outside [0, extent), if any.
 std::optional<std::int64_t> index_outside(const Tensor& index, std::int64_t extent);
+/// Throws IndexError for one.
+void check_slices(const Tensor& index, int dim, const Shape& shape, const char* op = __builtin_FUNCTION());
 /// Throws RuntimeError that names the first index outside dimension `dim` of a shape; there is one.
 [[noreturn]] void refuse_index(const Tensor& index, int dim, const Shape& shape);
 

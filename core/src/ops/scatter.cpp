@@ -41,12 +41,6 @@ Tensor part_for(const Tensor& index, const Tensor& source) {
   return part;
 }
 
-void check_dtypes(const Tensor& x, const Tensor& source) {
-  if (x.dtype() == source.dtype()) return;
-  fail<RuntimeError>("scatter(): Expected self.dtype to be equal to src.dtype\nthey are ", x.dtype(), " and ",
-                     source.dtype(), ": convert one with to(dtype)");
-}
-
 }  // namespace
 
 Tensor index_add(const Tensor& x, Integer dim_, const Tensor& index, const Tensor& source, Scalar alpha) {
@@ -67,10 +61,7 @@ Tensor index_add(const Tensor& x, Integer dim_, const Tensor& index, const Tenso
   }
   throw_if<RuntimeError>(source.shape() != expected, "index_add_(): expected a source of shape ", expected, ", got ",
                          source.shape());
-  if (const auto outside = index_outside(index, x.shape()[dim])) {
-    fail<IndexError>("index out of range in self\nindex_add: ", *outside, " is out of bounds for dimension ", dim,
-                     " with size ", x.shape()[dim]);
-  }
+  check_slices(index, dim, x.shape());
   Tensor y = clone(x.detach());
   visit(y.dtype(), [&]<class T>(T*) {
     const T factor = alpha.to<T>();
@@ -84,32 +75,35 @@ Tensor index_add(const Tensor& x, Integer dim_, const Tensor& index, const Tenso
                   });
 }
 
-Tensor scatter_add(const Tensor& x, Integer dim_, const Tensor& index, const Tensor& src) {
-  check_defined(x, index, src);
+namespace {
+
+/// x with the elements of src where index points: added, or in their place.
+Tensor scattered(const Tensor& x, Integer dim_, const Tensor& index, const Tensor& src, bool adds, const char* name,
+                 const char* op = __builtin_FUNCTION()) {
+  check_defined(x, index, src, op);
   const int dim = normalize_dim(dim_, x.dim());
-  check_dtypes(x, src);
+  if (x.dtype() != src.dtype()) {
+    fail<RuntimeError>("scatter(): Expected self.dtype to be equal to src.dtype\nthey are ", x.dtype(), " and ",
+                       src.dtype(), ": convert one with to(dtype)");
+  }
   check_scatter(x, dim, index, src.shape());
   const Tensor source = part_for(index, src);
-  Tensor y = changed_at(x, dim, index, source, add_back);
-  return recorded(y, "ScatterAddBackward0", {x, source}, keep(index),
-                  [dim](const Tensor& dy, const Tensor& index, InputGradients& dx) {
-                    if (dx.needs(0)) dx[0] = dy;
+  Tensor y = adds ? changed_at(x, dim, index, source, add_back) : changed_at(x, dim, index, source, write);
+  return recorded(y, name, {x, source}, keep(index),
+                  [dim, adds](const Tensor& dy, const Tensor& index, InputGradients& dx) {
+                    if (dx.needs(0)) dx[0] = adds ? dy : scatter(dy, dim, index, 0);
                     if (dx.needs(1)) dx[1] = gather(dy, dim, index);
                   });
 }
 
-Tensor scatter(const Tensor& x, Integer dim_, const Tensor& index, const Tensor& src) {
-  check_defined(x, index, src);
-  const int dim = normalize_dim(dim_, x.dim());
-  check_dtypes(x, src);
-  check_scatter(x, dim, index, src.shape());
-  const Tensor source = part_for(index, src);
-  Tensor y = changed_at(x, dim, index, source, write);
-  return recorded(y, "ScatterBackward0", {x, source}, keep(index),
-                  [dim](const Tensor& dy, const Tensor& index, InputGradients& dx) {
-                    if (dx.needs(0)) dx[0] = scatter(dy, dim, index, 0);
-                    if (dx.needs(1)) dx[1] = gather(dy, dim, index);
-                  });
+}  // namespace
+
+Tensor scatter_add(const Tensor& x, Integer dim, const Tensor& index, const Tensor& src) {
+  return scattered(x, dim, index, src, true, "ScatterAddBackward0");
+}
+
+Tensor scatter(const Tensor& x, Integer dim, const Tensor& index, const Tensor& src) {
+  return scattered(x, dim, index, src, false, "ScatterBackward0");
 }
 
 Tensor scatter(const Tensor& x, Integer dim_, const Tensor& index, Scalar value) {
