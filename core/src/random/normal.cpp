@@ -17,7 +17,7 @@ constexpr int block = 2 * half_block;
 // (J. Pommier, G. Garberoglio; zlib licence), which PyTorch uses. They are always inlined so that they take on the
 // instruction set of their caller; the choices are written without branches so that eight lanes run at a time.
 
-[[gnu::always_inline]] inline float cephes_log(float x) {  // x > 0 and normal
+[[gnu::always_inline]] inline float log(float x) {  // x > 0 and normal
   const auto bits = std::bit_cast<std::uint32_t>(x);
   float e = static_cast<float>(static_cast<int>(bits >> 23) - 126);  // x = m 2^e with m in [0.5, 1)
   float m = std::bit_cast<float>((bits & 0x007F'FFFF) | 0x3F00'0000);
@@ -41,8 +41,9 @@ constexpr int block = 2 * half_block;
   return fused_product(e, 0.693359375F, m + y);
 }
 
+template <class T>
 struct SinCos {
-  float sin, cos;
+  T sin, cos;
 };
 
 /// x, negated when the third bit of `sign` is set.
@@ -50,7 +51,7 @@ struct SinCos {
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) ^ static_cast<std::uint32_t>(sign) << 29);
 }
 
-[[gnu::always_inline]] inline SinCos cephes_sincos(float x) {  // x >= 0
+[[gnu::always_inline]] inline SinCos<float> sincos(float x) {  // x >= 0
   const int octant = (static_cast<int>(x * 1.27323954473516F) + 1) & ~1;
   const float y = static_cast<float>(octant);
   x = fused_product(y, -0.78515625F, x);  // x - y pi/4, with pi/4 in three parts
@@ -67,11 +68,15 @@ struct SinCos {
   return {with_sign(swapped ? k : q, octant & 4), with_sign(swapped ? q : k, ~(octant - 2) & 4)};
 }
 
-[[gnu::always_inline]] inline void box_muller_body(float* x, std::int64_t blocks, float mean, float std) {
+double log(double x) { return std::log(x); }
+SinCos<double> sincos(double x) { return {std::sin(x), std::cos(x)}; }
+
+template <class T>
+[[gnu::always_inline]] inline void box_muller_body(T* x, std::int64_t blocks, T mean, T std) {
   for (std::int64_t b = 0; b < blocks; ++b, x += block) {
     for (int j = 0; j < half_block; ++j) {
-      const float radius = std::sqrt(-2.0F * cephes_log(1 - x[j]));
-      const SinCos angle = cephes_sincos(6.2831855F * x[j + half_block]);
+      const T radius = std::sqrt(T(-2) * log(1 - x[j]));
+      const SinCos<T> angle = sincos(T(2 * std::numbers::pi) * x[j + half_block]);
       x[j] = fused_product(radius * angle.cos, std, mean);
       x[j + half_block] = fused_product(radius * angle.sin, std, mean);
     }
@@ -88,22 +93,13 @@ void box_muller_avx2(float* x, std::int64_t blocks, float mean, float std) {
 }  // namespace
 
 void box_muller(float* x, std::int64_t blocks, double mean, double std, kernels::Isa isa) {
-  const auto variant = isa >= kernels::Isa::avx2 ? box_muller_avx2 : box_muller_body;
+  const auto variant = isa >= kernels::Isa::avx2 ? box_muller_avx2 : box_muller_body<float>;
   variant(x, blocks, static_cast<float>(mean), static_cast<float>(std));
 }
 
 namespace {
 
-void box_muller(double* x, std::int64_t blocks, double mean, double std) {
-  for (std::int64_t b = 0; b < blocks; ++b, x += block) {
-    for (int j = 0; j < half_block; ++j) {
-      const double radius = std::sqrt(-2.0 * std::log(1.0 - x[j]));
-      const double angle = 2.0 * std::numbers::pi * x[j + half_block];
-      x[j] = fused_product(radius * std::cos(angle), std, mean);
-      x[j + half_block] = fused_product(radius * std::sin(angle), std, mean);
-    }
-  }
-}
+void box_muller(double* x, std::int64_t blocks, double mean, double std) { box_muller_body(x, blocks, mean, std); }
 
 }  // namespace
 
