@@ -1,8 +1,10 @@
-// What functions of nn ask of their arguments alike.
+// What functions of nn ask of their arguments alike, and what losses do with them.
 #pragma once
 
 #include "autograd/record.hpp"
 #include "tensor/message.hpp"
+
+#include <gradus/nn/functional.hpp>
 
 namespace gradus::nn {
 
@@ -18,6 +20,46 @@ inline void require_floating(const char* kernel, Dtype dtype) {
   if (is_floating(dtype)) return;
   detail::fail<RuntimeError>("\"", kernel, "\" not implemented for '", detail::type_name(dtype),
                              "'\nconvert first: x.to(float32)");
+}
+
+/// Refuses a tensor, if it is defined, of another dtype than x.
+inline void require_dtype_of(const Tensor& x, const Tensor& other, const char* remedy) {
+  if (!other.defined() || other.dtype() == x.dtype()) return;
+  detail::fail<RuntimeError>("expected scalar type ", detail::type_name(x.dtype()), " but found ",
+                             detail::type_name(other.dtype()), '\n', remedy);
+}
+
+// --- losses
+
+inline Tensor reduced(const Tensor& losses, Reduction reduction) {
+  switch (reduction) {
+    case Reduction::none: return losses;
+    case Reduction::mean: return losses.mean();
+    case Reduction::sum: break;
+  }
+  return losses.sum();
+}
+
+/// The share of one loss in the reduced value.
+inline double share(Reduction reduction, std::int64_t n) {
+  return reduction == Reduction::mean ? 1 / static_cast<double>(n) : 1;
+}
+
+inline void check_same_size(const Tensor& x, const Tensor& target) {
+  if (x.shape() == target.shape()) return;
+  gradus::broadcast_shapes(x.shape(), target.shape());  // throws where PyTorch does
+  detail::fail<ValueError>("Using a target size (", detail::torch_size(target.shape()),
+                           ") that is different to the input size (", detail::torch_size(x.shape()),
+                           "). This will likely lead to incorrect results due to broadcasting. Please ensure they have "
+                           "the same size.\nreshape one of them, e.g. target.reshape(x.shape())");
+}
+
+/// The dtype in which the loss is computed. `kernel` names it for PyTorch's text.
+inline Dtype common_dtype(const char* kernel, const Tensor& x, const Tensor& target) {
+  check_same_size(x, target);
+  const Dtype dtype = promote(x.dtype(), target.dtype());
+  require_floating(kernel, dtype);
+  return dtype;
 }
 
 }  // namespace gradus::nn

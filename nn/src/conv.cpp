@@ -6,9 +6,7 @@
 #include <gradus/nn/conv.hpp>
 #include <gradus/nn/init.hpp>
 
-#include <algorithm>
 #include <cmath>
-#include <vector>
 
 namespace gradus::nn {
 
@@ -80,11 +78,7 @@ void check_operands(const Tensor& x, const Tensor& weight, const Tensor& bias, s
   throw_if<RuntimeError>(weight.size(0) % groups != 0, "Given groups=", groups, ", expected weight to be divisible by ",
                          groups, " at dimension 0, but got weight of size ", weight.shape(), " instead");
   require_floating("conv1d", x.dtype());
-  for (const Tensor* other : {&weight, &bias}) {
-    if (!other->defined() || other->dtype() == x.dtype()) continue;
-    fail<RuntimeError>("expected scalar type ", type_name(x.dtype()), " but found ", type_name(other->dtype()),
-                       "\nconv1d: convert x or the layer with to()");
-  }
+  for (const Tensor* other : {&weight, &bias}) require_dtype_of(x, *other, "conv1d: convert x or the layer with to()");
   if (bias.defined() && bias.shape() != Shape{weight.size(0)}) {
     fail<RuntimeError>("Given weight of size ", weight.shape(), ", expected bias to be 1-dimensional with ",
                        weight.size(0), " elements, but got bias of size ", bias.shape(), " instead");

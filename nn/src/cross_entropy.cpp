@@ -87,10 +87,7 @@ void for_each_sample(const Tensor& x, const Tensor& target, std::int64_t ignore_
 double checked_total(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
   check_target(x, target);
   check_weight(x, options.weight);
-  if (options.weight.defined() && options.weight.dtype() != x.dtype()) {
-    fail<RuntimeError>("expected scalar type ", type_name(x.dtype()), " but found ", type_name(options.weight.dtype()),
-                       "\nconvert the weight to the dtype of x");
-  }
+  require_dtype_of(x, options.weight, "convert the weight to the dtype of x");
   refuse_gradient(x.dim() > 2 ? "nll_loss2d_forward" : "nll_loss_forward", "weight", options.weight);
   const Weights weight(options.weight);
   const std::int64_t classes = class_count(x);

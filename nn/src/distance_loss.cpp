@@ -1,7 +1,6 @@
 // Losses of the difference x - target, and those of probabilities.
 #include "arguments.hpp"
 #include "ops/elementwise.hpp"
-#include "reduction.hpp"
 
 #include <gradus/nn/loss.hpp>
 

@@ -155,10 +155,7 @@ void check_rows(const Tensor& x, const Shape& shape, const Tensor& weight, const
       fail<RuntimeError>("Expected ", name, " to be of same shape as normalized_shape, but got ", name, " of shape ",
                          values->shape(), " and normalized_shape = ", shape);
     }
-    if (values->dtype() != x.dtype()) {
-      fail<RuntimeError>("expected scalar type ", type_name(x.dtype()), " but found ", type_name(values->dtype()),
-                         "\nlayer_norm: convert x or the layer with to()");
-    }
+    require_dtype_of(x, *values, "layer_norm: convert x or the layer with to()");
   }
 }
 

@@ -1,7 +1,6 @@
 // binary_cross_entropy_with_logits, and the modules of all losses with weights. Losses of x - target are in
 // distance_loss.cpp, those that need the classes together in cross_entropy.cpp.
 #include "arguments.hpp"
-#include "reduction.hpp"
 
 #include <gradus/nn/loss.hpp>
 

@@ -26,10 +26,6 @@ std::uint16_t to_half(double value) {
 
 // --- getting ready
 
-constexpr std::int64_t group_size = 16;  // outputs; see kernels/dense.hpp
-
-std::int64_t padded(std::int64_t outputs) { return (outputs + group_size - 1) / group_size * group_size; }
-
 /// The weights of the group whose first output is `first`.
 template <class W, class Convert>
 Aligned<std::byte> packed(const Product& p, std::int64_t first, int groups_in_panel, Convert convert) {

@@ -16,6 +16,10 @@ struct Product {
   Activation then = {};
 };
 
+/// Outputs with those that fill the last register, see kernels/dense.hpp; loops over products write as many.
+constexpr std::int64_t group_size = 16;
+constexpr std::int64_t padded(std::int64_t outputs) { return (outputs + group_size - 1) / group_size * group_size; }
+
 /// The windows of a convolution, one behind the other: (length, channels) to (groups, positions, kernel, channels /
 /// groups).
 struct Patches {

@@ -8,8 +8,6 @@ namespace gradus::nn::frozen {
 
 namespace {
 
-constexpr std::int64_t group_size = 16;  // outputs are padded to it, so that their loops fill whole registers
-
 struct Pass {
   const char *elements, *sum;
 };
@@ -22,8 +20,6 @@ constexpr Pass passes[] = {
 constexpr std::int64_t inputs_at_once = std::size(passes);
 
 }  // namespace
-
-std::int64_t padded(std::int64_t outputs) { return (outputs + group_size - 1) / group_size * group_size; }
 
 /// Writes the constants, input by input: (groups, inputs, padded outputs).
 void Writer::weights(const Product& p) {
