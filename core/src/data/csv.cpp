@@ -37,15 +37,13 @@ class FirstRecords : public CsvReader {
   }
 
  private:
-  void field(std::string_view text, std::int64_t column) override {
-    if (column == 0) records_.emplace_back();
-    records_.back().emplace_back(trimmed(text));
+  void record(CsvRecord fields) override {
+    auto& texts = records_.emplace_back();
+    for (const CsvField& field : fields) texts.push_back(field.text);
   }
-  void end_of_record(std::int64_t) override { ++complete_; }
-  bool wants_more() const override { return complete_ < 2; }
+  bool wants_more() const override { return records_.size() < 2; }
 
   std::vector<std::vector<std::string>> records_;
-  int complete_ = 0;
 };
 
 template <class T>
@@ -62,62 +60,43 @@ class NumberReader : public CsvReader {
   }
 
  private:
-  bool in_header() const { return options_.header && !header_read_; }
-
-  void field(std::string_view text, std::int64_t column) override {
-    if (in_header()) return static_cast<void>(names_.emplace_back(trimmed(text)));
-    const auto position = static_cast<std::size_t>(column);
-    if (first_) {
-      if (options_.columns.empty()) return row_.push_back(number(trimmed(text), column));
-      return static_cast<void>(waiting_.emplace_back(text));  // which are wanted is clear when all are there
-    }
-    if (places_.empty() && position < row_.size()) row_[position] = number(trimmed(text), column);
-    if (position < places_.size()) {
-      for (const std::size_t place : places_[position]) row_[place] = number(trimmed(text), column);
-    }
-  }
-
-  void end_of_record(std::int64_t columns) override {
-    if (in_header()) {
-      header_read_ = true;
+  void record(CsvRecord fields) override {
+    if (options_.header && !std::exchange(header_read_, true)) {
+      for (const CsvField& name : fields) names_.push_back(name.text);
       return;
     }
-    if (first_) choose_columns(static_cast<std::size_t>(columns));
-    const std::size_t before = options_.header || numbers_.empty() ? 0 : numbers_.size() / row_.size();
-    check_columns(columns, columns_, static_cast<std::int64_t>(before), "lines before it");
+    if (positions_.empty()) choose_columns(fields.size());
+    for (std::size_t i = 0; i < positions_.size(); ++i) {
+      if (const std::size_t at = positions_[i]; at < fields.size()) row_[i] = number(fields[at], at);
+    }
+    const std::size_t before = options_.header ? 0 : numbers_.size() / row_.size();
+    check_columns(fields.size(), names_.size(), before, "lines before it");
     numbers_.insert(numbers_.end(), row_.begin(), row_.end());
   }
 
   void choose_columns(std::size_t columns) {
-    first_ = false;
-    columns_ = static_cast<std::int64_t>(columns);
-    if (options_.columns.empty()) return;
-    places_.resize(columns);
     names_.resize(columns);
-    const auto positions = column_positions(options_.columns, names_, options_.header);
-    row_.resize(positions.size());
-    for (std::size_t i = 0; i < positions.size(); ++i) {
-      places_[positions[i]].push_back(i);
-      row_[i] = number(trimmed(waiting_[positions[i]]), static_cast<std::int64_t>(positions[i]));
-    }
-    waiting_.clear();
+    positions_ = column_positions(options_.columns, names_, options_.header);
+    for (std::size_t i = 0; options_.columns.empty() && i < columns; ++i) positions_.push_back(i);
+    row_.resize(positions_.size());
   }
 
-  T number(std::string_view text, std::int64_t column) const {
+  T number(const CsvField& field, std::size_t column) const {
+    const std::string_view text = field.text;
     T value{};
     const bool is_missing = std::ranges::find(options_.missing, text) != options_.missing.end();
     if (is_missing && std::floating_point<T>) return std::numeric_limits<T>::quiet_NaN();
     const NumberText kind = parse_number(text, value);
     if (kind == NumberText::number && !is_missing) return value;
-    if (is_missing) fail_here(text, column, "a number is missing, and int64 has no NaN\nSay {.dtype = float64}.");
+    if (is_missing) fail_here(field, column, "a number is missing, and int64 has no NaN\nSay {.dtype = float64}.");
     const std::string begin = shown(text.substr(0, 40));
     if (kind == NumberText::too_large) {
-      fail_here(text, column, message("'", begin, "' is beyond the range of ", options_.dtype));
+      fail_here(field, column, message("'", begin, "' is beyond the range of ", options_.dtype));
     }
     const std::string problem =
         text.empty() ? "a number is missing"
                      : message("expected ", std::integral<T> ? "an integer" : "a number", ", got '", begin, "'");
-    fail_here(text, column, problem + advice(text));
+    fail_here(field, column, problem + advice(text));
   }
 
   std::string advice(std::string_view text) const {
@@ -137,13 +116,10 @@ class NumberReader : public CsvReader {
   }
 
   const CsvOptions& options_;
-  bool header_read_ = false, first_ = true;
-  std::vector<std::string> names_, waiting_;
-  std::vector<std::vector<std::size_t>>
-      places_;  // of each column of the file: where it goes in a row, if some are chosen
-  std::int64_t columns_ = 0;
-  std::vector<T> row_;
-  std::vector<T> numbers_;
+  bool header_read_ = false;
+  std::vector<std::string> names_;      // of the columns of the file
+  std::vector<std::size_t> positions_;  // of those in a row
+  std::vector<T> row_, numbers_;
 };
 
 }  // namespace

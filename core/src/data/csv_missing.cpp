@@ -25,15 +25,14 @@ void CsvReader::read_records() {
     if (dialect_.comment != '\0') line = line.substr(0, line.find(dialect_.comment));
     if (trimmed(line).empty()) continue;
 
-    std::int64_t column = 0;
-    for (bool more = true; more && wants_more();) {
+    for (bool more = true; more;) {
       const std::size_t end = line.find_first_of(separators);
       more = end != line.npos;
       const std::string_view content = trimmed(line.substr(0, end));
-      if (!by_blanks || !content.empty()) field(content, column++);
+      if (!by_blanks || !content.empty()) take(content);
       if (more) line.remove_prefix(end + 1);
     }
-    if (column > 0 && wants_more()) end_of_record(column);
+    finish_record();
   }
 }
 

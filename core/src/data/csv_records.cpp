@@ -122,8 +122,6 @@ class CsvRun {
     reader_.fail_here(message("a ", dialect_.quote, " that opens there is never closed"));
   }
 
-  bool by_blanks() const { return dialect_.separator == ' '; }
-
   template <class F>
   void guard(F f) {
     if (error_ || !reader_.wants_more()) return;
@@ -137,15 +135,13 @@ class CsvRun {
   static void on_field(void* text, std::size_t size, void* self) {
     auto& run = *static_cast<CsvRun*>(self);
     run.field_line_ = run.reader_.line_;
-    if (!text && run.by_blanks()) return;  // the blanks of a run but one
-    run.guard([&] { run.reader_.field({static_cast<const char*>(text), size}, run.column_); });
-    ++run.column_;
+    if (!text && run.dialect_.separator == ' ') return;  // the blanks of a run but one
+    run.guard([&] { run.reader_.take({static_cast<const char*>(text), size}); });
   }
 
   static void on_record(int terminator, void* self) {
     auto& run = *static_cast<CsvRun*>(self);
-    const std::int64_t columns = std::exchange(run.column_, 0);
-    if (columns > 0) run.guard([&] { run.reader_.end_of_record(columns); });
+    run.guard([&] { run.reader_.finish_record(); });
     if (terminator == '\r') {
       ++run.reader_.line_;
       run.ended_by_cr_ = true;
@@ -157,7 +153,6 @@ class CsvRun {
   CsvDialect dialect_;
   csv_parser parser_{};
   std::exception_ptr error_;
-  std::int64_t column_ = 0;
   std::int64_t field_line_ = 1;  // where the field after the last one begins
   bool at_begin_of_line_ = true, ended_by_cr_ = false, in_quotes_ = false, in_comment_ = false;
 };

@@ -13,35 +13,47 @@ struct CsvDialect {
   std::int64_t skip;
 };
 
-/// Reads the records of a file; a derived class is handed the fields. It keeps the number of the line for messages.
+/// A field without the blanks around it, and the number of the line that it ends in.
+struct CsvField {
+  std::string text;
+  std::int64_t line;
+};
+using CsvRecord = std::span<const CsvField>;
+
+/// Reads the records of a file; a derived class is handed each. It keeps the number of the line for messages.
 class CsvReader {
  public:
   explicit CsvReader(const std::string& path, const CsvDialect& dialect) : path_(path), dialect_(dialect) {}
   virtual ~CsvReader() = default;
 
  protected:
-  /// Calls field() and end_of_record() for all that is in the file, until one of them throws or wants no more.
+  /// Calls record() for all records in the file, each of one field or more, until it throws or wants no more.
   void read_records();
 
-  virtual void field(std::string_view text, std::int64_t column) = 0;
-  virtual void end_of_record(std::int64_t columns) = 0;
+  virtual void record(CsvRecord fields) = 0;
   virtual bool wants_more() const { return true; }
 
-  /// Throws FileError. With a column, of a field with this text.
+  /// Throws FileError. With a column, of that field.
   [[noreturn]] void fail(std::string_view problem) const;
   [[noreturn]] void fail_here(std::string_view problem) const;
-  [[noreturn]] void fail_here(std::string_view text, std::int64_t column, std::string_view problem) const;
+  [[noreturn]] void fail_here(const CsvField& field, std::size_t column, std::string_view problem) const;
   /// Throws FileError unless a record has as many columns as the `before` complete ones, which `like` names, had.
-  void check_columns(std::int64_t columns, std::int64_t expected, std::int64_t before, const char* like) const;
+  void check_columns(std::size_t columns, std::size_t expected, std::size_t before, const char* like) const;
 
   const std::string& path() const { return path_; }
   const CsvDialect& dialect() const { return dialect_; }
 
  private:
   friend class CsvRun;
+  void take(std::string_view text);
+  /// Hands over the fields that were taken, if there are some.
+  void finish_record();
+
   const std::string& path_;
   CsvDialect dialect_;
   std::int64_t line_ = 0;  // the line that is being read, from 1
+  std::vector<CsvField> fields_;
+  std::size_t taken_ = 0;  // of them
 };
 
 /// Positions of the columns that the keys mean, in a file with these names or, without a header, this many columns.

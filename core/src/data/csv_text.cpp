@@ -72,13 +72,23 @@ void CsvReader::fail(std::string_view problem) const {
 
 void CsvReader::fail_here(std::string_view problem) const { fail(message("line ", line_, ": ", problem)); }
 
-void CsvReader::fail_here(std::string_view text, std::int64_t column, std::string_view problem) const {
-  const auto breaks = std::count(text.begin(), text.end(), '\n');  // the line is that of the end of the field
-  fail(message("line ", line_ - breaks, ", column ", column + 1, ": ", problem));
+void CsvReader::fail_here(const CsvField& field, std::size_t column, std::string_view problem) const {
+  fail(message("line ", field.line - std::ranges::count(field.text, '\n'), ", column ", column + 1, ": ", problem));
 }
 
-void CsvReader::check_columns(std::int64_t columns, std::int64_t expected, std::int64_t before,
-                              const char* like) const {
+void CsvReader::take(std::string_view text) {
+  if (taken_ == fields_.size()) fields_.emplace_back();
+  CsvField& field = fields_[taken_++];
+  field.text = trimmed(text);
+  field.line = line_;
+}
+
+void CsvReader::finish_record() {
+  const std::size_t columns = std::exchange(taken_, 0);
+  if (columns > 0) record(CsvRecord(fields_).first(columns));
+}
+
+void CsvReader::check_columns(std::size_t columns, std::size_t expected, std::size_t before, const char* like) const {
   if (columns == expected) return;
   const std::string advice =
       message("\nif what is above that line is no part of the table, say {.skip = ", line_ - 1, "}");

@@ -24,11 +24,8 @@ class TableReader : public CsvReader {
     if (!chosen_)
       fail(options_.header && !names_.empty() ? "there are names, but no rows in it" : "there are no rows in it");
     second_ = std::ranges::any_of(table_, [](const Building& column) { return column.is_text; });
-    if (second_) {
-      header_read_ = false;
-      records_ = 0;
-      read_records();
-    }
+    records_ = 0;
+    if (second_) read_records();
     std::vector<Table::Column> columns;
     for (Building& column : table_) columns.push_back(std::move(column));
     return Table(std::move(columns));
@@ -36,33 +33,21 @@ class TableReader : public CsvReader {
 
  private:
   struct Building : Table::Column {
+    std::size_t position = 0;  // in the file
     bool must_be_numbers = false;
     std::unordered_map<std::string, std::int32_t> known = {};  // code of a text
   };
   static constexpr std::size_t most_columns = 100'000;
-  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
-  bool in_header() const { return options_.header && !header_read_; }
-
-  void field(std::string_view text, std::int64_t column) override {
-    if (in_header()) {
-      if (!second_) names_.emplace_back(trimmed(text));
-      return;
+  void record(CsvRecord fields) override {
+    const std::size_t before = records_++;
+    for (std::size_t i = 0; before == 0 && !second_ && i < fields.size(); ++i) {
+      names_.push_back(options_.header ? fields[i].text : std::to_string(i));
     }
-    if (!chosen_) return static_cast<void>(waiting_.emplace_back(text));
-    const auto position = static_cast<std::size_t>(column);
-    if (position < places_.size() && places_[position] != none) put(table_[places_[position]], trimmed(text), column);
-  }
-
-  void end_of_record(std::int64_t columns) override {
-    const std::int64_t before = records_++;
-    if (in_header()) {
-      header_read_ = true;
-      return;
-    }
-    for (std::int64_t i = 0; before == 0 && !second_ && i < columns; ++i) names_.push_back(std::to_string(i));
-    check_columns(columns, static_cast<std::int64_t>(names_.size()), before, options_.header ? "header" : "first line");
-    if (!chosen_) choose_columns();
+    if (before == 0 && options_.header) return;
+    check_columns(fields.size(), names_.size(), before, options_.header ? "header" : "first line");
+    if (!std::exchange(chosen_, true)) choose_columns();
+    for (Building& column : table_) put(column, fields[column.position]);
   }
 
   void choose_columns() {
@@ -73,20 +58,16 @@ class TableReader : public CsvReader {
     check_names();
     std::vector<std::size_t> positions = column_positions(options_.columns, names_, options_.header);
     for (std::size_t i = 0; options_.columns.empty() && i < names_.size(); ++i) positions.push_back(i);
-    places_.assign(names_.size(), none);
-    for (std::size_t i = 0; i < positions.size(); ++i) {
-      places_[positions[i]] = i;
-      table_.emplace_back().name = names_[positions[i]];
+    std::vector<bool> text(names_.size()), numbers(names_.size());
+    for (const std::size_t at : column_positions(options_.text, names_, options_.header)) text[at] = true;
+    for (const std::size_t at : column_positions(options_.numbers, names_, options_.header)) numbers[at] = true;
+    for (const std::size_t at : positions) {
+      Building& column = table_.emplace_back();
+      column.name = names_[at];
+      column.is_text = text[at];
+      column.position = at;
+      column.must_be_numbers = numbers[at];
     }
-    for (const std::size_t at : column_positions(options_.text, names_, options_.header)) {
-      if (places_[at] != none) table_[places_[at]].is_text = true;
-    }
-    for (const std::size_t at : column_positions(options_.numbers, names_, options_.header)) {
-      if (places_[at] != none) table_[places_[at]].must_be_numbers = true;
-    }
-    chosen_ = true;
-    const std::vector<std::string> first = std::move(waiting_);
-    for (std::size_t i = 0; i < first.size(); ++i) field(first[i], static_cast<std::int64_t>(i));
   }
 
   void check_names() {
@@ -100,10 +81,11 @@ class TableReader : public CsvReader {
     }
   }
 
-  void put(Building& column, std::string_view text, std::int64_t position) {
+  void put(Building& column, const CsvField& field) {
+    const std::string_view text = field.text;
     const bool missing = std::ranges::find(options_.missing, text) != options_.missing.end();
     if (column.is_text) {
-      if (second_) put_text(column, text, missing, position);
+      if (second_) put_text(column, field, missing);
       return;
     }
     if (second_) return;
@@ -112,15 +94,16 @@ class TableReader : public CsvReader {
     if (kind == NumberText::number) return column.numbers.push_back(number);
     const std::string begin = shown(text.substr(0, 40));
     if (kind == NumberText::too_large)
-      fail_here(text, position, message("'", begin, "' is beyond the range of float64"));
-    if (column.must_be_numbers) fail_here(text, position, message("expected a number, got '", begin, "'"));
+      fail_here(field, column.position, message("'", begin, "' is beyond the range of float64"));
+    if (column.must_be_numbers) fail_here(field, column.position, message("expected a number, got '", begin, "'"));
     column.is_text = true;
     column.numbers = {};
   }
 
-  void put_text(Building& column, std::string_view text, bool missing, std::int64_t position) {
+  void put_text(Building& column, const CsvField& field, bool missing) {
     if (missing) return column.codes.push_back(-1);
-    if (text.find('\0') != text.npos) fail_here(text, position, "there is a zero byte in it");
+    const std::string& text = field.text;
+    if (text.find('\0') != text.npos) fail_here(field, column.position, "there is a zero byte in it");
     const auto next = static_cast<std::int32_t>(column.texts.size());
     const auto [found, is_new] = column.known.emplace(text, next);
     if (is_new) column.texts.emplace_back(text);
@@ -128,10 +111,9 @@ class TableReader : public CsvReader {
   }
 
   const TableOptions& options_;
-  bool header_read_ = false, chosen_ = false, second_ = false;
-  std::int64_t records_ = 0;
-  std::vector<std::string> names_, waiting_;
-  std::vector<std::size_t> places_;  // of each column of the file: where it is in the table
+  bool chosen_ = false, second_ = false;
+  std::size_t records_ = 0;
+  std::vector<std::string> names_;
   std::vector<Building> table_;
 };
 
