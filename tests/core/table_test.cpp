@@ -53,6 +53,7 @@ TEST(ReadTable, IsToldKindsColumnsAndMissingTexts) {
   const File file;
   EXPECT_EQ(file.read("zip,x\n01234,1\n00099,2\n", {.text = {"zip"}}).column("zip").texts, (Texts{"01234", "00099"}));
   file.refuse("a,b\n1,2\n3,x\n", "line 3, column 2: expected a number, got 'x'", {.numbers = {"b"}});
+  file.refuse("x,\"1\n2\"\n", "line 1, column 1: expected a number, got 'x'", {.header = false, .numbers = {0}});
   const Table part = file.read(people, {.columns = {"height", 0}});
   ASSERT_EQ(part.columns().size(), 2u);
   EXPECT_EQ(part.columns()[0].name, "height");
