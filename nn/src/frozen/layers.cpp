@@ -32,33 +32,6 @@ void refuse(const char* caller, const std::string& name, const std::string& type
   fail<ValueError>(caller, ": ", described(name, type), " ", why);
 }
 
-/// Collects the layers of a net.
-class Collector {
- public:
-  Collector(const Shape& row, const char* caller) : caller_(caller), shape_(row) { layers_.in = row; }
-
-  void add(const std::string& name, Module& module);
-  Layers finish();
-
- private:
-  using What = decltype(Layer::what);
-
-  void check(const std::string& name, const Module& module) const;
-  Tensor call(const std::string& name, Module& module, const Tensor& x) const;
-  Shape row_after(const std::string& name, const std::string& type, const Shape& batch) const;
-  void push(const std::string& name, const std::string& type, What what, const Shape& after);
-
-  // A module of the user's own.
-  struct Call;
-  void trace(const std::string& name, Module& module);
-  std::vector<Call> record(const std::string& name, Module& module) const;
-  void follow(const std::string& name, const Module& module, const Call& from, const Call& to);
-
-  const char* caller_;
-  Shape shape_;  // of a row, where the layers have come to
-  Layers layers_;
-};
-
 namespace {
 
 constexpr std::int64_t row_count = 3;  // of a batch that shapes are tried with
@@ -120,67 +93,6 @@ Tensor batch_of(Shape row, const Module& module, bool random) {
   return random ? rand(row, dtype, generator) - 0.5 : zeros(row, dtype);
 }
 
-// --- one layer
-
-void Collector::check(const std::string& name, const Module& module) const {
-  const auto say = [&](const std::string& why) { refuse(caller_, name, module.name(), why); };
-  if (module.has_forward_hooks()) say("has forward hooks, which would be left out\nremove them first");
-  if (exactly<Embedding>(module)) say("takes whole numbers, rows are of floats\nlook the vectors up before");
-  const auto* norm = exactly<BatchNorm1d>(module);
-  if (norm && !norm->running_mean.defined()) say("has no running buffers: a row alone has no statistics");
-  const bool matters = norm ? !norm->frozen() : exactly<Dropout>(module) || !is_known(module);
-  if (matters && module.training()) say("is in training mode\ncall eval() on the net first");
-}
-
-Shape Collector::row_after(const std::string& name, const std::string& type, const Shape& batch) const {
-  if (batch.empty() || batch[0] != row_count) refuse(caller_, name, type, "mixes the rows of a batch");
-  Shape row = batch;
-  row.erase(0);
-  if (numel(row) == 0) refuse(caller_, name, type, "has no outputs");
-  return row;
-}
-
-Tensor Collector::call(const std::string& name, Module& module, const Tensor& x) const {
-  try {
-    return module.forward(x);
-  } catch (const Error& e) {
-    fail<ValueError>(caller_, ": ", described(name, module.name()), ", given rows of ", shape_, ": ", e.what());
-  }
-}
-
-void Collector::push(const std::string& name, const std::string& type, What what, const Shape& after) {
-  layers_.list.push_back({name, type, std::move(what), shape_, after});
-  shape_ = after;
-}
-
-void Collector::add(const std::string& name, Module& module) {
-  check(name, module);
-  if (exactly<Sequential>(module)) {
-    for (const auto& [child, below] : module.named_children()) add(name.empty() ? child : name + "." + child, *below);
-  } else if (auto what = what_is(module, shape_)) {
-    const Tensor y = call(name, module, batch_of(shape_, module, false));
-    push(name, module.name(), std::move(*what), row_after(name, module.name(), y.shape()));
-  } else if (!vanishes(module)) {
-    trace(name, module);
-  }
-}
-
-Layers Collector::finish() {
-  layers_.out = shape_;
-  return std::move(layers_);
-}
-
-// --- a module of the user's own, seen through: one forward pass is recorded, and if its graph is a chain of layers
-// with functions of one tensor between them, these are its layers
-
-/// A layer that was called, between the nodes of what it took and what it made.
-struct Collector::Call {
-  std::string name;
-  Module* layer = nullptr;
-  detail::Ref<detail::Node> in, out;
-  Shape in_shape;  // of the batch
-};
-
 namespace {
 
 struct Known {
@@ -216,58 +128,132 @@ struct Hooks {
   std::vector<HookHandle> handles;
 };
 
-}  // namespace
+/// A layer that was called, between the nodes of what it took and what it made.
+struct Call {
+  std::string name;
+  Module* layer = nullptr;
+  detail::Ref<detail::Node> in, out;
+  Shape in_shape;  // of the batch
+};
 
-/// Adds what was computed between two calls.
-void Collector::follow(const std::string& name, const Module& module, const Call& from, const Call& to) {
-  std::vector<const Known*> chain;
-  for (const detail::Node* node = to.in.get(); node != from.out.get(); node = node->inputs()[0].get()) {
-    if (!node || node->is_leaf())
-      refuse(caller_, name, module.name(), "hands on more than the output of the last layer");
-    const Known* function = known(*node);
-    if (!function) {
-      refuse(caller_, name, module.name(),
-             message("computes ", node->name(), ", which has no form outside gradus\nuse layers of nn, called as ",
-                     "layer(x), one behind the other, and relu, sigmoid, tanh, gelu, softplus, silu, reshape"));
+/// Collects the layers of a net.
+class Collector {
+ public:
+  Collector(const Shape& row, const char* caller) : caller_(caller), shape_(row) { layers_.in = row; }
+
+  void add(const std::string& name, Module& module) {
+    check(name, module);
+    if (exactly<Sequential>(module)) {
+      for (const auto& [child, below] : module.named_children()) add(name.empty() ? child : name + "." + child, *below);
+    } else if (auto what = what_is(module, shape_)) {
+      const Tensor y = call(name, module, batch_of(shape_, module, false));
+      push(name, module.name(), std::move(*what), row_after(name, module.name(), y.shape()));
+    } else if (!vanishes(module)) {
+      trace(name, module);
     }
-    chain.push_back(function);
   }
-  for (; !chain.empty(); chain.pop_back()) {
-    if (chain.back()->function != Function::none)
-      push(name, chain.back()->type, Activation{chain.back()->function}, shape_);
-  }
-  const Shape after = row_after(name, module.name(), to.in_shape);
-  if (numel(after) != numel(shape_)) refuse(caller_, name, module.name(), "calls a function that nn has a layer for");
-  if (after != shape_) push(name, "reshape", Reshape{}, after);
-}
 
-/// The input of the module, the layers that it calls, in order, and its output.
-std::vector<Collector::Call> Collector::record(const std::string& name, Module& module) const {
-  std::vector<Call> calls(1);
-  Hooks hooks;
-  for (const auto& [below, layer] : module.named_modules()) {
-    const std::string full = name.empty() || below.empty() ? name + below : name + "." + below;
-    check(full, *layer);
-    if (!is_known(*layer)) continue;
-    hooks.handles.push_back(layer->register_forward_hook([&calls, full](Module& m, const Tensor& x, const Tensor& y) {
-      calls.push_back({full, &m, detail::node_of(x), detail::node_of(y), x.shape()});
-    }));
+  Layers finish() {
+    layers_.out = shape_;
+    return std::move(layers_);
   }
-  const EnableGradGuard recorded;
-  const Tensor x = batch_of(shape_, module, true).requires_grad_(), y = call(name, module, x);
-  calls[0].out = detail::node_of(x);
-  calls.push_back({name, nullptr, detail::node_of(y), {}, y.shape()});
-  return calls;
-}
 
-void Collector::trace(const std::string& name, Module& module) {
-  layers_.traced = true;
-  const std::vector<Call> calls = record(name, module);
-  for (std::size_t i = 1; i < calls.size(); ++i) {
-    follow(name, module, calls[i - 1], calls[i]);
-    if (calls[i].layer) add(calls[i].name, *calls[i].layer);
+ private:
+  using What = decltype(Layer::what);
+
+  // --- one layer
+
+  void check(const std::string& name, const Module& module) const {
+    const auto say = [&](const std::string& why) { refuse(caller_, name, module.name(), why); };
+    if (module.has_forward_hooks()) say("has forward hooks, which would be left out\nremove them first");
+    if (exactly<Embedding>(module)) say("takes whole numbers, rows are of floats\nlook the vectors up before");
+    const auto* norm = exactly<BatchNorm1d>(module);
+    if (norm && !norm->running_mean.defined()) say("has no running buffers: a row alone has no statistics");
+    const bool matters = norm ? !norm->frozen() : exactly<Dropout>(module) || !is_known(module);
+    if (matters && module.training()) say("is in training mode\ncall eval() on the net first");
   }
-}
+
+  Shape row_after(const std::string& name, const std::string& type, const Shape& batch) const {
+    if (batch.empty() || batch[0] != row_count) refuse(caller_, name, type, "mixes the rows of a batch");
+    Shape row = batch;
+    row.erase(0);
+    if (numel(row) == 0) refuse(caller_, name, type, "has no outputs");
+    return row;
+  }
+
+  Tensor call(const std::string& name, Module& module, const Tensor& x) const {
+    try {
+      return module.forward(x);
+    } catch (const Error& e) {
+      fail<ValueError>(caller_, ": ", described(name, module.name()), ", given rows of ", shape_, ": ", e.what());
+    }
+  }
+
+  void push(const std::string& name, const std::string& type, What what, const Shape& after) {
+    layers_.list.push_back({name, type, std::move(what), shape_, after});
+    shape_ = after;
+  }
+
+  // --- a module of the user's own, seen through: one forward pass is recorded, and if its graph is a chain of layers
+  // with functions of one tensor between them, these are its layers
+
+  /// Adds what was computed between two calls.
+  void follow(const std::string& name, const Module& module, const Call& from, const Call& to) {
+    std::vector<const Known*> chain;
+    for (const detail::Node* node = to.in.get(); node != from.out.get(); node = node->inputs()[0].get()) {
+      if (!node || node->is_leaf())
+        refuse(caller_, name, module.name(), "hands on more than the output of the last layer");
+      const Known* function = known(*node);
+      if (!function) {
+        refuse(caller_, name, module.name(),
+               message("computes ", node->name(), ", which has no form outside gradus\nuse layers of nn, called as ",
+                       "layer(x), one behind the other, and relu, sigmoid, tanh, gelu, softplus, silu, reshape"));
+      }
+      chain.push_back(function);
+    }
+    for (; !chain.empty(); chain.pop_back()) {
+      if (chain.back()->function != Function::none)
+        push(name, chain.back()->type, Activation{chain.back()->function}, shape_);
+    }
+    const Shape after = row_after(name, module.name(), to.in_shape);
+    if (numel(after) != numel(shape_)) refuse(caller_, name, module.name(), "calls a function that nn has a layer for");
+    if (after != shape_) push(name, "reshape", Reshape{}, after);
+  }
+
+  /// The input of the module, the layers that it calls, in order, and its output.
+  std::vector<Call> record(const std::string& name, Module& module) const {
+    std::vector<Call> calls(1);
+    Hooks hooks;
+    for (const auto& [below, layer] : module.named_modules()) {
+      const std::string full = name.empty() || below.empty() ? name + below : name + "." + below;
+      check(full, *layer);
+      if (!is_known(*layer)) continue;
+      hooks.handles.push_back(layer->register_forward_hook([&calls, full](Module& m, const Tensor& x, const Tensor& y) {
+        calls.push_back({full, &m, detail::node_of(x), detail::node_of(y), x.shape()});
+      }));
+    }
+    const EnableGradGuard recorded;
+    const Tensor x = batch_of(shape_, module, true).requires_grad_(), y = call(name, module, x);
+    calls[0].out = detail::node_of(x);
+    calls.push_back({name, nullptr, detail::node_of(y), {}, y.shape()});
+    return calls;
+  }
+
+  void trace(const std::string& name, Module& module) {
+    layers_.traced = true;
+    const std::vector<Call> calls = record(name, module);
+    for (std::size_t i = 1; i < calls.size(); ++i) {
+      follow(name, module, calls[i - 1], calls[i]);
+      if (calls[i].layer) add(calls[i].name, *calls[i].layer);
+    }
+  }
+
+  const char* caller_;
+  Shape shape_;  // of a row, where the layers have come to
+  Layers layers_;
+};
+
+}  // namespace
 
 // --- a net
 
