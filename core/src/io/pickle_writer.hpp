@@ -1,8 +1,11 @@
 // Values as a pickle that torch.load accepts, with weights_only as well.
 #pragma once
 
-#include <gradus/core/value.hpp>
+#include "io/elements.hpp"
+#include "io/value_json.hpp"
+#include "ops/strided.hpp"
 
+#include <bit>
 #include <map>
 
 namespace gradus::detail {
@@ -11,23 +14,119 @@ namespace gradus::detail {
 class PickleWriter {
  public:
   /// Throws ValueError for text that is not UTF-8 and for a tree that is nested too deep.
-  explicit PickleWriter(const Value& value);
+  explicit PickleWriter(const Value& value) : out_("\x80\x02") {
+    put(value, 0);
+    out_ += '.';
+  }
 
   const std::string& pickle() const { return out_; }
   /// Storage i holds the elements of tensor i.
   const std::vector<Tensor>& storages() const { return storages_; }
 
  private:
-  void put(const Value& value, int depth);
-  void put(std::int64_t integer);
-  void put(double real);
-  void put(const std::string& text);
-  void put(const Tensor& tensor);
-  void put(const Shape& numbers);
-  void put_elements(const Value::List& elements, int depth);
-  std::size_t storage_of(const Tensor& tensor);
+  // Opcodes: Lib/pickletools.py of Python.
+  static constexpr std::string_view ordered_dict = "ccollections\nOrderedDict\n)R";
+
+  static std::string_view storage_type(Dtype dtype) {
+    constexpr std::string_view names[] = {"ctorch\nBoolStorage\n", "ctorch\nLongStorage\n", "ctorch\nFloatStorage\n",
+                                          "ctorch\nDoubleStorage\n"};
+    return names[static_cast<int>(dtype)];
+  }
+
   template <class T>
-  void put_raw(T number);
+  void put_raw(T number) {
+    out_.append(reinterpret_cast<const char*>(&number), sizeof number);
+  }
+
+  void put(const Value& value, int depth) {
+    check_writable(value, depth);
+    switch (value.kind()) {
+      case Value::Kind::none: out_ += 'N'; break;
+      case Value::Kind::truth: out_ += value.as_bool() ? '\x88' : '\x89'; break;
+      case Value::Kind::integer: put(value.as_int()); break;
+      case Value::Kind::real: put(value.as_double()); break;
+      case Value::Kind::string: put(value.as_string()); break;
+      case Value::Kind::tensor: put(value.as_tensor()); break;
+      case Value::Kind::list:
+        out_ += "](";
+        put_elements(value.as_list(), depth);
+        out_ += 'e';
+        break;
+      case Value::Kind::tuple:
+        out_ += '(';
+        put_elements(value.as_list(), depth);
+        out_ += 't';
+        break;
+      case Value::Kind::dict:
+        out_ += "}(";
+        for (const auto& [key, item] : value.as_dict()) {
+          put(key, depth + 1);
+          put(item, depth + 1);
+        }
+        out_ += 'u';
+        break;
+      case Value::Kind::object: break;
+    }
+  }
+
+  void put_elements(const Value::List& elements, int depth) {
+    for (const Value& element : elements) put(element, depth + 1);
+  }
+
+  void put(std::int64_t integer) {
+    if (integer == static_cast<std::int32_t>(integer)) {
+      out_ += 'J';
+      put_raw(static_cast<std::int32_t>(integer));
+    } else {
+      out_ += "\x8a\x08";  // an integer of 8 bytes
+      put_raw(integer);
+    }
+  }
+
+  void put(double real) {
+    out_ += 'G';
+    put_raw(__builtin_bswap64(std::bit_cast<std::uint64_t>(real)));
+  }
+
+  void put(const std::string& text) {
+    check_utf8(text);
+    out_ += 'X';
+    put_raw(static_cast<std::uint32_t>(text.size()));
+    out_ += text;
+  }
+
+  void put(const Tensor& tensor) {
+    // _rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks)
+    out_ += "ctorch._utils\n_rebuild_tensor_v2\n(";
+    out_ += '(';
+    put("storage");
+    out_ += storage_type(tensor.dtype());
+    put(std::to_string(storage_of(tensor)));
+    put("cpu");
+    put(tensor.numel());
+    out_ += "tQ";
+    put(std::int64_t{0});
+    put(tensor.shape());
+    put(strides_of(tensor.shape()));
+    out_ += '\x89';
+    out_ += ordered_dict;
+    out_ += "tR";
+  }
+
+  void put(const Shape& numbers) {
+    out_ += '(';
+    for (const std::int64_t number : numbers) put(number);
+    out_ += 't';
+  }
+
+  std::size_t storage_of(const Tensor& tensor) {
+    const auto same = known_.find({element_bytes(tensor).data(), tensor.dtype()});
+    if (same != known_.end() && storages_[same->second].numel() == tensor.numel()) return same->second;
+    storages_.push_back(tensor);
+    const std::size_t index = storages_.size() - 1;
+    if (tensor.numel() > 0) known_.insert_or_assign({element_bytes(tensor).data(), tensor.dtype()}, index);
+    return index;
+  }
 
   std::string out_;
   std::vector<Tensor> storages_;
