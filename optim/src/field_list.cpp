@@ -1,4 +1,4 @@
-#include "field.hpp"
+#include "state_reader.hpp"
 
 namespace gradus::optim {
 namespace {

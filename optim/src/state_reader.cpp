@@ -1,6 +1,5 @@
 #include "state_reader.hpp"
 
-#include "field.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Reading a state back, with one error that tells all that is wrong with it.
+// The fields of a state, and reading them back, with one error that tells all that is wrong.
 #pragma once
 
 #include <gradus/core/tensor.hpp>
@@ -6,8 +6,23 @@
 
 #include <functional>
 #include <set>
+#include <variant>
 
 namespace gradus::optim {
+
+// --- an entry of a FieldList
+
+enum class Form : std::uint8_t { plain, optional, any_shape, tensor, counts };
+
+struct FieldList::Field {
+  std::string name;
+  std::variant<bool*, std::int64_t*, double*, std::string*, std::array<double, 2>*, std::vector<double>*,
+               std::vector<std::int64_t>*, Tensor*, Value>
+      member;
+  Form form = Form::plain;
+};
+
+// --- reading
 
 /// What a state says about members. They change in `exchange`, when all has been read and found good.
 class StateReader {
