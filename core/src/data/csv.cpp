@@ -39,7 +39,7 @@ class FirstRecords : public CsvReader {
  private:
   void record(CsvRecord fields) override {
     auto& texts = records_.emplace_back();
-    for (const CsvField& field : fields) texts.push_back(field.text);
+    for (const CsvField& field : fields) texts.emplace_back(field.text);
   }
   bool wants_more() const override { return records_.size() < 2; }
 
@@ -62,7 +62,7 @@ class NumberReader : public CsvReader {
  private:
   void record(CsvRecord fields) override {
     if (options_.header && !std::exchange(header_read_, true)) {
-      for (const CsvField& name : fields) names_.push_back(name.text);
+      for (const CsvField& name : fields) names_.emplace_back(name.text);
       return;
     }
     if (positions_.empty()) choose_columns(fields.size());

@@ -15,7 +15,7 @@ struct CsvDialect {
 
 /// A field without the blanks around it, and the number of the line that it ends in.
 struct CsvField {
-  std::string text;
+  std::string_view text;
   std::int64_t line;
 };
 using CsvRecord = std::span<const CsvField>;
@@ -53,7 +53,8 @@ class CsvReader {
   CsvDialect dialect_;
   std::int64_t line_ = 0;  // the line that is being read, from 1
   std::vector<CsvField> fields_;
-  std::size_t taken_ = 0;  // of them
+  std::string texts_;              // of the fields, one behind the other
+  std::vector<std::size_t> ends_;  // of each in there
 };
 
 /// Positions of the columns that the keys mean, in a file with these names or, without a header, this many columns.

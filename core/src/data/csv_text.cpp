@@ -77,15 +77,21 @@ void CsvReader::fail_here(const CsvField& field, std::size_t column, std::string
 }
 
 void CsvReader::take(std::string_view text) {
-  if (taken_ == fields_.size()) fields_.emplace_back();
-  CsvField& field = fields_[taken_++];
-  field.text = trimmed(text);
-  field.line = line_;
+  texts_ += trimmed(text);
+  ends_.push_back(texts_.size());
+  fields_.push_back({{}, line_});
 }
 
 void CsvReader::finish_record() {
-  const std::size_t columns = std::exchange(taken_, 0);
-  if (columns > 0) record(CsvRecord(fields_).first(columns));
+  if (fields_.empty()) return;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < fields_.size(); begin = ends_[i++]) {
+    fields_[i].text = std::string_view(texts_).substr(begin, ends_[i] - begin);
+  }
+  record(fields_);
+  fields_.clear();
+  ends_.clear();
+  texts_.clear();
 }
 
 void CsvReader::check_columns(std::size_t columns, std::size_t expected, std::size_t before, const char* like) const {

@@ -42,7 +42,7 @@ class TableReader : public CsvReader {
   void record(CsvRecord fields) override {
     const std::size_t before = records_++;
     for (std::size_t i = 0; before == 0 && !second_ && i < fields.size(); ++i) {
-      names_.push_back(options_.header ? fields[i].text : std::to_string(i));
+      names_.push_back(options_.header ? std::string(fields[i].text) : std::to_string(i));
     }
     if (before == 0 && options_.header) return;
     check_columns(fields.size(), names_.size(), before, options_.header ? "header" : "first line");
@@ -102,7 +102,7 @@ class TableReader : public CsvReader {
 
   void put_text(Building& column, const CsvField& field, bool missing) {
     if (missing) return column.codes.push_back(-1);
-    const std::string& text = field.text;
+    const std::string_view text = field.text;
     if (text.find('\0') != text.npos) fail_here(field, column.position, "there is a zero byte in it");
     const auto next = static_cast<std::int32_t>(column.texts.size());
     const auto [found, is_new] = column.known.emplace(text, next);
