@@ -84,7 +84,7 @@ void forward(const kernels::BatchNormForward<T>& pass, const Tensor& weight, con
 /// dx, dweight and dbias from what the forward pass left in `rows`, without a graph.
 template <class T>
 void rows_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Tensor& rows,
-                    const Shape& shape) {
+                   const Shape& shape) {
   const Tensor y = empty_like(x);
   const kernels::BatchNormForward<T> pass = pass_over_rows<T>(x, y, rows, 0);
   const std::int64_t features = pass.shape.l;
@@ -122,8 +122,8 @@ void rows_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const 
 }
 
 /// The same as functions that have derivatives themselves.
-void composed_rows_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Shape& shape,
-                       double eps) {
+void composed_rows_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight,
+                            const Shape& shape, double eps) {
   const bool recorded = grad_enabled();
   Tensor source, xhat;
   {
