@@ -3,11 +3,15 @@
 // the words an element costs.
 #pragma once
 
+#include "kernels/fused_product.hpp"
 #include "kernels/isa.hpp"
 
 #include <gradus/core/random.hpp>
 
+#include <concepts>
 #include <cstdint>
+#include <numeric>
+#include <utility>
 
 namespace gradus::detail {
 
@@ -23,9 +27,26 @@ class Turn {
   Drawing& drawing_;
 };
 
+template <class T>
+T next_unit(Generator& generator) {
+  if constexpr (std::same_as<T, float>) {
+    return generator.next_float();
+  } else {
+    return generator.next_double();
+  }
+}
+
 /// u (to - from) + from for u in [0, 1), everything rounded to T (float: 1, double: 2).
 template <class T>
-void fill_uniform(T* out, std::int64_t n, double from, double to, Generator& generator);
+void fill_uniform(T* out, std::int64_t n, double from, double to, Generator& generator) {
+  const T low = static_cast<T>(from);
+  const T range = static_cast<T>(to) - low;
+  if (low == 0 && range == 1) {
+    for (std::int64_t i = 0; i < n; ++i) out[i] = next_unit<T>(generator);
+    return;
+  }
+  for (std::int64_t i = 0; i < n; ++i) out[i] = detail::fused_product(next_unit<T>(generator), range, low);
+}
 
 /// Normal values (float: 1, double: 2, and another 16 elements' words when n is not a multiple of 16). Fewer than 16
 /// elements come from `next_normal` instead (4 a pair).
@@ -38,22 +59,56 @@ void box_muller(float* x, std::int64_t blocks, double mean, double std, kernels:
 
 /// Integers in [from, to) for from < to (1, or 2 when to - from is 2^32 or more).
 template <class T>
-void fill_integers(T* out, std::int64_t n, std::int64_t from, std::int64_t to, Generator& generator);
+void fill_integers(T* out, std::int64_t n, std::int64_t from, std::int64_t to, Generator& generator) {
+  const std::uint64_t low = static_cast<std::uint64_t>(from);
+  const std::uint64_t range = static_cast<std::uint64_t>(to) - low;
+  const auto place = [low](std::uint64_t offset) { return static_cast<T>(static_cast<std::int64_t>(low + offset)); };
+  if (range >> 32 == 0) {
+    const auto narrow = static_cast<std::uint32_t>(range);
+    for (std::int64_t i = 0; i < n; ++i) out[i] = place(generator.next_uint32() % narrow);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) out[i] = place(generator.next_uint64() % range);
+  }
+}
 
 /// Integers from 0 to the largest that T counts to without a gap: 2^63 - 1, 2^24, 2^53 or true
 /// (bool, float: 1; int64, double: 2).
-template <class T>
-void fill_integers(T* out, std::int64_t n, Generator& generator);
+inline void fill_integers(bool* out, std::int64_t n, Generator& generator) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = generator.next_uint32() & 1;
+}
+
+inline void fill_integers(std::int64_t* out, std::int64_t n, Generator& generator) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<std::int64_t>(generator.next_uint64() & ~(1ULL << 63));
+}
+
+inline void fill_integers(float* out, std::int64_t n, Generator& generator) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(generator.next_uint32() % ((1U << 24) + 1));
+}
+
+inline void fill_integers(double* out, std::int64_t n, Generator& generator) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<double>(generator.next_uint64() % ((1ULL << 53) + 1));
+}
 
 /// A permutation of 0 … n - 1 (n - 1 words in all).
-void fill_permutation(std::int64_t* out, std::int64_t n, Generator& generator);
+inline void fill_permutation(std::int64_t* out, std::int64_t n, Generator& generator) {
+  std::iota(out, out + n, 0);
+  for (std::int64_t i = 0; i < n - 1; ++i) std::swap(out[i], out[i + generator.next_uint32() % (n - i)]);
+}
+
+// Looked up, because a processor guesses a branch on random bits wrong half of the time.
+template <class T>
+constexpr T zero_or_one[] = {0, 1};
 
 /// 1 with probability p, else 0 (2).
 template <class T>
-void fill_bernoulli(T* out, std::int64_t n, double p, Generator& generator);
+void fill_bernoulli(T* out, std::int64_t n, double p, Generator& generator) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = zero_or_one<T>[generator.next_double() < p];
+}
 
 /// 1 with probability p[i], else 0 (float: 1, double: 2).
 template <class T>
-void fill_bernoulli(T* out, const T* p, std::int64_t n, Generator& generator);
+void fill_bernoulli(T* out, const T* p, std::int64_t n, Generator& generator) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = zero_or_one<T>[next_unit<T>(generator) < p[i]];
+}
 
 }  // namespace gradus::detail
