@@ -117,8 +117,8 @@ void normalise_part(const Tensor& y, const Tensor& x, const NormTensors& state, 
 }
 
 template <class T>
-void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const ProcessStatistics& all,
-                    const Processes& processes) {
+void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight,
+                    const ProcessStatistics& all, const Processes& processes) {
   const std::int64_t channels = all.channels;
   const T* const upstream = elements<T>(dy);
   std::vector<double> sums(2 * static_cast<std::size_t>(channels));  // of dy and of dy xhat
