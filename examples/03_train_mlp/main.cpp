@@ -1,14 +1,12 @@
 // Trains a perceptron with BatchNorm on handwritten digits: the main job of the examples.
 #include "command_line.hpp"
-#include "curves.hpp"
-#include "output_file.hpp"
-#include "report.hpp"
+#include "trainer.hpp"
 
 #include <CLI/CLI.hpp>
 
-#include <cmath>
-#include <csignal>
+#include <climits>
 #include <cstdio>
+#include <filesystem>
 
 using namespace gradus;
 
@@ -22,47 +20,46 @@ struct Options : Settings {
   std::string dataset = "digits", data = GRADUS_DATA_DIR, resume_path, eval_path, csv_path, plot_path, beside_path;
 };
 
-/// The command line in `o`, checked; the exit status when there is nothing more to do.
-std::optional<int> parse(int argc, char** argv, Options& o) {
+Options parse(int argc, char** argv) {
+  Options o;
   CLI::App app("Train a multilayer perceptron with BatchNorm on images of digits.");
-  auto* epochs = app.add_option("--epochs", o.epochs, "passes over the training images")->capture_default_str();
+  app.add_option("--epochs", o.epochs, "passes over the training images")
+      ->check(whole_number(1))
+      ->capture_default_str();
   auto* batch_size = app.add_option("--batch-size", o.batch_size, "images a step (digits: 60, mnist: 128)");
   auto* lr = app.add_option("--lr", o.lr, "learning rate at the start of the cosine (sgd: 0.1, adam and adamw: 0.001)");
   app.add_option("--optimizer", o.optimizer)->check(CLI::IsMember({"sgd", "adam", "adamw"}))->capture_default_str();
-  auto* seed = app.add_option("--seed", o.seed, "of every random draw")->capture_default_str();
-  app.add_option("--threads", o.threads, "0: as many as the machine has")->capture_default_str();
-  const auto without_batch_norm = [&o] { o.batch_norm = false; };
-  app.add_flag_callback("--no-batchnorm", without_batch_norm, "leave BatchNorm out");
+  app.add_option("--seed", o.seed, "of every random draw")->check(whole_number(INT64_MIN))->capture_default_str();
+  app.add_option("--threads", o.threads, "0: as many as the machine has")->check(whole_number(0, INT_MAX));
+  app.add_flag("!--no-batchnorm", o.batch_norm, "leave BatchNorm out");
   app.add_option("--dataset", o.dataset)->check(CLI::IsMember({"digits", "mnist"}))->capture_default_str();
   auto* data = app.add_option("--data", o.data, "folder of digits.csv, or of MNIST's four IDX files (plain or .gz)");
   auto* save = app.add_option("--save", o.save_path, "write a checkpoint here after every epoch (.safetensors or .pt)");
-  auto* save_every = app.add_option("--save-every", o.save_every, "and after so many steps")->needs(save);
+  app.add_option("--save-every", o.save_every, "and after so many steps")->needs(save)->check(whole_number(0));
   auto* resume = app.add_option("--resume", o.resume_path, "go on from a checkpoint");
   auto* csv = app.add_option("--csv", o.csv_path, "write the results of every epoch here");
   auto* plot = app.add_option("--plot", o.plot_path, "draw loss and accuracy over the epochs into this .svg");
   auto* beside = app.add_option("--beside", o.beside_path, "and with them those of another run's --csv")->needs(plot);
   auto* eval = app.add_option("--eval", o.eval_path, "train nothing: test the weights of this file");
-  for (auto* number : {epochs, batch_size, seed, save_every}) number->check(fits_64_bits);
+  batch_size->check(whole_number(1));
+  lr->check(number(0));
   for (auto* path : {data, save, resume, csv, plot, beside, eval}) path->check(not_empty);
   for (auto* of_training : {save, resume, csv, plot}) eval->excludes(of_training);
   app.add_flag("--quiet", o.quiet, "print the last line only");
-  if (const auto status = parse_command_line(app, argc, argv)) return status;
+  parse_command_line(app, argc, argv);
+
   if (lr->count() == 0 && o.optimizer != "sgd") o.lr = 0.001;
-  if (o.dataset == "mnist") {
-    if (data->count() == 0) throw ValueError("--dataset mnist: name the folder of its files with --data");
-    if (batch_size->count() == 0) o.batch_size = 128;
+  if (batch_size->count() == 0 && o.dataset == "mnist") o.batch_size = 128;
+  if (data->count() == 0 && o.dataset == "mnist") {
+    throw ValueError("--dataset mnist: name the folder of its files with --data");
   }
-  if (o.epochs < 1) throw ValueError("--epochs: expected at least 1");
-  if (o.batch_size < (o.batch_norm ? 2 : 1)) {
+  if (o.batch_norm && o.batch_size < 2) {
     throw ValueError("--batch-size: BatchNorm needs at least 2 images a step to have a variance");
   }
-  if (!std::isfinite(o.lr) || o.lr < 0) throw ValueError("--lr: expected a number from 0 up");
-  if (o.threads < 0) throw ValueError("--threads: expected a number from 0 up");
-  if (o.save_every < 0) throw ValueError("--save-every: expected a number from 0 up");
   if (!o.csv_path.empty() && (o.csv_path == o.save_path || o.csv_path == o.resume_path)) {
     throw ValueError("--csv: " + o.csv_path + " is the checkpoint");
   }
-  return std::nullopt;
+  return o;
 }
 
 /// The weights in a file: a checkpoint's model, or a state_dict, its names perhaps behind a common prefix.
@@ -85,15 +82,36 @@ void check_seed(const Value& file, const Options& o) {
                    std::to_string(settings->at("seed").as_int()) + ", which tells the test images from the others");
 }
 
-void print_last_line(const Score& test, double seconds) {
-  std::printf("test_accuracy=%.4f test_loss=%.4f seconds=%.2f\n", test.accuracy, test.loss, seconds);
+void test(nn::Module& model, const ImageSet& images, bool quiet, double seconds) {
+  if (!quiet) print_predictions(images, outputs_of(model, images.test.x).argmax(1), 3);
+  const auto [loss, accuracy] = evaluate(model, images.test.x, images.test.y);
+  std::printf("test_accuracy=%.4f test_loss=%.4f seconds=%.2f\n", accuracy, loss, seconds);
 }
 
-void show_predictions(nn::Module& model, const ImageSet& images) {
-  const Tensor predicted = predict(model, images.test.x);
-  print_confusion(images.test.y, predicted);
-  print_mistakes(images, predicted, 3);
-  std::printf("\n");
+/// Trains to the end, tests, and draws; the exit status.
+int train(nn::Sequential& model, const ImageSet& images, const Options& o) {
+  std::optional<OutputFile> picture;
+  if (!o.plot_path.empty()) picture.emplace(o.plot_path);
+  std::vector<std::pair<std::string, Tensor>> runs;
+  if (!o.beside_path.empty()) {
+    runs.emplace_back(std::filesystem::path(o.beside_path).stem().string(), read_results(o.beside_path));
+  }
+  Trainer trainer(model, images.train, o);
+  if (!o.resume_path.empty()) trainer.resume(o.resume_path);
+  Report report(o.quiet, o.csv_path, !o.resume_path.empty());
+  std::signal(SIGINT, [](int) { interrupted = 1; });
+  if (!trainer.run(images.test, report, &interrupted)) {
+    std::printf("\ninterrupted%s\n", o.save_path.empty() ? "" : (", saved " + o.save_path).c_str());
+    return 130;
+  }
+  const Tensor results = report.results();
+  const bool trained = results.size(0) > 0;
+  if (picture && trained) {
+    runs.emplace(runs.begin(), o.batch_norm ? "with BatchNorm" : "without BatchNorm", results);
+    draw_curves(*picture, runs);
+  }
+  test(model, images, o.quiet, trained ? results[-1][-1].item() : 0);
+  return 0;
 }
 
 int run(const Options& o) {
@@ -101,43 +119,20 @@ int run(const Options& o) {
   manual_seed(o.seed);
   const bool digits = o.dataset == "digits";
   const ImageSet images = digits ? load_digits(o.data + "/digits.csv") : load_mnist(o.data);
-  const std::int64_t pixels = images.train.x.size(1);
-  nn::Sequential model = make_mlp(
-      digits ? std::vector<std::int64_t>{pixels, 100, 100, 100, 10} : std::vector<std::int64_t>{pixels, 256, 128, 10},
-      o.batch_norm);
-  if (!o.quiet) print_model(model, pixels);
-  if (!o.eval_path.empty()) {
-    const Value file = load_value(o.eval_path);
-    if (digits) check_seed(file, o);
-    model.load_state_dict(weights_in(file, model));
-    if (!o.quiet) show_predictions(model, images);
-    print_last_line(evaluate(model, images.test), 0);
-    return 0;
-  }
-
-  std::optional<OutputFile> plot;
-  if (!o.plot_path.empty()) plot.emplace(o.plot_path);
-  std::optional<Tensor> beside;
-  if (!o.beside_path.empty()) beside = read_results(o.beside_path);
-  Training training(model, images, o);
-  if (!o.resume_path.empty()) training.resume(o.resume_path);
-  Report report(o.quiet, o.csv_path, !o.resume_path.empty());
-  std::signal(SIGINT, [](int) { interrupted = 1; });
-  if (!training.run(report, &interrupted)) {
-    std::printf("\ninterrupted%s\n", o.save_path.empty() ? "" : (", saved " + o.save_path).c_str());
-    return 130;
-  }
-  const double seconds = report.results().empty() ? 0 : report.results().back().seconds;
-  if (plot && !report.results().empty()) {
-    std::vector<Curves> runs = {{o.batch_norm ? "with BatchNorm" : "without BatchNorm", to_table(report.results())}};
-    if (beside) runs.push_back({o.beside_path, *beside});
-    plot->write(curves_svg(runs));
-  }
-  if (!o.quiet) show_predictions(model, images);
-  print_last_line(evaluate(model, images.test), seconds);
+  std::vector<std::int64_t> sizes{images.train.x.size(1), 256, 128, 10};
+  if (digits) sizes = {images.train.x.size(1), 100, 100, 100, 10};
+  nn::Sequential model = make_mlp(sizes, o.batch_norm);
+  if (!o.quiet) print_model(model, sizes[0]);
+  if (o.eval_path.empty()) return train(model, images, o);
+  const Value file = load_value(o.eval_path);
+  if (digits) check_seed(file, o);
+  model.load_state_dict(weights_in(file, model));
+  test(model, images, o.quiet, 0);
   return 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return run_program("train_mlp", argc, argv, parse, run); }
+int main(int argc, char** argv) {
+  return run_program("train_mlp", [&] { return run(parse(argc, argv)); });
+}

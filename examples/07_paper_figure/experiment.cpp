@@ -1,5 +1,8 @@
 #include "experiment.hpp"
 
+#include "percentiles.hpp"
+#include "training.hpp"
+
 #include <gradus/gradus.hpp>
 
 #include <cmath>
@@ -35,33 +38,6 @@ void initialise(Net& net, double std) {
   });
 }
 
-/// Batches in random order, epoch after epoch; what is left of an epoch and fills no batch is passed over.
-class Batches {
- public:
-  explicit Batches(const Images& images) : images_(images) {}
-  Images next() {
-    if (!order_.defined() || position_ + batch_size > order_.numel()) {
-      order_ = randperm(images_.y.numel());
-      position_ = 0;
-    }
-    const Tensor rows = order_.narrow(0, position_, batch_size);
-    position_ += batch_size;
-    return {images_.x.index_select(0, rows), images_.y.index_select(0, rows)};
-  }
-
- private:
-  const Images& images_;
-  Tensor order_;
-  std::int64_t position_ = 0;
-};
-
-void append_column(std::vector<float>& values, const Tensor& x, std::int64_t column) {
-  const auto elements = x.data<float>();
-  for (std::int64_t row = 0; row < x.size(0); ++row) {
-    values.push_back(elements[static_cast<std::size_t>(row * x.size(1) + column)]);
-  }
-}
-
 }  // namespace
 
 ImageSet binarised(const ImageSet& images, double threshold) {
@@ -70,17 +46,21 @@ ImageSet binarised(const ImageSet& images, double threshold) {
   return binary;
 }
 
-Curve train(const ImageSet& images, bool batch_norm, const Settings& settings, Progress& progress) {
+Tensor train(const ImageSet& images, bool batch_norm, const Settings& settings, Progress& progress) {
   Net net(images.height * images.width, batch_norm);
   manual_seed(settings.seed);  // both networks draw equally many weights, and then the same batches
   initialise(net, settings.init_std);
   optim::SGD optimizer(net.parameters(), {.lr = settings.lr});
-  Batches batches(images.train);
+  DataLoader loader(TensorDataset(images.train.x, images.train.y),
+                    {.batch_size = batch_size, .shuffle = true, .drop_last = true});
 
-  Curve curve;
+  auto batch = loader.begin();
+  std::vector<double> points;
   std::vector<float> watched;
-  for (std::int64_t step = 1; step <= settings.steps; ++step) {
-    const auto [x, y] = batches.next();
+  double accuracy = 0;
+  for (std::int64_t step = 1; step <= settings.steps; ++step, ++batch) {
+    if (batch == loader.end()) batch = loader.begin();
+    const auto& [x, y] = *batch;
     optimizer.zero_grad();
     const Tensor sigmoid_input = net.below(x);
     const Tensor loss = nn::functional::cross_entropy(net.above(sigmoid_input), y);
@@ -90,12 +70,15 @@ Curve train(const ImageSet& images, bool batch_norm, const Settings& settings, P
     if (!std::isfinite(loss.item()) || !isfinite(sigmoid_input).all().item<bool>()) {
       throw ValueError("the training diverged at step " + std::to_string(step) + "\ntake a smaller --lr or --init-std");
     }
-    append_column(watched, sigmoid_input, settings.unit);
+    const auto inputs = sigmoid_input.select(1, settings.unit).to_vector<float>();
+    watched.insert(watched.end(), inputs.begin(), inputs.end());
     if (step % settings.eval_every == 0 || step == settings.steps) {
-      curve.push_back({step, accuracy(net, images.test), percentiles(watched)});
+      accuracy = evaluate(net, images.test.x, images.test.y).accuracy;
+      const auto [p15, p50, p85] = percentiles(watched);
+      points.insert(points.end(), {static_cast<double>(step), accuracy, p15, p50, p85});
       watched.clear();
     }
-    progress.step(curve.empty() ? 0 : curve.back().test_accuracy);
+    progress.step(accuracy);
   }
-  return curve;
+  return from_span(points, {static_cast<std::int64_t>(points.size()) / 5, 5});
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "experiment.hpp"
+#include "output_file.hpp"
 
 #include <string>
 
@@ -10,7 +11,7 @@ struct Experiment {
   std::int64_t training_images, test_images;
   bool digits;  // the small set of the examples: shows the method, not the paper's result
   Settings settings;
-  Curve plain = {}, batch_norm = {};
+  gradus::Tensor plain = {}, batch_norm = {};  // what train() returns
 };
 
 /// What was run, in a few words. A run on the digits never goes by the name of the paper's figure.
@@ -20,4 +21,4 @@ std::string figure_title(const Experiment& experiment);
 std::string figure_csv(const Experiment& experiment);
 
 /// The picture, with all settings in its caption.
-std::string figure_svg(const Experiment& experiment);
+void draw_figure(OutputFile& file, const Experiment& experiment);

@@ -1,5 +1,8 @@
 #include "progress.hpp"
 
+#include "text.hpp"
+#include "timing.hpp"
+
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -37,9 +40,6 @@ double Progress::seconds() const { return now() - started_; }
 std::string Progress::text(double test_accuracy) const {
   const double left = seconds() / static_cast<double>(done_) * static_cast<double>(steps_ - done_);
   const auto whole = static_cast<int>(std::lround(left));
-  char line[160];
-  std::snprintf(line, sizeof line, "%-18s [%s] %3d %%  test accuracy %.4f  %d:%02d left", training_.c_str(),
-                bar(done_, steps_).c_str(), static_cast<int>(100 * done_ / steps_), test_accuracy, whole / 60,
-                whole % 60);
-  return line;
+  return formatted("%-18s [%s] %3d %%  test accuracy %.4f  %d:%02d left", training_.c_str(), bar(done_, steps_).c_str(),
+                   static_cast<int>(100 * done_ / steps_), test_accuracy, whole / 60, whole % 60);
 }

@@ -1,68 +1,40 @@
 #include "gnuplot.hpp"
 
+#include "text.hpp"
+
 #include <gradus/core/error.hpp>
 
-#ifndef _WIN32
-#include <sys/wait.h>
-#endif
-
+#include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 
-using gradus::FileError;
-
-namespace {
-
-/// A file that is gone with its handle.
-struct TemporaryFile {
-  std::string path = (std::filesystem::temp_directory_path() / "gradus_plot_XXXXXX").string();
-
-  explicit TemporaryFile(const std::string& text) {
-    const int descriptor = mkstemp(path.data());
-    std::FILE* file = descriptor < 0 ? nullptr : fdopen(descriptor, "w");
-    const bool written = file && std::fputs(text.c_str(), file) >= 0;
-    if (!file || std::fclose(file) != 0 || !written) throw FileError(path + ": cannot be written");
-  }
-  ~TemporaryFile() { std::remove(path.c_str()); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-};
-
-/// Of a program, by what pclose() says; -1 where it was killed.
-int exit_code(int status) {
-#ifdef _WIN32
-  return status;
-#else
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+void draw_picture(OutputFile& file, int width, int height, const std::string& script) {
+#ifdef SIGPIPE
+  std::signal(SIGPIPE, SIG_IGN);  // that gnuplot is not there is for its status to tell
 #endif
+  const std::string head = formatted("set terminal svg size %d,%d", width, height) +
+                           " noenhanced font 'Helvetica,12' background '#ffffff'\n"
+                           "set output " +
+                           gnuplot_quoted(file.part()) +
+                           "\nset datafile separator ','\n"
+                           "set style line 1 lc rgb '#0072b2' lw 2\nset style line 2 lc rgb '#d55e00' lw 2\n"
+                           "set grid lc rgb '#e4e4e4' lt 1\nset border 3\nset tics nomirror\n";
+  std::FILE* pipe = popen("gnuplot", "w");
+  if (pipe) std::fputs((head + script).c_str(), pipe);
+  if (!pipe || pclose(pipe) != 0) {
+    throw gradus::FileError(file.path() + ": gnuplot did not draw it; to install it: apt-get install gnuplot-nox");
+  }
+  file.put_in_place();
 }
 
-}  // namespace
-
-std::string gnuplot(const std::string& script) {
-  const TemporaryFile file(script);
-  std::FILE* pipe = popen(("gnuplot " + file.path + " 2>&1").c_str(), "r");
-  if (!pipe) throw FileError("gnuplot cannot be started");
-  std::string output;
-  char block[4096];
-  while (const std::size_t count = std::fread(block, 1, sizeof block, pipe)) output.append(block, count);
-  const int code = exit_code(pclose(pipe));
-  if (code == 127)
-    throw FileError("pictures are drawn by gnuplot, which is not installed: apt-get install gnuplot-nox");
-  if (code != 0) throw FileError("gnuplot refuses the picture: " + output.substr(0, 200));
-  return output;
+std::string data_block(const std::string& name, const gradus::Tensor& table) {
+  return "$" + name + " << END\n" + csv_rows(table) + "END\n";
 }
 
 std::string gnuplot_quoted(const std::string& text) {
   std::string quoted = "'";
   for (const char c : text) {
-    if (static_cast<unsigned char>(c) < ' ')
-      quoted += '?';
-    else if (c == '\'')
-      quoted += "''";
-    else
-      quoted += c;
+    quoted += static_cast<unsigned char>(c) < ' ' ? '?' : c;
+    if (c == '\'') quoted += c;
   }
   return quoted + "'";
 }

@@ -2,7 +2,6 @@
 
 #include <gradus/gradus.hpp>
 
-#include <algorithm>
 #include <filesystem>
 
 using namespace gradus;
@@ -35,19 +34,6 @@ Images read_part(const std::string& folder, const std::string& part) {
 }
 
 }  // namespace
-
-double accuracy(nn::Module& net, const Images& images) {
-  const NoGradGuard no_grad;
-  const nn::EvalGuard eval(net);
-  constexpr std::int64_t at_once = 1000;
-  const std::int64_t count = images.y.numel();
-  double right = 0;
-  for (std::int64_t start = 0; start < count; start += at_once) {
-    const std::int64_t n = std::min(at_once, count - start);
-    right += (net(images.x.narrow(0, start, n)).argmax(1) == images.y.narrow(0, start, n)).sum().item();
-  }
-  return right / static_cast<double>(count);
-}
 
 ImageSet load_digits(const std::string& csv_path) {
   constexpr std::int64_t pixels = 64, for_training = 1437;

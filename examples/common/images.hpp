@@ -1,7 +1,7 @@
 // The two sets of images: digits that come with gradus, and MNIST's files in a folder of the user's.
 #pragma once
 
-#include <gradus/nn/module.hpp>
+#include <gradus/core/tensor.hpp>
 
 #include <string>
 
@@ -14,9 +14,6 @@ struct ImageSet {
   Images train, test;
   std::int64_t height, width;
 };
-
-/// The share of images whose largest logit, in evaluation mode, is that of their class.
-double accuracy(gradus::nn::Module& net, const Images& images);
 
 /// 8 x 8 digits: 1437 of the 1797, drawn from the default generator, are for training.
 ImageSet load_digits(const std::string& csv_path);

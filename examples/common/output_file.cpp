@@ -15,6 +15,11 @@ OutputFile::~OutputFile() { std::remove(part_.c_str()); }
 
 void OutputFile::write(const std::string& text) {
   std::ofstream file(part_, std::ios::binary);
-  file << text << std::flush;
-  if (!file || std::rename(part_.c_str(), path_.c_str()) != 0) throw FileError(path_ + ": cannot be written");
+  if (!(file << text << std::flush)) throw FileError(path_ + ": cannot be written");
+  file.close();
+  put_in_place();
+}
+
+void OutputFile::put_in_place() {
+  if (std::rename(part_.c_str(), path_.c_str()) != 0) throw FileError(path_ + ": cannot be written");
 }

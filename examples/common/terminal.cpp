@@ -1,13 +1,11 @@
 #include "terminal.hpp"
 
 #include "text.hpp"
+#include "timing.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::string bar(std::int64_t done, std::int64_t all) {
   constexpr std::int64_t width = 30;

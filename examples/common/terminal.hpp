@@ -5,9 +5,6 @@
 #include <cstdio>
 #include <string>
 
-/// Seconds since some fixed moment.
-double now();
-
 /// "#########.....................": the share of `all` that is done.
 std::string bar(std::int64_t done, std::int64_t all);
 

@@ -107,3 +107,18 @@ std::string TextTable::text() const {
   }
   return lines;
 }
+
+std::string confusion_matrix(const std::vector<std::string>& classes, const Tensor& truth, const Tensor& predicted) {
+  std::vector<std::string> headings{"true \\ predicted"};
+  headings.insert(headings.end(), classes.begin(), classes.end());
+  TextTable table(headings, {.text_columns = 1, .plain = true});
+  for (std::size_t t = 0; t < classes.size(); ++t) {
+    std::vector<std::string> row{classes[t]};
+    for (std::size_t p = 0; p < classes.size(); ++p) {
+      const auto count = ((truth == t) & (predicted == p)).sum().item<std::int64_t>();
+      row.push_back(count > 0 ? std::to_string(count) : ".");
+    }
+    table.row(row);
+  }
+  return table.text();
+}

@@ -62,3 +62,7 @@ class TextTable {
   std::vector<std::string> headings_;
   std::vector<std::vector<Cell>> rows_;
 };
+
+/// Counts of (true class, predicted class), a dot for none; both int64 (N).
+std::string confusion_matrix(const std::vector<std::string>& classes, const gradus::Tensor& truth,
+                             const gradus::Tensor& predicted);
