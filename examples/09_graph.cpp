@@ -70,10 +70,8 @@ int main(int argc, char** argv) {
   return run_program("graph", [&] {
     std::filesystem::path folder = ".";
     CLI::App app("Write graphs of a small expression and of BatchNorm, for Graphviz.");
-    app.add_option("FOLDER", folder, "where to write them; made when it is not there")
-        ->capture_default_str()
-        ->check(not_empty);
-    if (const auto status = parse_command_line(app, argc, argv)) return *status;
+    app.add_option("FOLDER", folder, "where to write them; made when it is not there")->check(not_empty);
+    parse_command_line(app, argc, argv);
     std::filesystem::create_directory(folder);
     draw(folder / "expression", expression());
 

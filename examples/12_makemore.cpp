@@ -1,6 +1,7 @@
 // Names letter by letter: the last three predict the next (Bengio et al. 2003, after A. Karpathy's lessons). Then his
 // exercise: the gradient through BatchNorm by hand, beside autograd's.
 #include "command_line.hpp"
+#include "training.hpp"
 
 #include <gradus/gradus.hpp>
 
@@ -42,22 +43,15 @@ nn::Sequential make_net() {
                         nn::Linear(64, letter_count)};
 }
 
-void train(const nn::Sequential& net, const TensorDataset<2>& data, int epochs) {
+void train(nn::Sequential& net, const TensorDataset<2>& data, int epochs) {
   const auto [decay, no_decay] = nn::decay_groups(net);
   optim::AdamW optimizer({{decay, {.lr = 0.01, .weight_decay = 0.05}}, {no_decay, {.lr = 0.01, .weight_decay = 0}}});
   optim::CosineAnnealingLR schedule(optimizer, epochs);
   DataLoader loader(data, {.batch_size = 64, .shuffle = true, .drop_last = true});
   for (int epoch = 1; epoch <= epochs; ++epoch) {
-    double sum = 0;
-    for (const auto& [before, next] : loader) {
-      optimizer.zero_grad();
-      const Tensor loss = nn::functional::cross_entropy(net(before), next);
-      loss.backward();
-      optimizer.step();
-      sum += loss.item();
-    }
+    const double loss = train_epoch(net, optimizer, loader);
     schedule.step();
-    if (epoch % 5 == 0) std::printf("epoch %2d  loss %.4f\n", epoch, sum / static_cast<double>(loader.size()));
+    if (epoch % 5 == 0) std::printf("epoch %2d  loss %.4f\n", epoch, loss);
   }
 }
 
@@ -101,7 +95,7 @@ int main(int argc, char** argv) {
     app.add_option("--names", path, "file with one name a line, letters a to z");
     app.add_option("--epochs", epochs)->check(CLI::Range(1, 1000));
     app.add_option("--count", count, "names to make")->check(CLI::Range(0, 1000));
-    if (const auto status = parse_command_line(app, argc, argv)) return *status;
+    parse_command_line(app, argc, argv);
 
     manual_seed(42);
     nn::Sequential net = make_net();

@@ -3,6 +3,7 @@
 #include "command_line.hpp"
 #include "text.hpp"
 #include "text_table.hpp"
+#include "training.hpp"
 
 #include <gradus/gradus.hpp>
 
@@ -58,28 +59,29 @@ nn::Sequential make_net() {
                         nn::Linear(32, 4)};
 }
 
-double accuracy(nn::Sequential& net, const TensorDataset<2>& data) {
-  const nn::EvalGuard eval(net);
-  const NoGradGuard no_grad;
-  const auto& tensors = data.tensors();
-  return (net(tensors[0]).argmax(1) == tensors[1]).to(float64).mean().item();
-}
-
 void train(nn::Sequential& net, const TensorDataset<2>& data, const TensorDataset<2>& test, int epochs) {
   optim::Adam optimizer(net.parameters(), {.lr = 0.01});
   DataLoader loader(data, {.batch_size = 64, .shuffle = true});
+  const auto& [x, kinds] = test.tensors();
   for (int epoch = 1; epoch <= epochs; ++epoch) {
-    double sum = 0;
-    for (const auto& [x, kind] : loader) {
-      optimizer.zero_grad();
-      const Tensor loss = nn::functional::cross_entropy(net(x), kind);
-      loss.backward();
-      optimizer.step();
-      sum += loss.item();
-    }
-    std::printf("epoch %d  loss %.4f  test %.2f %%\n", epoch, sum / static_cast<double>(loader.size()),
-                100 * accuracy(net, test));
+    const double loss = train_epoch(net, optimizer, loader);
+    std::printf("epoch %d  loss %.4f  test %.2f %%\n", epoch, loss, 100 * evaluate(net, x, kinds).accuracy);
   }
+}
+
+/// The same net with BatchNorm folded away, and how often it is right about each kind.
+void fuse_and_test(nn::Sequential& net, const TensorDataset<2>& test) {
+  net.eval();
+  nn::Sequential fused = fuse(net);
+  const auto& [x, kinds] = test.tensors();
+  const Tensor outputs = outputs_of(fused, x), classes = outputs.argmax(1);
+  std::printf("\nfused: %zu layers instead of %zu, largest difference %.0e\n", fused.size(), net.size(),
+              (outputs - outputs_of(net, x)).abs().max().item());
+  TextTable table({"kind", "right"}, {.text_columns = 1, .plain = true});
+  for (std::int64_t kind = 0; kind < 4; ++kind) {
+    table.row(kind_names[kind], percent((classes == kind)[kinds == kind].to(float64).mean().item()));
+  }
+  std::printf("%s", table.text().c_str());
 }
 
 }  // namespace
@@ -91,26 +93,14 @@ int main(int argc, char** argv) {
     CLI::App app("Learns to tell the shapes of signals apart.");
     app.add_option("--epochs", epochs)->check(CLI::Range(1, 1000));
     app.add_option("--count", count, "training signals")->check(CLI::Range(64, 1000000));
-    if (const auto status = parse_command_line(app, argc, argv)) return *status;
+    parse_command_line(app, argc, argv);
 
     manual_seed(0);
     const TensorDataset<2> data = make_signals(count), test = make_signals(500);
     nn::Sequential net = make_net();
     std::printf("%s\n", nn::summary(net).c_str());
     train(net, data, test, epochs);
-
-    net.eval();
-    const NoGradGuard no_grad;
-    const nn::Sequential fused = fuse(net);
-    const auto& tensors = test.tensors();
-    const Tensor classes = fused(tensors[0]).argmax(1);
-    std::printf("\nfused: %zu layers instead of %zu, largest difference %.0e\n", fused.size(), net.size(),
-                (fused(tensors[0]) - net(tensors[0])).abs().max().item());
-    TextTable table({"kind", "right"}, {.text_columns = 1, .plain = true});
-    for (std::int64_t kind = 0; kind < 4; ++kind) {
-      table.row(kind_names[kind], percent((classes == kind)[tensors[1] == kind].to(float64).mean().item()));
-    }
-    std::printf("%s", table.text().c_str());
+    fuse_and_test(net, test);
     return 0;
   });
 }

@@ -112,11 +112,7 @@ void larger_batches(Page& page, const Mistakes& mistakes) {
 template <class F>
 Tensor jacobian(std::int64_t n, F backward) {
   std::vector<Tensor> rows;
-  for (std::int64_t i = 0; i < n; ++i) {
-    Tensor unit = zeros({n, 1}, float64);
-    unit[i].fill_(1);
-    rows.push_back(backward(unit).reshape({n}));
-  }
+  for (std::int64_t i = 0; i < n; ++i) rows.push_back(backward(eye(n, float64)[i].reshape({n, 1})).reshape({n}));
   return stack(rows);
 }
 
@@ -129,45 +125,37 @@ nn::BatchNorm1d evaluated(const Lesson& lesson) {
   return layer;
 }
 
-void jacobians(Page& page, const Tensor& in_training, const Tensor& in_evaluation) {
-  page.say(
-      "The whole derivative of y by x is a matrix. In training every y depends on every x; in evaluation each y "
-      "depends on its own x alone.");
-  std::vector<std::string> headings(static_cast<std::size_t>(in_training.size(1)));
-  headings[0] = "dy/dx, training, by hand";
-  Table training(headings);
-  headings[0] = "dy/dx, evaluation";
-  Table evaluation(headings);
-  training.rows(in_training);
-  evaluation.rows(in_evaluation);
-  page.show(training);
-  page.show(evaluation);
+void show_jacobian(Page& page, const char* title, const Tensor& jacobian) {
+  std::vector<std::string> headings(static_cast<std::size_t>(jacobian.size(1)));
+  headings[0] = title;
+  Table table(headings);
+  table.rows(jacobian);
+  page.show(table);
 }
 
 /// Any vector, without what it has of a constant and of xhat.
 Tensor at_right_angles(const Tensor& xhat) {
-  std::vector<double> values(static_cast<std::size_t>(xhat.numel()));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>((i * i) % 3);
-  const Tensor v = column(values) - column(values).mean();
+  std::vector<double> any;
+  for (int i = 0; i < static_cast<int>(xhat.numel()); ++i) any.push_back(i * i % 3);
+  const Tensor v = column(any) - column(any).mean();
   return v - xhat * ((v * xhat).sum() / xhat.square().sum());
 }
 
 void directions(Page& page, const Lesson& lesson, const Tensor& in_training, const Tensor& in_evaluation) {
-  const Expected& e = lesson.expected;
-  const double scale = lesson.example.weight * e.rstd,
-               shrunk = scale * lesson.example.eps / (e.var + lesson.example.eps);
+  const Tensor& xhat = lesson.expected.xhat;
+  const double scale = lesson.example.weight * lesson.expected.rstd;
   page.say(
       "What the matrix of training does to vectors: a constant and xhat are the two directions that y ignores; at "
       "right angles to both, it only multiplies by weight rstd = " +
-      number(scale) + ". Its rank is two less than N, but for eps.");
-  const Tensor xhat = column(e.xhat), constant = ones_like(xhat), across = at_right_angles(xhat);
-  page.near("constant: times 0", in_training.matmul(constant), zeros_like(xhat), lesson.precision);
-  page.near("xhat: times weight rstd eps / (var + eps) = " + number(shrunk), in_training.matmul(xhat), xhat * shrunk,
-            lesson.precision);
-  page.near("at right angles to both, " + numbers(across) + ": times weight rstd", in_training.matmul(across),
-            across * scale, lesson.precision);
+      text_of(scale) + ". Its rank is two less than N, but for eps.");
+  const Tensor across = at_right_angles(xhat);
+  page.near("constant: times 0", in_training.matmul(ones_like(xhat)), 0);
+  page.near("xhat: times weight rstd eps / (var + eps) = " + text_of(lesson.dx_along_xhat()), in_training.matmul(xhat),
+            xhat * lesson.dx_along_xhat());
+  page.near("at right angles to both, " + text_of(across) + ": times weight rstd", in_training.matmul(across),
+            across * scale);
   page.near("the matrix of evaluation is weight / sqrt(running_var + eps) on the diagonal, 0 elsewhere", in_evaluation,
-            eye(lesson.x.size(0), float64) * scale, lesson.precision);
+            eye(lesson.x.size(0), float64) * scale);
 }
 
 }  // namespace
@@ -192,13 +180,16 @@ void train_and_eval(Page& page, const Lesson& lesson) {
   Table table({"x", "dy", "y, training", "y, evaluation", "dx, training", "dx, evaluation"});
   table.rows(lesson.x, lesson.dy, y_train, y_eval, dx_train, dx_eval);
   page.show(table);
-  page.near("y is the same", y_eval, y_train, lesson.precision);
-  page.near("dx in evaluation is the direct path, weight rstd dy = " + numbers(lesson.expected.direct), dx_eval,
-            column(lesson.expected.direct), lesson.precision);
-  page.near("dx in training is " + numbers(lesson.expected.dx), dx_train, column(lesson.expected.dx), lesson.precision);
+  page.near("y is the same", y_eval, y_train);
+  page.equals("dx in evaluation is the direct path, weight rstd dy", dx_eval, lesson.expected.direct);
+  page.near("dx in training is " + text_of(lesson.expected.dx), dx_train, lesson.expected.dx);
+  page.say(
+      "The whole derivative of y by x is a matrix. In training every y depends on every x; in evaluation each y "
+      "depends on its own x alone.");
   const Tensor in_training = jacobian(lesson.x.size(0), train_backward);
   const Tensor in_evaluation = jacobian(lesson.x.size(0), eval_backward);
-  jacobians(page, in_training, in_evaluation);
+  show_jacobian(page, "dy/dx, training, by hand", in_training);
+  show_jacobian(page, "dy/dx, evaluation", in_evaluation);
   directions(page, lesson, in_training, in_evaluation);
 }
 

@@ -1,9 +1,10 @@
 // Section 9: wrong backward passes, how wrong they are, and how well they train all the same.
 #include "digits.hpp"
 #include "sections.hpp"
-#include "small_net.hpp"
+#include "training.hpp"
 
 #include <gradus/core/autograd.hpp>
+#include <gradus/core/function.hpp>
 #include <gradus/core/random.hpp>
 
 #include <algorithm>
@@ -15,6 +16,22 @@ namespace lesson {
 
 namespace {
 
+/// The layer by hand as one operation of the graph.
+struct BatchNormByHand : Function<BatchNormByHand> {
+  static Tensor forward(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                        const Mistakes& mistakes) {
+    context.save_for_backward({x, weight, bias});
+    context.keep(mistakes);
+    return ByHand{weight, bias, 1e-5, mistakes}.forward(x).y;
+  }
+  static Gradients backward(Context& context, const Tensor& dy) {
+    const auto [x, weight, bias] = context.saved<3>();
+    const ByHand layer{weight, bias, 1e-5, context.kept<Mistakes>()};
+    const Derivatives d = layer.backward(dy, layer.forward(x));
+    return {d.x, d.weight, d.bias};
+  }
+};
+
 /// How far dx by hand is from the gradient of the forward pass by hand, element by element.
 Tensor error(const ByHand& layer, const Tensor& x, const Tensor& dy) {
   const Tensor leaf = x.clone().requires_grad_();
@@ -24,12 +41,6 @@ Tensor error(const ByHand& layer, const Tensor& x, const Tensor& dy) {
   return layer.backward(dy, node).x - truth;
 }
 
-struct Result {
-  double at_example, at_60;  // largest errors beside the largest element of dx: of the example, of a random batch
-  std::vector<double> losses;
-  double accuracy;
-};
-
 /// The largest error as a share of the largest element of the right dx; infinite where that is 0.
 double share(const ByHand& layer, const Tensor& x, const Tensor& dy) {
   const double off = error(layer, x, dy).abs().max().item();
@@ -38,6 +49,14 @@ double share(const ByHand& layer, const Tensor& x, const Tensor& dy) {
   return off < 1e-12 ? off : off / right.dx(x, dy).abs().max().item();
 }
 
+struct Result {
+  double at_example, at_60;  // largest errors beside the largest element of dx: of the example, of a random batch
+  std::vector<double> losses;
+  double accuracy;
+
+  double last_loss() const { return losses.back(); }
+};
+
 Result result_of(const Lesson& lesson, const ImageSet& digits, const Mistakes& mistakes) {
   Generator seed(9);
   const Tensor x = randn({60, 32}, float64, seed), dy = randn({60, 32}, float64, seed);
@@ -45,61 +64,43 @@ Result result_of(const Lesson& lesson, const ImageSet& digits, const Mistakes& m
   layer.mistakes = mistakes;
   const ByHand wide{full({1, 32}, 2, float64), zeros({1, 32}, float64), 1e-5, mistakes};
   manual_seed(1);
-  nn::Sequential net = small_net(mistakes);
-  const auto losses = train(net.parameters(), digits.train, 0.1,
-                            [&](const Tensor& images, const Tensor& y) { return loss_with_gradients(net, images, y); });
-  return {share(layer, lesson.x, lesson.dy), share(wide, x, dy), losses, accuracy(net, digits.test)};
+  nn::Sequential net = small_net([&] { return OwnBatchNorm<BatchNormByHand, Mistakes>(32, mistakes); });
+  const std::vector<double> losses = train(net, digits.train);
+  return {share(layer, lesson.x, lesson.dy), share(wide, x, dy), losses,
+          evaluate(net, digits.test.x, digits.test.y).accuracy};
 }
 
-struct Results {
-  Result right, no_mean, no_var, neither, mix, by_hand;
+void add_row(Table& table, const char* name, const Result& r) {
+  table.row(name, percent(r.at_example), percent(r.at_60), fixed(r.losses[0], 3), fixed(r.losses[1], 3),
+            fixed(r.losses[4], 3), fixed(r.last_loss(), 3), percent(r.accuracy));
+}
+
+struct Wrong {
+  const char* name;
+  Mistakes mistakes;
 };
 
-Results train_all(const Lesson& lesson) {
-  const ImageSet digits = load_digits();
-  const auto result = [&](const Mistakes& mistakes) { return result_of(lesson, digits, mistakes); };
-  const Result right = result({});
-  return {right,
-          result({.drop_mean_path = true}),
-          result({.drop_var_path = true}),
-          result({.drop_mean_path = true, .drop_var_path = true}),
-          result({.biased_mix = true}),
-          lesson.mistakes == Mistakes{} ? right : result(lesson.mistakes)};
-}
-
-void show_table(Page& page, const Lesson& lesson, const Results& r) {
-  Table table({"backward pass", "dx off", "N = 60", "loss 1", "2", "5", "10", "test images"});
-  const auto row = [&](const char* name, const Result& result) {
-    table.row(name, percent(result.at_example), percent(result.at_60), fixed(result.losses[0], 3),
-              fixed(result.losses[1], 3), fixed(result.losses[4], 3), fixed(result.losses[9], 3),
-              percent(result.accuracy));
-  };
-  row("right", r.right);
-  row("--drop-mean-path", r.no_mean);
-  row("--drop-var-path", r.no_var);
-  row("both dropped", r.neither);
-  row("--biased-mix", r.mix);
-  if (lesson.mistakes != Mistakes{}) row("by hand, in this run", r.by_hand);
-  page.show(table);
-}
+const Wrong wrong_ones[] = {{"--drop-mean-path", {.drop_mean_path = true}},
+                            {"--drop-var-path", {.drop_var_path = true}},
+                            {"both dropped", {.drop_mean_path = true, .drop_var_path = true}},
+                            {"--biased-mix", {.biased_mix = true}}};
 
 /// What each mistake must cost for the example, from the mathematics: the path that is left out; 1/N instead of
 /// 1/(N - 1) of the path through var, with the rstd of that variance.
 void claim_errors(Page& page, const Lesson& lesson) {
   const Expected& e = lesson.expected;
-  const auto n = static_cast<double>(e.y.size());
-  ByHand no_mean = lesson.by_hand, no_var = no_mean, mix = no_mean;
-  no_mean.mistakes = {.drop_mean_path = true};
-  no_var.mistakes = {.drop_var_path = true};
-  mix.mistakes = {.biased_mix = true};
-  page.near("without the path through mean, dx lacks exactly that path", error(no_mean, lesson.x, lesson.dy),
-            -column(e.through_mean), lesson.precision);
-  page.near("so it does without the path through var", error(no_var, lesson.x, lesson.dy), -column(e.through_var),
-            lesson.precision);
+  const auto n = static_cast<double>(e.y.size(0));
+  const auto error_with = [&](const Mistakes& mistakes) {
+    ByHand layer = lesson.by_hand;
+    layer.mistakes = mistakes;
+    return error(layer, lesson.x, lesson.dy);
+  };
+  page.near("without the path through mean, dx lacks exactly that path", error_with({.drop_mean_path = true}),
+            -e.through_mean);
+  page.near("so it does without the path through var", error_with({.drop_var_path = true}), -e.through_var);
   const double std = std::sqrt(e.var * n / (n - 1) + lesson.example.eps), sum = e.dweight * e.std / std;
-  const Tensor xhat = column(e.xhat) * (e.std / std);
-  page.near("the mix takes 1 part in N off the path through var", error(mix, lesson.x, lesson.dy),
-            xhat * (lesson.example.weight / std * sum * (1 / (n - 1) - 1 / n)), lesson.precision);
+  page.near("the mix takes 1 part in N off the path through var", error_with({.biased_mix = true}),
+            e.xhat * (e.std / std * lesson.example.weight / std * sum * (1 / (n - 1) - 1 / n)));
 }
 
 }  // namespace
@@ -108,26 +109,34 @@ void break_it(Page& page, const Lesson& lesson) {
   page.say(
       "Three switches break the lesson: --drop-mean-path, --drop-var-path, --biased-mix. Here is what each of them "
       "does to dx, largest error beside largest element, for the numbers of section 2 and for a random batch (60, 32), "
-      "seed "
-      "9; and to a small net that learns handwritten digits with it, loss by epoch: three hidden layers of 32 units, "
-      "batches of 60, ten epochs of SGD, learning rate 0.1, seed 1.");
-  const Results r = train_all(lesson);
-  show_table(page, lesson, r);
-  page.claim("dx by hand is right for both batches",
-             r.by_hand.at_example <= lesson.precision && r.by_hand.at_60 < 1e-12);
-  claim_errors(page, lesson);
-  page.claim("which is nearly nothing for N = 60", r.mix.at_60 > 0.001 && r.mix.at_60 < 0.02);
-  bool all_learn = true;
-  for (const Result* wrong : {&r.no_mean, &r.no_var, &r.neither, &r.mix}) {
-    all_learn &= wrong->losses[9] < 0.7 * wrong->losses[0];
+      "seed 9; and to a small net that learns handwritten digits with it, loss by epoch: three hidden layers of 32 "
+      "units, batches of 60, ten epochs of SGD, learning rate 0.1, seed 1.");
+  const ImageSet digits = load_digits();
+  const bool broken = lesson.mistakes != Mistakes{};
+  const Result right = result_of(lesson, digits, {});
+  const Result by_hand = broken ? result_of(lesson, digits, lesson.mistakes) : right;
+  Table table({"backward pass", "dx off", "N = 60", "loss 1", "2", "5", "10", "test images"});
+  add_row(table, "right", right);
+  std::vector<Result> wrong;
+  for (const auto& [name, mistakes] : wrong_ones) {
+    wrong.push_back(result_of(lesson, digits, mistakes));
+    add_row(table, name, wrong.back());
   }
-  page.claim("every one of the wrong ones learns: \"it trains\" proves nothing", all_learn);
+  if (broken) add_row(table, "by hand, in this run", by_hand);
+  page.show(table);
+
+  const Result &no_mean = wrong[0], &no_var = wrong[1], &mix = wrong[3];
+  page.claim("dx by hand is right for both batches", by_hand.at_example <= lesson.precision && by_hand.at_60 < 1e-12);
+  claim_errors(page, lesson);
+  page.claim("which is nearly nothing for N = 60", mix.at_60 > 0.001 && mix.at_60 < 0.02);
+  page.claim("every one of the wrong ones learns: \"it trains\" proves nothing",
+             std::ranges::all_of(wrong, [](const Result& r) { return r.last_loss() < 0.7 * r.losses[0]; }));
   page.claim("the mix ends within 10 % of the right loss: no curve would show it",
-             std::abs(r.mix.losses[9] / r.right.losses[9] - 1) < 0.1);
+             std::abs(mix.last_loss() / right.last_loss() - 1) < 0.1);
   page.claim(
       "without the path through var the loss ends more than half as high again, without the path through mean five "
       "times as high: who has nothing to compare with sees a slow net",
-      r.no_var.losses[9] > 1.5 * r.right.losses[9] && r.no_mean.losses[9] > 5 * r.right.losses[9]);
+      no_var.last_loss() > 1.5 * right.last_loss() && no_mean.last_loss() > 5 * right.last_loss());
   page.say(
       "The mix comes about easily: a forward pass with the default of var(), which divides by N - 1, and behind it the "
       "formula of the books, which is for / N. To be right, equation (15) would divide the sum of dy xhat by N - 1.");

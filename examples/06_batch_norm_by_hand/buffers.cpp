@@ -48,7 +48,7 @@ void three_batches(Page& page) {
     const Moments m = moments(x);
     moving.update(m, 0.1);
     average.update(m, 1.0 / ++count);
-    table.row(numbers(x), m.mean, m.biased, m.unbiased, moving.mean, moving.var, average.mean, average.var);
+    table.row(text_of(x), m.mean, m.biased, m.unbiased, moving.mean, moving.var, average.mean, average.var);
     layer(x);
     plain(x);
     off = std::max(off, moving.distance(layer));
@@ -108,11 +108,11 @@ void evaluation_after_one_step(Page& page) {
   layer(x);
   Buffers buffers;
   buffers.update(moments(x), 0.1);
-  page.near("the layer's buffers after that batch: " + number(buffers.mean) + " and " + number(buffers.var),
-            cat({layer.running_mean, layer.running_var}), tensor({buffers.mean, buffers.var}, float64));
+  page.near("the layer's buffers after that batch: " + text_of(buffers.mean) + " and " + text_of(buffers.var),
+            cat({layer.running_mean, layer.running_var}), tensor({buffers.mean, buffers.var}, float64), 1e-12);
   layer.eval();
   const Tensor y = (x - buffers.mean) / std::sqrt(buffers.var + 1e-5) * default_example.weight + default_example.bias;
-  page.near("and evaluation then gives y = " + numbers(y), layer(x), y);
+  page.near("and evaluation then gives y = " + text_of(y), layer(x), y, 1e-12);
 }
 
 double one_pass(const Tensor& x) { return (x.square().mean() - x.mean().square()).item(); }

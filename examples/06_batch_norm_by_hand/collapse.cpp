@@ -1,11 +1,11 @@
 // Section 5: the staged backward pass becomes one line.
 #include "sections.hpp"
+#include "timing.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/random.hpp>
 #include <gradus/nn/batch_norm.hpp>
 
-#include <chrono>
 #include <cstdio>
 
 using namespace gradus;
@@ -21,28 +21,12 @@ Tensor kernel_backward(const Tensor& x, const Tensor& dy, const Tensor& weight, 
   return grad({y}, {leaf}, {.grad_outputs = {dy}})[0];
 }
 
-template <class F>
-double microseconds(F f) {
-  constexpr int runs = 200;
-  using Clock = std::chrono::steady_clock;
-  f();
-  const auto start = Clock::now();
-  for (int i = 0; i < runs; ++i) f();
-  return std::chrono::duration<double, std::micro>(Clock::now() - start).count() / runs;
-}
-
 /// Nodes that `f` leaves in the graph, counted while its result is alive.
 template <class F>
 std::int64_t nodes(F f) {
   const std::int64_t before = live_nodes();
   const Tensor y = f();
   return live_nodes() - before;
-}
-
-std::string digits17(const Tensor& x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.17g", x.item());
-  return text;
 }
 
 void last_digits(Page& page, const Lesson& lesson) {
@@ -52,15 +36,16 @@ void last_digits(Page& page, const Lesson& lesson) {
   const Tensor kernel = kernel_backward(lesson.x, lesson.dy, lesson.by_hand.weight, lesson.example.eps);
   Table table({"x", "staged, by hand", "equation (15)", "nn::BatchNorm1d"});
   for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
-    table.row(lesson.x[i], digits17(staged[i]), digits17(fused[i]), digits17(kernel[i]));
+    table.row(lesson.x[i], short_number(staged[i].item(), 17), short_number(fused[i].item(), 17),
+              short_number(kernel[i].item(), 17));
   }
   page.show(table);
   page.say(
       "Where last digits differ, no column is wrong. A double holds about 16 digits, every sum and every product is "
       "rounded to that, and the three add in different orders. Equal formulas give equal numbers up to this rounding, "
       "not to the last bit.");
-  page.near("staged = equation (15)", staged, fused, lesson.precision);
-  page.near("staged = nn::BatchNorm1d", staged, kernel, lesson.precision);
+  page.near("staged = equation (15)", staged, fused);
+  page.near("staged = nn::BatchNorm1d", staged, kernel);
 }
 
 /// A random batch (60, 100).

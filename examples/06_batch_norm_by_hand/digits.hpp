@@ -3,10 +3,13 @@
 
 #include "images.hpp"
 
-#include <gradus/core/data.hpp>
-#include <gradus/nn/module.hpp>
-#include <gradus/optim/sgd.hpp>
+#include <gradus/core/create.hpp>
+#include <gradus/nn/activation.hpp>
+#include <gradus/nn/linear.hpp>
+#include <gradus/nn/sequential.hpp>
 
+#include <functional>
+#include <tuple>
 #include <vector>
 
 namespace lesson {
@@ -19,25 +22,42 @@ ImageSet load_digits();
 /// The mean cross-entropy of a batch; adds its gradients to those that the parameters hold.
 double loss_with_gradients(const gradus::nn::Module& net, const Tensor& x, const Tensor& y);
 
-/// Ten epochs of SGD in batches of 60. `gradients(x, y)` leaves the gradients of a batch in the parameters and returns
-/// its loss. Returns the mean losses of the epochs.
+/// Ten epochs of SGD in batches of 60; the mean loss of each. `gradients`, by default the above, leaves the gradients
+/// of a batch in the parameters and returns its loss.
+std::vector<double> train(const gradus::nn::Module& net, const Images& images, double lr = 0.1,
+                          const std::function<double(const Tensor& x, const Tensor& y)>& gradients = {});
+
+/// 64 inputs; three hidden layers of 32: Linear, what `normalise` makes, ReLU; a Linear to 10 classes. In float64.
 template <class F>
-std::vector<double> train(const std::vector<Tensor>& parameters, const Images& images, double lr, F gradients) {
-  gradus::optim::SGD optimizer(parameters, {.lr = lr});
-  gradus::Generator order(8);
-  gradus::DataLoader loader(gradus::TensorDataset(images.x, images.y),
-                            {.batch_size = 60, .shuffle = true, .drop_last = true, .generator = &order});
-  std::vector<double> losses;
-  for (int epoch = 0; epoch < 10; ++epoch) {
-    double sum = 0;
-    for (auto& [x, y] : loader) {
-      optimizer.zero_grad();
-      sum += gradients(x, y);
-      optimizer.step();
-    }
-    losses.push_back(sum / static_cast<double>(loader.size()));
+gradus::nn::Sequential small_net(F normalise) {
+  gradus::nn::Linear out(32, 10, {.dtype = gradus::float64});
+  gradus::nn::Sequential net;
+  for (const std::int64_t inputs : {64, 32, 32}) {
+    net.push_back(gradus::nn::Linear(inputs, 32, {.bias = false, .dtype = gradus::float64}));
+    net.push_back(normalise());
+    net.push_back(gradus::nn::ReLU());
   }
-  return losses;
+  net.push_back(std::move(out));
+  return net;
 }
+
+/// Operation::apply(x, weight, bias, others...) as a module, weight and bias (1, C). It has no running statistics:
+/// evaluation, too, normalises by those of x.
+template <class Operation, class... Others>
+class OwnBatchNorm : public gradus::nn::Module {
+ public:
+  explicit OwnBatchNorm(std::int64_t units, const Others&... others)
+      : weight_(gradus::ones({1, units}, gradus::float64)),
+        bias_(gradus::zeros({1, units}, gradus::float64)),
+        others_(others...) {}
+  void state(gradus::nn::StateList& list) override { list("weight", weight_)("bias", bias_); }
+  Tensor forward(const Tensor& x) const override {
+    return std::apply([&](const auto&... others) { return Operation::apply(x, weight_, bias_, others...); }, others_);
+  }
+
+ private:
+  gradus::nn::Parameter weight_, bias_;
+  std::tuple<Others...> others_;
+};
 
 }  // namespace lesson

@@ -54,23 +54,23 @@ Expected::Expected(const Example& e) {
   for (const double v : e.x) var += (v - mean) * (v - mean) / n;
   std = std::sqrt(var + e.eps);
   rstd = 1 / std;
-  for (const double v : e.x) {
-    xhat.push_back((v - mean) / std);
-    y.push_back(xhat.back() * e.weight + e.bias);
-  }
+  std::vector<double> normalised, outputs, directly, by_var, gradient(count);
+  for (const double v : e.x) normalised.push_back((v - mean) / std);
   dbias = sum(e.dy);
-  for (std::size_t i = 0; i < count; ++i) dweight += e.dy[i] * xhat[i];
+  for (std::size_t i = 0; i < count; ++i) dweight += e.dy[i] * normalised[i];
   dvar = -e.weight * dweight / (2 * std * std);
   dmean = -e.weight * dbias / std;
   for (std::size_t i = 0; i < count; ++i) {
-    direct.push_back(e.weight * e.dy[i] / std);
-    through_var.push_back(-e.weight * xhat[i] * dweight / (n * std));
-    through_mean.push_back(-e.weight * dbias / (n * std));
-    dx.push_back(0);
+    outputs.push_back(normalised[i] * e.weight + e.bias);
+    directly.push_back(e.weight * e.dy[i] / std);
+    by_var.push_back(-e.weight * normalised[i] * dweight / (n * std));
     for (std::size_t j = 0; j < count; ++j) {
-      dx[i] += e.dy[j] * e.weight / std * ((i == j ? 1 : 0) - 1 / n - xhat[i] * xhat[j] / n);
+      gradient[i] += e.dy[j] * e.weight / std * ((i == j ? 1 : 0) - 1 / n - normalised[i] * normalised[j] / n);
     }
   }
+  xhat = column(normalised), y = column(outputs), dx = column(gradient);
+  direct = column(directly), through_var = column(by_var);
+  through_mean = column(std::vector<double>(count, dmean / n));
 }
 
 Lesson::Lesson(const Example& numbers, const Mistakes& made)
@@ -89,6 +89,10 @@ gradus::nn::BatchNorm1d Lesson::library_layer() const {
   layer.weight.detach().copy_(by_hand.weight.reshape({1}));
   layer.bias.detach().copy_(by_hand.bias.reshape({1}));
   return layer;
+}
+
+double Lesson::dx_along_xhat() const {
+  return example.weight * expected.rstd * example.eps / (expected.var + example.eps);
 }
 
 }  // namespace lesson

@@ -20,13 +20,13 @@ struct Example {
 /// Empty, or why no lesson can be given on this example.
 std::string problem(const Example& example);
 
-/// What the mathematics of nn/README.md makes of an example, in plain arithmetic, value by value: no tensor, no graph,
-/// none of the steps of ByHand. dx comes from the matrix of derivatives d y_j / d x_i.
+/// What the mathematics of nn/README.md makes of an example, in plain arithmetic, value by value: no operation of
+/// tensors, no graph, none of the steps of ByHand. dx comes from the matrix of derivatives d y_j / d x_i.
 struct Expected {
   explicit Expected(const Example& example);
 
   double mean = 0, var = 0, std = 0, rstd = 0, dbias = 0, dweight = 0, dvar = 0, dmean = 0;
-  std::vector<double> xhat, y, direct, through_var, through_mean, dx;
+  Tensor xhat, y, direct, through_var, through_mean, dx;  // (N, 1)
 };
 
 /// What every section gets.
@@ -41,6 +41,7 @@ struct Lesson {
   double precision;  ///< how far rounding alone may carry a result
 
   gradus::nn::BatchNorm1d library_layer() const;  ///< with the weight, bias and eps of the example
+  double dx_along_xhat() const;                   ///< for dy = xhat, dx is this times xhat; 0 but for eps
 };
 
 }  // namespace lesson

@@ -12,8 +12,6 @@ namespace lesson {
 
 namespace {
 
-Tensor constant(const Lesson& lesson, double value) { return full(lesson.x.shape(), value, float64); }
-
 /// A layer before BatchNorm, y = BN(scale W u + b), with the gradients of W and b.
 struct LayerBefore {
   Tensor u, w, b, dy;  // (6, 3), (2, 3), (2), (6, 2)
@@ -48,13 +46,13 @@ void seen_from_before(Page& page, const Lesson& lesson) {
               size_of(tenfold.dw[i]));
   }
   page.show(layer);
-  page.near("db = 0: a bias before BatchNorm learns nothing, leave it out (Linear with .bias = false)", once.db,
-            zeros({2}, float64));
+  page.near("db = 0: a bias before BatchNorm learns nothing, leave it out (Linear with .bias = false)", once.db, 0,
+            1e-12);
   page.near("W dW = 0 for every unit: a step of SGD is at right angles to W, so |W| can only grow",
-            (once.w * once.dw).sum({1}), zeros({2}, float64));
-  page.near("BN((10 W) u + b) = BN(W u): the scale of W does not matter", tenfold.y, once.y);
+            (once.w * once.dw).sum({1}), 0, 1e-12);
+  page.near("BN((10 W) u + b) = BN(W u): the scale of W does not matter", tenfold.y, once.y, 1e-12);
   page.near("but dW is 10 times smaller for 10 W: large weights learn slowly", size_of(once.dw) / size_of(tenfold.dw),
-            10);
+            10, 1e-12);
 }
 
 }  // namespace
@@ -66,20 +64,18 @@ void geometry(Page& page, const Lesson& lesson) {
       "has been removed, dx cannot contain; two of N directions are missing. The reason is in the forward pass: y does "
       "not change when a constant is added to x, nor (but for eps) when x is stretched around its mean. Where the loss "
       "cannot change, its derivative is 0.");
-  const Tensor xhat = column(e.xhat), dx = lesson.by_hand.dx(lesson.x, lesson.dy);
-  const Tensor dx_of_constant = lesson.by_hand.dx(lesson.x, constant(lesson, 3));
-  const Tensor dx_of_xhat = lesson.by_hand.dx(lesson.x, xhat);
+  const Tensor three = full(lesson.x.shape(), 3, float64);
+  const auto dx_of = [&](const Tensor& dy) { return lesson.by_hand.dx(lesson.x, dy); };
+  const Tensor dx = dx_of(lesson.dy), dx_of_three = dx_of(three), dx_of_xhat = dx_of(e.xhat);
   Table table({"dy", "dx", "dy = 3", "dx", "dy = xhat", "dx"});
-  table.rows(lesson.dy, dx, constant(lesson, 3), dx_of_constant, xhat, dx_of_xhat);
+  table.rows(lesson.dy, dx, three, dx_of_three, e.xhat, dx_of_xhat);
   page.show(table);
-  const double left = lesson.example.weight * e.rstd * lesson.example.eps / (e.var + lesson.example.eps);
-  page.near("sum dx = 0", dx.sum().item(), 0, lesson.precision);
-  page.near("sum dx xhat = weight rstd dweight eps / (var + eps) = " + number(left * e.dweight),
-            (dx * xhat).sum().item(), left * e.dweight, lesson.precision);
+  page.near("sum dx = 0", dx.sum(), 0);
+  page.equals("sum dx xhat = weight rstd dweight eps / (var + eps)", (dx * e.xhat).sum(),
+              lesson.dx_along_xhat() * e.dweight);
   page.near("dy constant: dx = 0, whatever weight is. So the gradient of sum(BN(x)) is 0, and that is no bug",
-            dx_of_constant, constant(lesson, 0), lesson.precision);
-  page.near("dy = xhat: dx = weight rstd eps / (var + eps) xhat = " + numbers(xhat * left), dx_of_xhat, xhat * left,
-            lesson.precision);
+            dx_of_three, 0);
+  page.equals("dy = xhat: dx = weight rstd eps / (var + eps) xhat", dx_of_xhat, e.xhat * lesson.dx_along_xhat());
   seen_from_before(page, lesson);
 }
 
@@ -100,7 +96,7 @@ void where_eps_matters(Page& page, const Lesson& lesson) {
     const double along = (layer.backward(lesson.dy, node).x * node.xhat).sum().item();
     const double dweight = lesson.expected.dweight * lesson.expected.std / spread * s / std::sqrt(var + eps);
     const double expected = weight * dweight * eps / std::pow(var + eps, 1.5);
-    table.row(number(s), number(got), number(node.rstd.item()), number(along));
+    table.row(text_of(s), text_of(got), text_of(node.rstd), text_of(along));
     variance &= std::abs(got - var / (var + eps)) < 1e-12;
     residue &= std::abs(along - expected) <= 1e-9 * std::max(1.0, std::abs(expected));
   }
@@ -110,12 +106,12 @@ void where_eps_matters(Page& page, const Lesson& lesson) {
   page.say("And the extreme, a constant batch: x = 7, 7, 7, 7 with dy = 1, -1, 2, 0.");
   const Tensor x = column({7, 7, 7, 7}), dy = column({1, -1, 2, 0});
   const Nodes node = layer.forward(x);
-  const Tensor dx = layer.backward(dy, node).x;
-  page.claim("y is bias for every x, exactly", distance(node.y, layer.bias.expand({4, 1})) == 0);
-  page.near("rstd is 1 / sqrt(eps) = 316.228", node.rstd.item(), 1 / std::sqrt(eps));
-  page.near("dx = weight / sqrt(eps) (dy - mean dy) = " + numbers((dy - 0.5) * (weight / std::sqrt(eps))) +
+  const Tensor dx = layer.backward(dy, node).x, steep = (dy - 0.5) * (weight / std::sqrt(eps));
+  page.claim("y is bias for every x, exactly", distance(node.y, layer.bias) == 0);
+  page.near("rstd is 1 / sqrt(eps) = 316.228", node.rstd, 1 / std::sqrt(eps), 1e-12);
+  page.near("dx = weight / sqrt(eps) (dy - mean dy) = " + text_of(steep) +
                 ": a channel that hardly varies has a steep gradient, and eps is what bounds it",
-            dx, (dy - 0.5) * (weight / std::sqrt(eps)));
+            dx, steep, 1e-12);
 }
 
 }  // namespace lesson

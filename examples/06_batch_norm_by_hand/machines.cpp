@@ -53,13 +53,12 @@ void each_alone(Page& page, const Machines& machines, const Expected& whole) {
   const Tensor x = cat({machines[0].x, machines[1].x}), xhat = cat({machines[0].alone.xhat, machines[1].alone.xhat}),
                dx = cat({machines[0].gradient.x, machines[1].gradient.x});
   Table table({"x", "xhat, each alone", "xhat, all rows", "dx, each alone", "dx, all rows"});
-  table.rows(x, xhat, column(whole.xhat), dx, column(whole.dx));
+  table.rows(x, xhat, whole.xhat, dx, whole.dx);
   page.show(table);
   page.near("alone, 1 and 9 are the same to the net, and so are 7 and 15: xhat = -1, 1, -1, 1", xhat,
-            column({-1, 1, -1, 1}));
-  page.near("dx = 0: two rows leave no direction to learn in (section 10)", dx, zeros({row_count, 1}, float64));
-  page.near("dweight is -4, and should be -0.8", (machines[0].gradient.weight + machines[1].gradient.weight).item(),
-            -4);
+            column({-1, 1, -1, 1}), 1e-12);
+  page.near("dx = 0: two rows leave no direction to learn in (section 10)", dx, 0, 1e-12);
+  page.near("dweight is -4, and should be -0.8", machines[0].gradient.weight + machines[1].gradient.weight, -4, 1e-12);
 }
 
 void together(Page& page, const Machines& machines, const Expected& whole) {
@@ -75,10 +74,11 @@ void together(Page& page, const Machines& machines, const Expected& whole) {
   row("both", all);
   page.show(table);
   page.near("mean = 32 / 4 = 8 and var = 100 / 4 = 25, as for the whole batch",
-            column({all.x / row_count, all.square / row_count}), column({whole.mean, whole.var}));
-  page.near("dbias = 2 and dweight = -0.8, too", column({all.dy, all.dy_xhat}), column({whole.dbias, whole.dweight}));
+            column({all.x / row_count, all.square / row_count}), column({whole.mean, whole.var}), 1e-12);
+  page.near("dbias = 2 and dweight = -0.8, too", column({all.dy, all.dy_xhat}), column({whole.dbias, whole.dweight}),
+            1e-12);
   page.near("dx of every row is that of the whole batch",
-            cat({machines[0].dx(all, whole.rstd), machines[1].dx(all, whole.rstd)}), column(whole.dx));
+            cat({machines[0].dx(all, whole.rstd), machines[1].dx(all, whole.rstd)}), whole.dx, 1e-12);
 }
 
 /// The mean over all choices of two rows of (mean of the two - mean of all)^2.
@@ -96,8 +96,8 @@ void how_far_off(Page& page, const Expected& whole) {
       "all by a square of var N / (N - 1) / n (1 - n / N) on average. Of four rows, two can be drawn in six ways:");
   const double theory =
       whole.var * row_count / (row_count - 1) / rows_each * (1 - static_cast<double>(rows_each) / row_count);
-  page.near("the mean of (mean of two - mean)^2 over the six is 25 4/3 / 2 (1 - 2/4) = " + number(theory),
-            spread_of_halves(default_example.x, whole.mean), theory);
+  page.equals("the mean of (mean of two - mean)^2 over the six is 25 4/3 / 2 (1 - 2/4)",
+              spread_of_halves(default_example.x, whole.mean), theory);
   page.say(
       "16_data_parallel trains on several machines, over MPI; examples/README.md tells what becomes of a net without "
       "the four sums, and what they cost.");

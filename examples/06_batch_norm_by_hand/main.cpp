@@ -70,8 +70,8 @@ struct Options {
   Mistakes mistakes;
 };
 
-/// The command line in `o`; the exit status when there is nothing more to do.
-std::optional<int> parse(int argc, char** argv, Options& o) {
+Options parse(int argc, char** argv) {
+  Options o;
   CLI::App app(
       "BatchNorm's backward pass by hand: sixteen sections, every claim checked.\n"
       "Status 0: all claims are true. Status 1: one is false, as with each of the three switches.\n"
@@ -86,9 +86,9 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   app.add_option("--bias", o.example.bias, "bias of the layer")->capture_default_str();
   app.add_option("--eps", o.example.eps, "what is added to the variance")->capture_default_str();
   for (const Switch& s : all_switches) app.add_flag(s.name, o.mistakes.*s.made, "break it: " + std::string(s.meaning));
-  if (const auto status = parse_command_line(app, argc, argv)) return status;
+  parse_command_line(app, argc, argv);
   if (const std::string wrong = problem(o.example); !wrong.empty()) throw gradus::ValueError(wrong);
-  return std::nullopt;
+  return o;
 }
 
 void introduce(Page& page) {
@@ -110,7 +110,7 @@ void announce(Page& page, const Mistakes& mistakes) {
 }
 
 Page section(int number, const Lesson& lesson) {
-  Page page;
+  Page page(lesson.precision);
   page.heading(number, all_sections[number - 1].title);
   for (const Switch& s : all_switches) {
     if (lesson.mistakes.*s.made && s.section == number) {
@@ -129,7 +129,7 @@ int run(const Options& options) {
   }
   const bool broken = options.mistakes != Mistakes{};
   const Lesson lesson(options.example, options.mistakes), right(options.example);
-  Page page;
+  Page page(lesson.precision);
   if (options.section == 0 && !broken) introduce(page);
   if (broken) announce(page, options.mistakes);
   std::fputs(page.text().c_str(), stdout);
@@ -140,10 +140,12 @@ int run(const Options& options) {
     std::fputs(next.text().c_str(), stdout);
     page.append(next);
   }
-  std::fputs(conclusion(page).c_str(), stdout);
+  std::fputs(page.conclusion().c_str(), stdout);
   return page.failures().empty() ? 0 : 1;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return run_program("batch_norm_by_hand", argc, argv, parse, run); }
+int main(int argc, char** argv) {
+  return run_program("batch_norm_by_hand", [&] { return run(parse(argc, argv)); });
+}

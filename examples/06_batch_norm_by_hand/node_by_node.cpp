@@ -57,21 +57,11 @@ double push_of(const Lesson& lesson, const std::string& name) {
   return share * (size > 0 ? size : 1);
 }
 
-/// What central differences say, in the shape of `like`.
-Tensor differences(const Lesson& lesson, const std::string& name, const Tensor& like) {
-  return central_differences(like, push_of(lesson, name),
-                             [&](std::int64_t i, double step) { return pushed_loss(lesson, name, i, step); });
-}
-
 /// How exact differences by this push can be: 1e-6 of the loss that a push of the node's own size would cost.
-double tolerance_of(const Lesson& lesson, const std::string& name) {
-  const Expected& e = lesson.expected;
-  double loss = 0;
-  for (std::size_t i = 0; i < e.xhat.size(); ++i) {
-    loss += std::abs(lesson.example.dy[i]) *
-            (std::abs(lesson.example.weight) * (1 + std::abs(e.xhat[i])) + std::abs(lesson.example.bias));
-  }
-  return 1e-6 * loss * 1e-4 / push_of(lesson, name);
+double tolerance_of(const Lesson& lesson, double push) {
+  const double weight = std::abs(lesson.example.weight), bias = std::abs(lesson.example.bias);
+  const Tensor terms = lesson.dy.abs() * ((lesson.expected.xhat.abs() + 1) * weight + bias);
+  return 1e-6 * terms.sum().item() * 1e-4 / push;
 }
 
 }  // namespace
@@ -79,10 +69,9 @@ double tolerance_of(const Lesson& lesson, const std::string& name) {
 void forward_node_by_node(Page& page, const Lesson& lesson) {
   const Expected& e = lesson.expected;
   const Nodes node = lesson.by_hand.forward(lesson.x);
-  const std::string count = std::to_string(e.y.size());
-  page.say("One channel of a batch of N = " + count + ": x = " + numbers(lesson.example.x) +
-           ". The layer has weight = " + number(lesson.example.weight) + ", bias = " + number(lesson.example.bias) +
-           " and eps = " + number(lesson.example.eps) + ". Nine small steps lead from x to y:");
+  page.say("One channel of a batch of N = " + std::to_string(lesson.x.size(0)) + ": x = " + text_of(lesson.x) +
+           ". The layer has weight = " + text_of(lesson.example.weight) + ", bias = " + text_of(lesson.example.bias) +
+           " and eps = " + text_of(lesson.example.eps) + ". Nine small steps lead from x to y:");
   page.show(
       "    mean     = sum x / N         std  = sqrt(var + eps)   scaled = xhat weight\n"
       "    centered = x - mean          rstd = 1 / std           y      = scaled + bias\n"
@@ -96,20 +85,18 @@ void forward_node_by_node(Page& page, const Lesson& lesson) {
   values.rows(lesson.x, node.centered, node.square, node.xhat, node.scaled, node.y, y);
   page.show(values);
 
-  page.near("mean = " + number(e.mean), node.mean.item(), e.mean, lesson.precision);
-  page.near("var = " + number(e.var) + ": the batch is described, not a population guessed, so N divides",
-            node.var.item(), e.var, lesson.precision);
-  page.near("rstd = 1 / sqrt(var + eps) = " + number(e.rstd), node.rstd.item(), e.rstd, lesson.precision);
-  page.near("xhat = " + numbers(e.xhat), node.xhat, column(e.xhat), lesson.precision);
-  page.near("y = " + numbers(e.y), node.y, column(e.y), lesson.precision);
-  page.near("it is the y of nn::BatchNorm1d", node.y, y, lesson.precision);
-  page.near("xhat has the mean 0", node.xhat.mean().item(), 0, lesson.precision);
-  page.near("and the variance var / (var + eps) = " + number(e.var / (e.var + lesson.example.eps)),
-            node.xhat.square().mean().item(), e.var / (e.var + lesson.example.eps), lesson.precision);
+  page.equals("mean", node.mean, e.mean);
+  page.equals("var", node.var, e.var, ": the batch is described, not a population guessed, so N divides");
+  page.equals("rstd = 1 / sqrt(var + eps)", node.rstd, e.rstd);
+  page.equals("xhat", node.xhat, e.xhat);
+  page.equals("y", node.y, e.y);
+  page.near("it is the y of nn::BatchNorm1d", node.y, y);
+  page.near("xhat has the mean 0", node.xhat.mean(), 0);
+  page.equals("and the variance var / (var + eps)", node.xhat.square().mean(), e.var / (e.var + lesson.example.eps));
 }
 
 void backward_node_by_node(Page& page, const Lesson& lesson) {
-  page.say("Now let some loss follow whose derivative by y is dy = " + numbers(lesson.example.dy) +
+  page.say("Now let some loss follow whose derivative by y is dy = " + text_of(lesson.dy) +
            ". Backward, each node hands on what the nodes after it said, times its own derivative; a node used in two "
            "places (centered) adds up what both say. Every line is computed three times: by hand, from the formula "
            "beside it; by autograd, which has kept the gradient of every node of the very same forward pass; and by "
@@ -122,27 +109,27 @@ void backward_node_by_node(Page& page, const Lesson& lesson) {
   const std::map<std::string, Tensor> kept = gradients_of_nodes(lesson.by_hand, lesson.x, lesson.dy);
   Table table({"gradient", "formula", "by hand", "autograd", "differences"});
   bool like_autograd = true, like_differences = true;
-  for (const Step& step : backward_steps) {
-    const Tensor by_hand = d.*step.by_hand, by_autograd = kept.at(step.name);
-    const Tensor by_differences = differences(lesson, step.name, by_hand);
-    for (std::int64_t i = 0; i < by_hand.numel(); ++i) {
-      table.row(i == 0 ? std::string("d") + step.name : "", i == 0 ? step.formula : "", by_hand[i], by_autograd[i],
-                by_differences[i]);
-    }
+  for (const auto& [name, formula, member] : backward_steps) {
+    const Tensor by_hand = d.*member, by_autograd = kept.at(name);
+    const double push = push_of(lesson, name);
+    const Tensor by_differences = central_differences(
+        by_hand, push, [&](std::int64_t i, double step) { return pushed_loss(lesson, name, i, step); });
+    table.row(std::string("d") + name, formula, by_hand[0], by_autograd[0], by_differences[0]);
+    for (std::int64_t i = 1; i < by_hand.numel(); ++i) table.row("", "", by_hand[i], by_autograd[i], by_differences[i]);
     const double scale = std::max(1.0, by_autograd.abs().max().item());
     like_autograd &= distance(by_hand, by_autograd) <= lesson.precision * scale;
-    like_differences &= distance(by_hand, by_differences) <= tolerance_of(lesson, step.name);
+    like_differences &= distance(by_hand, by_differences) <= tolerance_of(lesson, push);
   }
   page.show(table);
 
   const Expected& e = lesson.expected;
   page.claim("by hand = autograd at all 12 places", like_autograd);
   page.claim("by hand = central differences, as far as those are exact", like_differences);
-  page.near("dbias = " + number(e.dbias), d.bias.item(), e.dbias, lesson.precision);
-  page.near("dweight = " + number(e.dweight), d.weight.item(), e.dweight, lesson.precision);
-  page.near("dvar = " + number(e.dvar), d.var.item(), e.dvar, lesson.precision);
-  page.near("dmean = " + number(e.dmean), d.mean.item(), e.dmean, lesson.precision);
-  page.near("dx = " + numbers(e.dx), d.x, column(e.dx), lesson.precision);
+  page.equals("dbias", d.bias, e.dbias);
+  page.equals("dweight", d.weight, e.dweight);
+  page.equals("dvar", d.var, e.dvar);
+  page.equals("dmean", d.mean, e.dmean);
+  page.equals("dx", d.x, e.dx);
 }
 
 }  // namespace lesson

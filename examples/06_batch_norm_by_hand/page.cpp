@@ -31,22 +31,14 @@ std::string wrapped(const std::string& text, const std::string& first, const std
 
 }  // namespace
 
-std::string number(double value) { return short_number(std::abs(value) < 1e-12 ? 0 : value, 6); }
-
-std::string numbers(const std::vector<double>& values) {
+std::string text_of(const Numbers& numbers) {
+  constexpr std::size_t most = 8;
+  const std::vector<double> values = numbers.values.reshape({-1}).to_vector<double>();
   std::string text;
-  for (const double v : values) text += (text.empty() ? "" : ", ") + number(v);
-  return text;
-}
-
-std::string numbers(const Tensor& x) {
-  std::string text;
-  const Tensor flat = x.detach().to(float64).reshape({-1});
-  constexpr std::int64_t most = 8;
-  for (std::int64_t i = 0; i < std::min(most, flat.numel()); ++i) {
-    text += (i > 0 ? ", " : "") + number(flat[i].item());
+  for (std::size_t i = 0; i < std::min(most, values.size()); ++i) {
+    text += (i > 0 ? ", " : "") + short_number(std::abs(values[i]) < 1e-12 ? 0 : values[i], 6);
   }
-  return flat.numel() > most ? text + ", ..." : text;
+  return values.size() > most ? text + ", ..." : text;
 }
 
 void Page::heading(int number, const std::string& title) {
@@ -71,14 +63,10 @@ void Page::claim(const std::string& statement, bool holds, const std::string& ot
   failures_.push_back("section " + std::to_string(section_) + ": " + statement);
 }
 
-void Page::near(const std::string& statement, const Tensor& got, const Tensor& expected, double tolerance) {
-  const double scale = std::max(1.0, expected.detach().abs().max().item());
+void Page::near(const std::string& statement, const Numbers& got, const Numbers& expected, double tolerance) {
+  const double scale = std::max(1.0, expected.values.abs().max().item());
   claim(statement, distance(got, expected) <= tolerance * scale,
-        "got " + numbers(got) + "; expected " + numbers(expected));
-}
-
-void Page::near(const std::string& statement, double got, double expected, double tolerance) {
-  near(statement, full({}, got, float64), full({}, expected, float64), tolerance);
+        "got " + text_of(got) + "; expected " + text_of(expected));
 }
 
 void Page::append(const Page& page) {
@@ -87,11 +75,11 @@ void Page::append(const Page& page) {
   failures_.insert(failures_.end(), page.failures_.begin(), page.failures_.end());
 }
 
-std::string conclusion(const Page& page) {
-  const std::string count = "\n" + std::to_string(page.claims()) + " claims, ";
-  if (page.failures().empty()) return count + "all of them true.\n";
-  std::string text = count + std::to_string(page.failures().size()) + " of them false:\n";
-  for (const std::string& failure : page.failures()) text += wrapped(failure, "  ", "    ");
+std::string Page::conclusion() const {
+  const std::string count = "\n" + std::to_string(claims_) + " claims, ";
+  if (failures_.empty()) return count + "all of them true.\n";
+  std::string text = count + std::to_string(failures_.size()) + " of them false:\n";
+  for (const std::string& failure : failures_) text += wrapped(failure, "  ", "    ");
   return text;
 }
 
@@ -99,8 +87,8 @@ Tensor column(const std::vector<double>& values) {
   return from_span(values, {static_cast<std::int64_t>(values.size()), 1});
 }
 
-double distance(const Tensor& a, const Tensor& b) {
-  const double largest = (a.detach().to(float64) - b.detach().to(float64)).abs().max().item();
+double distance(const Numbers& a, const Numbers& b) {
+  const double largest = (a.values - b.values).abs().max().item();
   return std::isnan(largest) ? INFINITY : largest;
 }
 

@@ -4,6 +4,8 @@
 #include "text.hpp"
 #include "text_table.hpp"
 
+#include <gradus/core/create.hpp>
+
 #include <string>
 #include <vector>
 
@@ -13,12 +15,21 @@ using gradus::Tensor;
 
 using Table = TextTable;
 
-std::string number(double value);  ///< at most six digits: 0.088, -1.4, 1.038e-06; 0 of what is rounding
-std::string numbers(const std::vector<double>& values);
-std::string numbers(const Tensor& x);  ///< of at most eight elements
+/// One number or a tensor of them, as claims compare and print them.
+struct Numbers {
+  Numbers(double value) : values(gradus::full({}, value, gradus::float64)) {}
+  Numbers(const Tensor& x) : values(x.detach().to(gradus::float64)) {}
+  Tensor values;
+};
+
+/// At most six digits each: 0.088, -1.4, 1.038e-06; 0 of what is rounding. The first eight of many.
+std::string text_of(const Numbers& numbers);
 
 class Page {
  public:
+  /// `precision`: the tolerance where a claim names no other.
+  explicit Page(double precision) : precision_(precision) {}
+
   void heading(int number, const std::string& title);
   /// A paragraph, broken into lines.
   void say(const std::string& text);
@@ -30,29 +41,34 @@ class Page {
   void claim(const std::string& statement, bool holds, const std::string& otherwise = "");
   /// Claims that no element of `got` is further from `expected` than tolerance times the largest |expected|, or 1 if
   /// that is larger.
-  void near(const std::string& statement, const Tensor& got, const Tensor& expected, double tolerance = 1e-12);
-  void near(const std::string& statement, double got, double expected, double tolerance = 1e-12);
+  void near(const std::string& statement, const Numbers& got, const Numbers& expected, double tolerance);
+  void near(const std::string& statement, const Numbers& got, const Numbers& expected) {
+    near(statement, got, expected, precision_);
+  }
+  /// The claim "name = expected", and what else there is to say of it.
+  void equals(const std::string& name, const Numbers& got, const Numbers& expected, const std::string& more = "") {
+    near(name + " = " + text_of(expected) + more, got, expected);
+  }
 
   const std::string& text() const { return text_; }
-  int claims() const { return claims_; }
   /// The claims that were false, each with its section.
   const std::vector<std::string>& failures() const { return failures_; }
   void append(const Page& page);
+  /// How many claims there are and which are false, as the last lines.
+  std::string conclusion() const;
 
  private:
+  double precision_;
   std::string text_;
   int section_ = 0, claims_ = 0;
   bool among_claims_ = false;
   std::vector<std::string> failures_;
 };
 
-/// How many claims a page makes and which are false, as its last lines.
-std::string conclusion(const Page& page);
-
 /// A (N, 1) column of float64.
 Tensor column(const std::vector<double>& values);
 /// max |a - b|; infinity for NaN.
-double distance(const Tensor& a, const Tensor& b);
+double distance(const Numbers& a, const Numbers& b);
 /// max |a - b| / max |b|; 0 for equal tensors.
 double relative(const Tensor& a, const Tensor& b);
 

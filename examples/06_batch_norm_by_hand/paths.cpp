@@ -63,33 +63,25 @@ Parts parts_of(const Lesson& lesson, const Centre& centre) {
 }
 
 /// The second part by the formula: -2 dvar (mean - centre), where var and dvar are taken around the centre.
-double part_through_var(const Lesson& lesson, double centre) {
-  const auto n = static_cast<double>(lesson.example.x.size());
-  double var = 0, sum = 0;
-  for (std::size_t i = 0; i < lesson.example.x.size(); ++i) {
-    const double deviation = lesson.example.x[i] - centre;
-    var += deviation * deviation / n;
-    sum += lesson.example.dy[i] * lesson.example.weight * deviation;
-  }
-  const double dvar = -sum * std::pow(var + lesson.example.eps, -1.5) / 2;
-  return -2 * dvar * (lesson.expected.mean - centre);
+double part_through_var(const Lesson& lesson, const Tensor& centre) {
+  const Tensor deviation = lesson.x - centre;
+  const double var = deviation.square().mean().item() + lesson.example.eps;
+  const double sum = (lesson.dy * lesson.example.weight * deviation).sum().item();
+  const double dvar = -sum * std::pow(var, -1.5) / 2;
+  return -2 * dvar * (lesson.expected.mean - centre.item());
 }
 
 void paths_one_by_one(Page& page, const Lesson& lesson, const Derivatives& d) {
   page.say("detach() cuts a path. With the other two cut, autograd sees one path alone:");
   const Reference reference{lesson};
   const Tensor& x = lesson.x;  // outside of every graph
-  page.near("direct is what is left with mean and rstd detached", d.direct, reference.gradient([&](const Tensor& v) {
-    return (v - mean_of(v).detach()) * reference.rstd_of(v - mean_of(v)).detach();
-  }),
-            lesson.precision);
-  page.near("through var: only the variance may see x", d.through_var, reference.gradient([&](const Tensor& v) {
-    return (x - mean_of(x)) * reference.rstd_of(v - mean_of(v).detach());
-  }),
-            lesson.precision);
+  const Tensor mean = mean_of(x), rstd = reference.rstd_of(x - mean);
+  page.near("direct is what is left with mean and rstd detached", d.direct,
+            reference.gradient([&](const Tensor& v) { return (v - mean) * rstd; }));
+  page.near("through var: only the variance may see x", d.through_var,
+            reference.gradient([&](const Tensor& v) { return (x - mean) * reference.rstd_of(v - mean); }));
   page.near("through mean: only the mean may see x", d.through_mean,
-            reference.gradient([&](const Tensor& v) { return (x - mean_of(v)) * reference.rstd_of(x - mean_of(v)); }),
-            lesson.precision);
+            reference.gradient([&](const Tensor& v) { return (x - mean_of(v)) * reference.rstd_of(x - mean_of(v)); }));
 }
 
 void other_centres(Page& page, const Lesson& lesson) {
@@ -104,8 +96,7 @@ void other_centres(Page& page, const Lesson& lesson) {
   page.show(table);
   for (const Centre& centre : centres) {
     page.near("around the " + std::string(centre.name) + " the part through var is -2 dvar (mean - centre)",
-              parts_of(lesson, centre).through_var, part_through_var(lesson, centre.of(lesson.x).item()),
-              lesson.precision);
+              parts_of(lesson, centre).through_var, part_through_var(lesson, centre.of(lesson.x)));
   }
 }
 
@@ -128,14 +119,13 @@ void three_paths(Page& page, const Lesson& lesson) {
   table.rows(lesson.x, d.direct, d.through_var, d.through_mean, d.x, truth);
   page.show(table);
   const Expected& e = lesson.expected;
-  page.near("direct = " + numbers(e.direct), d.direct, column(e.direct), lesson.precision);
-  page.near("through var = " + numbers(e.through_var), d.through_var, column(e.through_var), lesson.precision);
-  page.near("through mean = " + number(e.through_mean[0]) + " for each x", d.through_mean, column(e.through_mean),
-            lesson.precision);
-  page.near("the three add up to dx", d.direct + d.through_var + d.through_mean, truth, lesson.precision);
+  page.equals("direct", d.direct, e.direct);
+  page.equals("through var", d.through_var, e.through_var);
+  page.near("through mean = " + text_of(e.through_mean[0]) + " for each x", d.through_mean, e.through_mean);
+  page.near("the three add up to dx", d.direct + d.through_var + d.through_mean, truth);
   paths_one_by_one(page, lesson, d);
   page.say("Who takes mean and var for constants keeps one path of three, and dx is off by " +
-           percent(relative(column(e.direct), column(e.dx)), 0) + " of its largest element.");
+           percent(relative(e.direct, e.dx), 0) + " of its largest element.");
 }
 
 void vanishing_term(Page& page, const Lesson& lesson) {
@@ -144,8 +134,8 @@ void vanishing_term(Page& page, const Lesson& lesson) {
       "The mean occurs in two places: in x - mean, and in the variance. So its derivative has two parts. Some "
       "implementations have both, some only the first, and each has been reported as a bug of the other:");
   const double direct = -d.direct.sum().item(), through_var = -d.through_var.sum().item();
-  page.show("    dmean = -sum dxhat rstd  -  dvar sum 2 (x - mean) / N\n          = " + number(direct) + "  -  " +
-            number(-through_var) + "\n");
+  page.show("    dmean = -sum dxhat rstd  -  dvar sum 2 (x - mean) / N\n          = " + text_of(direct) + "  -  " +
+            text_of(-through_var) + "\n");
   page.say(
       "Deviations from the mean sum to zero, so the second part is zero, and nobody is wrong. Three proofs by running: "
       "leave the part in; leave it out; detach the mean inside the variance, so that autograd does not even see it.");
@@ -154,12 +144,11 @@ void vanishing_term(Page& page, const Lesson& lesson) {
   Table table({"x", "both parts", "first part only", "mean detached in var", "autograd"});
   table.rows(lesson.x, d.x, left_out, parts.dx_detached, parts.dx);
   page.show(table);
-  page.near("the part that comes directly is " + number(lesson.expected.dmean), direct, lesson.expected.dmean,
-            lesson.precision);
-  page.near("the part that comes through var is 0", through_var, 0, lesson.precision);
-  page.near("leaving it in gives dx", d.x, parts.dx, lesson.precision);
-  page.near("leaving it out gives the same dx", left_out, parts.dx, lesson.precision);
-  page.near("detaching the mean inside the variance gives the same dx", parts.dx_detached, parts.dx, lesson.precision);
+  page.near("the part that comes directly is " + text_of(lesson.expected.dmean), direct, lesson.expected.dmean);
+  page.near("the part that comes through var is 0", through_var, 0);
+  page.near("leaving it in gives dx", d.x, parts.dx);
+  page.near("leaving it out gives the same dx", left_out, parts.dx);
+  page.near("detaching the mean inside the variance gives the same dx", parts.dx_detached, parts.dx);
   other_centres(page, lesson);
 }
 

@@ -53,14 +53,13 @@ void second_order(Page& page, const Lesson& lesson) {
   Table table({"x", "dx by hand", "dP/dx", "autograd twice", "nn::BatchNorm1d", "differences"});
   table.rows(lesson.x, dx_by_hand, by_hand, twice, of_layer, by_differences);
   page.show(table);
-  const double size = column(lesson.expected.direct).square().sum().item() * lesson.expected.rstd;
+  const double size = lesson.expected.direct.square().sum().item() * lesson.expected.rstd;
   const double rounding = lesson.precision * std::max(1.0, size);
   page.near("the backward pass by hand, differentiated, is autograd applied twice", by_hand, twice, rounding);
   page.near("so is what the layer of the library says", of_layer, twice, rounding);
   page.claim("and both are what central differences of P say", distance(twice, by_differences) <= 1e-6 * size,
-             "got " + numbers(by_differences));
-  page.near("dP/dx sums to 0, too: P does not change either when a constant is added to x", by_hand.sum().item(), 0,
-            rounding);
+             "got " + text_of(by_differences));
+  page.near("dP/dx sums to 0, too: P does not change either when a constant is added to x", by_hand.sum(), 0, rounding);
   page.claim("the kernel itself is no operation: the dx it returns has no graph behind it",
              !first_derivative(x, lesson.dy, layer, false).requires_grad());
   page.claim("asked for create_graph, the layer computes dx from operations instead, by equation (14)",

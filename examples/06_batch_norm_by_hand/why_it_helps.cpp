@@ -2,6 +2,7 @@
 // Help Optimization?"
 #include "digits.hpp"
 #include "sections.hpp"
+#include "training.hpp"
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/nn/activation.hpp>
@@ -99,12 +100,12 @@ Outcome train_net(const ImageSet& digits, Kind kind, double lr) {
     }
     return loss;
   };
-  const auto losses = train(parameters, digits.train, lr, gradients);
+  const auto losses = train(net, digits.train, lr, gradients);
   double moved = 0;
   for (nn::Module* module : net.modules()) {
     if (const auto* watch = dynamic_cast<const Watch*>(module)) moved += watch->moved / (watch->steps - 1) / 3;
   }
-  return {losses, accuracy(net, digits.test), changes / measured, moved};
+  return {losses, evaluate(net, digits.test.x, digits.test.y).accuracy, changes / measured, moved};
 }
 
 void noise_behind_batch_norm(Page& page, const ImageSet& digits) {

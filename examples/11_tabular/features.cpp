@@ -69,17 +69,13 @@ Tensor Features::transform(const Table& table) const { return scaler_.transform(
 
 Value Features::state() const {
   Value::List columns;
-  for (const Feature& feature : columns_) {
-    Value& column = columns.emplace_back();
-    column["name"] = feature.name;
-    column["category"] = feature.is_category;
-    column["fill"] = feature.fill;
-    column["categories"] = Value::list(list_of(feature.categories));
+  for (const Feature& f : columns_) {
+    columns.push_back(Value::dict({{"name", f.name},
+                                   {"category", f.is_category},
+                                   {"fill", f.fill},
+                                   {"categories", Value::list(list_of(f.categories))}}));
   }
-  Value state;
-  state["columns"] = Value::list(std::move(columns));
-  state["scaler"] = scaler_.state_dict();
-  return state;
+  return Value::dict({{"columns", Value::list(std::move(columns))}, {"scaler", scaler_.state_dict()}});
 }
 
 void Features::load(const Value& state) {
@@ -109,11 +105,7 @@ Tensor Target::numbers(const Tensor& outputs) const {
 }
 
 Value Target::state() const {
-  Value state;
-  state["name"] = name_;
-  state["classes"] = Value::list(list_of(classes_));
-  state["scaler"] = scaler_.state_dict();
-  return state;
+  return Value::dict({{"name", name_}, {"classes", Value::list(list_of(classes_))}, {"scaler", scaler_.state_dict()}});
 }
 
 void Target::load(const Value& state) {

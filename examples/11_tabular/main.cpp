@@ -1,18 +1,18 @@
 // Predicts a column of a table from the others: reads a CSV file, trains a small net with BatchNorm, tells how good it
 // is, and predicts new rows.
 #include "command_line.hpp"
+#include "early_stopping.hpp"
 #include "features.hpp"
+#include "output_file.hpp"
 #include "report.hpp"
 #include "table_file.hpp"
 #include "text.hpp"
-#include "training.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 
 using namespace gradus;
 
@@ -36,42 +36,42 @@ Examples:
   tabular abalone.data --header no --target 8 --save abalone.pt
   tabular --model abalone.pt --predict new.csv --header no --out predictions.csv)";
 
-/// The command line in `o`, checked; the exit status when there is nothing more to do.
-std::optional<int> parse(int argc, char** argv, Options& o) {
+Options parse(int argc, char** argv) {
+  Options o;
   CLI::App app("Predict a column of a table from the others.", "tabular");
   app.footer(footer);
+  app.option_defaults()->always_capture_default();
+  const CLI::IsMember tasks({"auto", "classification", "regression"}), headers({"auto", "yes", "no"});
   app.add_option("DATA", o.data.path, "the table, a CSV file, plain or compressed with gzip");
   app.add_option("--target", o.target, "the column to be predicted: its name, or its number from 0, -1 the last");
-  app.add_option("--task", o.task, "what the target is")
-      ->check(CLI::IsMember({"auto", "classification", "regression"}));
+  app.add_option("--task", o.task, "what the target is")->check(tasks);
   app.add_option("--drop", o.drop, "columns to leave out")->allow_extra_args(false);
-  app.add_option("--header", o.data.header, "whether the first line holds names")
-      ->check(CLI::IsMember({"auto", "yes", "no"}));
+  app.add_option("--header", o.data.header, "whether the first line holds names")->check(headers);
   app.add_option("--separator", o.data.separator, "a character; 'blank' for any number of blanks, 'tab'");
-  app.add_option("--skip", o.data.skip, "lines at the beginning to leave out")->check(CLI::NonNegativeNumber);
+  app.add_option("--skip", o.data.skip, "lines at the beginning to leave out")->check(whole_number(0));
   app.add_option("--comment", o.data.comment, "the character that begins a comment");
   app.add_option("--missing", o.data.missing, "one more text that means a missing value")->allow_extra_args(false);
-  app.add_option("--hidden", o.training.hidden, "sizes of the hidden layers")
-      ->delimiter(',')
-      ->check(CLI::Range(1, 10000));
-  app.add_option("--epochs", o.training.epochs, "at most")->check(CLI::Range(1, 1000000))->capture_default_str();
-  app.add_option("--batch-size", o.training.batch_size)->check(CLI::Range(2, 1000000))->capture_default_str();
-  app.add_option("--patience", o.training.patience, "epochs without progress before it stops")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  app.add_option("--lr", o.training.lr, "learning rate of AdamW")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--seed", o.seed, "of the split, the weights and the batches")->capture_default_str();
+  auto* hidden = app.add_option("--hidden", o.training.hidden, "sizes of the hidden layers");
+  hidden->delimiter(',')->check(whole_number(1, 10000));
+  app.add_option("--epochs", o.training.epochs, "at most")->check(whole_number(1, 1'000'000));
+  app.add_option("--batch-size", o.training.batch_size)->check(whole_number(2, 1'000'000));
+  auto* patience = app.add_option("--patience", o.training.patience, "epochs without progress before it stops");
+  patience->check(whole_number(1, 1'000'000));
+  app.add_option("--lr", o.training.lr, "learning rate of AdamW")->check(number(0));
+  app.add_option("--seed", o.seed, "of the split, the weights and the batches")->check(whole_number(0));
   app.add_option("--save", o.save, "write the net, and what it takes to use it, to this .pt or .safetensors file");
   app.add_option("--model", o.model, "use the net in this file instead of training one");
   app.add_option("--predict", o.predict, "predict the rows of this file");
   app.add_option("--out", o.out, "write the predictions there instead of printing them");
-  if (const auto status = parse_command_line(app, argc, argv)) return status;
-  if (o.model.empty() && (o.data.path.empty() || o.target.empty()))
+  parse_command_line(app, argc, argv);
+  if (o.model.empty() && (o.data.path.empty() || o.target.empty())) {
     throw ValueError("name a table, and its column with --target");
-  if (!o.model.empty() && (!o.data.path.empty() || o.predict.empty()))
+  }
+  if (!o.model.empty() && (!o.data.path.empty() || o.predict.empty())) {
     throw ValueError("--model: name new rows with --predict, and no table to train on");
+  }
   if (!o.out.empty() && o.predict.empty()) throw ValueError("--out is for --predict");
-  return std::nullopt;
+  return o;
 }
 
 struct Model {
@@ -81,18 +81,19 @@ struct Model {
   nn::Sequential net;
 
   void make_net() {
-    const std::size_t classes = target.classes().size();
-    net = ::make_net(features.width(), hidden, target.is_class() ? static_cast<std::int64_t>(classes) : 1);
+    std::vector<std::int64_t> sizes{features.width()};
+    sizes.insert(sizes.end(), hidden.begin(), hidden.end());
+    sizes.push_back(target.is_class() ? static_cast<std::int64_t>(target.classes().size()) : 1);
+    net = make_mlp(sizes);
   }
 };
 
 void save_model(Model& model, const std::string& path) {
-  Value file;
-  file["features"] = model.features.state();
-  file["target"] = model.target.state();
-  file["hidden"] = Value::list({model.hidden.begin(), model.hidden.end()});
-  file["model"] = model.net.state_dict();
-  save_value(file, path);
+  save_value(Value::dict({{"features", model.features.state()},
+                          {"target", model.target.state()},
+                          {"hidden", Value::list({model.hidden.begin(), model.hidden.end()})},
+                          {"model", model.net.state_dict()}}),
+             path);
   std::printf("saved %s\n", path.c_str());
 }
 
@@ -113,14 +114,10 @@ Model load_model(const std::string& path) {
 
 /// The target's name: the one given, or that of the column with this number.
 std::string target_name(const Table& table, const std::string& given) {
-  if (table.contains(given)) return given;
-  char* end = nullptr;
-  const long long number = std::strtoll(given.c_str(), &end, 10),
-                  count = static_cast<long long>(table.columns().size());
-  const long long position = number < 0 ? number + count : number;
-  if (end == given.c_str() || *end != '\0' || position < 0 || position >= count)
-    return table.column(given).name;  // throws
-  return table.columns()[static_cast<std::size_t>(position)].name;
+  const auto count = static_cast<std::int64_t>(table.columns().size());
+  if (table.contains(given) || !whole_number(-count, count - 1)(given).empty()) return table.column(given).name;
+  const std::int64_t position = std::stoll(given);
+  return table.columns()[static_cast<std::size_t>(position < 0 ? position + count : position)].name;
 }
 
 bool is_classification(const Table& table, const std::string& target, const std::string& task) {
@@ -221,11 +218,10 @@ void predict(Model& model, TableFile file, const std::string& out) {
   const std::string csv = predictions_as_csv(model.target, outputs);
   if (out.empty()) {
     std::fputs(csv.c_str(), stdout);
-    return;
+  } else {
+    OutputFile(out).write(csv);
+    std::printf("wrote %s, rows: %lld\n", out.c_str(), static_cast<long long>(outputs.size(0)));
   }
-  std::ofstream stream(out, std::ios::binary);
-  if (!(stream << csv << std::flush)) throw FileError("cannot write '" + out + "'");
-  std::printf("wrote %s, rows: %lld\n", out.c_str(), static_cast<long long>(outputs.size(0)));
 }
 
 int run(const Options& o) {
@@ -240,4 +236,6 @@ int run(const Options& o) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run_program("tabular", argc, argv, parse, run); }
+int main(int argc, char** argv) {
+  return run_program("tabular", [&] { return run(parse(argc, argv)); });
+}

@@ -4,7 +4,6 @@
 #include "text_table.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 
@@ -26,12 +25,12 @@ std::string contents(const Table& table, const Table::Column& column) {
   return "numbers from " + short_number(least) + " to " + short_number(greatest) + tail;
 }
 
-double mean_of(const Tensor& x) { return x.to(float64).mean().item<double>(); }
+double mean_of(const Tensor& x) { return x.to(float64).mean().item(); }
 
 /// Root of the mean square, mean absolute value, and the share of the variance that is explained.
 void add_errors(TextTable& table, const char* name, const Tensor& truth, const Tensor& predicted) {
-  const Tensor error = predicted - truth, spread = truth - truth.mean();
-  const double square = mean_of(error * error), variance = mean_of(spread * spread);
+  const Tensor error = predicted - truth;
+  const double square = mean_of(error.square()), variance = truth.var({0}, false).item();
   table.row(name, short_number(std::sqrt(square)), short_number(mean_of(error.abs())),
             variance > 0 ? short_number(1 - square / variance) : "-");
 }
@@ -46,7 +45,7 @@ std::string quoted(const std::string& text) {
 }  // namespace
 
 void print_table(const Table& table) {
-  const auto texts = std::ranges::count_if(table.columns(), [](const auto& column) { return column.is_text; });
+  const auto texts = std::ranges::count_if(table.columns(), &Table::Column::is_text);
   const auto columns = static_cast<std::ptrdiff_t>(table.columns().size());
   std::printf("rows: %lld, columns: %td (numbers %td, text %td), missing values: %lld\n",
               static_cast<long long>(table.rows()), columns, columns - texts, texts,
@@ -61,33 +60,17 @@ void print_table(const Table& table) {
 }
 
 void print_classes(const Target& target, const Tensor& training, const Tensor& truth, const Tensor& predicted) {
-  const std::size_t classes = target.classes().size();
-  std::vector<std::int64_t> in_training(classes), table(classes * classes);
-  for (const std::int64_t c : training.data<std::int64_t>()) ++in_training[static_cast<std::size_t>(c)];
-  const auto most = std::ranges::max_element(in_training) - in_training.begin();
-  std::int64_t right = 0, of_most = 0;
-  for (std::int64_t i = 0; i < truth.numel(); ++i) {
-    const auto t = truth.data<std::int64_t>()[static_cast<std::size_t>(i)],
-               p = predicted.data<std::int64_t>()[static_cast<std::size_t>(i)];
-    right += t == p ? 1 : 0;
-    of_most += t == most ? 1 : 0;
-    ++table[static_cast<std::size_t>(t) * classes + static_cast<std::size_t>(p)];
+  std::vector<std::string> names;
+  double most = 0;
+  std::size_t majority = 0;
+  for (std::size_t c = 0; c < target.classes().size(); ++c) {
+    names.push_back(printable(target.classes()[c]));
+    const double rows = (training == c).sum().item();
+    if (rows > most) most = rows, majority = c;
   }
-  const auto share = [&](std::int64_t count) {
-    return static_cast<double>(count) / static_cast<double>(truth.numel());
-  };
-  std::printf("test accuracy %.4f; always '%s' would be right in %.4f\n", share(right),
-              printable(target.classes()[static_cast<std::size_t>(most)]).c_str(), share(of_most));
-  if (classes > 12) return;
-  std::vector<std::string> headings{"test rows", "predicted"};
-  headings.resize(classes + 1);
-  TextTable confusion(headings, {.text_columns = 1, .plain = true});
-  for (std::size_t t = 0; t < classes; ++t) {
-    std::vector<std::string> counts;
-    for (std::size_t p = 0; p < classes; ++p) counts.push_back(std::to_string(table[t * classes + p]));
-    confusion.row(printable(target.classes()[t]), counts);
-  }
-  std::printf("\n%s", confusion.text().c_str());
+  std::printf("test accuracy %.4f; always '%s' would be right in %.4f\n", mean_of(truth == predicted),
+              names[majority].c_str(), mean_of(truth == majority));
+  if (names.size() <= 12) std::printf("\n%s", confusion_matrix(names, truth, predicted).c_str());
 }
 
 void print_numbers(const Tensor& training, const Tensor& truth, const Tensor& predicted) {
@@ -100,19 +83,13 @@ void print_numbers(const Tensor& training, const Tensor& truth, const Tensor& pr
 std::string predictions_as_csv(const Target& target, const Tensor& outputs) {
   std::string csv = target.is_class() ? "prediction,probability\n" : "prediction\n";
   if (!target.is_class()) {
-    const Tensor numbers = target.numbers(outputs);
-    for (const double number : numbers.data<double>()) {
-      char digits[32];
-      csv.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
-      csv += '\n';
-    }
+    for (const double number : target.numbers(outputs).to_vector<double>()) csv += format_number(number) + "\n";
     return csv;
   }
-  const Tensor classes = outputs.argmax(1), shares = softmax(outputs, 1);
+  const auto [shares, classes] = softmax(outputs, 1).max(1);
   for (std::int64_t i = 0; i < outputs.size(0); ++i) {
-    const auto c = static_cast<std::size_t>(classes.data<std::int64_t>()[static_cast<std::size_t>(i)]);
-    const float share = shares.data<float>()[static_cast<std::size_t>(i) * target.classes().size() + c];
-    csv += quoted(target.classes()[c]) + "," + short_number(share) + "\n";
+    const auto c = static_cast<std::size_t>(classes[i].item<std::int64_t>());
+    csv += quoted(target.classes()[c]) + "," + short_number(shares[i].item()) + "\n";
   }
   return csv;
 }

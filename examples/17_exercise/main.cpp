@@ -37,38 +37,17 @@ void check_as_an_operation() {
   std::printf("Step 2: gradcheck passes, behind a layer and with a random dy.\n");
 }
 
-/// 64 - 32 - 32 - 10 with BatchNorm before each ReLU: yours, or the library's.
-struct Net : nn::Module {
-  explicit Net(bool yours_) : yours(yours_) {}
-
-  bool yours;
-  nn::Linear first{64, 32, {.bias = false, .dtype = float64}}, second{32, 32, {.bias = false, .dtype = float64}};
-  nn::BatchNorm1d norm_first{32, {.dtype = float64}}, norm_second{32, {.dtype = float64}};
-  nn::Linear out{32, 10, {.dtype = float64}};
-
-  void state(nn::StateList& list) override {
-    list("first", first)("norm_first", norm_first)("second", second)("norm_second", norm_second)("out", out);
-  }
-  Tensor normalise(nn::BatchNorm1d& norm, const Tensor& x) const {
-    if (!yours) return norm(x);
-    return YourBatchNorm::apply(x, norm.weight.reshape({1, 32}), norm.bias.reshape({1, 32}));
-  }
-  Tensor forward(const Tensor& x) override {
-    return out(relu(normalise(norm_second, second(relu(normalise(norm_first, first(x)))))));
-  }
-};
-
-/// The losses of ten epochs on the handwritten digits.
-std::vector<double> losses_of(bool yours, const ImageSet& digits) {
+/// The losses of ten epochs with what `normalise` makes between Linear and ReLU.
+template <class F>
+std::vector<double> losses_with(F normalise, const Images& digits) {
   manual_seed(13);
-  Net net(yours);
-  return lesson::train(net.parameters(), digits.train, 0.1,
-                       [&](const Tensor& x, const Tensor& y) { return lesson::loss_with_gradients(net, x, y); });
+  return lesson::train(lesson::small_net(normalise), digits);
 }
 
 bool trains_like_the_library() {
-  const ImageSet digits = lesson::load_digits();
-  const auto yours = losses_of(true, digits), right = losses_of(false, digits);
+  const Images digits = lesson::load_digits().train;
+  const auto yours = losses_with([] { return lesson::OwnBatchNorm<YourBatchNorm>(32); }, digits);
+  const auto right = losses_with([] { return nn::BatchNorm1d(32, {.dtype = float64}); }, digits);
   TextTable table({"epoch", "yours", "nn::BatchNorm1d"});
   bool equal = true;
   for (std::size_t i = 0; i < yours.size(); ++i) {
