@@ -1,7 +1,5 @@
 #include "by_hand.hpp"
 
-#include <gradus/core/autograd.hpp>
-
 namespace lesson {
 
 using namespace gradus;
@@ -53,6 +51,17 @@ std::map<std::string, Tensor> gradients_of_nodes(ByHand layer, const Tensor& x, 
   (node.y * dy).sum().backward();
   for (auto& [name, value] : nodes) value = value.grad();
   return nodes;
+}
+
+Tensor mean_of(const Tensor& x) { return x.mean(over_batch, true); }
+Tensor rstd_of(const Tensor& centered, double eps) { return 1 / (mean_of(centered.square()) + eps).sqrt(); }
+
+Paths paths_of(const ByHand& layer, const Tensor& x, const Tensor& dy) {
+  const Tensor mean = mean_of(x), rstd = rstd_of(x - mean, layer.eps);
+  const auto path = [&](auto xhat) { return gradient_of(xhat, layer, x, dy); };
+  return {path([&](const Tensor& v) { return (v - mean) * rstd; }),
+          path([&](const Tensor& v) { return (x - mean) * rstd_of(v - mean, layer.eps); }),
+          path([&](const Tensor& v) { return (x - mean_of(v)) * rstd; })};
 }
 
 Tensor with_step(const Tensor& x, std::int64_t i, double step) {

@@ -2,6 +2,7 @@
 // The names are those of nn/README.md.
 #pragma once
 
+#include <gradus/core/autograd.hpp>
 #include <gradus/core/create.hpp>
 
 #include <map>
@@ -77,6 +78,23 @@ Nodes ByHand::forward(const Tensor& x, F keep) const {
 
 /// The derivatives of sum(y dy) by x, weight, bias and every node, from autograd.
 std::map<std::string, Tensor> gradients_of_nodes(ByHand layer, const Tensor& x, const Tensor& dy);
+
+/// mean and 1 / sqrt(mean square + eps) over the batch, for autograd to go through: x (N, C) -> (1, C).
+Tensor mean_of(const Tensor& x);
+Tensor rstd_of(const Tensor& centered, double eps);
+
+/// dx of sum(weight xhat(x) dy), from autograd.
+template <class F>
+Tensor gradient_of(F xhat, const ByHand& layer, const Tensor& x, const Tensor& dy) {
+  const Tensor leaf = x.clone().requires_grad_();
+  return gradus::grad({xhat(leaf) * layer.weight}, {leaf}, {.grad_outputs = {dy}})[0];
+}
+
+/// The three paths from x to the loss, each from autograd, with the other uses of x outside of the graph.
+struct Paths {
+  Tensor direct, through_var, through_mean;
+};
+Paths paths_of(const ByHand& layer, const Tensor& x, const Tensor& dy);
 
 /// A copy of x whose element i is `step` more.
 Tensor with_step(const Tensor& x, std::int64_t i, double step);

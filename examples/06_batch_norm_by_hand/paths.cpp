@@ -1,8 +1,6 @@
 // Sections 3 and 4: the paths on which x reaches the loss, and the one that turns out to be none.
 #include "sections.hpp"
 
-#include <gradus/core/autograd.hpp>
-
 #include <cmath>
 
 using namespace gradus;
@@ -10,22 +8,6 @@ using namespace gradus;
 namespace lesson {
 
 namespace {
-
-Tensor mean_of(const Tensor& x) { return x.mean(over_batch, true); }
-
-/// BatchNorm in gradus operations, for autograd to find dx.
-struct Reference {
-  const Lesson& lesson;
-
-  Tensor rstd_of(const Tensor& centered) const { return 1 / (mean_of(centered.square()) + lesson.example.eps).sqrt(); }
-
-  /// dx when xhat is computed by `f`.
-  template <class F>
-  Tensor gradient(F f) const {
-    const Tensor x = lesson.x.clone().requires_grad_();
-    return grad({f(x) * lesson.by_hand.weight + lesson.by_hand.bias}, {x}, {.grad_outputs = {lesson.dy}})[0];
-  }
-};
 
 /// A normalisation around something that is not always the mean. The two uses of the centre are told apart.
 struct Centre {
@@ -50,15 +32,16 @@ struct Parts {
 };
 
 Parts parts_of(const Lesson& lesson, const Centre& centre) {
-  const Reference reference{lesson};
+  const double eps = lesson.example.eps;
   const Tensor x = lesson.x.clone().requires_grad_();
   Tensor in_xhat = centre.of(x) * 1, in_var = centre.of(x) * 1;
   in_xhat.retain_grad();
   in_var.retain_grad();
-  const Tensor xhat = (x - in_xhat) * reference.rstd_of(x - in_var);
+  const Tensor xhat = (x - in_xhat) * rstd_of(x - in_var, eps);
   (xhat * lesson.by_hand.weight * lesson.dy).sum().backward();
-  const Tensor detached = reference.gradient(
-      [&](const Tensor& v) { return (v - centre.of(v)) * reference.rstd_of(v - centre.of(v).detach()); });
+  const Tensor detached =
+      gradient_of([&](const Tensor& v) { return (v - centre.of(v)) * rstd_of(v - centre.of(v).detach(), eps); },
+                  lesson.by_hand, lesson.x, lesson.dy);
   return {in_xhat.grad().item(), in_var.grad().item(), x.grad(), detached};
 }
 
@@ -73,15 +56,10 @@ double part_through_var(const Lesson& lesson, const Tensor& centre) {
 
 void paths_one_by_one(Page& page, const Lesson& lesson, const Derivatives& d) {
   page.say("detach() cuts a path. With the other two cut, autograd sees one path alone:");
-  const Reference reference{lesson};
-  const Tensor& x = lesson.x;  // outside of every graph
-  const Tensor mean = mean_of(x), rstd = reference.rstd_of(x - mean);
-  page.near("direct is what is left with mean and rstd detached", d.direct,
-            reference.gradient([&](const Tensor& v) { return (v - mean) * rstd; }));
-  page.near("through var: only the variance may see x", d.through_var,
-            reference.gradient([&](const Tensor& v) { return (x - mean) * reference.rstd_of(v - mean); }));
-  page.near("through mean: only the mean may see x", d.through_mean,
-            reference.gradient([&](const Tensor& v) { return (x - mean_of(v)) * reference.rstd_of(x - mean_of(v)); }));
+  const Paths alone = paths_of(lesson.by_hand, lesson.x, lesson.dy);
+  page.near("direct is what is left with mean and rstd detached", d.direct, alone.direct);
+  page.near("through var: only the variance may see x", d.through_var, alone.through_var);
+  page.near("through mean: only the mean may see x", d.through_mean, alone.through_mean);
 }
 
 void other_centres(Page& page, const Lesson& lesson) {
@@ -112,9 +90,9 @@ void three_paths(Page& page, const Lesson& lesson) {
       "    through var   dvar 2 (x - mean) / N\n"
       "    through mean  dmean / N\n");
   const Derivatives d = lesson.by_hand.backward(lesson.dy, lesson.by_hand.forward(lesson.x));
-  const Reference reference{lesson};
   const Tensor truth =
-      reference.gradient([&](const Tensor& x) { return (x - mean_of(x)) * reference.rstd_of(x - mean_of(x)); });
+      gradient_of([&](const Tensor& x) { return (x - mean_of(x)) * rstd_of(x - mean_of(x), lesson.example.eps); },
+                  lesson.by_hand, lesson.x, lesson.dy);
   Table table({"x", "direct", "through var", "through mean", "dx by hand", "dx, autograd"});
   table.rows(lesson.x, d.direct, d.through_var, d.through_mean, d.x, truth);
   page.show(table);

@@ -12,30 +12,16 @@ using Kind = Value::Kind;
 
 namespace {
 
-template <class T>
-std::string exact_if_integer(T number) {
-  if constexpr (std::is_floating_point_v<T>) return short_number(static_cast<double>(number));
-  return std::to_string(number);
-}
-
 /// min, mean, max, and how many are NaN; dashes where nothing is left to compare.
-template <class T>
-std::vector<std::string> summary(std::span<const T> elements) {
-  std::size_t count = 0;
-  double sum = 0;
-  T least{}, greatest{};
-  for (const T element : elements) {
-    if constexpr (std::is_floating_point_v<T>) {
-      if (std::isnan(element)) continue;
-    }
-    least = count == 0 ? element : std::min(least, element);
-    greatest = count == 0 ? element : std::max(greatest, element);
-    sum += static_cast<double>(element);
-    ++count;
-  }
-  const std::string nans = std::to_string(elements.size() - count);
-  if (count == 0) return {"-", "-", "-", nans};
-  return {exact_if_integer(least), short_number(sum / static_cast<double>(count)), exact_if_integer(greatest), nans};
+std::vector<std::string> summary(const Tensor& x) {
+  const bool real = is_floating(x.dtype());
+  const Tensor all = real ? x.reshape({-1}) : x.reshape({-1}).to(int64), there = real ? all[all == all] : all;
+  const std::string nans = std::to_string(all.numel() - there.numel());
+  if (there.numel() == 0) return {"-", "-", "-", nans};
+  const auto text = [real](const Tensor& number) {
+    return real ? short_number(number.item()) : std::to_string(number.item<std::int64_t>());
+  };
+  return {text(there.min()), short_number(there.to(float64).mean().item()), text(there.max()), nans};
 }
 
 std::string shortened(std::string text) {
@@ -111,9 +97,7 @@ class Listing {
 
  private:
   void add(const std::string& name, const Tensor& x) {
-    visit(x.dtype(), [&]<class T>(T*) {
-      table_.row(printable(name), std::string(to_string(x.dtype())), to_string(x.shape()), summary(x.data<T>()));
-    });
+    table_.row(printable(name), std::string(to_string(x.dtype())), to_string(x.shape()), summary(x));
     ++tensors_;
     elements_ += x.numel();
     bytes_ += x.numel() * static_cast<long long>(item_size(x.dtype()));

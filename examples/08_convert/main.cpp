@@ -9,7 +9,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <cmath>
 #include <cstdio>
 
 using namespace gradus;
@@ -53,11 +52,12 @@ std::pair<std::string, std::string> parse_pair(const std::string& text) {
   return {text.substr(0, middle), text.substr(middle + 1)};
 }
 
-/// The command line in `o`, checked; the exit status when there is nothing more to do.
-std::optional<int> parse(int argc, char** argv, Options& o) {
+Options parse(int argc, char** argv) {
+  Options o;
   CLI::App app("Convert weights and checkpoints between PyTorch, safetensors and NumPy.", "convert");
   app.footer(footer);
   const CLI::IsMember known({"safetensors", "pt", "npz", "npy"});
+  const CLI::IsMember activations({"relu", "tanh", "sigmoid", "gelu", "none"});
   std::vector<std::string> pairs;
   app.add_option("IN", o.in, "the file to read")->required();
   app.add_option("OUT", o.out, "the file to write; it may be IN");
@@ -67,26 +67,19 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   app.add_flag("--weights", o.weights, "of a checkpoint, take the weights alone, under their own names");
   auto* prefix = app.add_option("--prefix", o.prefix, "take the tensors below this name alone");
   auto* fuse = app.add_flag("--fuse-batchnorm", o.fuse, "fold every BatchNorm1d into the Linear before it");
-  app.add_option("--pair", pairs, "LINEAR=NORM: fuse these, whatever their names")
-      ->needs(fuse)
-      ->allow_extra_args(false);
-  app.add_option("--eps", o.fusing.eps, "of the BatchNorms; files do not tell")->needs(fuse)->capture_default_str();
+  auto* pair = app.add_option("--pair", pairs, "LINEAR=NORM: fuse these, whatever their names")->needs(fuse);
+  pair->allow_extra_args(false);
+  app.add_option("--eps", o.fusing.eps, "of the BatchNorms; files do not tell")->needs(fuse)->check(number(0));
   app.add_flag("--renumber", o.fusing.renumber, "close the gaps in the indices of a Sequential")->needs(fuse);
-  const CLI::IsMember activations({"relu", "tanh", "sigmoid", "gelu", "none"});
-  app.add_option("--activation", o.header.activation, "in a header, between the layers; files do not tell")
-      ->check(activations)
-      ->capture_default_str();
+  app.add_option("--activation", o.header.activation, "in a header, between the layers")->check(activations);
   app.add_option("--name", o.header.name, "in a header, of the net")->capture_default_str();
   app.add_flag("--int8", o.header.int8, "in a header, weights of 8 bits");
-  if (const auto status = parse_command_line(app, argc, argv)) return status;
-  if (o.list != o.out.empty()) {
-    throw ValueError(o.list ? "--list writes nothing: leave out '" + o.out + "'"
-                            : "name the file to write, or say --list");
-  }
+  parse_command_line(app, argc, argv);
+  if (o.list && !o.out.empty()) throw ValueError("--list writes nothing: leave out '" + o.out + "'");
+  if (!o.list && o.out.empty()) throw ValueError("name the file to write, or say --list");
   if (prefix->count() > 0 && o.prefix.empty()) throw ValueError("--prefix: expected a name");
-  if (!std::isfinite(o.fusing.eps) || o.fusing.eps < 0) throw ValueError("--eps: expected a number from 0 up");
-  for (const std::string& pair : pairs) o.fusing.pairs.push_back(parse_pair(pair));
-  return std::nullopt;
+  for (const std::string& text : pairs) o.fusing.pairs.push_back(parse_pair(text));
+  return o;
 }
 
 [[noreturn]] void ask_for_format(const std::string& path, const char* option) {
@@ -198,4 +191,6 @@ int run(Options o) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run_program("convert", argc, argv, parse, run); }
+int main(int argc, char** argv) {
+  return run_program("convert", [&] { return run(parse(argc, argv)); });
+}

@@ -23,14 +23,21 @@ namespace {
 
 using Numbers = std::vector<double>;
 
+/// The lines of a request, by their names.
 struct Request {
-  Numbers x, dy;
-  std::map<std::string, double> options = {{"weight", 1},     {"bias", 0},         {"eps", 1e-5},      {"training", 1},
-                                           {"momentum", 0.1}, {"running_mean", 0}, {"running_var", 1}, {"batches", 0},
-                                           {"sum", 0},        {"drop_mean", 0},    {"drop_var", 0}};
+  std::map<std::string, Numbers> lines = {
+      {"x", {}},         {"dy", {}},          {"weight", {1}},       {"bias", {0}},        {"eps", {1e-5}},
+      {"training", {1}}, {"momentum", {0.1}}, {"running_mean", {0}}, {"running_var", {1}}, {"batches", {0}},
+      {"sum", {0}},      {"drop_mean", {0}},  {"drop_var", {0}}};
 
-  double operator[](const char* name) const { return options.at(name); }
-  bool training() const { return options.at("training") != 0; }
+  double operator[](const char* name) const { return lines.at(name).at(0); }
+  Tensor column(const char* name) const {
+    const Numbers& numbers = lines.at(name);
+    return from_span(numbers, {static_cast<std::int64_t>(numbers.size()), 1});
+  }
+  bool training() const { return (*this)["training"] != 0; }
+  /// The derivative by y.
+  Tensor dy() const { return (*this)["sum"] != 0 ? ones_like(column("x")) : column("dy"); }
 };
 
 Numbers numbers_of(std::istringstream& words, const std::string& name) {
@@ -53,17 +60,15 @@ Request parse(const std::string& text) {
     std::istringstream words(line);
     if (!(words >> name)) continue;
     const Numbers numbers = numbers_of(words, name);
-    if (name == "x")
-      request.x = numbers;
-    else if (name == "dy")
-      request.dy = numbers;
-    else if (request.options.contains(name) && numbers.size() == 1)
-      request.options[name] = numbers[0];
-    else
+    const bool is_column = name == "x" || name == "dy";
+    if (!request.lines.contains(name) || (!is_column && numbers.size() != 1)) {
       throw ValueError("'" + line + "' is not understood");
+    }
+    request.lines[name] = numbers;
   }
-  if (request.x.empty() || request.x.size() > 16) throw ValueError("a batch has 1 to 16 values here");
-  if (request.dy.size() != request.x.size()) throw ValueError("dy needs one number for each x");
+  const std::size_t count = request.lines["x"].size();
+  if (count < 1 || count > 16) throw ValueError("a batch has 1 to 16 values here");
+  if (request.lines["dy"].size() != count) throw ValueError("dy needs one number for each x");
   if (request["eps"] < 0) throw ValueError("eps is not negative");
   if (request["running_var"] < 0) throw ValueError("running_var is not negative");
   if (request["momentum"] < 0 || request["momentum"] > 1) throw ValueError("momentum lies between 0 and 1");
@@ -82,31 +87,24 @@ std::string line(const std::string& name, const Numbers& values) {
 
 std::string line(const std::string& name, const Tensor& x) { return line(name, x.detach().to_vector<double>()); }
 
-Tensor column(const Numbers& values) { return from_span(values, {static_cast<std::int64_t>(values.size()), 1}); }
-
 /// The layer as a sequence of nodes. `keep` sees each node, and what it returns takes its place.
 struct Layer {
-  Tensor x, weight, bias;
-  const Request& request;
+  explicit Layer(const Request& request_)
+      : request(request_), x(request.column("x")), weight(request.column("weight")), bias(request.column("bias")) {}
 
   template <class F>
   Tensor loss(F keep) const {
-    lesson::Nodes node;
-    if (request.training()) {
-      node = lesson::ByHand{weight, bias, request["eps"]}.forward(x, keep);
-    } else {
-      node = evaluated(keep);
-    }
-    return (request["sum"] != 0 ? node.y : node.y * column(request.dy)).sum();
+    const lesson::ByHand layer{weight, bias, request["eps"]};
+    return ((request.training() ? layer.forward(x, keep) : evaluated(keep)).y * request.dy()).sum();
   }
 
   /// In evaluation mean and var are buffers.
   template <class F>
   lesson::Nodes evaluated(F keep) const {
     lesson::Nodes node;
-    node.mean = keep("mean", column({request["running_mean"]}));
+    node.mean = keep("mean", request.column("running_mean"));
     node.centered = keep("centered", x - node.mean);
-    node.var = keep("var", column({request["running_var"]}));
+    node.var = keep("var", request.column("running_var"));
     node.std = keep("std", (node.var + request["eps"]).sqrt());
     node.rstd = keep("rstd", 1 / node.std);
     node.xhat = keep("xhat", node.centered * node.rstd);
@@ -114,6 +112,9 @@ struct Layer {
     node.y = keep("y", node.scaled + bias);
     return node;
   }
+
+  const Request& request;
+  Tensor x, weight, bias;
 };
 
 struct Node {
@@ -121,16 +122,12 @@ struct Node {
   Tensor value;
 };
 
-Layer layer_of(const Request& request) {
-  return {column(request.x), column({request["weight"]}), column({request["bias"]}), request};
-}
-
 /// The loss when element i of a node is `step` more than it should be.
 double pushed_loss(const Request& request, const std::string& pushed, std::int64_t i, double step) {
   const auto push = [&](const std::string& name, const Tensor& value) {
     return name == pushed ? lesson::with_step(value, i, step) : value;
   };
-  Layer layer = layer_of(request);
+  Layer layer(request);
   layer.x = push("x", layer.x);
   layer.weight = push("weight", layer.weight);
   layer.bias = push("bias", layer.bias);
@@ -148,7 +145,7 @@ Tensor differences(const Request& request, const Node& node, double spread) {
 
 /// x, weight, bias and every node, in the order of forward, after backward.
 std::vector<Node> differentiated(const Request& request) {
-  Layer layer = layer_of(request);
+  Layer layer(request);
   layer.x.requires_grad_();
   layer.weight.requires_grad_();
   layer.bias.requires_grad_();
@@ -163,38 +160,15 @@ std::vector<Node> differentiated(const Request& request) {
   return nodes;
 }
 
-/// The three paths to x, from autograd: with the other uses of x detached.
-struct Paths {
-  Tensor direct, var, mean;
-};
-
-Paths paths_of(const Request& request) {
-  const Tensor x = column(request.x), weight = column({request["weight"]});
-  const Tensor dy = request["sum"] != 0 ? ones_like(x) : column(request.dy);
-  const auto mean_of = [](const Tensor& v) { return v.mean(lesson::over_batch, true); };
-  const auto rstd_of = [&](const Tensor& centered) {
-    return 1 / (centered.square().mean(lesson::over_batch, true) + request["eps"]).sqrt();
-  };
-  const auto path = [&](auto xhat) {
-    const Tensor leaf = x.clone().requires_grad_();
-    return grad({xhat(leaf) * weight}, {leaf}, {.grad_outputs = {dy}})[0];
-  };
-  if (!request.training()) {
-    const double rstd = 1 / std::sqrt(request["running_var"] + request["eps"]);
-    return {dy * weight * rstd, zeros_like(x), zeros_like(x)};
-  }
-  const Tensor rstd = rstd_of(x - mean_of(x));
-  return {path([&](const Tensor& v) { return (v - mean_of(x)) * rstd; }),
-          path([&](const Tensor& v) { return (x - mean_of(x)) * rstd_of(v - mean_of(v).detach()); }),
-          path([&](const Tensor& v) { return (x - mean_of(v)) * rstd; })};
-}
-
 std::string paths(const Request& request) {
-  const Paths paths = paths_of(request);
-  const Tensor none = zeros_like(paths.direct);
-  const Tensor var = request["drop_var"] != 0 ? none : paths.var, mean = request["drop_mean"] != 0 ? none : paths.mean;
-  return line("path direct", paths.direct) + line("path var", var) + line("path mean", mean) +
-         line("dx", paths.direct + var + mean);
+  const Tensor x = request.column("x"), dy = request.dy(), none = zeros_like(x);
+  const lesson::ByHand layer{request.column("weight"), request.column("bias"), request["eps"]};
+  lesson::Paths paths{dy * layer.weight / std::sqrt(request["running_var"] + request["eps"]), none, none};
+  if (request.training()) paths = lesson::paths_of(layer, x, dy);
+  if (request["drop_var"] != 0) paths.through_var = none;
+  if (request["drop_mean"] != 0) paths.through_mean = none;
+  return line("path direct", paths.direct) + line("path var", paths.through_var) +
+         line("path mean", paths.through_mean) + line("dx", paths.direct + paths.through_var + paths.through_mean);
 }
 
 /// The buffers after a step of nn::BatchNorm1d in training, or why it refuses the batch.
@@ -204,7 +178,7 @@ std::string step_of_buffers(const Request& request) {
   layer.running_var.fill_(request["running_var"]);
   layer.num_batches_tracked.fill_(request["batches"]);
   try {
-    layer(column(request.x));
+    layer(request.column("x"));
   } catch (const Error& e) {
     const std::string text = e.what();
     return "refused " + text.substr(0, text.find('\n')) + "\n";
@@ -213,22 +187,19 @@ std::string step_of_buffers(const Request& request) {
                                static_cast<double>(layer.num_batches_tracked.item<std::int64_t>())});
 }
 
-double spread_of(const Numbers& x) {
-  const auto [least, most] = std::ranges::minmax(x);
-  return most > least ? most - least : 1;
-}
-
 }  // namespace
 
 std::string compute(const std::string& text) {
   try {
     const Request request = parse(text);
+    const auto [least, most] = std::ranges::minmax(request.lines.at("x"));
+    const double spread = most > least ? most - least : 1;
     std::string response;
     for (const Node& node : differentiated(request)) {
       response += line("value " + node.name, node.value);
       if (!node.value.requires_grad()) continue;
       response += line("grad " + node.name, node.value.grad());
-      response += line("difference " + node.name, differences(request, node, spread_of(request.x)));
+      response += line("difference " + node.name, differences(request, node, spread));
       if (node.name == "x") response += line("right", node.value.grad());
     }
     return response + paths(request) + step_of_buffers(request);

@@ -1,12 +1,9 @@
 #include "trainer.hpp"
 
+#include "../common/training.hpp"
+
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/error.hpp>
-#include <gradus/core/ops.hpp>
-#include <gradus/nn/activation.hpp>
-#include <gradus/nn/batch_norm.hpp>
-#include <gradus/nn/functional.hpp>
-#include <gradus/nn/linear.hpp>
 
 #include <cmath>
 #include <utility>
@@ -32,17 +29,6 @@ std::pair<double, double> place(Points points, std::int64_t i) {
   return {radius * std::cos(angle), radius * std::sin(angle)};
 }
 
-nn::Sequential make_net(std::int64_t depth, bool normed) {
-  nn::Sequential net;
-  for (std::int64_t layer = 0; layer < depth; ++layer) {
-    net.push_back(nn::Linear(layer == 0 ? 2 : hidden_units, hidden_units, {.bias = !normed}));
-    if (normed) net.push_back(nn::BatchNorm1d(hidden_units));
-    net.push_back(nn::ReLU());
-  }
-  net.push_back(nn::Linear(hidden_units, 2));
-  return net;
-}
-
 }  // namespace
 
 Comparison::Comparison(const ComparisonOptions& options) : generator_(options.seed) {
@@ -61,7 +47,9 @@ Comparison::Comparison(const ComparisonOptions& options) : generator_(options.se
   y_ = from_span(y, {point_count});
   for (const bool normed : {false, true}) {
     manual_seed(options.seed + 1);
-    Runner runner{make_net(options.depth, normed), nullptr};
+    std::vector<std::int64_t> sizes(static_cast<std::size_t>(options.depth) + 2, hidden_units);
+    sizes.front() = sizes.back() = 2;
+    Runner runner{make_mlp(sizes, normed), nullptr};
     runner.optimizer =
         std::make_unique<optim::SGD>(runner.net.parameters(), optim::SGDOptions{.lr = options.lr, .momentum = 0.9});
     runners_.push_back(std::move(runner));
@@ -70,7 +58,7 @@ Comparison::Comparison(const ComparisonOptions& options) : generator_(options.se
 
 void Comparison::train(Runner& runner) {
   runner.optimizer->zero_grad();
-  const Tensor loss = nn::functional::cross_entropy(runner.net(batch_x_), batch_y_);
+  const Tensor loss = loss_of(runner.net(batch_x_), batch_y_);
   loss.backward();
   runner.optimizer->step();
   runner.loss = loss.item();
@@ -91,22 +79,17 @@ std::vector<float> Comparison::regions(int net, std::int64_t n) {
       grid.push_back(static_cast<float>(2 - 4 * (static_cast<double>(row) + 0.5) / static_cast<double>(n)));
     }
   }
-  const NoGradGuard no_grad;
-  nn::Sequential& trained = runners_[static_cast<std::size_t>(net)].net;
-  trained.eval();
-  const Tensor probability = trained(from_span(grid, {n * n, 2})).softmax(1).select(1, 1);
-  trained.train();
-  return probability.to_vector<float>();
+  const Tensor logits = outputs_of(runners_[static_cast<std::size_t>(net)].net, from_span(grid, {n * n, 2}));
+  return logits.softmax(1).select(1, 1).to_vector<float>();
 }
 
 std::vector<float> Comparison::hidden(int net) {
   if (!batch_x_.defined()) return {};
   const NoGradGuard no_grad;
   nn::Sequential& trained = runners_[static_cast<std::size_t>(net)].net;
-  trained.eval();
+  const nn::EvalGuard eval(trained);
   Tensor h = batch_x_;
   for (std::int64_t i = 0; i + 2 < static_cast<std::int64_t>(trained.size()); ++i) h = trained[i](h);
-  trained.train();
   return h.select(1, 0).to_vector<float>();
 }
 
