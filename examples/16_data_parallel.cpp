@@ -60,12 +60,13 @@ void run(const Communicator& world, const Options& o) {
   const double start = now();
   const std::vector<double> steps = train(net, images.train, world, o);
   world.barrier();
+  const double seconds = now() - start;
   if (world.rank() > 0) return;
   const auto trained = static_cast<double>(images.train.y.numel() * o.epochs);
   const auto count = static_cast<std::int64_t>(steps.size());
   std::printf("%.2f %% of %lld test images right, %.0f rows a second in all, %.3f ms a step (median)\n",
               100 * evaluate(net, images.test.x, images.test.y).accuracy, static_cast<long long>(images.test.y.numel()),
-              trained / (now() - start), 1000 * from_span(steps, count).sort(0).values[count / 2].item());
+              trained / seconds, 1000 * from_span(steps, count).sort(0).values[count / 2].item());
 }
 
 }  // namespace

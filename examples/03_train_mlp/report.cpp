@@ -102,7 +102,7 @@ Tensor Report::results() const {
 }
 
 Tensor read_results(const std::string& csv_path) {
-  const Tensor table = read_csv(csv_path, {.header = true, .dtype = float64});
+  Tensor table = read_csv(csv_path, {.header = true, .dtype = float64});
   if (table.size(1) == column_count && table.size(0) > 0) return table;
   throw FileError(csv_path + ": expected what --csv writes, got a table of shape " + to_string(table.shape()));
 }

@@ -1,10 +1,6 @@
 // Sections 10 and 11: what the batch does to its members, in training and in evaluation.
 #include "sections.hpp"
 
-#include <gradus/core/autograd.hpp>
-#include <gradus/core/random.hpp>
-#include <gradus/nn/batch_norm.hpp>
-
 #include <algorithm>
 #include <cmath>
 
@@ -13,8 +9,6 @@ using namespace gradus;
 namespace lesson {
 
 namespace {
-
-const Example default_example;
 
 /// The layer of the default example, without eps or with PyTorch's.
 ByHand default_layer(double eps, const Mistakes& mistakes) {
@@ -48,20 +42,15 @@ void batch_of_two(Page& page, const Mistakes& mistakes) {
   page.say(
       "N = 2. Two values lie one deviation above and below their mean, wherever they are: xhat says which is the "
       "larger and nothing else. dx has N - 2 = 0 directions left. With eps = 0:");
-  Table pairs({"x", "", "dy", "", "xhat", "", "dx by hand", ""});
   const ByHand layer = default_layer(0, mistakes);
-  const Tensor dy = column({1, -0.5});
-  double largest_dx = 0, furthest = 0;
-  for (const auto& x : {column({3, 4}), column({-50, 50}), column({8, 2})}) {
-    const Nodes node = layer.forward(x);
-    const Tensor dx = layer.backward(dy, node).x;
-    pairs.row(x, dy, node.xhat, dx);
-    largest_dx = std::max(largest_dx, dx.abs().max().item());
-    furthest = std::max(furthest, distance(node.xhat.abs(), ones({2, 1}, float64)));
-  }
+  const Tensor x = tensor({{3, -50, 8}, {4, 50, 2}}, float64), dy = column({1, -0.5}).expand({2, 3});
+  const Nodes node = layer.forward(x);
+  const Tensor dx = layer.backward(dy, node).x;
+  Table pairs({"x", "", "dy", "", "xhat", "", "dx by hand", ""});
+  pairs.rows(x.t(), dy.t(), node.xhat.t(), dx.t());
   page.show(pairs);
-  page.claim("xhat = 1 and -1", furthest < 1e-12, "off by " + scientific(furthest));
-  page.claim("dx = 0, whatever dy is", largest_dx < 1e-12, "up to " + scientific(largest_dx));
+  page.near("xhat = 1 and -1", node.xhat.abs(), ones({2, 3}, float64), 1e-12);
+  page.near("dx = 0, whatever dy is", dx, 0, 1e-12);
 }
 
 /// What becomes of one example, x = 1, and of dy, in many random batches.
@@ -69,19 +58,17 @@ struct Company {
   double spread_of_mean, spread_of_xhat, kept;
 };
 
-Company company(const ByHand& layer, const Tensor& all, std::int64_t n, int batches, Generator& seed) {
-  std::vector<double> means, xhats, shares;
-  for (int i = 0; i < batches; ++i) {
-    const Tensor others = all.index_select(0, randperm(all.size(0), seed).narrow(0, 0, n - 1));
-    const Tensor x = cat({column({1}), others}), dy = randn({n, 1}, float64, seed);
-    const Nodes node = layer.forward(x);
-    const Tensor full_size = layer.weight * node.rstd * dy, dx = layer.backward(dy, node).x;
-    means.push_back(node.mean.item());
-    xhats.push_back(node.xhat[0].item());
-    shares.push_back((dx.square().sum() / full_size.square().sum()).item());
+Company company(const ByHand& layer, const Tensor& all, std::int64_t n, std::int64_t batches, Generator& seed) {
+  std::vector<Tensor> x, dy;  // a column for each batch
+  for (std::int64_t i = 0; i < batches; ++i) {
+    x.push_back(cat({column({1}), all.index_select(0, randperm(all.size(0), seed).narrow(0, 0, n - 1))}));
+    dy.push_back(randn({n, 1}, float64, seed));
   }
-  const auto spread = [](const std::vector<double>& v) { return column(v).var({0}, false).sqrt().item(); };
-  return {spread(means), spread(xhats), std::sqrt(column(shares).mean().item())};
+  const Nodes node = layer.forward(cat(x, 1));
+  const Tensor full_size = layer.weight * node.rstd * cat(dy, 1), dx = layer.backward(cat(dy, 1), node).x;
+  const Tensor share = dx.square().sum(0) / full_size.square().sum(0);
+  return {node.mean.var({0, 1}, false).sqrt().item(), node.xhat[0].var({0}, false).sqrt().item(),
+          share.mean().sqrt().item()};
 }
 
 void larger_batches(Page& page, const Mistakes& mistakes) {

@@ -3,10 +3,6 @@
 #include "sections.hpp"
 #include "training.hpp"
 
-#include <gradus/core/autograd.hpp>
-#include <gradus/core/function.hpp>
-#include <gradus/core/random.hpp>
-
 #include <algorithm>
 #include <cmath>
 

@@ -1,9 +1,6 @@
 // Sections 12 and 13: the running buffers, and what the size of numbers does to a variance.
 #include "sections.hpp"
 
-#include <gradus/core/random.hpp>
-#include <gradus/nn/batch_norm.hpp>
-
 #include <algorithm>
 #include <cmath>
 
@@ -12,8 +9,6 @@ using namespace gradus;
 namespace lesson {
 
 namespace {
-
-const Example default_example;
 
 struct Moments {
   double mean, biased, unbiased;

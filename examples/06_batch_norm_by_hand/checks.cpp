@@ -1,9 +1,6 @@
 // Section 8: checks that pass with a wrong backward pass.
 #include "sections.hpp"
 
-#include <gradus/core/create.hpp>
-#include <gradus/core/random.hpp>
-
 #include <algorithm>
 #include <array>
 

@@ -2,10 +2,6 @@
 #include "sections.hpp"
 #include "timing.hpp"
 
-#include <gradus/core/autograd.hpp>
-#include <gradus/core/random.hpp>
-#include <gradus/nn/batch_norm.hpp>
-
 #include <cstdio>
 
 using namespace gradus;

@@ -1,8 +1,6 @@
 #include "digits.hpp"
 
-#include <gradus/core/data.hpp>
-#include <gradus/nn/functional.hpp>
-#include <gradus/optim/sgd.hpp>
+#include <gradus/gradus.hpp>
 
 using namespace gradus;
 

@@ -3,10 +3,7 @@
 
 #include "images.hpp"
 
-#include <gradus/core/create.hpp>
-#include <gradus/nn/activation.hpp>
-#include <gradus/nn/linear.hpp>
-#include <gradus/nn/sequential.hpp>
+#include <gradus/gradus.hpp>
 
 #include <functional>
 #include <tuple>

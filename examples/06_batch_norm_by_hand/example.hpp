@@ -16,6 +16,7 @@ struct Example {
   std::vector<double> dy = {1, -1, 2, 0};
   double weight = 2, bias = 1, eps = 0;
 };
+inline const Example default_example;
 
 /// Empty, or why no lesson can be given on this example.
 std::string problem(const Example& example);

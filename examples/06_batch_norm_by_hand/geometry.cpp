@@ -1,9 +1,6 @@
 // Sections 6 and 7: what dx cannot contain, and where eps matters.
 #include "sections.hpp"
 
-#include <gradus/core/autograd.hpp>
-#include <gradus/core/random.hpp>
-
 #include <cmath>
 
 using namespace gradus;

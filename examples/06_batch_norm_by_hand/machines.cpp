@@ -1,7 +1,6 @@
 // Section 16: what "the batch" means when its rows lie on several machines.
 #include "sections.hpp"
 
-#include <array>
 #include <cmath>
 
 using namespace gradus;
@@ -10,75 +9,50 @@ namespace lesson {
 
 namespace {
 
-const Example default_example;
 constexpr std::int64_t row_count = 4, rows_each = 2;
 
-/// The sums of equations (1), (2), (8) and (9) over some of the rows, given the mean and rstd of all.
-struct Sums {
-  double x, square, dy, dy_xhat;
+/// The numbers of the example with a column for each machine, (2, 2): BatchNorm keeps columns apart, too.
+Tensor by_machine(const std::vector<double>& values) { return column(values).reshape({2, rows_each}).t(); }
 
-  friend Sums operator+(const Sums& a, const Sums& b) {
-    return {a.x + b.x, a.square + b.square, a.dy + b.dy, a.dy_xhat + b.dy_xhat};
-  }
-};
+/// Below each other again, (4, 1).
+Tensor all_rows(const Tensor& x) { return x.t().reshape({row_count, 1}); }
 
-struct Machine {
-  Machine(std::int64_t number, const ByHand& layer, const Expected& whole)
-      : x(column(default_example.x).narrow(0, number * rows_each, rows_each)),
-        dy(column(default_example.dy).narrow(0, number * rows_each, rows_each)),
-        alone(layer.forward(x)),
-        gradient(layer.backward(dy, alone)),
-        xhat((x - whole.mean) * whole.rstd),
-        sums{x.sum().item(), (x - whole.mean).square().sum().item(), dy.sum().item(), (dy * xhat).sum().item()} {}
-
-  /// Equation (15) with the sums of all machines.
-  Tensor dx(const Sums& all, double rstd) const {
-    return (dy - all.dy / row_count - xhat * (all.dy_xhat / row_count)) * (default_example.weight * rstd);
-  }
-
-  Tensor x, dy;          // its rows, (2, 1)
-  Nodes alone;           // normalised by its own statistics
-  Derivatives gradient;  // of that
-  Tensor xhat;           // normalised by those of all rows
-  Sums sums;
-};
-
-using Machines = std::array<Machine, 2>;
-
-void each_alone(Page& page, const Machines& machines, const Expected& whole) {
+void each_alone(Page& page, const ByHand& layer, const Expected& whole) {
   page.say(
       "Large trainings split every batch: of x = 1, 7, 9, 15 the first machine has 1 and 7, the second 9 and 15, with "
       "dy = 1, -1 and 2, 0, weight = 2, bias = 1, eps = 0. Gradients of weights are added up at the end. But which is "
       "the batch that BatchNorm normalises? Unless the machines tell each other more, each takes its own rows:");
-  const Tensor x = cat({machines[0].x, machines[1].x}), xhat = cat({machines[0].alone.xhat, machines[1].alone.xhat}),
-               dx = cat({machines[0].gradient.x, machines[1].gradient.x});
+  const Tensor x = by_machine(default_example.x);
+  const Nodes node = layer.forward(x);
+  const Derivatives d = layer.backward(by_machine(default_example.dy), node);
   Table table({"x", "xhat, each alone", "xhat, all rows", "dx, each alone", "dx, all rows"});
-  table.rows(x, xhat, whole.xhat, dx, whole.dx);
+  table.rows(all_rows(x), all_rows(node.xhat), whole.xhat, all_rows(d.x), whole.dx);
   page.show(table);
-  page.near("alone, 1 and 9 are the same to the net, and so are 7 and 15: xhat = -1, 1, -1, 1", xhat,
+  page.near("alone, 1 and 9 are the same to the net, and so are 7 and 15: xhat = -1, 1, -1, 1", all_rows(node.xhat),
             column({-1, 1, -1, 1}), 1e-12);
-  page.near("dx = 0: two rows leave no direction to learn in (section 10)", dx, 0, 1e-12);
-  page.near("dweight is -4, and should be -0.8", machines[0].gradient.weight + machines[1].gradient.weight, -4, 1e-12);
+  page.near("dx = 0: two rows leave no direction to learn in (section 10)", all_rows(d.x), 0, 1e-12);
+  page.near("dweight is -4, and should be -0.8", d.weight.sum(), -4, 1e-12);
 }
 
-void together(Page& page, const Machines& machines, const Expected& whole) {
+void together(Page& page, const Expected& whole) {
   page.say(
       "The remedy is called SyncBatchNorm; in gradus, .sync of nn::BatchNorm1d. The machines exchange four sums: "
       "forward that of x, from which all know the mean, then that of (x - mean)^2; backward dbias and dweight, for "
       "equation (15) needs no others. That is four numbers for a channel, however many rows a machine has:");
-  const Sums all = machines[0].sums + machines[1].sums;
+  const Tensor x = by_machine(default_example.x), dy = by_machine(default_example.dy);
+  const Tensor centered = x - whole.mean, xhat = centered * whole.rstd;
+  const Tensor sums = stack({x.sum(0), centered.square().sum(0), dy.sum(0), (dy * xhat).sum(0)}, 1), both = sums.sum(0);
   Table table({"machine", "sum x", "sum (x - mean)^2", "sum dy", "sum dy xhat"});
-  const auto row = [&](const char* name, const Sums& s) { table.row(name, s.x, s.square, s.dy, s.dy_xhat); };
-  row("first", machines[0].sums);
-  row("second", machines[1].sums);
-  row("both", all);
+  table.row("first", sums[0]);
+  table.row("second", sums[1]);
+  table.row("both", both);
   page.show(table);
-  page.near("mean = 32 / 4 = 8 and var = 100 / 4 = 25, as for the whole batch",
-            column({all.x / row_count, all.square / row_count}), column({whole.mean, whole.var}), 1e-12);
-  page.near("dbias = 2 and dweight = -0.8, too", column({all.dy, all.dy_xhat}), column({whole.dbias, whole.dweight}),
+  page.near("mean = 32 / 4 = 8 and var = 100 / 4 = 25, as for the whole batch", both.narrow(0, 0, 2) / row_count,
+            tensor({whole.mean, whole.var}, float64), 1e-12);
+  page.near("dbias = 2 and dweight = -0.8, too", both.narrow(0, 2, 2), tensor({whole.dbias, whole.dweight}, float64),
             1e-12);
-  page.near("dx of every row is that of the whole batch",
-            cat({machines[0].dx(all, whole.rstd), machines[1].dx(all, whole.rstd)}), whole.dx, 1e-12);
+  const Tensor dx = (dy - both[2] / row_count - xhat * both[3] / row_count) * (default_example.weight * whole.rstd);
+  page.near("dx of every row is that of the whole batch", all_rows(dx), whole.dx, 1e-12);
 }
 
 /// The mean over all choices of two rows of (mean of the two - mean of all)^2.
@@ -109,9 +83,8 @@ void two_machines(Page& page, const Lesson& lesson) {
   const Expected whole(default_example);
   const ByHand layer{column({default_example.weight}), column({default_example.bias}), default_example.eps,
                      lesson.mistakes};
-  const Machines machines{Machine(0, layer, whole), Machine(1, layer, whole)};
-  each_alone(page, machines, whole);
-  together(page, machines, whole);
+  each_alone(page, layer, whole);
+  together(page, whole);
   how_far_off(page, whole);
 }
 

@@ -1,8 +1,6 @@
 // Sections 1 and 2: every node forward, every node backward.
 #include "sections.hpp"
 
-#include <gradus/core/autograd.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -109,12 +107,12 @@ void backward_node_by_node(Page& page, const Lesson& lesson) {
   const std::map<std::string, Tensor> kept = gradients_of_nodes(lesson.by_hand, lesson.x, lesson.dy);
   Table table({"gradient", "formula", "by hand", "autograd", "differences"});
   bool like_autograd = true, like_differences = true;
-  for (const auto& [name, formula, member] : backward_steps) {
-    const Tensor by_hand = d.*member, by_autograd = kept.at(name);
-    const double push = push_of(lesson, name);
+  for (const Step& step : backward_steps) {
+    const Tensor by_hand = d.*step.by_hand, by_autograd = kept.at(step.name);
+    const double push = push_of(lesson, step.name);
     const Tensor by_differences = central_differences(
-        by_hand, push, [&](std::int64_t i, double step) { return pushed_loss(lesson, name, i, step); });
-    table.row(std::string("d") + name, formula, by_hand[0], by_autograd[0], by_differences[0]);
+        by_hand, push, [&](std::int64_t i, double up) { return pushed_loss(lesson, step.name, i, up); });
+    table.row(std::string("d") + step.name, step.formula, by_hand[0], by_autograd[0], by_differences[0]);
     for (std::int64_t i = 1; i < by_hand.numel(); ++i) table.row("", "", by_hand[i], by_autograd[i], by_differences[i]);
     const double scale = std::max(1.0, by_autograd.abs().max().item());
     like_autograd &= distance(by_hand, by_autograd) <= lesson.precision * scale;

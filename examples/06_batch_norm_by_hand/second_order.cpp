@@ -1,9 +1,6 @@
 // Section 14: differentiating the derivative.
 #include "sections.hpp"
 
-#include <gradus/core/autograd.hpp>
-#include <gradus/nn/batch_norm.hpp>
-
 #include <algorithm>
 
 using namespace gradus;

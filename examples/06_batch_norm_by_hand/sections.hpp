@@ -4,6 +4,8 @@
 #include "example.hpp"
 #include "page.hpp"
 
+#include <gradus/gradus.hpp>
+
 namespace lesson {
 
 using Section = void(Page& page, const Lesson& lesson);

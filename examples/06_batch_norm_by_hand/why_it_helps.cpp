@@ -4,11 +4,6 @@
 #include "sections.hpp"
 #include "training.hpp"
 
-#include <gradus/core/autograd.hpp>
-#include <gradus/nn/activation.hpp>
-#include <gradus/nn/batch_norm.hpp>
-#include <gradus/nn/init.hpp>
-
 #include <cmath>
 #include <utility>
 

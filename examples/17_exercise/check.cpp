@@ -1,8 +1,6 @@
 #include "check.hpp"
 
-#include <gradus/core/create.hpp>
-#include <gradus/core/error.hpp>
-#include <gradus/core/random.hpp>
+#include <gradus/gradus.hpp>
 
 #include <cmath>
 

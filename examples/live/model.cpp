@@ -2,11 +2,7 @@
 
 #include "../06_batch_norm_by_hand/by_hand.hpp"
 
-#include <gradus/core/autograd.hpp>
-#include <gradus/core/create.hpp>
-#include <gradus/core/error.hpp>
-#include <gradus/core/ops.hpp>
-#include <gradus/nn/batch_norm.hpp>
+#include <gradus/gradus.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -2,8 +2,7 @@
 
 #include "../common/training.hpp"
 
-#include <gradus/core/autograd.hpp>
-#include <gradus/core/error.hpp>
+#include <gradus/gradus.hpp>
 
 #include <cmath>
 #include <utility>
