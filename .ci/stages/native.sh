@@ -40,7 +40,7 @@ tsan() {
 }
 
 without_blas() {
-  configure build/noblas "${optimised[@]}" "${library_and_tests[@]}" -DGRADUS_BLAS=OFF -DGRADUS_PLAIN_KERNELS=ON
+  configure build/noblas "${optimised[@]}" "${library_and_tests[@]}" -DGRADUS_BLAS=OFF -DGRADUS_INSTRUCTION_SETS=all
   build build/noblas
   run_tests build/noblas
 }

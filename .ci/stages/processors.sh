@@ -53,7 +53,7 @@ arm64() {
   header_packages "$prefix"
   googletest "$prefix" "${cross[@]}"
   configure build/arm64 "${cross[@]}" "${packages[@]}" "${optimised[@]}" "${without_parts[@]}" \
-    -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_PLAIN_KERNELS=ON
+    -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_INSTRUCTION_SETS=all
   local tests='^(core_(kernels|elementwise|gelu|layout|product|sums|softmax|softmax_kernels|transcendental|isa|fused_product|generator|random|print|state_dict|file|safetensors|value_json)|nn_(batch_norm|batch_norm_kernels|batch_norm_module|cross_entropy_kernels|repr|init)|optim_(steps|sgd|adam))_test$'
   build_some build/arm64 "$tests"
   run_tests build/arm64 --tests-regex "$tests"
@@ -100,7 +100,7 @@ windows() {
   configure build/windows -DCMAKE_SYSTEM_NAME=Windows -DCMAKE_SYSTEM_PROCESSOR=x86_64 \
     -DCMAKE_CXX_COMPILER=x86_64-w64-mingw32-g++-posix "${packages[@]}" "${optimised[@]}" \
     -DCMAKE_EXE_LINKER_FLAGS=-static "${without_parts[@]}" \
-    -DGRADUS_BUILD_TESTS=OFF -DGRADUS_PLAIN_KERNELS=ON
+    -DGRADUS_BUILD_TESTS=OFF -DGRADUS_INSTRUCTION_SETS=all
   cmake --build build/windows --parallel "$(nproc)" --target 03_train_mlp bits
   wine=/usr/lib/wine/wine64  # Debian's
   [[ -x $wine ]] || missing wine64

@@ -39,9 +39,9 @@ Tensor functional::elu(const Tensor& x, double alpha) {
 Tensor functional::silu(const Tensor& x) {
   check_defined(x);
   require_floating("silu_cpu", x.dtype());
-  Tensor y = map_floating(x, Unary::silu);
+  Tensor y = map_floating(x, loop<Unary::silu>);
   return recorded(y, "SiluBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-    dx[0] = fused_backward(dy, x, Binary::silu_backward);
+    dx[0] = fused_backward(dy, x, loop<Binary::silu_backward>);
     if (dx[0].defined()) return;
     const Tensor s = sigmoid(x);
     dx[0] = dy * (s * (1 + x * (1 - s)));

@@ -267,7 +267,7 @@ BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, co
   check_defined(x, "batch_norm");
   check(x, state, call);
   if (call.training && call.sync) return sync_batch_norm(x, state, call);
-  if (x.numel() == 0) return {empty_batch(x, state), false};
+  if (x.numel() == 0) return {tracks(x, state.weight, state.bias) ? empty_batch(x, state) : empty_like(x), false};
   Tensor y = empty_like(x);
   const Tensor kept = cache && !call.training ? cache->find(state, call.eps) : Tensor();
   Statistics stats = kept.defined() ? Statistics(kept) : Statistics(x.shape()[1]);

@@ -188,13 +188,13 @@ void convolve(T* y, const T* x, const T* weight, const T* bias, const Geometry& 
     if (layout.shared || b.count == 1) {
       for (std::int64_t n = 0; n < b.count; ++n) {
         sums.y = to.row(n, 0), sums.x = patches.from(n * layout.pitch);
-        chosen<T>().weighted_sums(sums);
+        chosen<&Kernels<T>::weighted_sums>()(sums);
       }
       return;
     }
     const Scratch<T> joined(to.count * b.count * g.places);  // (filters, samples, places)
     sums.y = joined.data(), sums.y_stride = sums.length = b.count * g.places;
-    chosen<T>().weighted_sums(sums);
+    chosen<&Kernels<T>::weighted_sums>()(sums);
     for (std::int64_t o = 0; o < to.count; ++o) {
       for (std::int64_t n = 0; n < b.count; ++n) {
         std::copy_n(joined.data() + (o * b.count + n) * g.places, g.places, to.row(n, o));
@@ -267,14 +267,14 @@ void convolve_input_gradient(T* dx, const T* dy, const T* weight, const Geometry
                            .bias = none.data(),
                            .x = {rows.data(), t.begin.data(), patch}};
       if (!layout.shared) {
-        chosen<T>().weighted_sums(sums);
+        chosen<&Kernels<T>::weighted_sums>()(sums);
       } else {
         sums.length = layout.pitch;
         if (in_place) sums.y_stride = sums.length = g.length;
         for (std::int64_t n = 0; n < b.count; ++n) {
           sums.y = in_place ? to.row(n, 0) : drows.data() + n * layout.pitch;
           sums.x.data = rows.data() + n * pitch + (in_place ? g.before : 0);
-          chosen<T>().weighted_sums(sums);
+          chosen<&Kernels<T>::weighted_sums>()(sums);
         }
       }
       if (in_place) continue;
@@ -317,7 +317,7 @@ void convolve_weight_gradient(T* dw, const T* dy, const T* x, const Geometry& g)
         [&](std::int64_t first, std::int64_t last) {
           RowProducts<T> part = all;
           part.dw += first * g.patch(), part.dy += first * all.dy_row, part.rows = last - first;
-          chosen<T>().row_products(part);
+          chosen<&Kernels<T>::row_products>()(part);
         },
         4);
   };

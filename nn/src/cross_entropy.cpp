@@ -166,7 +166,7 @@ Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOpti
 template <class T>
 double sum_of_losses(const kernels::Classes<T>& classes, double* logsumexp) {
   split(classes.rows, classes.cols * exponential, 16, [&](std::int64_t first, std::int64_t last) {
-    kernels::chosen<T>().log_sum_exp(logsumexp, classes, first, last);
+    kernels::chosen<&kernels::Kernels<T>::log_sum_exp>()(logsumexp, classes, first, last);
   });
   double total = 0;
   for (std::int64_t i = 0; i < classes.rows; ++i) {
@@ -207,8 +207,8 @@ Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& o
            visit_floating(x.dtype(), [&, scale = share * dy.item()]<class T>(T* type) {
              const auto logits = classes_of(type, x, target);
              split(logits.rows, logits.cols * exponential, 16, [&](std::int64_t first, std::int64_t last) {
-               kernels::chosen<T>().cross_entropy_backward(elements<T>(dx[0]), logits, elements<double>(logsumexps),
-                                                           scale, first, last);
+               kernels::chosen<&kernels::Kernels<T>::cross_entropy_backward>()(
+                   elements<T>(dx[0]), logits, elements<double>(logsumexps), scale, first, last);
              });
            });
          });

@@ -2,6 +2,7 @@
 #include "arguments.hpp"
 #include "kernels/batch_norm.hpp"
 #include "kernels/kernels.hpp"
+#include "kernels/loops.hpp"
 #include "runtime/parallel_for.hpp"
 
 #include <gradus/core/print.hpp>
@@ -32,10 +33,9 @@ Tensor sum_of_samples(const Tensor& x, const Shape& shape) {
 }
 
 /// y = f(x, row) with `row` for each of the samples.
-template <class T>
-void with_row(gradus::kernels::Binary f, T* y, const T* x, const Tensor& row, std::int64_t samples,
-              std::int64_t features) {
-  gradus::kernels::zip<T>(f, y, {x, features, 1}, {elements<T>(row), 0, 1}, samples, features);
+template <Binary f, class T>
+void with_row(T* y, const T* x, const Tensor& row, std::int64_t samples, std::int64_t features) {
+  gradus::kernels::zip<f, T>(y, {x, features, 1}, {elements<T>(row), 0, 1}, samples, features);
 }
 
 /// Mean, variance and 1 / std of every sample, as rows.
@@ -76,8 +76,8 @@ void forward(const kernels::BatchNormForward<T>& pass, const Tensor& weight, con
   by_blocks(pass.shape, [&](std::int64_t first, std::int64_t samples) {
     const kernels::BatchNormForward<T> part = part_of(pass, first, samples);
     kernels::batch_norm(part);
-    if (weight.defined()) with_row<T>(Binary::mul, part.y, part.y, weight, samples, pass.shape.l);
-    if (bias.defined()) with_row<T>(Binary::add, part.y, part.y, bias, samples, pass.shape.l);
+    if (weight.defined()) with_row<Binary::mul>(part.y, part.y, weight, samples, pass.shape.l);
+    if (bias.defined()) with_row<Binary::add>(part.y, part.y, bias, samples, pass.shape.l);
   });
 }
 
@@ -92,8 +92,8 @@ void rows_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const 
     by_blocks(pass.shape, [&](std::int64_t first, std::int64_t samples) {
       const kernels::BatchNormForward<T> part = part_of(pass, first, samples);
       kernels::batch_norm_apply(part);
-      gradus::kernels::zip<T>(Binary::mul, part.y, {elements<T>(dy) + first * features, 0, 1}, {part.y, 0, 1}, 1,
-                              samples * features);
+      gradus::kernels::zip<Binary::mul, T>(part.y, {elements<T>(dy) + first * features, 0, 1}, {part.y, 0, 1}, 1,
+                                           samples * features);
     });
     dx[1] = sum_of_samples(y, shape);
   }
@@ -104,7 +104,7 @@ void rows_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const 
     const kernels::BatchNormForward<T> part = part_of(pass, first, samples);
     const T* dxhat = elements<T>(dy) + first * features;
     if (weight.defined()) {
-      with_row<T>(Binary::mul, part.y, dxhat, weight, samples, features);
+      with_row<Binary::mul>(part.y, dxhat, weight, samples, features);
       dxhat = part.y;
     }
     kernels::batch_norm_backward(kernels::BatchNormBackward<T>{.shape = part.shape,

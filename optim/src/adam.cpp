@@ -39,8 +39,9 @@ auto adam_update(const auto& o, bool decoupled) {
     visit_floating(p.dtype(), [&]<class T>(T*) {
       T* const most = elements_if<T>(amsgrad, state.max_exp_avg_sq);
       split(p.numel(), 4, 16, [&](std::int64_t i, std::int64_t end) {
-        kernels::chosen<T>().adam(elements<T>(p) + i, elements<T>(gradient) + i, elements<T>(state.exp_avg) + i,
-                                  elements<T>(state.exp_avg_sq) + i, advanced(most, i), end - i, step);
+        kernels::chosen<&kernels::Kernels<T>::adam>()(elements<T>(p) + i, elements<T>(gradient) + i,
+                                                      elements<T>(state.exp_avg) + i, elements<T>(state.exp_avg_sq) + i,
+                                                      advanced(most, i), end - i, step);
       });
     });
     bump_version(p);

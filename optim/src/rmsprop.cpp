@@ -33,8 +33,9 @@ void RMSprop::step() {
       T *const averages = elements_if<T>(o.centered, state.grad_avg), *const buffer = elements_if<T>(
                                                                           has_momentum, state.momentum_buffer);
       split(p.numel(), 4, 16, [&](std::int64_t i, std::int64_t end) {
-        kernels::chosen<T>().rmsprop(elements<T>(p) + i, elements<T>(g) + i, elements<T>(state.square_avg) + i,
-                                     advanced(averages, i), advanced(buffer, i), end - i, step);
+        kernels::chosen<&kernels::Kernels<T>::rmsprop>()(elements<T>(p) + i, elements<T>(g) + i,
+                                                         elements<T>(state.square_avg) + i, advanced(averages, i),
+                                                         advanced(buffer, i), end - i, step);
       });
     });
     bump_version(p);

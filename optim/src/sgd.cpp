@@ -36,7 +36,8 @@ void SGD::step() {
     visit_floating(p.dtype(), [&]<class T>(T*) {
       T* const v = elements_if<T>(has_momentum, buffer);
       split(p.numel(), 2, 16, [&](std::int64_t i, std::int64_t end) {
-        kernels::chosen<T>().sgd(elements<T>(p) + i, elements<T>(g) + i, advanced(v, i), end - i, step);
+        kernels::chosen<&kernels::Kernels<T>::sgd>()(elements<T>(p) + i, elements<T>(g) + i, advanced(v, i), end - i,
+                                                     step);
       });
     });
     bump_version(p);

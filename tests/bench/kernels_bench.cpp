@@ -1,6 +1,7 @@
 // Single kernels: BatchNorm on every instruction set, elementwise loops, softmax, optimiser steps, products, memory.
 // Run with --benchmark_filter=... ; GRADUS_ISA chooses the instruction set of everything but BatchNorm.
 #include "kernels/batch_norm.hpp"
+#include "kernels/loops.hpp"
 #include "kernels/split.hpp"
 #include "kernels/steps_table.hpp"
 #include "kernels/table.hpp"
@@ -91,14 +92,14 @@ void batch_norm_isa(benchmark::State& state) {
 }
 BENCHMARK(batch_norm_isa)->DenseRange(0, 4);
 
-void elementwise(benchmark::State& state, Unary f) {
+void elementwise(benchmark::State& state, kernels::UnaryLoop f) {
   const Array x(normal(state.range(0), 1)), y(normal(state.range(0), 2));
-  for (auto _ : state) kernels::map(f, y.data(), x.data(), state.range(0));
+  for (auto _ : state) f(y.data(), x.data(), state.range(0));
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK_CAPTURE(elementwise, relu, Unary::relu)->Arg(1)->Arg(100)->Arg(1 << 14);
-BENCHMARK_CAPTURE(elementwise, exp, Unary::exp)->Arg(1)->Arg(100)->Arg(1 << 14);
-BENCHMARK_CAPTURE(elementwise, tanh, Unary::tanh)->Arg(100)->Arg(1 << 14);
+BENCHMARK_CAPTURE(elementwise, relu, kernels::loop<Unary::relu>)->Arg(1)->Arg(100)->Arg(1 << 14);
+BENCHMARK_CAPTURE(elementwise, exp, kernels::loop<Unary::exp>)->Arg(1)->Arg(100)->Arg(1 << 14);
+BENCHMARK_CAPTURE(elementwise, tanh, kernels::loop<Unary::tanh>)->Arg(100)->Arg(1 << 14);
 
 void cross_entropy(benchmark::State& state) {
   const std::int64_t rows = state.range(0), cols = state.range(1);
@@ -107,13 +108,13 @@ void cross_entropy(benchmark::State& state) {
   for (std::int64_t i = 0; i < rows; ++i) target.push_back(i % cols);
   std::vector<double> logsumexp(static_cast<std::size_t>(rows));
   const nn::kernels::Classes<float> classes{x.data(), target.data(), rows, cols};
-  const auto& chosen = nn::kernels::chosen<float>();
   for (auto _ : state) {
     kernels::split(rows, cols * kernels::exponential, 16, [&](std::int64_t first, std::int64_t last) {
-      chosen.log_sum_exp(logsumexp.data(), classes, first, last);
+      kernels::chosen<&nn::kernels::Kernels<float>::log_sum_exp>()(logsumexp.data(), classes, first, last);
     });
     kernels::split(rows, cols * kernels::exponential, 16, [&](std::int64_t first, std::int64_t last) {
-      chosen.cross_entropy_backward(dx.data(), classes, logsumexp.data(), 1e-2, first, last);
+      kernels::chosen<&nn::kernels::Kernels<float>::cross_entropy_backward>()(dx.data(), classes, logsumexp.data(),
+                                                                              1e-2, first, last);
     });
   }
 }
@@ -124,8 +125,8 @@ void sgd(benchmark::State& state) {
   const Array p(normal(n, 1)), g(normal(n, 2)), buffer(normal(n, 3));
   for (auto _ : state) {
     kernels::split(n, 2, 16, [&](std::int64_t i, std::int64_t end) {
-      optim::kernels::chosen<float>().sgd(p.data() + i, g.data() + i, buffer.data() + i, end - i,
-                                          {.lr = 1e-9, .momentum = 0.9});
+      kernels::chosen<&optim::kernels::Kernels<float>::sgd>()(p.data() + i, g.data() + i, buffer.data() + i, end - i,
+                                                              {.lr = 1e-9, .momentum = 0.9});
     });
   }
   state.SetItemsProcessed(state.iterations() * n);
@@ -138,7 +139,7 @@ void adam(benchmark::State& state) {
   const Array p(normal(n, 1)), g(normal(n, 2)), m(zeros), v(zeros);
   for (auto _ : state) {
     kernels::split(n, 4, 16, [&](std::int64_t i, std::int64_t end) {
-      optim::kernels::chosen<float>().adam(
+      kernels::chosen<&optim::kernels::Kernels<float>::adam>()(
           p.data() + i, g.data() + i, m.data() + i, v.data() + i, nullptr, end - i,
           {.lr = 1e-9, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 0.6, .correction2 = 0.009});
     });

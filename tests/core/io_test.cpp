@@ -41,6 +41,21 @@ TEST(Io, AsksForTheFormatWhereNothingTellsIt) {
   expect_error_with<FileError>([&] { return load(folder / "weights.npz"); }, "no intact zip archive");
 }
 
+TEST(Io, ReadsSafetensorsAloneWhereThatIsAskedFor) {
+  const TemporaryFolder folder;
+  const std::string path = golden + "state_dict.safetensors", file = read_text(path);
+  const StateDict expected = load(path);
+  for (const StateDict& state : {load_safetensors(path), load_safetensors(as_bytes(file))}) {
+    ASSERT_EQ(state.size(), expected.size());
+    for (const auto& [key, tensor] : expected) expect_tensor(state.at(key), tensor);
+  }
+  expect_error<FileError>("cannot open '" + folder / "none" + "'", [&] { return load_safetensors(folder / "none"); });
+  expect_error<FileError>("cannot read '" + golden + "stored.npz': ",
+                          [&] { return load_safetensors(golden + "stored.npz"); });
+  expect_error<FileError>("cannot read the file in memory: it has 3 bytes",
+                          [] { return load_safetensors(as_bytes("abc")); });
+}
+
 TEST(Io, ReadsFilesInMemory) {
   const StateDict expected = load(golden + "state_dict.pt");
   for (const char* name : {"state_dict.pt", "state_dict.safetensors", "state_dict.npz", "legacy_state_dict.pt"}) {

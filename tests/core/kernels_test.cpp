@@ -1,5 +1,6 @@
 // The threaded entries: every element once, and the same bits with any number of threads.
 #include "kernel_support.hpp"
+#include "kernels/loops.hpp"
 
 namespace gradus::test {
 namespace {
@@ -14,21 +15,21 @@ TEST_F(Threads, Elementwise) {
     const std::vector<T> a = normal<T>(n, 1), b = normal<T>(n, 2);
     std::vector<T> y(a.size());
     const Operand<T> left{a.data(), 0, 1}, right{b.data(), 0, 1}, three{&b[9], 0, 0};
-    expect_equal("add", [&] { return zip(Binary::add, y.data(), left, right, 1, n), y; });
+    expect_equal("add", [&] { return loop<Binary::add>(y.data(), left, right, 1, n), y; });
     EXPECT_EQ(y[300'006], a[300'006] + b[300'006]);
-    expect_equal("sub", [&] { return zip(Binary::sub, y.data(), three, left, 1, n), y; });
+    expect_equal("sub", [&] { return loop<Binary::sub>(y.data(), three, left, 1, n), y; });
     EXPECT_EQ(y[7], b[9] - a[7]);
     expect_equal("rows", [&] {
-      zip(Binary::mul, y.data(), {a.data(), 100, 1}, {b.data(), 0, 1}, 3000, 100);
+      loop<Binary::mul>(y.data(), {a.data(), 100, 1}, {b.data(), 0, 1}, 3000, 100);
       return y;
     });
     EXPECT_EQ(y[100], a[100] * b[0]);
     expect_equal("columns", [&] {
-      zip(Binary::mul, y.data(), {b.data(), 1, 0}, {a.data(), 100, 1}, 3000, 100);
+      loop<Binary::mul>(y.data(), {b.data(), 1, 0}, {a.data(), 100, 1}, 3000, 100);
       return y;
     });
     EXPECT_EQ(y[299'999], a[299'999] * b[2999]);
-    expect_equal("exp", [&] { return map(Unary::exp, y.data(), a.data(), n), y; });
+    expect_equal("exp", [&] { return loop<Unary::exp>(y.data(), a.data(), n), y; });
   });
 }
 

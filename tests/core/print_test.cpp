@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <sstream>
@@ -109,6 +110,18 @@ TEST(Print, ExtremaAlongADimension) {  // as recorded from PyTorch
   EXPECT_EQ(to_string(tensor({1., 2.}).min(0)), "torch.return_types.min(\nvalues=tensor(1.),\nindices=tensor(0))");
   EXPECT_EQ(to_string(x.max(0, true)),
             "torch.return_types.max(\nvalues=tensor([[4., 3., 5.]]),\nindices=tensor([[1, 1, 1]]))");
+}
+
+TEST(Print, NumbersHaveTheFewestDigitsThatReadBackAsThey) {
+  for (int exponent = -1074; exponent <= 1023; ++exponent) {
+    const double power = std::ldexp(1.0, exponent);  // to which fewer numbers are nearest below than above
+    for (const double x : {power, std::nextafter(power, INFINITY), std::nextafter(-power, 0), power / 3, 0.1 * power}) {
+      const bool plain = x == 0 || (std::abs(x) >= 1e-4 && std::abs(x) < 1e16);
+      char text[32];
+      const auto style = plain ? std::chars_format::fixed : std::chars_format::scientific;
+      EXPECT_EQ(format_number(x), std::string(text, std::to_chars(text, text + sizeof text, x, style).ptr));
+    }
+  }
 }
 
 TEST(Print, NumbersAsPythonWritesThem) {

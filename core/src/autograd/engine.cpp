@@ -256,6 +256,9 @@ void seed(const Tensor& y, const Tensor& gradient, Tensor& sum, std::size_t posi
 }
 
 Few<Ref<Node>> roots_of(std::span<const Tensor> outputs, const char* op = __builtin_FUNCTION()) {
+  if (!records_graphs) {
+    fail<NotImplementedError>(op, ": this gradus was built without gradients\nBuild it with -DGRADUS_AUTOGRAD=ON.");
+  }
   check_defined(outputs, "outputs", op);
   Few<Ref<Node>> roots(outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {

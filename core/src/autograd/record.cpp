@@ -14,7 +14,7 @@ thread_local bool tracing = false;
 
 }  // namespace
 
-bool grad_enabled() noexcept { return recording; }
+bool grad_enabled() noexcept { return detail::records_graphs && recording; }
 NoGradGuard::NoGradGuard() noexcept : recording_(recording, false) {}
 EnableGradGuard::EnableGradGuard() noexcept : recording_(recording, true) {}
 TraceGuard::TraceGuard() noexcept : tracing_(tracing, true) {}

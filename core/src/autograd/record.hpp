@@ -18,10 +18,13 @@
 
 namespace gradus::detail {
 
+/// Whether this build records graphs: the option GRADUS_AUTOGRAD. Where it does not, no backward function is compiled.
+constexpr bool records_graphs = GRADUS_AUTOGRAD;
+
 /// Whether an operation on these tensors has to be recorded.
 template <class... Tensors>
 bool tracks(const Tensors&... inputs) {
-  return ((inputs.defined() && impl_of(inputs)->tracked()) || ...) && grad_enabled();
+  return records_graphs && ((inputs.defined() && impl_of(inputs)->tracked()) || ...) && grad_enabled();
 }
 
 /// While the result lives, operations of this thread record a graph, or record none.
@@ -104,9 +107,13 @@ void record(const Tensor& y, const char* name, std::span<const Tensor> tensors, 
 /// y, recorded if one of the inputs has to be.
 template <std::size_t N, std::size_t K, class F>
 Tensor recorded(Tensor& y, const char* name, const Input (&inputs)[N], const std::array<Kept, K>& kept, F backward) {
-  bool tracked = false;
-  for (const Input& input : inputs) tracked = tracked || (input.tensor->defined() && impl_of(*input.tensor)->tracked());
-  if (tracked && grad_enabled()) record(y, name, inputs, kept, std::move(backward));
+  if constexpr (records_graphs) {
+    bool tracked = false;
+    for (const Input& input : inputs) {
+      tracked = tracked || (input.tensor->defined() && impl_of(*input.tensor)->tracked());
+    }
+    if (tracked && grad_enabled()) record(y, name, inputs, kept, std::move(backward));
+  }
   return std::move(y);
 }
 template <std::size_t N, class F>

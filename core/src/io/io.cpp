@@ -65,6 +65,14 @@ auto parse_file(const std::string& path, Parse parse) {
     detail::fail<FileError>("cannot read '", path, "': ", error.what());
   }
 }
+template <class Parse>
+auto parse_memory(detail::Bytes file, Parse parse) {
+  try {
+    return parse(file);
+  } catch (const Error& error) {
+    detail::fail<FileError>("cannot read the file in memory: ", error.what());
+  }
+}
 
 Value load_whole(const std::string& path, const LoadOptions& options, bool whole) {
   return parse_file(path, [&](detail::Bytes file) {
@@ -76,13 +84,11 @@ Value load_whole(const std::string& path, const LoadOptions& options, bool whole
 }
 
 Value load_whole(detail::Bytes file, const LoadOptions& options, bool whole) {
-  const FileFormat format = options.format == FileFormat::automatic ? format_in(file) : options.format;
-  try {
-    if (format != FileFormat::automatic) return parse(file, format, options, whole);
-  } catch (const Error& error) {
-    detail::fail<FileError>("cannot read the file in memory: ", error.what());
-  }
-  throw FileError("cannot read the file in memory: it begins as no file of PyTorch, safetensors or NumPy does");
+  return parse_memory(file, [&](detail::Bytes bytes) {
+    const FileFormat format = options.format == FileFormat::automatic ? format_in(bytes) : options.format;
+    if (format != FileFormat::automatic) return parse(bytes, format, options, whole);
+    throw FileError("it begins as no file of PyTorch, safetensors or NumPy does");
+  });
 }
 
 FileFormat format_to_write(const std::string& path, FileFormat wanted) {
@@ -149,6 +155,11 @@ StateDict load(const std::string& path, const LoadOptions& options) {
 
 StateDict load(std::span<const std::byte> file, const LoadOptions& options) {
   return load_whole(file, options, false).tensors();
+}
+
+StateDict load_safetensors(const std::string& path) { return parse_file(path, detail::parse_safetensors).tensors; }
+StateDict load_safetensors(std::span<const std::byte> file) {
+  return parse_memory(file, detail::parse_safetensors).tensors;
 }
 
 void save_value(const Value& value, const std::string& path, const SaveOptions& options) {

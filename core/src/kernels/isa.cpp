@@ -27,21 +27,13 @@ bool has_avx512() noexcept {
 }  // namespace
 
 bool supported(Isa isa) noexcept {
-  switch (isa) {
-#ifdef GRADUS_PLAIN_KERNELS
-    case Isa::plain: return true;
+  const bool built = []<Isa... isas>(Isa wanted, IsaList<isas...>) { return ((wanted == isas) || ...); }
+  (isa, Built());
+#ifdef __x86_64__
+  if (isa == Isa::avx2) return built && has_avx2();
+  if (isa == Isa::avx512) return built && has_avx512();
 #endif
-#if defined(__aarch64__)
-    case Isa::neon: return true;
-#elif defined(__x86_64__)
-    case Isa::sse2: return true;
-    case Isa::avx2: return has_avx2();
-    case Isa::avx512: return has_avx512();
-#elif defined(__wasm_simd128__)
-    case Isa::sse2: return true;
-#endif
-    default: return false;
-  }
+  return built;
 }
 
 namespace {
@@ -52,7 +44,8 @@ Isa best_supported() {
   for (const Isa isa : best_first) {
     if (supported(isa)) return isa;
   }
-  return Isa::plain;
+  throw RuntimeError(message("gradus was built for instruction sets that this processor lacks: ", built_isas(),
+                             "\nBuild it with others in GRADUS_INSTRUCTION_SETS."));
 }
 
 Isa choose() {
@@ -61,9 +54,9 @@ Isa choose() {
   for (const Isa isa : best_first) {
     if (std::string_view(isa_name(isa)) != wish) continue;
     if (supported(isa)) return isa;
-    throw ValueError(message("GRADUS_ISA=", wish, " is not supported by ",
-                             isa == Isa::plain ? "this build, for want of GRADUS_PLAIN_KERNELS=ON" : "this processor",
-                             "; the best here is ", isa_name(best_supported())));
+    throw ValueError(message("GRADUS_ISA=", wish, " is not supported by this processor, or is none of the ",
+                             "GRADUS_INSTRUCTION_SETS of this build: ", built_isas(), "; the best here is ",
+                             isa_name(best_supported())));
   }
   throw ValueError(message("GRADUS_ISA expects plain, neon, sse2, avx2 or avx512, got ", wish));
 }
@@ -79,6 +72,15 @@ const char* isa_name(Isa isa) noexcept {
     case Isa::plain: break;
   }
   return "plain";
+}
+
+std::string built_isas() {
+  std::string names;
+  []<Isa... isas>(std::string & text, IsaList<isas...>) {
+    ((text += (text.empty() ? "" : ";"), text += isa_name(isas)), ...);
+  }
+  (names, Built());
+  return names;
 }
 
 Isa isa() {

@@ -5,69 +5,43 @@
 #include "kernels/table.hpp"
 
 namespace gradus::kernels {
-namespace {
-
-constexpr std::size_t place(auto operation) { return static_cast<std::size_t>(operation); }
-
-std::int64_t cost(Unary f) { return f >= Unary::gelu ? exponential : 1; }
-std::int64_t cost(Binary f) { return f >= Binary::softplus_backward ? exponential : 1; }
-
-}  // namespace
-
-template <class T>
-void map(Unary f, T* y, const T* x, int64_t n) {
-  const auto kernel = chosen<T>().unary[place(f)];
-  split(n, cost(f), 16, [=](int64_t i, int64_t end) { kernel(y + i, x + i, end - i); });
-}
-
-template <class T>
-void zip(Binary f, T* y, Operand<T> a, Operand<T> b, int64_t rows, int64_t n) {
-  const auto kernel = chosen<T>().binary[place(f)];
-  if (rows == 1) {
-    split(n, cost(f), 16,
-          [=](int64_t i, int64_t end) { kernel(y + i, a.advanced(0, i), b.advanced(0, i), 1, end - i); });
-  } else {
-    split(rows, n * cost(f), 1,
-          [=](int64_t i, int64_t end) { kernel(y + i * n, a.advanced(i, 0), b.advanced(i, 0), end - i, n); });
-  }
-}
 
 template <class T>
 void clamp(T* y, const T* x, T low, T high, int64_t n) {
-  split(n, 1, 16, [=](int64_t i, int64_t end) { chosen<T>().clamp(y + i, x + i, low, high, end - i); });
+  split(n, 1, 16, [=](int64_t i, int64_t end) { chosen<&Kernels<T>::clamp>()(y + i, x + i, low, high, end - i); });
 }
 
 template <class T>
 void elu(T* y, const T* x, double alpha, int64_t n) {
-  split(n, exponential, 16, [=](int64_t i, int64_t end) { chosen<T>().elu(y + i, x + i, alpha, end - i); });
+  split(n, exponential, 16, [=](int64_t i, int64_t end) { chosen<&Kernels<T>::elu>()(y + i, x + i, alpha, end - i); });
 }
 template <class T>
 void elu_backward(T* dx, const T* dy, const T* x, double alpha, int64_t n) {
   split(n, exponential, 16,
-        [=](int64_t i, int64_t end) { chosen<T>().elu_backward(dx + i, dy + i, x + i, alpha, end - i); });
+        [=](int64_t i, int64_t end) { chosen<&Kernels<T>::elu_backward>()(dx + i, dy + i, x + i, alpha, end - i); });
 }
 
 template <class T>
 void where(T* y, const bool* which, const T* a, int64_t step_a, const T* b, int64_t step_b, int64_t n) {
   split(n, 1, 16, [=](int64_t i, int64_t end) {
-    chosen<T>().where(y + i, which + i, a + i * step_a, step_a, b + i * step_b, step_b, end - i);
+    chosen<&Kernels<T>::where>()(y + i, which + i, a + i * step_a, step_a, b + i * step_b, step_b, end - i);
   });
 }
 
 template <class T>
 void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols) {
   split(cols, rows, 16, [=](int64_t j, int64_t end) {
-    chosen<T>().transpose(y + j * y_stride, y_stride, x + j, x_stride, rows, end - j);
+    chosen<&Kernels<T>::transpose>()(y + j * y_stride, y_stride, x + j, x_stride, rows, end - j);
   });
 }
 
 template <class T>
 int64_t argmax(const T* x, int64_t n) {
-  return chosen<T>().argmax(x, n);
+  return chosen<&Kernels<T>::argmax>()(x, n);
 }
 template <class T>
 int64_t argmin(const T* x, int64_t n) {
-  return chosen<T>().argmin(x, n);
+  return chosen<&Kernels<T>::argmin>()(x, n);
 }
 
 namespace {
@@ -90,7 +64,7 @@ auto reduced(const T* x, int64_t n, F f, Join join) {
 
 template <class T>
 Total sum(const T* x, int64_t n) {
-  return reduced(x, n, chosen<T>().sum, [](const Total& a, const Total& b) -> Total {
+  return reduced(x, n, chosen<&Kernels<T>::sum>(), [](const Total& a, const Total& b) -> Total {
     const double next = a.sum + b.sum, seen = next - a.sum;
     return {next, a.lost + ((a.sum - (next - seen)) + (b.sum - seen) + b.lost)};
   });
@@ -98,76 +72,74 @@ Total sum(const T* x, int64_t n) {
 
 template <class T>
 double product(const T* x, int64_t n) {
-  return reduced(x, n, chosen<T>().product, [](double a, double b) { return a * b; });
+  return reduced(x, n, chosen<&Kernels<T>::product>(), [](double a, double b) { return a * b; });
 }
 template <class T>
 double sum_of_squares(const T* x, int64_t n) {
-  return reduced(x, n, chosen<T>().sum_of_squares, [](double a, double b) { return a + b; });
+  return reduced(x, n, chosen<&Kernels<T>::sum_of_squares>(), [](double a, double b) { return a + b; });
 }
 
 template <class T>
 void row_sums(T* y, const T* x, int64_t rows, int64_t cols, double divisor) {
   split(rows, cols, 1,
-        [=](int64_t i, int64_t end) { chosen<T>().row_sums(y + i, x + i * cols, end - i, cols, divisor); });
+        [=](int64_t i, int64_t end) { chosen<&Kernels<T>::row_sums>()(y + i, x + i * cols, end - i, cols, divisor); });
 }
 
 template <class T>
 void column_sums(T* y, const T* x, int64_t rows, int64_t cols, double divisor) {
-  split(cols, rows, 16,
-        [=](int64_t first, int64_t last) { chosen<T>().column_sums(y, x, rows, cols, first, last, divisor); });
+  split(cols, rows, 16, [=](int64_t first, int64_t last) {
+    chosen<&Kernels<T>::column_sums>()(y, x, rows, cols, first, last, divisor);
+  });
 }
 
 namespace {
 
 template <class T>
-void normalise_rows(typename Kernels<T>::Rows* Kernels<T>::*kernel, T* y, const T* x, int64_t rows, int64_t cols) {
+void normalise_rows(typename Kernels<T>::Rows* kernel, T* y, const T* x, int64_t rows, int64_t cols) {
   split(rows, cols * exponential, 16, [=](int64_t i, int64_t end) {
     const Scratch<double> scratch(cols);
-    (chosen<T>().*kernel)(y + i * cols, x + i * cols, end - i, cols, scratch.data());
+    kernel(y + i * cols, x + i * cols, end - i, cols, scratch.data());
   });
 }
 template <class T>
-void rows_backward(typename Kernels<T>::RowsBackward* Kernels<T>::*kernel, T* dx, const T* dy, const T* y, int64_t rows,
+void rows_backward(typename Kernels<T>::RowsBackward* kernel, T* dx, const T* dy, const T* y, int64_t rows,
                    int64_t cols, int64_t cost) {
-  split(rows, cols * cost, 16, [=](int64_t i, int64_t end) {
-    (chosen<T>().*kernel)(dx + i * cols, dy + i * cols, y + i * cols, end - i, cols);
-  });
+  split(rows, cols * cost, 16,
+        [=](int64_t i, int64_t end) { kernel(dx + i * cols, dy + i * cols, y + i * cols, end - i, cols); });
 }
 
 }  // namespace
 
 template <class T>
 void softmax(T* y, const T* x, int64_t rows, int64_t cols) {
-  normalise_rows<T>(&Kernels<T>::softmax, y, x, rows, cols);
+  normalise_rows<T>(chosen<&Kernels<T>::softmax>(), y, x, rows, cols);
 }
 template <class T>
 void log_softmax(T* y, const T* x, int64_t rows, int64_t cols) {
-  normalise_rows<T>(&Kernels<T>::log_softmax, y, x, rows, cols);
+  normalise_rows<T>(chosen<&Kernels<T>::log_softmax>(), y, x, rows, cols);
 }
 template <class T>
 void softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols) {
-  rows_backward<T>(&Kernels<T>::softmax_backward, dx, dy, y, rows, cols, 2);
+  rows_backward<T>(chosen<&Kernels<T>::softmax_backward>(), dx, dy, y, rows, cols, 2);
 }
 template <class T>
 void log_softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols) {
-  rows_backward<T>(&Kernels<T>::log_softmax_backward, dx, dy, y, rows, cols, exponential);
+  rows_backward<T>(chosen<&Kernels<T>::log_softmax_backward>(), dx, dy, y, rows, cols, exponential);
 }
 
 template <class T>
 void matmul(const MatrixProduct<T>& product) {
-  chosen<T>().matmul(product);
+  chosen<&Kernels<T>::matmul>()(product);
 }
 
 template <class T>
 void gemv(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t cols) {
   split(rows, cols, 4, [=](int64_t i, int64_t end) {
-    chosen<T>().gemv(y + i, w + i * cols, x, bias ? bias + i : nullptr, end - i, cols);
+    chosen<&Kernels<T>::gemv>()(y + i, w + i * cols, x, bias ? bias + i : nullptr, end - i, cols);
   });
 }
 
 #define GRADUS_KERNELS_OF(T)                                                           \
-  template void map(Unary, T*, const T*, int64_t);                                     \
-  template void zip(Binary, T*, Operand<T>, Operand<T>, int64_t, int64_t);             \
   template void clamp(T*, const T*, T, T, int64_t);                                    \
   template void elu(T*, const T*, double, int64_t);                                    \
   template void elu_backward(T*, const T*, const T*, double, int64_t);                 \

@@ -1,6 +1,6 @@
 // Loops over arrays of float or double for the processor at hand, on several threads where the arrays are long. Outputs
 // may be one of the inputs, but must not overlap them otherwise. Everything but `gemv` gives the same bits on every
-// instruction set and with any number of threads.
+// instruction set and with any number of threads. What computes one of many functions on every element is in loops.hpp.
 #pragma once
 
 #include <cstddef>
@@ -56,10 +56,6 @@ enum class Binary {
 constexpr auto unary_count = static_cast<std::size_t>(Unary::count);
 constexpr auto binary_count = static_cast<std::size_t>(Binary::count);
 
-/// y[i] = f(x[i])
-template <class T>
-void map(Unary f, T* y, const T* x, int64_t n);
-
 /// A matrix whose elements of a row follow each other (step 1) or are one and the same (step 0), its rows `row` apart.
 template <class T>
 struct Operand {
@@ -67,10 +63,6 @@ struct Operand {
   int64_t row, step;
   Operand advanced(int64_t rows, int64_t elements) const { return {data + rows * row + elements * step, row, step}; }
 };
-
-/// y (rows, n) = f(a, b)
-template <class T>
-void zip(Binary f, T* y, Operand<T> a, Operand<T> b, int64_t rows, int64_t n);
 
 /// y = x within [low, high], NaN where x is
 template <class T>

@@ -1,5 +1,5 @@
-// The kernels of one instruction set. Those of `kernels.hpp` choose a table once and add threads; a kernel itself runs
-// on the calling thread, over the range it is given.
+// The kernels of one instruction set. Those of `kernels.hpp` choose among instruction sets and add threads; a kernel
+// itself runs on the calling thread, over the range it is given.
 #pragma once
 
 #include "kernels/isa.hpp"
@@ -39,9 +39,14 @@ struct Kernels {
 };
 using Table = BothWidths<Kernels>;
 
-template <class T>
-const Kernels<T>& chosen() {
-  return table<Table>().template of<T>();
-}
+/// The places of its elements in `unary` and `binary`.
+template <class T, Unary f>
+struct UnaryPlace {};
+template <class T, Binary f>
+struct BinaryPlace {};
+template <class T, Unary f>
+typename Kernels<T>::Map* kernel_at(UnaryPlace<T, f>);
+template <class T, Binary f>
+typename Kernels<T>::Zip* kernel_at(BinaryPlace<T, f>);
 
 }  // namespace gradus::kernels

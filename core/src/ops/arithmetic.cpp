@@ -12,7 +12,7 @@ namespace {
 
 /// f over two tensors in the dtype they meet in.
 template <class F>
-Tensor zip_promoted(const Tensor& a, const Tensor& b, F f, std::optional<Binary> kernel = {}) {
+Tensor zip_promoted(const Tensor& a, const Tensor& b, F f, BinaryLoop kernel = {}) {
   return visit(a.dtype(), [&]<class T>(T*) {
     return zip<T, T>(
         a, b, [f](T p, T q) { return static_cast<T>(f(p, q)); }, kernel);
@@ -23,7 +23,7 @@ enum class Order { tensor_first, number_first };
 
 /// f(x, s), or f(s, x), in the dtype that x and the number meet in.
 template <class F>
-Tensor map_scalar(const Tensor& x_, Scalar scalar, F f, Binary kernel, Order order = Order::tensor_first,
+Tensor map_scalar(const Tensor& x_, Scalar scalar, F f, BinaryLoop kernel, Order order = Order::tensor_first,
                   const char* op = __builtin_FUNCTION()) {
   check_defined(x_, op);
   const Tensor x = x_.to(promote(x_.dtype(), scalar.kind()));
@@ -34,7 +34,7 @@ Tensor map_scalar(const Tensor& x_, Scalar scalar, F f, Binary kernel, Order ord
         Tensor y = make_tensor(x.shape(), x.dtype());
         const kernels::Operand<T> tensor{elements<T>(x), 0, 1}, number{&s, 0, 0};
         const bool swapped = order == Order::number_first;
-        kernels::zip(kernel, elements<T>(y), swapped ? number : tensor, swapped ? tensor : number, 1, x.numel());
+        kernel(elements<T>(y), swapped ? number : tensor, swapped ? tensor : number, 1, x.numel());
         return y;
       }
     }
@@ -79,18 +79,18 @@ T power(T base, T exponent) {
 }
 
 /// For exponents that need no logarithm, as in PyTorch.
-std::optional<Unary> power_kernel(double exponent) {
-  if (exponent == 2) return Unary::square;
-  if (exponent == 3) return Unary::cube;
-  if (exponent == 0.5) return Unary::sqrt;
-  if (exponent == -0.5) return Unary::rsqrt;
-  if (exponent == -1) return Unary::reciprocal;
+UnaryLoop power_kernel(double exponent) {
+  if (exponent == 2) return loop<Unary::square>;
+  if (exponent == 3) return loop<Unary::cube>;
+  if (exponent == 0.5) return loop<Unary::sqrt>;
+  if (exponent == -0.5) return loop<Unary::rsqrt>;
+  if (exponent == -1) return loop<Unary::reciprocal>;
   return {};
 }
 
 Tensor power_of(const Tensor& x, Scalar exponent) {
   const auto kernel = power_kernel(exponent.to<double>());
-  if (kernel && is_floating(x.dtype())) return map_floating(x, *kernel);
+  if (kernel && is_floating(x.dtype())) return map_floating(x, kernel);
   return visit(x.dtype(),
                [&]<class T>(T*) { return map<T, T>(x, [e = exponent.rounded<T>()](T p) { return power(p, e); }); });
 }
@@ -115,7 +115,7 @@ void refuse_negative_integer_power(const Tensor& exponent) {
 Tensor add(const Tensor& a_, const Tensor& b_) {
   const Operands operands(a_, b_);
   const Tensor &a = operands.a, &b = operands.b;
-  Tensor y = zip_promoted(a, b, plus, Binary::add);
+  Tensor y = zip_promoted(a, b, plus, loop<Binary::add>);
   return recorded(y, "AddBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
                   Elementwise([](const Tensor& dy, InputGradients& dx) {
                     dx[0] = dy;
@@ -128,7 +128,7 @@ Tensor sub(const Tensor& a_, const Tensor& b_) {
   refuse_subtraction(a_.dtype(), b_.dtype());
   const Operands operands(a_, b_);
   const Tensor &a = operands.a, &b = operands.b;
-  Tensor y = zip_promoted(a, b, minus, Binary::sub);
+  Tensor y = zip_promoted(a, b, minus, loop<Binary::sub>);
   return recorded(y, "SubBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
                   Elementwise([](const Tensor& dy, InputGradients& dx) {
                     dx[0] = dy;
@@ -139,7 +139,7 @@ Tensor sub(const Tensor& a_, const Tensor& b_) {
 Tensor mul(const Tensor& a_, const Tensor& b_) {
   const Operands operands(a_, b_);
   const Tensor &a = operands.a, &b = operands.b;
-  Tensor y = zip_promoted(a, b, times, Binary::mul);
+  Tensor y = zip_promoted(a, b, times, loop<Binary::mul>);
   return recorded(y, "MulBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
                   keep(only_if(tracks(b), a), only_if(tracks(a), b)),
                   Elementwise([](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
@@ -154,7 +154,7 @@ Tensor div(const Tensor& a_, const Tensor& b_) {
   const Operands operands(a_, b_, is_floating(met) ? met : float32);
   const Tensor &a = operands.a, &b = operands.b;
   Tensor y = zip_promoted(
-      a, b, [](auto p, auto q) { return p / q; }, Binary::div);
+      a, b, [](auto p, auto q) { return p / q; }, loop<Binary::div>);
   return recorded(y, "DivBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
                   keep(only_if(tracks(b), a), b),
                   Elementwise([](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
@@ -164,32 +164,32 @@ Tensor div(const Tensor& a_, const Tensor& b_) {
 }
 
 Tensor add(const Tensor& a, Scalar b) {
-  Tensor y = map_scalar(a, b, plus, Binary::add);
+  Tensor y = map_scalar(a, b, plus, loop<Binary::add>);
   return recorded(y, "AddBackward0", {a}, Elementwise([](const Tensor& dy) { return dy; }));
 }
 
 Tensor sub(const Tensor& a, Scalar b) {
   check_defined(a);
   refuse_subtraction(a.dtype(), b.kind());
-  Tensor y = map_scalar(a, b, minus, Binary::sub);
+  Tensor y = map_scalar(a, b, minus, loop<Binary::sub>);
   return recorded(y, "SubBackward0", {a}, Elementwise([](const Tensor& dy) { return dy; }));
 }
 
 Tensor rsub(Scalar a, const Tensor& b) {
   check_defined(b);
   refuse_subtraction(a.kind(), b.dtype());
-  Tensor y = map_scalar(b, a, minus, Binary::sub, Order::number_first);
+  Tensor y = map_scalar(b, a, minus, loop<Binary::sub>, Order::number_first);
   return recorded(y, "RsubBackward1", {b}, Elementwise([](const Tensor& dy) { return -dy; }));
 }
 
 Tensor mul(const Tensor& a, Scalar b) {
-  Tensor y = map_scalar(a, b, times, Binary::mul);
+  Tensor y = map_scalar(a, b, times, loop<Binary::mul>);
   return recorded(y, "MulBackward0", {a}, Elementwise([b](const Tensor& dy) { return dy * b; }));
 }
 
 Tensor div(const Tensor& a, Scalar b) {
   Tensor y = map_scalar(
-      floating(a), b, [](auto p, auto s) { return p / s; }, Binary::div);
+      floating(a), b, [](auto p, auto s) { return p / s; }, loop<Binary::div>);
   return recorded(y, "DivBackward0", {a}, Elementwise([b](const Tensor& dy) { return dy / b; }));
 }
 
@@ -238,7 +238,7 @@ namespace {
 
 /// max or min of two tensors; where they are equal each gets half of the gradient. NaN wins, and loses to none.
 template <class F>
-Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, Binary kernel,
+Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, BinaryLoop kernel,
                 const char* op = __builtin_FUNCTION()) {
   const Operands operands(a_, b_, op);
   const Tensor &a = operands.a, &b = operands.b;
@@ -256,12 +256,12 @@ Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, Bi
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
   return extremum(
-      a, b, "MaximumBackward0", [](const auto& p, const auto& q) { return p > q; }, Binary::maximum);
+      a, b, "MaximumBackward0", [](const auto& p, const auto& q) { return p > q; }, loop<Binary::maximum>);
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
   return extremum(
-      a, b, "MinimumBackward0", [](const auto& p, const auto& q) { return p < q; }, Binary::minimum);
+      a, b, "MinimumBackward0", [](const auto& p, const auto& q) { return p < q; }, loop<Binary::minimum>);
 }
 
 Tensor maximum(const Tensor& a, Scalar b) { return maximum(a, number_like(a, b)); }

@@ -71,7 +71,7 @@ Tensor zip(const Tensor& a, const Tensor& b, Dtype result, ZipLoop* loop, const 
   return pairs.y;
 }
 
-Tensor zip(const Tensor& a, const Tensor& b, Binary kernel) {
+Tensor zip(const Tensor& a, const Tensor& b, BinaryLoop kernel) {
   if (a.numel() < worth_a_kernel && a.shape() == b.shape()) return {};
   Pairs pairs(a, b, a.dtype());
   if (pairs.y.numel() < worth_a_kernel) return {};
@@ -79,9 +79,8 @@ Tensor zip(const Tensor& a, const Tensor& b, Binary kernel) {
   visit_floating(a.dtype(), [&]<class T>(T*) {
     const std::int64_t block = outer.extent * inner.extent;
     pairs.outer.for_each(0, pairs.outer.count(), [&](std::int64_t i, auto at) {
-      kernels::zip<T>(kernel, elements<T>(pairs.y) + i * block,
-                      {elements<T>(a) + at[0], outer.stride[0], inner.stride[0]},
-                      {elements<T>(b) + at[1], outer.stride[1], inner.stride[1]}, outer.extent, inner.extent);
+      kernel(elements<T>(pairs.y) + i * block, {elements<T>(a) + at[0], outer.stride[0], inner.stride[0]},
+             {elements<T>(b) + at[1], outer.stride[1], inner.stride[1]}, outer.extent, inner.extent);
     });
   });
   return pairs.y;

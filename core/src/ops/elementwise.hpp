@@ -4,6 +4,7 @@
 
 #include "autograd/record.hpp"
 #include "kernels/kernels.hpp"
+#include "kernels/loops.hpp"
 #include "ops/groups.hpp"
 #include "tensor/message.hpp"
 
@@ -12,7 +13,10 @@
 namespace gradus::detail {
 
 using kernels::Binary;
+using kernels::BinaryLoop;
+using kernels::loop;
 using kernels::Unary;
+using kernels::UnaryLoop;
 
 /// What T is added and multiplied in: an int64 that overflows wraps around, as PyTorch, which C++ has for unsigned
 /// only.
@@ -34,7 +38,7 @@ Tensor map(const Tensor& x, Dtype result, MapLoop* loop, const void* f);
 Tensor zip(const Tensor& a, const Tensor& b, Dtype result, ZipLoop* loop, const void* f);
 
 /// The same by a kernel, for a and b of one floating dtype; undefined for few elements.
-Tensor zip(const Tensor& a, const Tensor& b, Binary kernel);
+Tensor zip(const Tensor& a, const Tensor& b, BinaryLoop kernel);
 
 /// y[i] = f(x[i]) with elements of T, results of R; x must have the dtype of T already.
 template <class T, class R, class F>
@@ -48,24 +52,24 @@ Tensor map(const Tensor& x, F f) {
 
 /// The same for a floating x of either width, which a kernel serves where one is given.
 template <class F>
-Tensor map_floating(const Tensor& x, F f, std::optional<Unary> kernel = {}) {
+Tensor map_floating(const Tensor& x, F f, UnaryLoop kernel = {}) {
   return visit_floating(x.dtype(), [&]<class T>(T*) {
     if (!kernel || x.numel() < worth_a_kernel) return map<T, T>(x, f);
     Tensor y = make_tensor(x.shape(), x.dtype());
-    kernels::map(*kernel, elements<T>(y), elements<T>(x), x.numel());
+    kernel(elements<T>(y), elements<T>(x), x.numel());
     return y;
   });
 }
 /// For functions that a kernel computes in another way than the standard library does: what becomes of an element must
 /// not depend on how many there are.
-inline Tensor map_floating(const Tensor& x, Unary kernel) {
+inline Tensor map_floating(const Tensor& x, UnaryLoop kernel) {
   Tensor y = make_tensor(x.shape(), x.dtype());
-  visit_floating(x.dtype(), [&]<class T>(T*) { kernels::map(kernel, elements<T>(y), elements<T>(x), x.numel()); });
+  visit_floating(x.dtype(), [&]<class T>(T*) { kernel(elements<T>(y), elements<T>(x), x.numel()); });
   return y;
 }
 
 /// dx from dy and what was saved, by a kernel; undefined where it must be differentiable itself: then it is composed.
-Tensor fused_backward(const Tensor& dy, const Tensor& saved, Binary kernel);
+Tensor fused_backward(const Tensor& dy, const Tensor& saved, BinaryLoop kernel);
 
 /// How operands of shapes that broadcast to `shape` are walked together.
 template <std::size_t N>
@@ -101,10 +105,10 @@ void run(R* y, const T* a, std::int64_t step_a, const T* b, std::int64_t step_b,
 
 /// y = f(a, b) with elements of T, results of R; both operands must have the dtype of T already.
 template <class T, class R, class F>
-Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] std::optional<Binary> kernel = {}) {
+Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] BinaryLoop kernel = {}) {
   if constexpr (std::floating_point<T> && std::same_as<T, R>) {
     if (kernel) {
-      if (Tensor y = zip(a, b, *kernel); y.defined()) return y;
+      if (Tensor y = zip(a, b, kernel); y.defined()) return y;
     }
   }
   const auto loop = [](void* y, const void* p, std::int64_t step_p, const void* q, std::int64_t step_q, std::int64_t n,

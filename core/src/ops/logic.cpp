@@ -53,7 +53,7 @@ Tensor logical_xor(const Tensor& a, const Tensor& b) { return truth(a) ^ truth(b
 namespace {
 
 /// A step function, with gradient 0. An int64 x stays as it is.
-Tensor step(const Tensor& x, const char* op, const char* name, Unary kernel) {
+Tensor step(const Tensor& x, const char* op, const char* name, UnaryLoop kernel) {
   check_defined(x, op);
   throw_if<RuntimeError>(x.dtype() == boolean, '"', op, "_vml_cpu\" not implemented for 'Bool'");
   Tensor y = x.dtype() == int64 ? clone(x) : map_floating(x, kernel);
@@ -62,15 +62,15 @@ Tensor step(const Tensor& x, const char* op, const char* name, Unary kernel) {
 
 }  // namespace
 
-Tensor floor(const Tensor& x) { return step(x, "floor", "FloorBackward0", Unary::floor); }
-Tensor ceil(const Tensor& x) { return step(x, "ceil", "CeilBackward0", Unary::ceil); }
-Tensor round(const Tensor& x) { return step(x, "round", "RoundBackward0", Unary::round); }
+Tensor floor(const Tensor& x) { return step(x, "floor", "FloorBackward0", loop<Unary::floor>); }
+Tensor ceil(const Tensor& x) { return step(x, "ceil", "CeilBackward0", loop<Unary::ceil>); }
+Tensor round(const Tensor& x) { return step(x, "round", "RoundBackward0", loop<Unary::round>); }
 
 Tensor sign(const Tensor& x) {
   check_defined(x);
   if (x.dtype() == boolean) return clone(x);
   const auto of_integer = [](std::int64_t p) { return std::int64_t{p > 0} - std::int64_t{p < 0}; };
-  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, of_integer) : map_floating(x, Unary::sign);
+  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, of_integer) : map_floating(x, loop<Unary::sign>);
   return recorded(y, "SignBackward0", {x}, [](const Tensor& dy) { return zeros_like(dy); });
 }
 

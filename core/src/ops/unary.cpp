@@ -10,11 +10,11 @@ namespace gradus {
 
 using namespace detail;
 
-Tensor detail::fused_backward(const Tensor& dy, const Tensor& saved, Binary kernel) {
+Tensor detail::fused_backward(const Tensor& dy, const Tensor& saved, BinaryLoop kernel) {
   if (grad_enabled()) return {};
   Tensor dx = make_tensor(dy.shape(), dy.dtype());
   visit_floating(dy.dtype(), [&]<class T>(T*) {
-    kernels::zip<T>(kernel, elements<T>(dx), {elements<T>(dy), 0, 1}, {elements<T>(saved), 0, 1}, 1, dy.numel());
+    kernel(elements<T>(dx), {elements<T>(dy), 0, 1}, {elements<T>(saved), 0, 1}, 1, dy.numel());
   });
   return dx;
 }
@@ -28,8 +28,8 @@ std::int64_t negative(std::int64_t p) { return minus(std::int64_t{0}, p); }
 Tensor neg(const Tensor& x) {
   check_defined(x);
   throw_if<RuntimeError>(x.dtype() == boolean, "Negation, the `-` operator, on a bool tensor is not supported.");
-  Tensor y =
-      x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, negative) : map_floating(x, std::negate<>(), Unary::neg);
+  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, negative)
+                                : map_floating(x, std::negate<>(), loop<Unary::neg>);
   return recorded(y, "NegBackward0", {x}, [](const Tensor& dy) { return -dy; });
 }
 
@@ -38,7 +38,7 @@ Tensor abs(const Tensor& x) {
   if (x.dtype() == boolean) return x;
   Tensor y = x.dtype() == int64
                  ? map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return p < 0 ? negative(p) : p; })
-                 : map_floating(x, Unary::abs);
+                 : map_floating(x, loop<Unary::abs>);
   return recorded(y, "AbsBackward0", {x}, keep(x),
                   [](const Tensor& dy, const Tensor& x) { return dy * sign(x.detach()); });
 }
@@ -65,38 +65,40 @@ Tensor smooth(const Tensor& x_, const char* name, Map map, F derivative, const c
 Tensor sqrt(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(
-      x, [](auto p) { return std::sqrt(p); }, Unary::sqrt);
+      x, [](auto p) { return std::sqrt(p); }, loop<Unary::sqrt>);
   return recorded(y, "SqrtBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& y) { return dy / (y * 2); });
 }
 
 Tensor rsqrt(const Tensor& x_) {
   const Tensor x = floating(x_);
   Tensor y = map_floating(
-      x, [](auto p) { return 1 / std::sqrt(p); }, Unary::rsqrt);
+      x, [](auto p) { return 1 / std::sqrt(p); }, loop<Unary::rsqrt>);
   return recorded(y, "RsqrtBackward0", {x}, keep(y),
                   [](const Tensor& dy, const Tensor& y) { return dy * pow(y, 3) * -0.5; });
 }
 
 Tensor reciprocal(const Tensor& x) {
-  return smooth<Saves::y>(x, "ReciprocalBackward0", Unary::reciprocal,
+  return smooth<Saves::y>(x, "ReciprocalBackward0", loop<Unary::reciprocal>,
                           [](const Tensor& dy, const Tensor& y) { return -dy * square(y); });
 }
 
 Tensor exp(const Tensor& x) {
-  return smooth<Saves::y>(x, "ExpBackward0", Unary::exp, [](const Tensor& dy, const Tensor& y) { return dy * y; });
+  return smooth<Saves::y>(x, "ExpBackward0", loop<Unary::exp>,
+                          [](const Tensor& dy, const Tensor& y) { return dy * y; });
 }
 
 Tensor log(const Tensor& x) {
-  return smooth<Saves::x>(x, "LogBackward0", Unary::log, [](const Tensor& dy, const Tensor& x) { return dy / x; });
+  return smooth<Saves::x>(x, "LogBackward0", loop<Unary::log>,
+                          [](const Tensor& dy, const Tensor& x) { return dy / x; });
 }
 
 Tensor log1p(const Tensor& x) {
-  return smooth<Saves::x>(x, "Log1PBackward0", Unary::log1p,
+  return smooth<Saves::x>(x, "Log1PBackward0", loop<Unary::log1p>,
                           [](const Tensor& dy, const Tensor& x) { return dy / (x + 1); });
 }
 
 Tensor expm1(const Tensor& x) {
-  return smooth<Saves::y>(x, "Expm1Backward0", Unary::expm1,
+  return smooth<Saves::y>(x, "Expm1Backward0", loop<Unary::expm1>,
                           [](const Tensor& dy, const Tensor& y) { return dy * (y + 1); });
 }
 
@@ -118,15 +120,15 @@ Tensor erf(const Tensor& x) {
 }
 
 Tensor tanh(const Tensor& x) {
-  return smooth<Saves::y>(x, "TanhBackward0", Unary::tanh, [](const Tensor& dy, const Tensor& y) {
-    const Tensor dx = fused_backward(dy, y, Binary::tanh_backward);
+  return smooth<Saves::y>(x, "TanhBackward0", loop<Unary::tanh>, [](const Tensor& dy, const Tensor& y) {
+    const Tensor dx = fused_backward(dy, y, loop<Binary::tanh_backward>);
     return dx.defined() ? dx : dy * (1 - square(y));
   });
 }
 
 Tensor sigmoid(const Tensor& x) {
-  return smooth<Saves::y>(x, "SigmoidBackward0", Unary::sigmoid, [](const Tensor& dy, const Tensor& s) {
-    const Tensor dx = fused_backward(dy, s, Binary::sigmoid_backward);
+  return smooth<Saves::y>(x, "SigmoidBackward0", loop<Unary::sigmoid>, [](const Tensor& dy, const Tensor& s) {
+    const Tensor dx = fused_backward(dy, s, loop<Binary::sigmoid_backward>);
     return dx.defined() ? dx : dy * (s * (1 - s));
   });
 }
@@ -138,7 +140,7 @@ namespace {
 Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
   Tensor dx = visit(dy.dtype(), [&]<class T>(T*) {
     const T leak = static_cast<T>(slope);
-    const auto kernel = slope == 0 ? std::optional(Binary::relu_backward) : std::nullopt;
+    const auto kernel = slope == 0 ? loop<Binary::relu_backward> : BinaryLoop();
     return zip<T, T>(
         dy, y,
         [leak](T d, T v) -> T {
@@ -157,7 +159,8 @@ Tensor relu(const Tensor& x) {
   check_defined(x);
   throw_if<RuntimeError>(x.dtype() == boolean, "Boolean inputs not supported for relu");
   const auto positive = []<class T>(T p) { return p < T{0} ? T{0} : p; };  // keeps NaN
-  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, positive, Unary::relu);
+  Tensor y =
+      x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, positive, loop<Unary::relu>);
   return recorded(y, "ReluBackward0", {x}, keep(y),
                   [](const Tensor& dy, const Tensor& y) { return where_positive(dy, y, 0); });
 }
@@ -173,8 +176,8 @@ Tensor leaky_relu(const Tensor& x_, double negative_slope) {
 }
 
 Tensor gelu(const Tensor& x) {
-  return smooth<Saves::x>(x, "GeluBackward0", Unary::gelu, [](const Tensor& dy, const Tensor& v) {
-    Tensor dx = fused_backward(dy, v, Binary::gelu_backward);
+  return smooth<Saves::x>(x, "GeluBackward0", loop<Unary::gelu>, [](const Tensor& dy, const Tensor& v) {
+    Tensor dx = fused_backward(dy, v, loop<Binary::gelu_backward>);
     if (dx.defined()) return dx;  // dy (Phi(v) + v phi(v))
     const Tensor cumulative = (erf(v * (1 / std::numbers::sqrt2)) + 1) * 0.5;
     const Tensor density = exp(square(v) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
@@ -183,8 +186,8 @@ Tensor gelu(const Tensor& x) {
 }
 
 Tensor softplus(const Tensor& x) {
-  return smooth<Saves::x>(x, "SoftplusBackward0", Unary::softplus, [](const Tensor& dy, const Tensor& x) {
-    const Tensor dx = fused_backward(dy, x, Binary::softplus_backward);
+  return smooth<Saves::x>(x, "SoftplusBackward0", loop<Unary::softplus>, [](const Tensor& dy, const Tensor& x) {
+    const Tensor dx = fused_backward(dy, x, loop<Binary::softplus_backward>);
     return dx.defined() ? dx : dy * sigmoid(x);
   });
 }

@@ -9,7 +9,8 @@ namespace gradus {
 
 std::string config() {
   return detail::message("gradus " GRADUS_VERSION "\ninstruction set: ", kernels::isa_name(kernels::isa()),
-                         "\nBLAS: ", detail::blas_name(), "\nthreads: ", get_num_threads(), "\nparts: " GRADUS_PARTS);
+                         "\nBLAS: ", detail::blas_name(), "\nthreads: ", get_num_threads(),
+                         "\nparts: " GRADUS_PARTS " GRADUS_INSTRUCTION_SETS=", kernels::built_isas());
 }
 
 }  // namespace gradus

@@ -24,6 +24,12 @@ std::size_t printable_size(std::string_view text) {
 
 }  // namespace
 
+std::string joined(std::initializer_list<Part> parts) {
+  std::string text;
+  for (const Part& part : parts) part.append_to(text);
+  return text;
+}
+
 std::string tuple_text(const Shape& shape) {
   std::string text = to_string(shape);
   text.front() = '(';

@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstdio>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <typeinfo>
@@ -33,18 +34,36 @@ struct PythonFloat {
 std::string float_text(double value);
 inline void append(std::string& text, PythonFloat number) { text += float_text(number.value); }
 
+/// A part of a message, by reference: what an append() takes.
+class Part {
+ public:
+  template <class T>
+  Part(const T& part)
+      : part_(&part), append_([](std::string& text, const void* p) { append(text, *static_cast<const T*>(p)); }) {}
+  Part(const char* part)
+      : part_(part), append_([](std::string& text, const void* p) { text += static_cast<const char*>(p); }) {}
+  void append_to(std::string& text) const { append_(text, part_); }
+
+ private:
+  const void* part_;
+  void (*append_)(std::string& text, const void* part);
+};
+
 /// The parts one after the other.
+std::string joined(std::initializer_list<Part> parts);
 template <class... Parts>
 std::string message(const Parts&... parts) {
-  std::string text;
-  (append(text, parts), ...);
-  return text;
+  return joined({Part(parts)...});
 }
 
+template <class E>
+[[noreturn, gnu::cold, gnu::noinline]] void throw_joined(std::initializer_list<Part> parts) {
+  throw E(joined(parts));
+}
 /// Throws an E that says this.
 template <class E, class... Parts>
 [[noreturn, gnu::cold, gnu::noinline]] void fail(const Parts&... parts) {
-  throw E(message(parts...));
+  throw_joined<E>({Part(parts)...});
 }
 
 /// The same, if `mistake` is true. What has to be computed for the text alone belongs into an if before `fail`.

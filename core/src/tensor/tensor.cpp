@@ -47,7 +47,9 @@ TensorImpl* TensorImpl::create(Ref<Storage> storage, const Shape& shape, std::in
 
 TensorImpl::TensorImpl(Ref<Storage> block, void* first, const Shape& extents, std::int64_t count, Dtype type)
     : TensorHead{type, count, extents}, elements(first), storage(std::move(block)) {}
-TensorImpl::~TensorImpl() { delete accumulator; }
+TensorImpl::~TensorImpl() {
+  if (records_graphs) delete accumulator;
+}
 
 void TensorImpl::release() noexcept {
   if (!release_is_last()) return;

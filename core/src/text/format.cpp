@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 namespace gradus {
 namespace {
@@ -99,15 +101,43 @@ detail::ElementTexts detail::element_texts(const Tensor& x, std::span<const std:
   return result;
 }
 
+namespace {
+
+/// The fewest digits that read back as `value`, in scientific notation. Every program has printf and strtod; for
+/// std::to_chars it would have 130 kB of tables more.
+std::string shortest(double value) {
+  // The numbers below a power of two are nearer than those above it, so what reads back as it has another middle.
+  const long double middle = value * (1 + 0x1p-55L);
+  char text[48];
+  for (int precision = 0; precision < 16; ++precision) {
+    for (const long double v : {static_cast<long double>(value), middle}) {
+      std::snprintf(text, sizeof text, "%.*Le", precision, v);
+      if (std::strtod(text, nullptr) == value) return text;
+    }
+  }
+  std::snprintf(text, sizeof text, "%.16e", value);
+  return text;
+}
+
+}  // namespace
+
 std::string format_number(double value) {
   if (std::isnan(value)) return "nan";
+  const std::string sign = std::signbit(value) ? "-" : "";
   const double magnitude = std::abs(value);
+  if (std::isinf(value)) return sign + "inf";
+  const std::string text = shortest(magnitude);
+  const std::size_t end = text.find('e');
+  const int exponent = std::atoi(text.c_str() + end + 1);
+  std::string digits;  // without the point of the locale
+  std::copy_if(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end), std::back_inserter(digits),
+               [](char c) { return c >= '0' && c <= '9'; });
   const bool plain = magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e16);
-  char text[32];
-  const auto end =
-      std::to_chars(text, text + sizeof text, value, plain ? std::chars_format::fixed : std::chars_format::scientific)
-          .ptr;
-  return std::string(text, end);
+  if (plain && exponent < 0) digits.insert(0, static_cast<std::size_t>(-exponent), '0');
+  const std::size_t whole = plain && exponent > 0 ? static_cast<std::size_t>(exponent) + 1 : 1;  // before the point
+  if (digits.size() < whole) digits.resize(whole, '0');
+  if (digits.size() > whole) digits.insert(whole, ".");
+  return sign + digits + (plain ? "" : text.substr(end));
 }
 
 }  // namespace gradus

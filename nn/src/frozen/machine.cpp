@@ -8,7 +8,9 @@
 
 namespace gradus::nn::frozen {
 
+using gradus::kernels::chosen;
 using gradus::kernels::Unary;
+using Kernels = gradus::kernels::Kernels<float>;
 
 namespace {
 
@@ -154,8 +156,9 @@ void map(float* y, const float* x, std::int64_t n, F f) noexcept {
   for (std::int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
 }
 
-void map(float* y, const float* x, std::int64_t n, Unary kernel) noexcept {
-  gradus::kernels::chosen<float>().unary[static_cast<std::size_t>(kernel)](y, x, n);
+template <Unary f>
+void map(float* y, const float* x, std::int64_t n) noexcept {
+  chosen<gradus::kernels::UnaryPlace<float, f>{}>()(y, x, n);
 }
 
 void run(const Activation& activation, const ReadyStep& step, float* y, const float* x, std::int64_t rows) noexcept {
@@ -165,19 +168,19 @@ void run(const Activation& activation, const ReadyStep& step, float* y, const fl
     case Function::none: return map(y, x, n, [](float p) { return p; });
     case Function::relu: return map(y, x, n, [](float p) { return p < 0 ? 0 : p; });
     case Function::leaky_relu: return map(y, x, n, [a](float p) { return p < 0 ? p * a : p; });
-    case Function::sigmoid: return map(y, x, n, Unary::sigmoid);
-    case Function::tanh: return map(y, x, n, Unary::tanh);
-    case Function::gelu: return map(y, x, n, Unary::gelu);
-    case Function::softplus: return map(y, x, n, Unary::softplus);
-    case Function::elu: return gradus::kernels::chosen<float>().elu(y, x, activation.a, n);
-    case Function::silu: return map(y, x, n, Unary::silu);
+    case Function::sigmoid: return map<Unary::sigmoid>(y, x, n);
+    case Function::tanh: return map<Unary::tanh>(y, x, n);
+    case Function::gelu: return map<Unary::gelu>(y, x, n);
+    case Function::softplus: return map<Unary::softplus>(y, x, n);
+    case Function::elu: return chosen<&Kernels::elu>()(y, x, activation.a, n);
+    case Function::silu: return map<Unary::silu>(y, x, n);
     case Function::hardtanh: return map(y, x, n, [a, b](float p) { return p < a ? a : p > b ? b : p; });
   }
 }
 
 void run(const Softmax& softmax, const ReadyStep&, float* y, const float* x, std::int64_t rows) noexcept {
-  const auto& floats = gradus::kernels::chosen<float>();
-  (softmax.log ? floats.log_softmax : floats.softmax)(y, x, rows * softmax.groups, softmax.size, nullptr);
+  (softmax.log ? chosen<&Kernels::log_softmax>() : chosen<&Kernels::softmax>())(y, x, rows * softmax.groups,
+                                                                                softmax.size, nullptr);
 }
 
 void run(const Pool& pool, const ReadyStep& step, float* y, const float* x, std::int64_t rows) noexcept {

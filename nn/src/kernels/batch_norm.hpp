@@ -36,7 +36,7 @@ bool batch_norm(BatchNormForward<T> pass) {
   pass.stream = worth_streaming(pass.y, pass.shape);
   std::atomic<bool> finite{true};
   split_channels<T>(pass.shape, 1, [&](int64_t first, int64_t last, T* scratch) {
-    if (!chosen<T>().batch_norm(pass, first, last, scratch)) finite = false;
+    if (!chosen<&Kernels<T>::batch_norm>()(pass, first, last, scratch)) finite = false;
   });
   return finite;
 }
@@ -45,15 +45,16 @@ bool batch_norm(BatchNormForward<T> pass) {
 /// is a number, which negative variances and NaN prevent.
 template <class T>
 bool batch_norm_running(const BatchNormForward<T>& pass, const T* running_mean, const T* running_var) {
-  return chosen<T>().batch_norm_running(pass, running_mean, running_var);
+  return chosen<&Kernels<T>::batch_norm_running>()(pass, running_mean, running_var);
 }
 
 /// y with given mean and rstd.
 template <class T>
 void batch_norm_apply(BatchNormForward<T> pass) {
   pass.stream = worth_streaming(pass.y, pass.shape);
-  split_channels<T>(pass.shape, 0,
-                    [&](int64_t first, int64_t last, T*) { chosen<T>().batch_norm_apply(pass, first, last); });
+  split_channels<T>(pass.shape, 0, [&](int64_t first, int64_t last, T*) {
+    chosen<&Kernels<T>::batch_norm_apply>()(pass, first, last);
+  });
 }
 
 /// dweight = sum dy xhat, dbias = sum dy, dx = weight rstd (dy - dbias / M - xhat dweight / M), M = N L; with constant
@@ -62,7 +63,7 @@ template <class T>
 void batch_norm_backward(BatchNormBackward<T> pass) {
   pass.stream = worth_streaming(pass.dx, pass.shape);
   split_channels<T>(pass.shape, 2, [&](int64_t first, int64_t last, T* scratch) {
-    chosen<T>().batch_norm_backward(pass, first, last, scratch);
+    chosen<&Kernels<T>::batch_norm_backward>()(pass, first, last, scratch);
   });
 }
 

@@ -1,6 +1,7 @@
 // All kernels of nn, for the instruction set that this file is compiled for.
 #include "kernels/batch_norm_channels.hpp"
 #include "kernels/batch_norm_rows.hpp"
+#include "kernels/built.hpp"
 #include "kernels/convolution_body.hpp"
 #include "kernels/cross_entropy_body.hpp"
 #include "kernels/dense_body.hpp"
@@ -33,7 +34,10 @@ constexpr nn::kernels::Kernels<T> make_kernels() {
   return k;
 }
 
-constinit const nn::kernels::Table table{make_kernels<float>(), make_kernels<double>()};
+template <class T>
+constexpr nn::kernels::Kernels<T> made = make_kernels<T>();
+
+constinit const nn::kernels::Table table{made<float>, made<double>};
 
 }  // namespace
 }  // namespace gradus::body
@@ -49,5 +53,12 @@ template <>
 const nn::kernels::DenseTable* built_table<nn::kernels::DenseTable, Isa::GRADUS_ISA>() noexcept {
   return &body::dense_table;
 }
+
+// clang-format off
+GRADUS_KERNEL(nn::kernels::Kernels, batch_norm_running) GRADUS_KERNEL(nn::kernels::Kernels, batch_norm)
+GRADUS_KERNEL(nn::kernels::Kernels, batch_norm_apply) GRADUS_KERNEL(nn::kernels::Kernels, batch_norm_backward)
+GRADUS_KERNEL(nn::kernels::Kernels, log_sum_exp) GRADUS_KERNEL(nn::kernels::Kernels, cross_entropy_backward)
+GRADUS_KERNEL(nn::kernels::Kernels, weighted_sums) GRADUS_KERNEL(nn::kernels::Kernels, row_products)
+// clang-format on
 
 }  // namespace gradus::kernels

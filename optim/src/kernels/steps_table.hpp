@@ -35,9 +35,6 @@ struct Kernels {
 };
 using Table = gradus::kernels::BothWidths<Kernels>;
 
-template <class T>
-const Kernels<T>& chosen() {
-  return gradus::kernels::table<Table>().template of<T>();
-}
+using gradus::kernels::chosen;
 
 }  // namespace gradus::optim::kernels

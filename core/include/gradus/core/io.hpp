@@ -55,6 +55,10 @@ void save(const StateDict& state, const std::string& path, const SaveOptions& op
 /// The same for a file in memory, such as weights that are part of a program.
 [[nodiscard]] StateDict load(std::span<const std::byte> file, const LoadOptions& options = {});
 
+/// load() for safetensors alone: a program that reads no other format holds no code for one.
+[[nodiscard]] StateDict load_safetensors(const std::string& path);
+[[nodiscard]] StateDict load_safetensors(std::span<const std::byte> file);
+
 /// As save() and load(), for all that a training needs to go on: as a .pt file it is the same dict in Python, in a
 /// .safetensors file the tensors keep their names and the rest becomes metadata.
 void save_value(const Value& value, const std::string& path, const SaveOptions& options = {});
