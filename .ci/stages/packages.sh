@@ -55,6 +55,8 @@ parts() {
   "$scratch/least/predict" "$scratch/BLAS=OFF/parity.safetensors"
   ! "$scratch/least/consumer" 2>"$scratch/output" || false
   grep -q GRADUS_AUTOGRAD=ON "$scratch/output"
+  ! cmake -S . -B "$scratch/unknown" -DGRADUS_INSTRUCTION_SETS="avx2;sse9" >/dev/null 2>"$scratch/output" || false
+  grep -q "'sse9' is none of" "$scratch/output"
   size=$(stat -c %s "$scratch/least/predict")
   echo "a static program that predicts: $size bytes"
   ((size <= 1 << 20))  # of which glibc and the C++ library are 0.8 MB
