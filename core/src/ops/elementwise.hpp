@@ -68,7 +68,8 @@ inline Tensor map_floating(const Tensor& x, UnaryLoop kernel) {
   return y;
 }
 
-/// dx from dy and what was saved, by a kernel; undefined where it must be differentiable itself: then it is composed.
+/// dx from dy and what was saved, by a kernel, in place of a dy that nobody else sees; undefined where it must be
+/// differentiable itself: then it is composed.
 Tensor fused_backward(const Tensor& dy, const Tensor& saved, BinaryLoop kernel);
 
 /// How operands of shapes that broadcast to `shape` are walked together.

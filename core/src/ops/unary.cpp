@@ -12,7 +12,7 @@ using namespace detail;
 
 Tensor detail::fused_backward(const Tensor& dy, const Tensor& saved, BinaryLoop kernel) {
   if (grad_enabled()) return {};
-  Tensor dx = make_tensor(dy.shape(), dy.dtype());
+  Tensor dx = owned_alone(dy) ? dy : make_tensor(dy.shape(), dy.dtype());
   visit_floating(dy.dtype(), [&]<class T>(T*) {
     kernel(elements<T>(dx), {elements<T>(dy), 0, 1}, {elements<T>(saved), 0, 1}, 1, dy.numel());
   });
@@ -140,14 +140,10 @@ namespace {
 Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
   Tensor dx = visit(dy.dtype(), [&]<class T>(T*) {
     const T leak = static_cast<T>(slope);
-    const auto kernel = slope == 0 ? loop<Binary::relu_backward> : BinaryLoop();
-    return zip<T, T>(
-        dy, y,
-        [leak](T d, T v) -> T {
-          if (leak == 0) return v <= 0 ? T{0} : d;
-          return v > 0 ? d : static_cast<T>(d * leak);
-        },
-        kernel);
+    return zip<T, T>(dy, y, [leak](T d, T v) -> T {
+      if (leak == 0) return v <= 0 ? T{0} : d;
+      return v > 0 ? d : static_cast<T>(d * leak);
+    });
   });
   return recorded(dx, "ThresholdBackwardBackward0", {dy}, keep(y),
                   [slope](const Tensor& ddx, const Tensor& y) { return where_positive(ddx, y, slope); });
@@ -161,8 +157,10 @@ Tensor relu(const Tensor& x) {
   const auto positive = []<class T>(T p) { return p < T{0} ? T{0} : p; };  // keeps NaN
   Tensor y =
       x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, positive, loop<Unary::relu>);
-  return recorded(y, "ReluBackward0", {x}, keep(y),
-                  [](const Tensor& dy, const Tensor& y) { return where_positive(dy, y, 0); });
+  return recorded(y, "ReluBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& y) {
+    const Tensor dx = fused_backward(dy, y, loop<Binary::relu_backward>);
+    return dx.defined() ? dx : where_positive(dy, y, 0);
+  });
 }
 
 Tensor leaky_relu(const Tensor& x_, double negative_slope) {
