@@ -32,17 +32,23 @@ make_system() {
 
 # in_system FOLDER LAYER COMMAND...: runs COMMAND as root in the system whose root is FOLDER; what it writes goes to the folder
 # LAYER instead. A layer made before can be put below it: `below=LAYER in_system …`. The folders of the array
-# `shared_folders` are those outside. What ccache keeps is in ~/.cache/gradus, too.
+# `shared_folders` are those outside. What ccache keeps is in ~/.cache/gradus, too. Systems share what apt-get fetches, which
+# fails where another one fetches: they take turns.
 in_system() {
   mkdir -p "$systems"/{archives,ccache} "$2"/{changes,work,system}
-  env -i OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-}" PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+  env -i OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-}" PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+    LANG=C.UTF-8 \
     CMAKE_CXX_COMPILER_LAUNCHER="${CMAKE_CXX_COMPILER_LAUNCHER:-}" CCACHE_DIR=/var/cache/ccache CCACHE_BASEDIR="$root" \
     CCACHE_NOHASHDIR=1 DEBIAN_FRONTEND=noninteractive unshare --mount --pid --fork --kill-child bash -euc '
       system=$2/system
       mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/changes,workdir=$2/work" "$system"
       mount --rbind /dev "$system/dev"
       mount -t proc proc "$system/proc"
-      [[ $1 == / ]] || mount --bind "$3/archives" "$system/var/cache/apt/archives"
+      if [[ $1 != / ]]; then
+        mount --bind "$3/archives" "$system/var/cache/apt/archives"
+        printf "%s\n" "#!/bin/sh" "exec flock /var/cache/apt/archives/turn /usr/bin/apt-get \"\$@\"" >"$system/usr/local/bin/apt-get"
+        chmod +x "$system/usr/local/bin/apt-get"
+      fi
       mkdir -p "$system/var/cache/ccache" && mount --bind "$3/ccache" "$system/var/cache/ccache"
       [[ $1 == / ]] || cp --dereference /etc/resolv.conf /etc/hosts "$system/etc/"
       while read -r folder; do
