@@ -59,7 +59,7 @@ std::string Modules::linear_before(const std::string& norm) const {
   const ModuleName name(norm);
   const std::string outputs = std::to_string(get(norm, "running_mean").numel()) + " outputs";
   if (const auto index = as_index(name.own)) {
-    const std::string before = name.parent + std::to_string(*index - 1);
+    std::string before = name.parent + std::to_string(*index - 1);
     if (is_linear(before) && fit(before, norm)) return before;
     throw NotFused{"no Linear with " + outputs + " is right before it"};
   }

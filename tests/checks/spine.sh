@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # README names the files that make the spine of gradus and counts their lines: each row, and the sum before the table, is
-# right to a tenth. `spine.sh --update` writes the counts, `spine.sh --files` prints the files.
+# right to a tenth. `spine.sh --update` writes the counts.
 set -euo pipefail
 
 spine() { sed -n '/^## The spine/,/^## What/p' README.md; }
@@ -20,10 +20,9 @@ option=${1:-}
 total=0
 while IFS='|' read -r _ part files said _; do
   eval "files=($(tr -d '\`' <<<"$files"))"
-  [[ $option != --files ]] || { printf '%s\n' "${files[@]}"; continue; }
   lines=$(cat "${files[@]}" | wc -l)
   count "$part" "${said// /}" "$lines"
   total=$((total + lines))
 done <<<"$(spine | grep '^|.*`')"
-[[ $option == --files ]] || count "of the weights" "$(spine | sed -n 's/.*of the weights, \([0-9]*\) lines.*/\1/p')" "$total"
+count "of the weights" "$(spine | sed -n 's/.*of the weights, \([0-9]*\) lines.*/\1/p')" "$total"
 exit $status
