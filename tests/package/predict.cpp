@@ -10,6 +10,16 @@
 #include <cstdio>
 #include <vector>
 
+#ifdef GRADUS_STATIC
+#include <cxxabi.h>
+
+// In place of the C++ library's, which is 47 kB: errors then show the names of types as the compiler mangles them.
+extern "C" char* abi::__cxa_demangle(const char*, char*, std::size_t*, int* status) {
+  *status = -1;
+  return nullptr;
+}
+#endif
+
 namespace {
 
 std::vector<std::byte> content(const char* path) {
