@@ -211,8 +211,8 @@ Model train_model(const Options& o) {
 
 void predict(Model& model, TableFile file, const std::string& out) {
   for (const Feature& feature : model.features.columns()) {
-    file.columns.push_back(feature.name);
-    (feature.is_category ? file.text : file.numbers).push_back(feature.name);
+    file.columns.emplace_back(feature.name);
+    (feature.is_category ? file.text : file.numbers).emplace_back(feature.name);
   }
   const Tensor outputs = outputs_of(model.net, model.features.transform(read(file)));
   const std::string csv = predictions_as_csv(model.target, outputs);
