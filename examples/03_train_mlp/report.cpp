@@ -38,9 +38,10 @@ void print_image(const Tensor& image) {
 /// "plot …": a line for each run, of this column over the first.
 std::string plot(const std::vector<std::pair<std::string, Tensor>>& runs, int column) {
   std::string text;
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    text += formatted("%s $run%zu using 1:%d with lines ls %zu title ", i > 0 ? "," : "plot", i, column, i + 1) +
-            gnuplot_quoted(runs[i].first);
+  for (int i = 0; const auto& [name, curve] : runs) {
+    text += formatted("%s $run%d using 1:%d with lines ls %d title ", i > 0 ? "," : "plot", i, column, i + 1) +
+            gnuplot_quoted(name);
+    ++i;
   }
   return text + "\n";
 }
