@@ -186,6 +186,23 @@ TEST(UnaryRange, ClampWithCrossedLimitsGivesTheUpperOne) {
   expect_tensor(clamp(tensor({0., 1.5, 3.}), 2, 1), tensor({1., 1., 1.}));
 }
 
+TEST(UnaryBackward, WritesOverNoGradientThatOthersSee) {
+  for (Tensor (*f)(const Tensor&) : {relu, gelu, softplus, sigmoid, tanh}) {
+    const Tensor dy = randn({5, 7}), given = dy.clone();
+    Tensor a = randn({5, 7}), b = a.clone(), alone = a.clone();
+    for (Tensor* x : {&a, &b, &alone}) x->requires_grad_();
+    f(alone).backward({.gradient = dy});  // which is the user's
+    expect_tensor(dy, given);
+    const Tensor y = f(a) + f(b);  // both get the same dy, and y keeps it
+    y.retain_grad();
+    y.backward({.gradient = dy});
+    expect_tensor(dy, given);
+    expect_tensor(y.grad(), given);
+    expect_tensor(a.grad(), alone.grad());
+    expect_tensor(b.grad(), alone.grad());
+  }
+}
+
 TEST(UnaryErrors, AsPyTorch) {
   expect_error<RuntimeError>("Negation, the `-` operator, on a bool tensor is not supported.", [] { -tensor({true}); });
   expect_error<RuntimeError>("Boolean inputs not supported for relu", [] { relu(tensor({true})); });

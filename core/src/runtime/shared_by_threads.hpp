@@ -1,5 +1,5 @@
-// Changes of numbers that threads share. As long as the process has one thread they are plain loads and stores, which
-// take a tenth of the time of atomic ones; libstdc++ does the same for shared_ptr.
+// Changes of numbers that threads share. As long as the process has one thread they are plain loads and stores,
+// which are faster than atomic changes; libstdc++ does the same for shared_ptr.
 #pragma once
 
 #include <atomic>
