@@ -47,6 +47,13 @@ using Batch = xsimd::batch<T, Arch>;
 template <class T>
 constexpr bool is_float = sizeof(T) == sizeof(float);
 
+// b where either is NaN. xsimd's own give a since xsimd 14.
+#define GRADUS_X86_EXTREMA(prefix)                                                                    \
+  GRADUS_INLINE Batch<float> min(Batch<float> a, Batch<float> b) { return prefix##_min_ps(a, b); }    \
+  GRADUS_INLINE Batch<float> max(Batch<float> a, Batch<float> b) { return prefix##_max_ps(a, b); }    \
+  GRADUS_INLINE Batch<double> min(Batch<double> a, Batch<double> b) { return prefix##_min_pd(a, b); } \
+  GRADUS_INLINE Batch<double> max(Batch<double> a, Batch<double> b) { return prefix##_max_pd(a, b); }
+
 // Floats as doubles, and back: half a register of floats; `joined` makes a whole one of two registers of doubles.
 #if defined(GRADUS_BODY_PLAIN)
 GRADUS_INLINE Batch<double> widen(const float* p) { return *p; }
@@ -59,18 +66,21 @@ GRADUS_INLINE Batch<float> joined(const Batch<double>* a) {
   return vcombine_f32(vcvt_f32_f64(a[0].value), vcvt_f32_f64(a[1].value));
 }
 #elif defined(__AVX512BW__)
+GRADUS_X86_EXTREMA(_mm512)
 GRADUS_INLINE Batch<double> widen(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 GRADUS_INLINE void narrow(float* p, Batch<double> a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
 GRADUS_INLINE Batch<float> joined(const Batch<double>* a) {
   return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(a[0])), _mm512_cvtpd_ps(a[1]), 1);
 }
 #elif defined(__AVX2__)
+GRADUS_X86_EXTREMA(_mm256)
 GRADUS_INLINE Batch<double> widen(const float* p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 GRADUS_INLINE void narrow(float* p, Batch<double> a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
 GRADUS_INLINE Batch<float> joined(const Batch<double>* a) {
   return _mm256_set_m128(_mm256_cvtpd_ps(a[1]), _mm256_cvtpd_ps(a[0]));
 }
 #else
+GRADUS_X86_EXTREMA(_mm)
 GRADUS_INLINE Batch<double> widen(const float* p) {
   return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }
