@@ -5,6 +5,13 @@
 #include <gradus/core/error.hpp>
 #include <gradus/core/parallel.hpp>
 
+#include <cstdlib>
+#include <iostream>
+
+#ifdef __linux__
+#include <unistd.h>
+#endif
+
 namespace gradus::test {
 namespace {
 
@@ -15,7 +22,7 @@ struct Sizes {
 };
 constexpr Sizes all_sizes[] = {{1, 1, 1},     {1, 5, 3},    {5, 1, 3},    {2, 3, 4},      {7, 11, 13},
                                {32, 2, 16},   {60, 10, 64}, {1, 100, 64}, {130, 129, 65}, {300, 140, 70},
-                               {20, 33, 600}, {9, 1, 40},   {5, 4, 33},   {3, 2, 300}};
+                               {20, 33, 600}, {9, 1, 40},   {5, 4, 33},   {3, 2, 300},    {200, 17, 300}};
 
 template <class T>
 std::vector<T> random(std::int64_t n, std::uint32_t seed) {
@@ -131,6 +138,29 @@ TYPED_TEST(Gemm, NanAndInfinityGoThrough) {
   EXPECT_EQ(c[1], INFINITY);
   EXPECT_TRUE(std::isnan(c[2]) && std::isnan(c[3]));
 }
+
+#ifdef __linux__
+
+TEST(Blas, DISABLED_SaysItsName) {
+  std::cerr << detail::blas_name();
+  std::exit(0);
+}
+
+/// OpenBLAS chooses its kernels when it is loaded: in a process of its own.
+void say_name_with_kernels_of(const char* processor) {
+  setenv("OPENBLAS_CORETYPE", processor, 1);
+  execl("/proc/self/exe", "core_gemm_test", "--gtest_filter=*SaysItsName", "--gtest_also_run_disabled_tests", nullptr);
+}
+
+TEST(Blas, ThatDoesNotKnowTheProcessorIsNotUsed) {
+  if (detail::blas_name() == "built-in" || !kernels::supported(kernels::Isa::avx2))
+    GTEST_SKIP() << "needs OpenBLAS, AVX2";
+  const auto fine = testing::ExitedWithCode(0);
+  EXPECT_EXIT(say_name_with_kernels_of("Prescott"), fine, R"(OpenBLAS .+ \(Prescott\), .+: built-in$)");
+  EXPECT_EXIT(say_name_with_kernels_of("Haswell"), fine, R"(OpenBLAS .+ \(Haswell\)$)");
+}
+
+#endif
 
 }  // namespace
 }  // namespace gradus::test

@@ -1,5 +1,6 @@
 #include "ops/gemm.hpp"
 
+#include "kernels/isa.hpp"
 #include "kernels/kernels.hpp"
 #include "runtime/parallel_for.hpp"
 #include "tensor/message.hpp"
@@ -38,6 +39,14 @@ void multiply(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blas
   cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
 }
 
+/// OpenBLAS takes Prescott's kernels, with vectors of SSE3, for a processor that is newer than itself, as a
+/// distribution's often is. Ours are two to four times as fast there.
+bool knows_the_processor() {
+  static const bool known =
+      kernels::isa() < kernels::Isa::avx2 || openblas_get_corename() != std::string_view("Prescott");
+  return known;
+}
+
 /// Our threads call OpenBLAS, each for a part of the product. Its own would go on spinning after a product and take the
 /// processor from the loops that follow.
 void keep_to_the_calling_thread() {
@@ -51,7 +60,7 @@ constexpr double worth_a_call = 10000;
 
 template <class T>
 void multiply(const MatrixProduct<T>& p) {
-  if (p.k == 0 || (p.trans_b && multiplications(p) < worth_a_call)) return kernels::matmul(p);
+  if (p.k == 0 || (p.trans_b && multiplications(p) < worth_a_call) || !knows_the_processor()) return kernels::matmul(p);
   keep_to_the_calling_thread();
   for (std::int64_t row = 0; p.bias && row < p.m; ++row) std::copy_n(p.bias, p.n, p.c + row * p.ldc);
   const auto size = [](std::int64_t n) { return static_cast<blasint>(n); };
@@ -119,7 +128,8 @@ template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, const d
 std::string blas_name() {
 #ifdef GRADUS_HAS_BLAS
   const std::string_view version = OPENBLAS_VERSION, kernel = openblas_get_corename();
-  return message(version.substr(1, version.size() - 2), " (", kernel, ")");
+  return message(version.substr(1, version.size() - 2), " (", kernel, ")",
+                 knows_the_processor() ? "" : ", which does not know this processor: built-in");
 #else
   return "built-in";
 #endif

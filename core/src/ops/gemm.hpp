@@ -13,7 +13,8 @@ template <class T>
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
           const T* bias, T* c);
 
-/// The library in use, e.g. "OpenBLAS 0.3.21 (SkylakeX)", or "built-in".
+/// The library in use, e.g. "OpenBLAS 0.3.21 (SkylakeX)", or "built-in"; both where the library is too old for the
+/// processor.
 std::string blas_name();
 
 }  // namespace gradus::detail

@@ -12,7 +12,17 @@ using kernels::MatrixProduct;
 /// Of which a tile has as many sums as eight registers hold.
 template <class T>
 constexpr int rows_of_tile = Pack<T>::count < 8 ? 8 / Pack<T>::count : 1;
-constexpr int64_t depth_of_block = 256;
+constexpr int64_t rows_of_block = 192, depth_of_block = 256;  // of A: they stay in the second-level cache
+
+/// a * b + c. Beside a BLAS, whose bits depend on the processor, those of our products may, too.
+template <class T>
+GRADUS_INLINE Pack<T> add_product(Pack<T> a, Pack<T> b, Pack<T> c) {
+#ifdef GRADUS_HAS_BLAS
+  return multiply_add(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
 
 /// `rows` rows of C from c and sixteen columns, or the first of them: `depth` products of columns of A from a and the
 /// rows of sixteen numbers from b.
@@ -26,7 +36,7 @@ GRADUS_INLINE void multiply_tile(const MatrixProduct<T>& p, T* c, const T* bias,
   for (int64_t q = 0; q < depth; ++q) {
     const Pack<T> row = load(b + q * b_row);
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; ++r) sum[r] = sum[r] + Pack<T>(a[r * a_row + q * a_step]) * row;
+    for (int r = 0; r < rows; ++r) sum[r] = add_product(Pack<T>(a[r * a_row + q * a_step]), row, sum[r]);
   }
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) {
@@ -52,14 +62,10 @@ void multiply_strip(const MatrixProduct<T>& p, T* c, const T* bias, const T* a, 
 
 /// Copies a block of `depth` rows and n <= 16 columns of op(B), with zeros behind them.
 template <class T>
-void copy_block(T* block, const MatrixProduct<T>& p, const T* b, int64_t depth, int64_t n) {
-  if (n < lane_count) {
-    for (int64_t q = 0; q < depth; ++q) store(block + q * lane_count, Pack<T>(0));
-  }
-  if (p.trans_b) return transpose(block, lane_count, b, p.ldb, n, depth);
-  for (int64_t q = 0; q < depth; ++q) {
-    for (int64_t j = 0; j < n; ++j) block[q * lane_count + j] = b[q * p.ldb + j];
-  }
+void copy_block(T* block, const MatrixProduct<T>& p, const T* b, int64_t depth, int n) {
+  for (int64_t q = 0; q < depth && !p.trans_b; ++q) store(block + q * lane_count, load(b + q * p.ldb, First{n}));
+  for (int64_t q = 0; q < depth && p.trans_b && n < lane_count; ++q) store(block + q * lane_count, Pack<T>(0));
+  if (p.trans_b) transpose(block, lane_count, b, p.ldb, n, depth);
 }
 
 /// C of few columns, as products of rows of A and rows of B, which fill the lanes better.
@@ -69,21 +75,23 @@ void multiply_few_columns(const MatrixProduct<T>& p) {
     for (int64_t j = 0; j < p.n; ++j) {
       const T *a = p.a + i * p.lda, *b = p.b + j * p.ldb;
       Pack<T> sum(0);
-      each_group(0, p.k, [&](int64_t q, auto lanes) { sum = sum + load(a + q, lanes) * load(b + q, lanes); });
+      each_group(0, p.k,
+                 [&](int64_t q, auto lanes) { sum = add_product(load(a + q, lanes), load(b + q, lanes), sum); });
       p.c[i * p.ldc + j] = sum_of_lanes(sum) + (p.bias ? p.bias[j] : 0);
     }
   }
 }
 
+/// Some rows of C.
 template <class T>
-void matmul(const MatrixProduct<T>& p) {
+void multiply_rows(const MatrixProduct<T>& p) {
   if (p.n <= 4 && p.k >= lane_count && !p.trans_a && p.trans_b) return multiply_few_columns(p);
   int64_t q = 0;
   do {  // once where k is 0
     const int64_t depth = p.k - q < depth_of_block ? p.k - q : depth_of_block;
     const T* a = p.a + q * (p.trans_a ? p.lda : 1);
     for (int64_t j = 0; j < p.n; j += lane_count) {
-      const int64_t n = p.n - j < lane_count ? p.n - j : lane_count;
+      const int n = p.n - j < lane_count ? static_cast<int>(p.n - j) : lane_count;
       const T* b = p.b + (p.trans_b ? j * p.ldb + q : q * p.ldb + j);
       const T* bias = p.bias && q == 0 ? p.bias + j : nullptr;
       const bool add = q > 0;
@@ -91,10 +99,21 @@ void matmul(const MatrixProduct<T>& p) {
       const bool as_it_lies = n == lane_count && !p.trans_b && p.m <= 64;
       if (!as_it_lies) copy_block(block, p, b, depth, n);
       multiply_strip(p, p.c + j, bias, a, as_it_lies ? b : block, as_it_lies ? p.ldb : lane_count, depth, add,
-                     First{static_cast<int>(n)});
+                     First{n});
     }
     q += depth_of_block;
   } while (q < p.k);
+}
+
+template <class T>
+void matmul(const MatrixProduct<T>& p) {
+  for (int64_t i = 0; i < p.m; i += rows_of_block) {
+    MatrixProduct<T> block = p;
+    block.m = p.m - i < rows_of_block ? p.m - i : rows_of_block;
+    block.a += i * (p.trans_a ? 1 : p.lda);
+    block.c += i * p.ldc;
+    multiply_rows(block);
+  }
 }
 
 template <int rows, class T>
