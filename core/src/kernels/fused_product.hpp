@@ -22,8 +22,8 @@ inline Wide sum_rounded_to_odd(Wide x, Wide y) {
   return __builtin_bit_cast(Wide, bits);
 }
 
-__extension__ typedef __float128 Quad;
-__extension__ typedef unsigned __int128 QuadBits;
+__extension__ using Quad = __float128;
+__extension__ using QuadBits = unsigned __int128;
 
 inline float fused_in_software(float a, float b, float c) {
   return static_cast<float>(
