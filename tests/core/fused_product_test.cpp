@@ -12,7 +12,7 @@
 namespace gradus::detail {
 namespace {
 
-#ifdef __SIZEOF_FLOAT128__
+#if defined(__SIZEOF_FLOAT128__) && defined(__SIZEOF_INT128__)
 
 template <class T>
 class FusedProduct : public testing::Test {

@@ -7,8 +7,6 @@
 namespace gradus::detail {
 namespace {
 
-#ifdef __SIZEOF_FLOAT128__
-
 /// x + y rounded to odd in a format that has at least two digits more than the one wanted: rounded to that one
 /// afterwards, it is what a single rounding would have given. S. Boldo and G. Melquiond, "Emulation of a FMA and
 /// correctly rounded sums: proved algorithms using rounding to odd", IEEE Transactions on Computers 57 (2008).
@@ -22,18 +20,19 @@ inline Wide sum_rounded_to_odd(Wide x, Wide y) {
   return __builtin_bit_cast(Wide, bits);
 }
 
-__extension__ using Quad = __float128;
-__extension__ using QuadBits = unsigned __int128;
-
 inline float fused_in_software(float a, float b, float c) {
   return static_cast<float>(
       sum_rounded_to_odd<std::uint64_t>(static_cast<double>(a) * static_cast<double>(b), static_cast<double>(c)));
 }
+
+#if defined(__SIZEOF_FLOAT128__) && defined(__SIZEOF_INT128__)
+__extension__ using Quad = __float128;
+__extension__ using QuadBits = unsigned __int128;
+
 inline double fused_in_software(double a, double b, double c) {
   return static_cast<double>(
       sum_rounded_to_odd<QuadBits>(static_cast<Quad>(a) * static_cast<Quad>(b), static_cast<Quad>(c)));
 }
-
 #endif
 
 #if defined(__MINGW32__) && !defined(__FMA__)  // whose library rounds twice
