@@ -63,9 +63,12 @@ void multiply_strip(const MatrixProduct<T>& p, T* c, const T* bias, const T* a, 
 /// Copies a block of `depth` rows and n <= 16 columns of op(B), with zeros behind them.
 template <class T>
 void copy_block(T* block, const MatrixProduct<T>& p, const T* b, int64_t depth, int n) {
-  for (int64_t q = 0; q < depth && !p.trans_b; ++q) store(block + q * lane_count, load(b + q * p.ldb, First{n}));
-  for (int64_t q = 0; q < depth && p.trans_b && n < lane_count; ++q) store(block + q * lane_count, Pack<T>(0));
-  if (p.trans_b) transpose(block, lane_count, b, p.ldb, n, depth);
+  if (!p.trans_b) {
+    for (int64_t q = 0; q < depth; ++q) store(block + q * lane_count, load(b + q * p.ldb, First{n}));
+    return;
+  }
+  for (int64_t q = 0; q < depth && n < lane_count; ++q) store(block + q * lane_count, Pack<T>(0));
+  transpose(block, lane_count, b, p.ldb, n, depth);
 }
 
 /// C of few columns, as products of rows of A and rows of B, which fill the lanes better.
@@ -82,7 +85,7 @@ void multiply_few_columns(const MatrixProduct<T>& p) {
   }
 }
 
-/// Some rows of C.
+/// Some rows of C, rows_of_block at most.
 template <class T>
 void multiply_rows(const MatrixProduct<T>& p) {
   if (p.n <= 4 && p.k >= lane_count && !p.trans_a && p.trans_b) return multiply_few_columns(p);
