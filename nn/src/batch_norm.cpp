@@ -80,11 +80,6 @@ void check(const Tensor& x, const NormTensors& state, const BatchNormCall& call)
 }
 
 template <class T>
-const T* elements_or_null(const Tensor& x) {
-  return x.defined() ? elements<T>(x) : nullptr;
-}
-
-template <class T>
 kernels::BatchNormForward<T> pass_over(const Tensor& x, const Tensor& y, const NormTensors& state, double eps,
                                        const Statistics& stats) {
   return {.shape = batch_shape(x),
@@ -158,11 +153,10 @@ void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const
   if (dx.needs(0)) dx[0] = owned_alone(dy) ? dy : empty_like(dy);
   dx[1] = vector(1);
   dx[2] = vector(2);
-  const auto out = [&](std::size_t i) { return dx[i].defined() ? elements<T>(dx[i]) : nullptr; };
   kernels::batch_norm_backward(kernels::BatchNormBackward<T>{.shape = batch_shape(x),
-                                                             .dx = out(0),
-                                                             .dweight = out(1),
-                                                             .dbias = out(2),
+                                                             .dx = elements_or_null<T>(dx[0]),
+                                                             .dweight = elements_or_null<T>(dx[1]),
+                                                             .dbias = elements_or_null<T>(dx[2]),
                                                              .dy = elements<T>(dy),
                                                              .x = elements<T>(x),
                                                              .weight = elements_or_null<T>(weight),

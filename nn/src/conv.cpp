@@ -24,7 +24,7 @@ Tensor weight_gradient(const Tensor& dy, const Tensor& x, const Geometry& g);
 Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const Geometry& g) {
   Tensor y = make_tensor(g.y_shape(), x.dtype());
   visit_floating(x.dtype(), [&]<class T>(T*) {
-    convolve(elements<T>(y), elements<T>(x), elements<T>(weight), bias.defined() ? elements<T>(bias) : nullptr, g);
+    convolve(elements<T>(y), elements<T>(x), elements<T>(weight), elements_or_null<T>(bias), g);
   });
   return recorded(y, "ConvolutionBackward0", {x, weight, bias}, keep(x, weight),
                   [g](const Tensor& dy, const Tensor& x, const Tensor& weight, InputGradients& dx) {

@@ -1,9 +1,8 @@
-// A sample of LayerNorm is a channel of BatchNorm: (rows, D) read as one batch (1, rows, D).
+// The operation. Kernels do the loops; `composed_backward` says the same with differentiable operations, for second
+// derivatives: a sample of LayerNorm is a channel of BatchNorm, (samples, D) read as one batch (1, samples, D).
 #include "arguments.hpp"
-#include "kernels/batch_norm.hpp"
-#include "kernels/kernels.hpp"
-#include "kernels/loops.hpp"
-#include "runtime/parallel_for.hpp"
+#include "kernels/nn_table.hpp"
+#include "kernels/split.hpp"
 
 #include <gradus/core/print.hpp>
 #include <gradus/nn/batch_norm.hpp>
@@ -14,7 +13,6 @@
 namespace gradus::nn {
 
 using namespace gradus::detail;
-using gradus::kernels::Binary;
 
 namespace {
 
@@ -32,98 +30,65 @@ Tensor sum_of_samples(const Tensor& x, const Shape& shape) {
   return x.reshape(flat).sum(0);
 }
 
-/// y = f(x, row) with `row` for each of the samples.
-template <Binary f, class T>
-void with_row(T* y, const T* x, const Tensor& row, std::int64_t samples, std::int64_t features) {
-  gradus::kernels::zip<f, T>(y, {x, features, 1}, {elements<T>(row), 0, 1}, samples, features);
-}
+/// The rows of what a graph keeps: mean, what a double cannot hold of it, and 1 / std of every sample.
+double* row_of(const Tensor& statistics, int row) { return elements<double>(statistics) + row * statistics.shape()[1]; }
 
-/// Mean, variance and 1 / std of every sample, as rows.
 template <class T>
-kernels::BatchNormForward<T> pass_over_rows(const Tensor& x, const Tensor& y, const Tensor& rows, double eps) {
-  const std::int64_t samples = rows.shape()[1];
-  double* const mean = elements<double>(rows);
-  return {.shape = {1, samples, x.numel() / samples},
-          .y = elements<T>(y),
-          .x = elements<T>(x),
-          .weight = nullptr,
-          .bias = nullptr,
-          .mean = mean,
-          .var = mean + samples,
-          .rstd = mean + 2 * samples,
-          .eps = eps};
-}
-
-/// f(first sample, their number) for blocks of samples that stay in the cache, on several threads.
-template <class F>
-void by_blocks(const kernels::BatchShape& shape, F f) {
-  const std::int64_t block = (1 << 12) / shape.l + 1;
-  parallel_for(0, shape.c, (1 << 14) / shape.l + 1, [&](std::int64_t first, std::int64_t last) {
-    for (; first < last; first += block) f(first, std::min(block, last - first));
+void forward(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& statistics,
+             double eps) {
+  const std::int64_t samples = statistics.shape()[1], features = x.numel() / samples;
+  const kernels::LayerNormForward<T> pass{.cols = features,
+                                          .y = elements<T>(y),
+                                          .x = elements<T>(x),
+                                          .weight = elements_or_null<T>(weight),
+                                          .bias = elements_or_null<T>(bias),
+                                          .mean = row_of(statistics, 0),
+                                          .low = row_of(statistics, 1),
+                                          .rstd = row_of(statistics, 2),
+                                          .eps = eps};
+  gradus::kernels::split(samples, features * 4, 1, [&](std::int64_t first, std::int64_t last) {
+    kernels::chosen<&kernels::Kernels<T>::layer_norm>()(pass, first, last);
   });
 }
 
+/// dx, dweight and dbias without a graph. Each block of samples has its own sums for dweight and dbias, so that these
+/// do not depend on the number of threads.
 template <class T>
-kernels::BatchNormForward<T> part_of(kernels::BatchNormForward<T> pass, std::int64_t first, std::int64_t samples) {
-  pass.shape.c = samples;
-  pass.x += first * pass.shape.l, pass.y += first * pass.shape.l;
-  pass.mean += first, pass.var += first, pass.rstd += first;
-  return pass;
-}
-
-template <class T>
-void forward(const kernels::BatchNormForward<T>& pass, const Tensor& weight, const Tensor& bias) {
-  by_blocks(pass.shape, [&](std::int64_t first, std::int64_t samples) {
-    const kernels::BatchNormForward<T> part = part_of(pass, first, samples);
-    kernels::batch_norm(part);
-    if (weight.defined()) with_row<Binary::mul>(part.y, part.y, weight, samples, pass.shape.l);
-    if (bias.defined()) with_row<Binary::add>(part.y, part.y, bias, samples, pass.shape.l);
-  });
-}
-
-/// dx, dweight and dbias from what the forward pass left in `rows`, without a graph.
-template <class T>
-void rows_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Tensor& rows,
-                   const Shape& shape) {
-  const Tensor y = empty_like(x);
-  const kernels::BatchNormForward<T> pass = pass_over_rows<T>(x, y, rows, 0);
-  const std::int64_t features = pass.shape.l;
-  if (dx.needs(1)) {
-    by_blocks(pass.shape, [&](std::int64_t first, std::int64_t samples) {
-      const kernels::BatchNormForward<T> part = part_of(pass, first, samples);
-      kernels::batch_norm_apply(part);
-      gradus::kernels::zip<Binary::mul, T>(part.y, {elements<T>(dy) + first * features, 0, 1}, {part.y, 0, 1}, 1,
-                                           samples * features);
-    });
-    dx[1] = sum_of_samples(y, shape);
-  }
-  if (dx.needs(2)) dx[2] = sum_of_samples(dy, shape);
-  if (!dx.needs(0)) return;
-  dx[0] = y;
-  by_blocks(pass.shape, [&](std::int64_t first, std::int64_t samples) {
-    const kernels::BatchNormForward<T> part = part_of(pass, first, samples);
-    const T* dxhat = elements<T>(dy) + first * features;
-    if (weight.defined()) {
-      with_row<Binary::mul>(part.y, dxhat, weight, samples, features);
-      dxhat = part.y;
+void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight,
+                    const Tensor& statistics, const Shape& shape) {
+  const std::int64_t samples = statistics.shape()[1], features = x.numel() / samples;
+  const std::int64_t block = std::max<std::int64_t>(32, (1 << 17) / features);
+  const Tensor sums = dx.needs(1) || dx.needs(2) ? zeros({(samples - 1) / block + 1, 2, features}, float64) : Tensor();
+  const Tensor lost = sums.defined() && x.dtype() == float64 ? zeros_like(sums) : Tensor();
+  if (dx.needs(0)) dx[0] = owned_alone(dy) ? dy : empty_like(x);
+  parallel_for(0, (samples - 1) / block + 1, 1, [&](std::int64_t first, std::int64_t last) {
+    for (; first < last; ++first) {
+      const auto part = [&](const Tensor& t) {
+        return t.defined() ? elements<double>(t) + first * 2 * features : nullptr;
+      };
+      const kernels::LayerNormBackward<T> pass{.cols = features,
+                                               .dx = elements_or_null<T>(dx[0]),
+                                               .sums = part(sums),
+                                               .lost = part(lost),
+                                               .dy = elements<T>(dy),
+                                               .x = elements<T>(x),
+                                               .weight = elements_or_null<T>(weight),
+                                               .mean = row_of(statistics, 0),
+                                               .low = row_of(statistics, 1),
+                                               .rstd = row_of(statistics, 2)};
+      kernels::chosen<&kernels::Kernels<T>::layer_norm_backward>()(pass, first * block,
+                                                                   std::min((first + 1) * block, samples));
     }
-    kernels::batch_norm_backward(kernels::BatchNormBackward<T>{.shape = part.shape,
-                                                               .dx = part.y,
-                                                               .dweight = nullptr,
-                                                               .dbias = nullptr,
-                                                               .dy = dxhat,
-                                                               .x = part.x,
-                                                               .weight = nullptr,
-                                                               .mean = part.mean,
-                                                               .var = part.var,
-                                                               .rstd = part.rstd,
-                                                               .batch_statistics = true});
   });
+  if (!sums.defined()) return;
+  const Tensor both = sums.sum(0).to(x.dtype());
+  if (dx.needs(1)) dx[1] = both[0].reshape(shape);
+  if (dx.needs(2)) dx[2] = both[1].reshape(shape);
 }
 
 /// The same as functions that have derivatives themselves.
-void composed_rows_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight,
-                            const Shape& shape, double eps) {
+void composed_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight, const Shape& shape,
+                       double eps) {
   const bool recorded = grad_enabled();
   Tensor source, xhat;
   {
@@ -167,12 +132,12 @@ Tensor functional::layer_norm(const Tensor& x, const Shape& shape, const Tensor&
   check_rows(x, shape, weight, bias);
   const std::int64_t features = numel(shape);
   const bool fuses = features > 1 && x.numel() > 0;
-  Tensor y, rows;
+  Tensor y, statistics;
   {
     const NoGradGuard no_grad;
     if (fuses) {
-      y = empty_like(x), rows = make_tensor({3, x.numel() / features}, float64);
-      visit_floating(x.dtype(), [&]<class T>(T*) { forward(pass_over_rows<T>(x, y, rows, eps), weight, bias); });
+      y = empty_like(x), statistics = make_tensor({3, x.numel() / features}, float64);
+      visit_floating(x.dtype(), [&]<class T>(T*) { forward<T>(y, x, weight, bias, statistics, eps); });
     } else {
       y = normalised(x, features, eps);
       if (weight.defined()) y = y * weight;
@@ -180,12 +145,12 @@ Tensor functional::layer_norm(const Tensor& x, const Shape& shape, const Tensor&
     }
   }
   return recorded(y, "NativeLayerNormBackward0", {x, weight, bias},
-                  keep(x, weight, Kept(std::move(rows), "mean, var, 1/std")),
-                  [shape, eps, fuses](const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rows,
+                  keep(x, weight, Kept(std::move(statistics), "mean, low part of mean, 1/std")),
+                  [shape, eps, fuses](const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& statistics,
                                       InputGradients& dx) {
-                    if (!fuses || grad_enabled()) return composed_rows_backward(dy, dx, x, weight, shape, eps);
-                    const auto backward = x.dtype() == float32 ? rows_backward<float> : rows_backward<double>;
-                    backward(dy, dx, x, weight, rows, shape);
+                    if (!fuses || grad_enabled()) return composed_backward(dy, dx, x, weight, shape, eps);
+                    const auto backward = x.dtype() == float32 ? fused_backward<float> : fused_backward<double>;
+                    backward(dy, dx, x, weight, statistics, shape);
                   });
 }
 

@@ -17,7 +17,7 @@ template <class T>
 Tensor binary_losses(const Tensor& x, const Tensor& target, const Tensor& pos_weight) {
   Tensor y = make_tensor(x.shape(), dtype_of<T>);
   const T *logit = elements<T>(x), *answer = elements<T>(target);
-  const T* positive = pos_weight.defined() ? elements<T>(pos_weight) : nullptr;
+  const T* positive = elements_or_null<T>(pos_weight);
   for (std::int64_t i = 0, n = x.numel(); i < n; ++i) {
     const double v = logit[i], t = answer[i], p = positive ? positive[i] : 1;
     const double linear = v > 0 ? (1 - t) * v : -p * t * v;

@@ -6,22 +6,35 @@
 namespace gradus::body {
 namespace {
 
-/// The sum of the lanes, always in the same order: halves onto halves.
-template <class T>
-GRADUS_INLINE T sum_of_lanes(Pack<T> a) {
+/// f of all lanes, always in the same order: halves onto halves.
+template <class T, class F>
+GRADUS_INLINE T folded(Pack<T> a, F f) {
 #pragma GCC unroll 16
   for (int half = a.count / 2; half > 0; half /= 2) {
 #pragma GCC unroll 16
-    for (int i = 0; i < half; ++i) a.part[i] = a.part[i] + a.part[i + half];
+    for (int i = 0; i < half; ++i) a.part[i] = f(a.part[i], a.part[i + half]);
   }
 #ifdef __AVX512BW__
-  if constexpr (sizeof(T) == 4) return _mm512_reduce_add_ps(a.part[0]);
+  if constexpr (sizeof(T) == 8) {
+    const __m512d eight = a.part[0];
+    const __m256d four = f(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+    const __m128d two = f(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return f(two[0], two[1]);
+  }
 #endif
   T lane[Pack<T>::width];
   a.part[0].store_unaligned(lane);
   for (int half = Pack<T>::width / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
+    for (int i = 0; i < half; ++i) lane[i] = f(lane[i], lane[i + half]);
   return lane[0];
+}
+
+template <class T>
+GRADUS_INLINE T sum_of_lanes(Pack<T> a) {
+#ifdef __AVX512BW__
+  if constexpr (sizeof(T) == 4) return _mm512_reduce_add_ps(a.part[0]);
+#endif
+  return folded(a, [](auto p, auto q) GRADUS_INLINED { return p + q; });
 }
 
 /// Sums of doubles that were floats, in every lane: there is room for what rounding takes off.

@@ -38,7 +38,7 @@ void multiply(Operand a, Operand b, const Tensor& y, const Tensor& bias = {}) {
   if (m == 0 || n == 0 || y.numel() == 0) return;
   visit_floating(y.dtype(), [&]<class T>(T*) {
     const T *from_a = elements<T>(a.stored), *from_b = elements<T>(b.stored);
-    const T* from_bias = bias.defined() ? elements<T>(bias) : nullptr;
+    const T* from_bias = elements_or_null<T>(bias);
     T* to = elements<T>(y);
     const auto product = [&](std::int64_t at_a, std::int64_t at_b) {
       gemm(a.transposed, b.transposed, m, n, k, from_a + at_a, from_b + at_b, from_bias, to);

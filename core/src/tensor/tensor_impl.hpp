@@ -171,6 +171,11 @@ template <class T>
 T* elements(const Tensor& x) noexcept {
   return static_cast<T*>(impl_of(x)->elements);
 }
+/// Null for an undefined tensor.
+template <class T>
+T* elements_or_null(const Tensor& x) noexcept {
+  return x.defined() ? elements<T>(x) : nullptr;
+}
 
 }  // namespace detail
 }  // namespace gradus

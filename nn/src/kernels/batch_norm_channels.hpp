@@ -53,8 +53,7 @@ GRADUS_INLINE Doubles read(Channel<const T> x, int64_t segment, int64_t position
 
 template <class Sum>
 GRADUS_INLINE Doubles in_every_lane(const Sum& sum) {
-  const Total total = total_of(sum);
-  return Doubles(total.sum + (finite(Doubles(total.lost)) ? total.lost : 0));
+  return Doubles(value_of(total_of(sum)));
 }
 
 /// From the sums of deviations from `near` and of their squares.

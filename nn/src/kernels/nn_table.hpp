@@ -38,6 +38,27 @@ struct BatchNormBackward {
   bool stream = false;
 };
 
+// --- LayerNorm. x, y, dy, dx are (rows, cols); mean, low (what a double cannot hold of it) and rstd (rows) in double;
+// weight and bias (cols) may be null. Sums and elements are carried as those of BatchNorm.
+
+template <class T>
+struct LayerNormForward {
+  int64_t cols;
+  T* y;
+  const T *x, *weight, *bias;
+  double *mean, *low, *rstd;
+  double eps;
+};
+
+template <class T>
+struct LayerNormBackward {
+  int64_t cols;
+  T* dx;                // may be null, and may be dy
+  double *sums, *lost;  // dweight and dbias (2, cols), from zeros; null, or with room for as many again
+  const T *dy, *x, *weight;
+  const double *mean, *low, *rstd;
+};
+
 // --- cross-entropy
 
 /// Logits x (rows, cols) and the class of each row. Rows whose target is `ignored` take no part; every other target
@@ -96,6 +117,8 @@ struct Kernels {
   void (*batch_norm_apply)(const BatchNormForward<T>& pass, int64_t first, int64_t last);
   void (*batch_norm_backward)(const BatchNormBackward<T>& pass, int64_t first, int64_t last, T* scratch);
   // Rows [first, last).
+  void (*layer_norm)(const LayerNormForward<T>& pass, int64_t first, int64_t last);
+  void (*layer_norm_backward)(const LayerNormBackward<T>& pass, int64_t first, int64_t last);
   void (*log_sum_exp)(double* y, const Classes<T>& classes, int64_t first, int64_t last);
   void (*cross_entropy_backward)(T* dx, const Classes<T>& classes, const double* logsumexp, double scale, int64_t first,
                                  int64_t last);

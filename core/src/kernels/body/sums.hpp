@@ -15,7 +15,7 @@ constexpr int block_of_sums = 8;
 
 /// The sum of eight, each given by f(i).
 template <class F>
-GRADUS_INLINE Doubles sum_of_block(F f) {
+GRADUS_INLINE auto sum_of_block(F f) {
   return ((f(0) + f(1)) + (f(2) + f(3))) + ((f(4) + f(5)) + (f(6) + f(7)));
 }
 
@@ -42,16 +42,24 @@ GRADUS_INLINE Total total_of(CompensatedSum s) {
   return {sum[0], lost[0]};
 }
 
-template <class T>
-GRADUS_INLINE Total total(const T* x, int64_t n) {
+/// The sum of f(i, lanes) over the groups of n elements, of type T; lanes that are not there must be 0.
+template <class T, class F>
+GRADUS_INLINE Total total(int64_t n, F f) {
   Sum<T> sums;
   int64_t i = 0;
   for (; i + block_of_sums * lane_count <= n; i += block_of_sums * lane_count) {
-    sums.add(sum_of_block([=](int b) { return load_wide(x + i + b * lane_count, All()); }));
+    sums.add(sum_of_block([=](int b) GRADUS_INLINED { return f(i + b * lane_count, All()); }));
   }
-  each_group(i, n, [&](int64_t at, auto lanes) { sums.add(load_wide(x + at, lanes)); });
+  each_group(i, n, [&](int64_t at, auto lanes) GRADUS_INLINED { sums.add(f(at, lanes)); });
   return total_of(sums);
 }
+template <class T>
+GRADUS_INLINE Total total(const T* x, int64_t n) {
+  return total<T>(n, [=](int64_t i, auto lanes) GRADUS_INLINED { return load_wide(x + i, lanes); });
+}
+
+/// In one number. An infinite sum has lost NaN.
+GRADUS_INLINE double value_of(Total t) { return __builtin_fabs(t.lost) <= __DBL_MAX__ ? t.sum + t.lost : t.sum; }
 
 template <class T>
 [[gnu::flatten]] Total sum(const T* x, int64_t n) {
@@ -61,10 +69,7 @@ template <class T>
 template <class T>
 [[gnu::flatten]] void row_sums(T* y, const T* x, int64_t rows, int64_t cols, double divisor) {
   for (int64_t i = 0; i < rows; ++i) {
-    const Total t = total(x + i * cols, cols);
-    // An infinite sum has lost NaN.
-    const double value = __builtin_fabs(t.lost) <= __DBL_MAX__ ? t.sum + t.lost : t.sum;
-    y[i] = static_cast<T>(value / divisor);
+    y[i] = static_cast<T>(value_of(total(x + i * cols, cols)) / divisor);
   }
 }
 
@@ -76,13 +81,9 @@ template <class T>
     even = even * load_wide(x + i, All());
     odd = odd * load_wide(x + i + lane_count, All());
   }
-  double lane[lane_count];
-  store(lane, even * odd);
-  for (int half = lane_count / 2; half > 0; half /= 2) {
-    for (int k = 0; k < half; ++k) lane[k] *= lane[k + half];
-  }
-  for (; i < n; ++i) lane[0] *= static_cast<double>(x[i]);
-  return lane[0];
+  double y = folded(even * odd, [](auto p, auto q) GRADUS_INLINED { return p * q; });
+  for (; i < n; ++i) y *= static_cast<double>(x[i]);
+  return y;
 }
 template <class T>
 [[gnu::flatten]] double sum_of_squares(const T* x, int64_t n) {
