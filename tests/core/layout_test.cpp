@@ -44,6 +44,18 @@ TEST_P(Layout, WhereChoosesFromArraysAndNumbers) {
   });
 }
 
+TEST_P(Layout, ConversionGivesTheNearest) {
+  for_both_widths([&]<class T>(T*) {
+    using Other = kernels::OtherWidth<T>;
+    for (const std::int64_t n : usual_lengths) {
+      const std::vector<T> x = awkward<T>(n, 4);
+      Guarded<Other> y(n, 1);
+      kernels_of<T>(GetParam()).convert(y.data(), x.data(), n);
+      for (std::int64_t i = 0; i < n; ++i) EXPECT_TRUE(same_bits(y[i], static_cast<Other>(x[i]))) << x[i];
+    }
+  });
+}
+
 TEST_P(Layout, ClampKeepsNaN) {
   for_both_widths([&]<class T>(T*) {
     const std::vector<T> x = awkward<T>(100, 3);

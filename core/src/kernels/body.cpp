@@ -18,7 +18,8 @@ constexpr kernels::Kernels<T> make_kernels() {
   (std::make_index_sequence<kernels::unary_count>());
   [&k]<std::size_t... f>(std::index_sequence<f...>) { ((k.binary[f] = zip<T, static_cast<Binary>(f)>), ...); }
   (std::make_index_sequence<kernels::binary_count>());
-  k.clamp = clamp<T>, k.elu = elu<T>, k.elu_backward = elu_backward<T>, k.where = where<T>, k.transpose = transpose<T>;
+  k.convert = convert<T>, k.clamp = clamp<T>, k.elu = elu<T>, k.elu_backward = elu_backward<T>, k.where = where<T>,
+  k.transpose = transpose<T>;
   k.argmax = extremum<T, true>, k.argmin = extremum<T, false>;
   k.product = product<T>, k.sum_of_squares = sum_of_squares<T>;
   k.sum = sum<T>, k.row_sums = row_sums<T>, k.column_sums = column_sums<T>;
@@ -57,7 +58,7 @@ GRADUS_UNARY(tanh) GRADUS_UNARY(sigmoid) GRADUS_UNARY(silu) GRADUS_UNARY(softplu
 GRADUS_BINARY(add) GRADUS_BINARY(sub) GRADUS_BINARY(mul) GRADUS_BINARY(div) GRADUS_BINARY(maximum)
 GRADUS_BINARY(minimum) GRADUS_BINARY(relu_backward) GRADUS_BINARY(tanh_backward) GRADUS_BINARY(sigmoid_backward)
 GRADUS_BINARY(softplus_backward) GRADUS_BINARY(silu_backward) GRADUS_BINARY(gelu_backward)
-GRADUS_KERNEL(Kernels, clamp) GRADUS_KERNEL(Kernels, elu) GRADUS_KERNEL(Kernels, elu_backward)
+GRADUS_KERNEL(Kernels, convert) GRADUS_KERNEL(Kernels, clamp) GRADUS_KERNEL(Kernels, elu) GRADUS_KERNEL(Kernels, elu_backward)
 GRADUS_KERNEL(Kernels, where) GRADUS_KERNEL(Kernels, transpose) GRADUS_KERNEL(Kernels, argmax)
 GRADUS_KERNEL(Kernels, argmin) GRADUS_KERNEL(Kernels, sum) GRADUS_KERNEL(Kernels, product)
 GRADUS_KERNEL(Kernels, sum_of_squares) GRADUS_KERNEL(Kernels, row_sums) GRADUS_KERNEL(Kernels, column_sums)

@@ -7,6 +7,11 @@
 namespace gradus::kernels {
 
 template <class T>
+void convert(OtherWidth<T>* y, const T* x, int64_t n) {
+  split(n, 1, 16, [=](int64_t i, int64_t end) { chosen<&Kernels<T>::convert>()(y + i, x + i, end - i); });
+}
+
+template <class T>
 void clamp(T* y, const T* x, T low, T high, int64_t n) {
   split(n, 1, 16, [=](int64_t i, int64_t end) { chosen<&Kernels<T>::clamp>()(y + i, x + i, low, high, end - i); });
 }
@@ -140,6 +145,7 @@ void gemv(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t col
 }
 
 #define GRADUS_KERNELS_OF(T)                                                           \
+  template void convert(OtherWidth<T>*, const T*, int64_t);                            \
   template void clamp(T*, const T*, T, T, int64_t);                                    \
   template void elu(T*, const T*, double, int64_t);                                    \
   template void elu_backward(T*, const T*, const T*, double, int64_t);                 \

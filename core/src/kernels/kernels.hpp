@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace gradus::kernels {
 
@@ -63,6 +64,12 @@ struct Operand {
   int64_t row, step;
   Operand advanced(int64_t rows, int64_t elements) const { return {data + rows * row + elements * step, row, step}; }
 };
+
+/// y = x, of floats as doubles, of doubles as the nearest floats
+template <class T>
+using OtherWidth = std::conditional_t<sizeof(T) == sizeof(float), double, float>;
+template <class T>
+void convert(OtherWidth<T>* y, const T* x, int64_t n);
 
 /// y = x within [low, high], NaN where x is
 template <class T>

@@ -18,6 +18,7 @@ struct Kernels {
   Map* unary[unary_count];
   Zip* binary[binary_count];
 
+  void (*convert)(OtherWidth<T>* y, const T* x, int64_t n);
   void (*clamp)(T* y, const T* x, T low, T high, int64_t n);
   void (*elu)(T* y, const T* x, double alpha, int64_t n);
   void (*elu_backward)(T* dx, const T* dy, const T* x, double alpha, int64_t n);

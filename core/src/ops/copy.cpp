@@ -273,7 +273,15 @@ Tensor to(const Tensor& x, Dtype dtype) {
   check_defined(x);
   if (x.dtype() == dtype) return x;
   Tensor y = visit(x.dtype(), [&]<class T>(T*) {
-    return visit(dtype, [&]<class R>(R*) { return map<T, R>(x, [](T value) { return converted<R>(value); }); });
+    return visit(dtype, [&]<class R>(R*) {
+      if constexpr (std::floating_point<T> && std::same_as<R, kernels::OtherWidth<T>>) {
+        Tensor y = make_tensor(x.shape(), dtype);
+        kernels::convert(elements<R>(y), elements<T>(x), x.numel());
+        return y;
+      } else {
+        return map<T, R>(x, [](T value) { return converted<R>(value); });
+      }
+    });
   });
   if (is_floating(dtype) && tracks(x)) {
     record(y, "ToCopyBackward0", {x}, [from = x.dtype()](const Tensor& dy) { return dy.to(from); });

@@ -192,6 +192,14 @@ template <class T, Binary f>
   }
 }
 
+GRADUS_INLINE void convert_group(double* y, const float* x, auto lanes) { store(y, load_wide(x, lanes), lanes); }
+GRADUS_INLINE void convert_group(float* y, const double* x, auto lanes) { store_narrow(y, load(x, lanes), lanes); }
+
+template <class T>
+[[gnu::flatten]] void convert(kernels::OtherWidth<T>* y, const T* x, int64_t n) {
+  each_group<All, true>(0, n, [=](int64_t i, auto lanes) { convert_group(y + i, x + i, lanes); });
+}
+
 template <class T>
 [[gnu::flatten]] void clamp(T* y, const T* x, T low, T high, int64_t n) {
   each(
