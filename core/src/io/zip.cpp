@@ -21,14 +21,23 @@ class ZipError {
   zip_error_t error_;
 };
 
-zip* open_archive(Bytes file) {
+struct FreeSource {
+  void operator()(zip_source_t* source) const { zip_source_free(source); }
+};
+using Source = std::unique_ptr<zip_source_t, FreeSource>;
+
+struct CloseFile {
+  void operator()(zip_file_t* file) const { zip_fclose(file); }
+};
+
+ZipArchive open_archive(Bytes file) {
   throw_if<FileError>(file.empty(), "it is empty");
   ZipError error;
-  zip_source_t* source = zip_source_buffer_create(file.data(), file.size(), 0, error.get());
-  zip* archive = source ? zip_open_from_source(source, ZIP_RDONLY, error.get()) : nullptr;
-  if (archive) return archive;
-  if (source) zip_source_free(source);
-  throw FileError(message("it is no intact zip archive: ", error.text()));
+  Source source(zip_source_buffer_create(file.data(), file.size(), 0, error.get()));
+  ZipArchive archive(source ? zip_open_from_source(source.get(), ZIP_RDONLY, error.get()) : nullptr);
+  if (!archive) fail<FileError>("it is no intact zip archive: ", error.text());
+  static_cast<void>(source.release());  // it is the archive's now
+  return archive;
 }
 
 /// Adds a file whose header begins at `offset` of the archive; returns the end of its content.
@@ -38,7 +47,7 @@ std::size_t add_file(zip_t* archive, const std::string& name, const std::string&
   const zip_int64_t index = zip_file_add(archive, name.c_str(), source, ZIP_FL_ENC_UTF_8);
   if (index < 0) {
     zip_source_free(source);
-    throw ValueError(message("'", name, "' cannot be the name of a file in an archive: ", zip_strerror(archive)));
+    fail<ValueError>("'", name, "' cannot be the name of a file in an archive: ", zip_strerror(archive));
   }
   zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0);
   constexpr zip_uint16_t first_of_january_1980 = 1 << 5 | 1;
@@ -60,60 +69,48 @@ std::size_t add_file(zip_t* archive, const std::string& name, const std::string&
 
 }  // namespace
 
+void DiscardZip::operator()(zip* archive) const { zip_discard(archive); }
+
 ZipReader::ZipReader(Bytes file) : archive_(open_archive(file)) {
-  const zip_int64_t count = zip_get_num_entries(archive_, 0);
-  try {
-    for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(count); ++i) {
-      zip_stat_t status;
-      throw_if<FileError>(zip_stat_index(archive_, i, 0, &status) != 0, "it is no intact zip archive");
-      const std::string name = status.name;
-      if (!is_safe_file_name(name))
-        throw FileError(message("it holds a file with the unsafe name '", shown(name), "'"));
-      if (!entries_.emplace(name, Entry{i, status.size}).second) {
-        throw FileError(message("it holds two files named '", shown(name), "'"));
-      }
-      names_.push_back(name);
-    }
-  } catch (...) {
-    zip_discard(archive_);
-    throw;
+  const zip_int64_t count = zip_get_num_entries(archive_.get(), 0);
+  for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(count); ++i) {
+    zip_stat_t status;
+    throw_if<FileError>(zip_stat_index(archive_.get(), i, 0, &status) != 0, "it is no intact zip archive");
+    const std::string name = status.name;
+    if (!is_safe_file_name(name)) fail<FileError>("it holds a file with the unsafe name '", shown(name), "'");
+    const bool is_new = entries_.emplace(name, Entry{i, status.size}).second;
+    if (!is_new) fail<FileError>("it holds two files named '", shown(name), "'");
+    names_.push_back(name);
   }
 }
 
-ZipReader::~ZipReader() { zip_discard(archive_); }
-
 const ZipReader::Entry& ZipReader::entry(std::string_view name) const {
   const auto found = entries_.find(name);
-  if (found == entries_.end()) throw FileError(message("it holds no file '", shown(name), "'"));
+  if (found == entries_.end()) fail<FileError>("it holds no file '", shown(name), "'");
   return found->second;
 }
 
 Buffer ZipReader::read(std::string_view name, Budget& budget) const {
   const auto [index, size] = entry(name);
   budget.spend(size);
-  struct Closer {
-    zip_file_t* file;
-    ~Closer() {
-      if (file) zip_fclose(file);
-    }
-  } opened{zip_fopen_index(archive_, index, 0)};
-  const auto fail = [&](const std::string& reason) {
-    throw FileError(message("its file '", shown(name), "' cannot be read: ", reason));
+  const std::unique_ptr<zip_file_t, CloseFile> opened(zip_fopen_index(archive_.get(), index, 0));
+  const auto refuse = [&](const std::string& reason) {
+    fail<FileError>("its file '", shown(name), "' cannot be read: ", reason);
   };
-  if (!opened.file) fail(zip_strerror(archive_));
+  if (!opened) refuse(zip_strerror(archive_.get()));
 
   Buffer buffer(size);
   for (std::size_t done = 0; done < size;) {
-    const zip_int64_t count = zip_fread(opened.file, buffer.data() + done, size - done);
-    if (count < 0) fail(zip_file_strerror(opened.file));
-    if (count == 0) fail(message("it has ", done, " bytes instead of ", size));
+    const zip_int64_t count = zip_fread(opened.get(), buffer.data() + done, size - done);
+    if (count < 0) refuse(zip_file_strerror(opened.get()));
+    if (count == 0) refuse(message("it has ", done, " bytes instead of ", size));
     done += static_cast<std::size_t>(count);
   }
   // The checksum is compared when the end is reached.
   char beyond;
-  const zip_int64_t rest = zip_fread(opened.file, &beyond, 1);
-  if (rest < 0) fail(zip_file_strerror(opened.file));
-  if (rest > 0) fail(message("it has more than ", size, " bytes"));
+  const zip_int64_t rest = zip_fread(opened.get(), &beyond, 1);
+  if (rest < 0) refuse(zip_file_strerror(opened.get()));
+  if (rest > 0) refuse(message("it has more than ", size, " bytes"));
   return buffer;
 }
 
@@ -121,35 +118,26 @@ std::string ZipWriter::finish() const {
   // libzip makes no archive of no files. It is this: a directory without entries.
   if (files_.empty()) return "PK\5\6" + std::string(18, '\0');
   ZipError error;
-  struct Owner {
-    zip_source_t* source = nullptr;
-    zip_t* archive = nullptr;
-    ~Owner() {
-      if (archive) zip_discard(archive);
-      if (source) zip_source_free(source);
-    }
-  } owner;
+  const Source source(zip_source_buffer_create(nullptr, 0, 0, error.get()));
+  ZipArchive archive;
   const auto check = [&](bool good) {
-    if (!good) {
-      throw FileError(
-          message("cannot make a zip archive: ", owner.archive ? zip_strerror(owner.archive) : error.text()));
-    }
+    if (good) return;
+    fail<FileError>("cannot make a zip archive: ", archive ? zip_strerror(archive.get()) : error.text());
   };
-  owner.source = zip_source_buffer_create(nullptr, 0, 0, error.get());
-  check(owner.source);
-  zip_source_keep(owner.source);  // the archive takes one reference, the bytes are read through the other
-  owner.archive = zip_open_from_source(owner.source, ZIP_TRUNCATE, error.get());
-  check(owner.archive);
+  check(source != nullptr);
+  zip_source_keep(source.get());  // the archive takes one reference, the bytes are read through the other
+  archive.reset(zip_open_from_source(source.get(), ZIP_TRUNCATE, error.get()));
+  check(archive != nullptr);
   std::size_t end = 0;
-  for (const auto& [name, content] : files_) end = add_file(owner.archive, name, content, end, alignment_);
-  check(zip_close(owner.archive) == 0);
-  owner.archive = nullptr;
+  for (const auto& [name, content] : files_) end = add_file(archive.get(), name, content, end, alignment_);
+  check(zip_close(archive.get()) == 0);
+  static_cast<void>(archive.release());
 
   zip_stat_t status;
-  check(zip_source_stat(owner.source, &status) == 0 && zip_source_open(owner.source) == 0);
+  check(zip_source_stat(source.get(), &status) == 0 && zip_source_open(source.get()) == 0);
   std::string bytes(status.size, '\0');
-  check(zip_source_read(owner.source, bytes.data(), bytes.size()) == static_cast<zip_int64_t>(bytes.size()));
-  zip_source_close(owner.source);
+  check(zip_source_read(source.get(), bytes.data(), bytes.size()) == static_cast<zip_int64_t>(bytes.size()));
+  zip_source_close(source.get());
   return bytes;
 }
 

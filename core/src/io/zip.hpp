@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <vector>
 
 struct zip;
@@ -24,14 +25,17 @@ inline bool is_safe_file_name(std::string_view name) {
   return true;
 }
 
+/// An archive of libzip, closed without writing it.
+struct DiscardZip {
+  void operator()(zip* archive) const;
+};
+using ZipArchive = std::unique_ptr<zip, DiscardZip>;
+
 /// Reads an archive. Names that occur twice or are not safe are refused, and so are checksums that do not
 /// match. Everything throws FileError.
 class ZipReader {
  public:
   explicit ZipReader(Bytes file);  // `file` has to outlive it
-  ZipReader(const ZipReader&) = delete;
-  ZipReader& operator=(const ZipReader&) = delete;
-  ~ZipReader();
 
   /// Names of the files in the archive, in its order.
   const std::vector<std::string>& names() const { return names_; }
@@ -45,7 +49,7 @@ class ZipReader {
   };
   const Entry& entry(std::string_view name) const;
 
-  [[maybe_unused]] zip* archive_;  // not used without libzip
+  ZipArchive archive_;
   std::vector<std::string> names_;
   std::map<std::string, Entry, std::less<>> entries_;
 };
