@@ -43,6 +43,13 @@ struct UInt64 {
   }
 };
 
+// In the order of Stored.
+constexpr StoredNames stored_names[] = {{"b1", "BOOL", "Bool"}, {"u1", "U8", "Byte"},     {"i1", "I8", "Char"},
+                                        {"u2", "U16", ""},      {"i2", "I16", "Short"},   {"u4", "U32", ""},
+                                        {"i4", "I32", "Int"},   {"u8", "U64", ""},        {"i8", "I64", "Long"},
+                                        {"f2", "F16", "Half"},  {"", "BF16", "BFloat16"}, {"f4", "F32", "Float"},
+                                        {"f8", "F64", "Double"}};
+
 /// Calls `f` with null pointers of the stored and of the widened type.
 template <class F>
 void visit_stored(Stored type, F&& f) {
@@ -80,6 +87,17 @@ void copy_walked(const std::byte* from, Walk<1> walk, To* to) {
 }
 
 }  // namespace
+
+std::optional<Stored> stored_named(std::string_view StoredNames::*format, std::string_view name) {
+  const auto* found = std::ranges::find(stored_names, name, format);
+  if (name.empty() || found == std::end(stored_names)) return std::nullopt;
+  return static_cast<Stored>(found - stored_names);
+}
+
+const StoredNames& names_of(Dtype dtype) {
+  constexpr Stored stored[] = {Stored::boolean, Stored::i64, Stored::f32, Stored::f64};
+  return stored_names[static_cast<int>(stored[static_cast<int>(dtype)])];
+}
 
 std::size_t stored_size(Stored type) {
   std::size_t size = 0;

@@ -5,6 +5,7 @@
 #include <gradus/core/tensor.hpp>
 
 #include <bit>
+#include <optional>
 
 namespace gradus::detail {
 
@@ -12,6 +13,14 @@ static_assert(std::endian::native == std::endian::little, "files are little-endi
 
 /// Types of stored elements that a dtype of gradus can hold without loss: u64 where every element is below 2^63.
 enum class Stored : std::uint8_t { boolean, u8, i8, u16, i16, u32, i32, u64, i64, f16, bf16, f32, f64 };
+
+/// What the formats call a type, "f4", "F32", "Float"; empty where they have none of the kind.
+struct StoredNames {
+  std::string_view numpy, safetensors, torch;
+};
+/// The type that a format calls so.
+std::optional<Stored> stored_named(std::string_view StoredNames::*format, std::string_view name);
+const StoredNames& names_of(Dtype dtype);
 
 /// An integer that no dtype of gradus can hold.
 class BeyondInt64 : public FileError {

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <map>
 #include <set>
 
 // Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html
@@ -115,15 +114,10 @@ class HeaderParser {
 
 [[noreturn]] void refuse_type(const std::string& descr) {
   if (descr.starts_with('[')) {
-    throw FileError(message("it is a structured array, with the fields ", shown(descr), "\nSave each as an array."));
+    fail<FileError>("it is a structured array, with the fields ", shown(descr), "\nSave each as an array.");
   }
   throw_if<FileError>(descr.find('O') != descr.npos, "it holds Python objects, which are never read");
-  throw FileError(message("its dtype '", shown(descr), "' is none that gradus reads"));
-}
-
-std::string_view descr_of(Dtype dtype) {
-  constexpr std::string_view names[] = {"|b1", "<i8", "<f4", "<f8"};
-  return names[static_cast<int>(dtype)];
+  fail<FileError>("its dtype '", shown(descr), "' is none that gradus reads");
 }
 
 /// The text of the header; `file` loses it and what is in front of it.
@@ -173,13 +167,9 @@ Value array_or_object(Bytes content) {
 }  // namespace
 
 std::optional<NumpyType> numpy_type(std::string_view name) {
-  static const std::map<std::string_view, Stored> types = {
-      {"b1", Stored::boolean}, {"u1", Stored::u8},  {"i1", Stored::i8},  {"u2", Stored::u16},
-      {"i2", Stored::i16},     {"u4", Stored::u32}, {"i4", Stored::i32}, {"u8", Stored::u64},
-      {"i8", Stored::i64},     {"f2", Stored::f16}, {"f4", Stored::f32}, {"f8", Stored::f64}};
-  const auto found = name.empty() ? types.end() : types.find(name.substr(1));
-  if (found == types.end() || "<>=|"sv.find(name[0]) == std::string_view::npos) return std::nullopt;
-  return NumpyType{found->second, name[0] == '>'};
+  if (name.empty() || "<>=|"sv.find(name[0]) == std::string_view::npos) return std::nullopt;
+  const auto stored = stored_named(&StoredNames::numpy, name.substr(1));
+  return stored ? std::optional(NumpyType{*stored, name[0] == '>'}) : std::nullopt;
 }
 
 Tensor numpy_array(NumpyType type, Bytes data, std::span<const std::int64_t> extents, bool fortran_order) {
@@ -210,8 +200,8 @@ Tensor numpy_array(NumpyType type, Bytes data, std::span<const std::int64_t> ext
 Tensor parse_npy(Bytes file) { return array_of(parse_header(file)); }
 
 std::string npy_header(const Tensor& x) {
-  std::string dict =
-      message("{'descr': '", descr_of(x.dtype()), "', 'fortran_order': False, 'shape': ", tuple_text(x.shape()), ", }");
+  std::string dict = message("{'descr': '", x.dtype() == boolean ? '|' : '<', names_of(x.dtype()).numpy,
+                             "', 'fortran_order': False, 'shape': ", tuple_text(x.shape()), ", }");
 
   constexpr std::size_t prefix = 10, alignment = 64;
   const std::size_t total = (prefix + dict.size() + 1 + alignment - 1) / alignment * alignment;
@@ -245,7 +235,7 @@ Value parse_npz(Bytes file, Budget& budget) {
       const Buffer content = archive.read(name, budget);
       arrays.emplace_back(name.substr(0, name.size() - extension.size()), array_or_object(content));
     } catch (const FileError& error) {
-      throw FileError(message("array '", shown(name), "': ", error.what()));
+      fail<FileError>("array '", shown(name), "': ", error.what());
     }
   }
   return Value::dict(std::move(arrays));

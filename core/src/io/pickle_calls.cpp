@@ -36,38 +36,29 @@ Pickle parse_pickle(Bytes file, Budget& budget) {
 
 void PickleMachine::push_global(const std::string& module, const std::string& name) {
   using Role = Pickle::Global::Role;
-  struct Known {
-    Role role;
-    Stored stored = {};
-  };
-  static const std::map<std::string_view, Known> known = {
-      {"collections.OrderedDict", {Role::ordered_dict}},
-      {"torch.Size", {Role::size}},
-      {"torch._utils._rebuild_tensor", {Role::rebuild_tensor}},
-      {"torch._utils._rebuild_tensor_v2", {Role::rebuild_tensor}},
-      {"torch._utils._rebuild_tensor_v3", {Role::rebuild_tensor}},
-      {"torch._utils._rebuild_parameter", {Role::rebuild_parameter}},
-      {"torch._utils._rebuild_parameter_with_state", {Role::rebuild_parameter}},
-      {"torch.nn.parameter.Parameter", {Role::rebuild_parameter}},
-      {"torch.autograd.variable.Variable", {Role::rebuild_parameter}},
-      {"torch._tensor._rebuild_from_type", {Role::rebuild_from_type}},
-      {"torch._tensor._rebuild_from_type_v2", {Role::rebuild_from_type}},
-      {"torch.BoolStorage", {Role::storage, Stored::boolean}},
-      {"torch.ByteStorage", {Role::storage, Stored::u8}},
-      {"torch.UntypedStorage", {Role::storage, Stored::u8}},
-      {"torch.storage.UntypedStorage", {Role::storage, Stored::u8}},
-      {"torch.CharStorage", {Role::storage, Stored::i8}},
-      {"torch.ShortStorage", {Role::storage, Stored::i16}},
-      {"torch.IntStorage", {Role::storage, Stored::i32}},
-      {"torch.LongStorage", {Role::storage, Stored::i64}},
-      {"torch.HalfStorage", {Role::storage, Stored::f16}},
-      {"torch.BFloat16Storage", {Role::storage, Stored::bf16}},
-      {"torch.FloatStorage", {Role::storage, Stored::f32}},
-      {"torch.DoubleStorage", {Role::storage, Stored::f64}}};
-  std::string full = module + "." + name;
-  const auto found = known.find(full);
-  const Known meaning = found == known.end() ? Known{Role::other} : found->second;
-  push(Pickle::Global{meaning.role, meaning.stored, std::move(full)});
+  static const std::map<std::string_view, Role> known = {
+      {"collections.OrderedDict", Role::ordered_dict},
+      {"torch.Size", Role::size},
+      {"torch._utils._rebuild_tensor", Role::rebuild_tensor},
+      {"torch._utils._rebuild_tensor_v2", Role::rebuild_tensor},
+      {"torch._utils._rebuild_tensor_v3", Role::rebuild_tensor},
+      {"torch._utils._rebuild_parameter", Role::rebuild_parameter},
+      {"torch._utils._rebuild_parameter_with_state", Role::rebuild_parameter},
+      {"torch.nn.parameter.Parameter", Role::rebuild_parameter},
+      {"torch.autograd.variable.Variable", Role::rebuild_parameter},
+      {"torch._tensor._rebuild_from_type", Role::rebuild_from_type},
+      {"torch._tensor._rebuild_from_type_v2", Role::rebuild_from_type},
+      {"torch.UntypedStorage", Role::storage},
+      {"torch.storage.UntypedStorage", Role::storage}};
+  constexpr std::string_view storage = "Storage";
+  Pickle::Global global{Role::other, Stored::u8, module + "." + name};
+  const auto found = known.find(global.name);
+  if (found != known.end()) global.role = found->second;
+  if (module == "torch" && name.ends_with(storage)) {
+    const auto stored = stored_named(&StoredNames::torch, name.substr(0, name.size() - storage.size()));
+    if (stored) global = {Role::storage, *stored, std::move(global.name)};
+  }
+  push(std::move(global));
 }
 
 void PickleMachine::call() {

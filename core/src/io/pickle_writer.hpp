@@ -4,6 +4,7 @@
 #include "io/elements.hpp"
 #include "io/value_json.hpp"
 #include "ops/strided.hpp"
+#include "tensor/message.hpp"
 
 #include <bit>
 #include <map>
@@ -26,12 +27,6 @@ class PickleWriter {
  private:
   // Opcodes: Lib/pickletools.py of Python.
   static constexpr std::string_view ordered_dict = "ccollections\nOrderedDict\n)R";
-
-  static std::string_view storage_type(Dtype dtype) {
-    constexpr std::string_view names[] = {"ctorch\nBoolStorage\n", "ctorch\nLongStorage\n", "ctorch\nFloatStorage\n",
-                                          "ctorch\nDoubleStorage\n"};
-    return names[static_cast<int>(dtype)];
-  }
 
   template <class T>
   void put_raw(T number) {
@@ -100,7 +95,7 @@ class PickleWriter {
     out_ += "ctorch._utils\n_rebuild_tensor_v2\n(";
     out_ += '(';
     put("storage");
-    out_ += storage_type(tensor.dtype());
+    out_ += message("ctorch\n", names_of(tensor.dtype()).torch, "Storage\n");
     put(std::to_string(storage_of(tensor)));
     put("cpu");
     put(tensor.numel());

@@ -54,31 +54,21 @@ void check_offsets(const std::vector<Info>& infos, std::uint64_t data_size, std:
   }
 }
 
-Stored stored_type(const std::string& dtype) {
-  static const std::map<std::string_view, Stored> types = {
-      {"BOOL", Stored::boolean}, {"U8", Stored::u8},   {"I8", Stored::i8},   {"U16", Stored::u16},
-      {"I16", Stored::i16},      {"U32", Stored::u32}, {"I32", Stored::i32}, {"U64", Stored::u64},
-      {"I64", Stored::i64},      {"F16", Stored::f16}, {"F32", Stored::f32}, {"BF16", Stored::bf16},
-      {"F64", Stored::f64}};
-  const auto found = types.find(dtype);
-  if (found == types.end()) throw FileError(message("its dtype '", shown(dtype), "' is none that gradus reads"));
-  return found->second;
-}
-
 Tensor read_tensor(const Info& info, Bytes data) {
-  const Stored type = stored_type(info.dtype);
+  const auto type = stored_named(&StoredNames::safetensors, info.dtype);
+  if (!type) fail<FileError>("its dtype '", shown(info.dtype), "' is none that gradus reads");
   std::vector<std::int64_t> extents;
   for (const std::uint64_t extent : info.shape) {
     throw_if<FileError>(extent > INT64_MAX, "its size overflows: ", extent);
     extents.push_back(static_cast<std::int64_t>(extent));
   }
-  const std::int64_t expected = checked_bytes(extents, stored_size(type));
+  const std::int64_t expected = checked_bytes(extents, stored_size(*type));
   const std::uint64_t actual = info.end - info.begin;
   if (actual != static_cast<std::uint64_t>(expected)) {
-    throw FileError(message("dtype ", shown(info.dtype), " and shape ", Shape(extents), " need ", expected,
-                            " bytes, its data_offsets hold ", actual));
+    fail<FileError>("dtype ", shown(info.dtype), " and shape ", Shape(extents), " need ", expected,
+                    " bytes, its data_offsets hold ", actual);
   }
-  return tensor_from_stored(type, data.data() + info.begin, extents, strides_of(extents));
+  return tensor_from_stored(*type, data.data() + info.begin, extents, strides_of(extents));
 }
 
 }  // namespace
@@ -95,7 +85,7 @@ Safetensors parse_safetensors(Bytes file) {
     try {
       result.tensors[info.name] = read_tensor(info, data);
     } catch (const FileError& error) {
-      throw FileError(message("tensor '", shown(info.name), "': ", error.what()));
+      fail<FileError>("tensor '", shown(info.name), "': ", error.what());
     }
   }
   return result;
@@ -104,11 +94,6 @@ Safetensors parse_safetensors(Bytes file) {
 // --- writing
 
 namespace {
-
-std::string_view dtype_name(Dtype dtype) {
-  constexpr std::string_view names[] = {"BOOL", "I64", "F32", "F64"};
-  return names[static_cast<int>(dtype)];
-}
 
 /// Position of a dtype in the file: the reference puts types of large alignment first.
 int rank(Dtype dtype) {
@@ -144,7 +129,7 @@ std::string safetensors_header(const StateDict& tensors, const Metadata& metadat
     std::string shape;
     for (const std::int64_t extent : tensor.shape()) shape += message(shape.empty() ? "" : ",", extent);
     const std::size_t end = offset + element_bytes(tensor).size();
-    json += message(json_quoted(name), ":{\"dtype\":\"", dtype_name(tensor.dtype()), "\",\"shape\":[", shape,
+    json += message(json_quoted(name), ":{\"dtype\":\"", names_of(tensor.dtype()).safetensors, "\",\"shape\":[", shape,
                     "],\"data_offsets\":[", offset, ",", end, "]},");
     offset = end;
   }
