@@ -2,8 +2,6 @@
 
 #include "tensor/message.hpp"
 
-#include <gradus/core/error.hpp>
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -19,7 +17,7 @@ namespace gradus::detail {
 namespace {
 
 [[noreturn]] void throw_errno(std::string_view action, const std::string& path) {
-  throw FileError(message("cannot ", action, " '", path, "': ", std::generic_category().message(errno)));
+  fail<FileError>("cannot ", action, " '", path, "': ", std::generic_category().message(errno));
 }
 
 std::string folder_of(const std::string& path) {
@@ -72,13 +70,6 @@ std::size_t InputFile::read(std::byte* out, std::size_t size) {
     done += static_cast<std::size_t>(count);
   }
   return done;
-}
-
-Buffer read_file(const std::string& path) {
-  InputFile file(path);
-  Buffer buffer(file.size());
-  if (file.read(buffer.data(), buffer.size()) == buffer.size()) return buffer;
-  throw FileError(message("cannot read '", path, "': it became shorter while it was read"));
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path) {

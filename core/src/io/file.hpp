@@ -1,6 +1,8 @@
 // Files as a whole: read completely into memory, or replaced completely.
 #pragma once
 
+#include <gradus/core/error.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -58,7 +60,12 @@ class InputFile {
 };
 
 /// The content of a regular file. Throws FileError.
-Buffer read_file(const std::string& path);
+inline Buffer read_file(const std::string& path) {
+  InputFile file(path);
+  Buffer buffer(file.size());
+  if (file.read(buffer.data(), buffer.size()) == buffer.size()) return buffer;
+  throw FileError("cannot read '" + path + "': it became shorter while it was read");
+}
 
 /// A file that replaces `path` in one step or not at all: it is written beside it as `path`.partial, and commit()
 /// flushes it to the disk and renames it. Until then `path` is what it was; an object that dies without commit() takes

@@ -2,8 +2,6 @@
 #include "io/file.hpp"
 #include "tensor/message.hpp"
 
-#include <gradus/core/error.hpp>
-
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 // after <windows.h>
@@ -64,13 +62,6 @@ std::size_t InputFile::read(std::byte* out, std::size_t size) {
     done += static_cast<std::size_t>(count);
   }
   return done;
-}
-
-Buffer read_file(const std::string& path) {
-  InputFile file(path);
-  Buffer buffer(file.size());
-  if (file.read(buffer.data(), buffer.size()) == buffer.size()) return buffer;
-  throw FileError(message("cannot read '", path, "': it became shorter while it was read"));
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path) {

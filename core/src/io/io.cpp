@@ -55,23 +55,18 @@ Value parse(detail::Bytes file, FileFormat format, const LoadOptions& options, b
   return detail::parse_pytorch(file, budget, options.share_storage);
 }
 
-/// Runs `parse` on the content of the file; what it throws gets the path in front.
+/// Runs `parse` on the content of a file; what it throws gets in front which file that is.
 template <class Parse>
-auto parse_file(const std::string& path, Parse parse) {
-  const detail::Buffer content = detail::read_file(path);
-  try {
-    return parse(content);
-  } catch (const Error& error) {
-    detail::fail<FileError>("cannot read '", path, "': ", error.what());
-  }
-}
-template <class Parse>
-auto parse_memory(detail::Bytes file, Parse parse) {
+auto parse_memory(detail::Bytes file, Parse parse, const std::string& which = "the file in memory") {
   try {
     return parse(file);
   } catch (const Error& error) {
-    detail::fail<FileError>("cannot read the file in memory: ", error.what());
+    detail::fail<FileError>("cannot read ", which, ": ", error.what());
   }
+}
+template <class Parse>
+auto parse_file(const std::string& path, Parse parse) {
+  return parse_memory(detail::read_file(path), parse, "'" + path + "'");
 }
 
 Value load_whole(const std::string& path, const LoadOptions& options, bool whole) {
