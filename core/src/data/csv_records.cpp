@@ -6,36 +6,9 @@
 #include <csv.h>
 
 #include <algorithm>
-#include <memory>
 #include <new>
 
 namespace gradus::detail {
-namespace {
-
-/// The bytes of a file, decompressed on the way.
-class TextFile {
- public:
-  explicit TextFile(const std::string& path) : path_(path), file_(path) {}
-
-  std::size_t read(char* out, std::size_t size) {
-    auto* const bytes = reinterpret_cast<std::byte*>(out);
-    if (gzip_) return gzip_->read(bytes, size);
-    const std::size_t count = file_.read(bytes, size);
-    if (std::exchange(begun_, true) || !std::string_view(out, count).starts_with("\x1f\x8b")) return count;
-    compressed_ = std::make_unique<Buffer>(read_file(path_));
-    gzip_ = std::make_unique<GzipReader>(*compressed_, path_);
-    return gzip_->read(bytes, size);
-  }
-
- private:
-  const std::string& path_;
-  InputFile file_;
-  bool begun_ = false;
-  std::unique_ptr<Buffer> compressed_;
-  std::unique_ptr<GzipReader> gzip_;
-};
-
-}  // namespace
 
 /// One reading of a file. libcsv is of C: what a reader throws in a callback waits until libcsv has returned.
 class CsvRun {
@@ -51,7 +24,7 @@ class CsvRun {
   ~CsvRun() { csv_free(&parser_); }
 
   void run() {
-    TextFile file(reader_.path_);
+    GzipReader file(reader_.path_);
     std::vector<char> chunk(std::size_t{1} << 18);
     bool first = true;
     reader_.line_ = 0;

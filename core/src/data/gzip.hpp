@@ -13,21 +13,18 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <new>
 
 namespace gradus::detail {
 
-/// The bytes of a file in memory, decompressed on the way if they are in gzip format.
+/// The bytes of a file, decompressed on the way if they are in gzip format.
 class GzipReader {
  public:
-  /// `file` must outlive the reader; `path` is for messages. Throws FileError.
-  GzipReader(Bytes file, const std::string& path)
-      : file_(file),
-        path_(path),
-        file_size_(file.size()),
-        compressed_(file.size() >= 2 && file[0] == std::byte{0x1F} && file[1] == std::byte{0x8B}) {
+  /// Throws FileError.
+  explicit GzipReader(const std::string& path) : path_(path), file_(path), unread_(file_.size()), chunk_(1 << 16) {
+    refill();
+    compressed_ = pending_.size() >= 2 && pending_[0] == std::byte{0x1F} && pending_[1] == std::byte{0x8B};
     if (compressed_) begin();
   }
   GzipReader(const GzipReader&) = delete;
@@ -36,23 +33,29 @@ class GzipReader {
     if (compressed_) end();
   }
 
-  /// Fills `out` with the next bytes and returns their number, less than `size` at the end of the content only.
+  /// Fills `to` with the next bytes and returns their number, less than `size` at the end of the content only.
   /// Throws FileError when the compressed data are damaged or end too early.
-  std::size_t read(std::byte* out, std::size_t size) {
+  std::size_t read(void* to, std::size_t size) {
+    auto* const out = static_cast<std::byte*>(to);
     if (compressed_) return inflate(out, size);
-    const std::size_t count = std::min(size, file_.size());
-    if (count > 0) std::memcpy(out, file_.data(), count);
-    file_ = file_.subspan(count);
-    return count;
+    const std::size_t count = std::min(size, pending_.size());
+    std::copy_n(pending_.begin(), count, out);
+    pending_ = pending_.subspan(count);
+    return count + file_.read(out + count, size - count);
   }
 
   /// The largest number of bytes that this file can contain.
   std::uint64_t most_content() const {
     constexpr std::uint64_t most_expansion = 1032;  // of the deflate format; https://zlib.net/zlib_tech.html
-    return compressed_ ? file_size_ * most_expansion : file_size_;
+    return compressed_ ? file_.size() * most_expansion : file_.size();
   }
 
  private:
+  void refill() {
+    pending_ = Bytes(chunk_).first(file_.read(chunk_.data(), chunk_.size()));
+    unread_ -= std::min(unread_, pending_.size());
+  }
+
 #ifdef GRADUS_FILES_GZIP
   void begin() {
     constexpr int gzip_format = 16 + MAX_WBITS;
@@ -67,21 +70,23 @@ class GzipReader {
     };
     std::size_t done = 0;
     while (done < size && !ended_) {
-      const uInt in = portion(file_.size());
+      if (pending_.empty()) refill();
+      const uInt in = portion(pending_.size());
       const uInt wanted = portion(size - done);
-      stream_.next_in = reinterpret_cast<const Bytef*>(file_.data());
+      stream_.next_in = reinterpret_cast<const Bytef*>(pending_.data());
       stream_.avail_in = in;
       stream_.next_out = reinterpret_cast<Bytef*>(out + done);
       stream_.avail_out = wanted;
       const int result = ::inflate(&stream_, Z_NO_FLUSH);
-      file_ = file_.subspan(in - stream_.avail_in);
+      pending_ = pending_.subspan(in - stream_.avail_in);
       done += wanted - stream_.avail_out;
 
       const auto fail = [this](std::string_view problem) {
         throw FileError(message("cannot read '", path_, "' as gzip: ", problem));
       };
       ended_ = result == Z_STREAM_END;
-      if (ended_ && !file_.empty()) fail(message(file_.size(), " bytes follow the end of the compressed data"));
+      const std::size_t behind = pending_.size() + unread_;
+      if (ended_ && behind > 0) fail(message(behind, " bytes follow the end of the compressed data"));
       if (result == Z_BUF_ERROR) fail("the file is cut off");
       if (result == Z_MEM_ERROR) throw std::bad_alloc();
       if (result != Z_OK && !ended_) fail(stream_.msg ? stream_.msg : "the compressed data are damaged");
@@ -100,9 +105,11 @@ class GzipReader {
   std::size_t inflate(std::byte*, std::size_t) { return 0; }
 #endif
 
-  Bytes file_;  ///< what has not been read yet
-  const std::string& path_;
-  std::size_t file_size_;
+  const std::string path_;
+  InputFile file_;
+  std::size_t unread_;  // bytes of the file
+  Buffer chunk_;
+  Bytes pending_;  // what is left of the chunk
   bool compressed_;
 };
 

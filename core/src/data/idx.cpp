@@ -39,7 +39,7 @@ bool visit_stored(std::uint8_t code, F&& f) {
 
 class IdxReader {
  public:
-  IdxReader(const std::string& path, Bytes file) : path_(path), content_(file, path) {}
+  explicit IdxReader(const std::string& path) : path_(path), content_(path) {}
 
   Tensor read(std::optional<Dtype> dtype) {
     std::byte magic[4] = {};
@@ -129,9 +129,6 @@ class IdxReader {
 
 }  // namespace
 
-Tensor read_idx(const std::string& path, std::optional<Dtype> dtype) {
-  const Buffer file = read_file(path);
-  return IdxReader(path, file).read(dtype);
-}
+Tensor read_idx(const std::string& path, std::optional<Dtype> dtype) { return IdxReader(path).read(dtype); }
 
 }  // namespace gradus
