@@ -151,17 +151,6 @@ Folded fold(const BatchNorm1d& bn, const Tensor& bias, std::int64_t outputs, Dty
   return {scale, scale * (wide(bias, 0) - wide(bn.running_mean, 0)) + wide(bn.bias, 0)};
 }
 
-/// Gives a copy of a layer the folded weight and bias.
-template <class L>
-void take(L& fused, const Folded& folded) {
-  const Dtype dtype = fused.weight.dtype();
-  Tensor scale = folded.scale;
-  while (scale.dim() < fused.weight.dim()) scale = scale.unsqueeze(-1);
-  fused.eval();
-  fused.weight = Parameter((fused.weight.to(float64) * scale).to(dtype));
-  fused.bias = Parameter(folded.shift.to(dtype));
-}
-
 /// What is fused is a copy, and copies have no hooks.
 void refuse_hooks(const Module& top) {
   for (const Module* module : const_cast<Module&>(top).modules()) {
@@ -169,6 +158,22 @@ void refuse_hooks(const Module& top) {
     fail<ValueError>("fuse: ", module->name(), " has forward hooks, which the fused module would not have\n",
                      "remove them, and register them with the fused module");
   }
+}
+
+/// A copy of the layer that does what the norm behind it does, too.
+template <class L>
+L folded(const L& layer, const BatchNorm1d& bn) {
+  refuse_hooks(layer);
+  refuse_hooks(bn);
+  const NoGradGuard no_grad;
+  const Dtype dtype = layer.weight.dtype();
+  auto [scale, shift] = fold(bn, layer.bias, layer.weight.size(0), dtype);
+  while (scale.dim() < layer.weight.dim()) scale = scale.unsqueeze(-1);
+  L fused = layer;
+  fused.eval();
+  fused.weight = Parameter((fused.weight.to(float64) * scale).to(dtype));
+  fused.bias = Parameter(shift.to(dtype));
+  return fused;
 }
 
 /// The two as one module, if they can be.
@@ -185,23 +190,13 @@ std::optional<AnyModule> fused_pair(const Module& layer, const BatchNorm1d& bn) 
 }  // namespace
 
 Conv1d fuse(const Conv1d& conv, const BatchNorm1d& bn) {
-  refuse_hooks(conv);
-  refuse_hooks(bn);
-  const NoGradGuard no_grad;
-  const Folded folded = fold(bn, conv.bias, conv.weight.size(0), conv.weight.dtype());
-  Conv1d fused = conv;
-  take(fused, folded);
+  Conv1d fused = folded(conv, bn);
   fused.batches_only_ = true;
   return fused;
 }
 
 Linear fuse(const Linear& linear, const BatchNorm1d& bn) {
-  refuse_hooks(linear);
-  refuse_hooks(bn);
-  const NoGradGuard no_grad;
-  const Folded folded = fold(bn, linear.bias, linear.out_features(), linear.weight.dtype());
-  Linear fused = linear;
-  take(fused, folded);
+  Linear fused = folded(linear, bn);
   fused.rows_only_ = true;
   return fused;
 }
