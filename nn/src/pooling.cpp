@@ -144,36 +144,29 @@ void check_dims(const Tensor& x, const char* op) {
                      "-dimensional tensor for argument #1 'self' (while checking arguments for ", op, ")");
 }
 
-/// `w` with the number of its windows. With `ceil` a last one may hang over, if it begins inside.
-Windows counted(Windows w, bool ceil) {
+}  // namespace
+
+template <class Options>
+Windows windows_of(std::int64_t length, std::int64_t kernel_size, const Options& o) {
+  Windows w{.length = length,
+            .places = 0,
+            .kernel = kernel_size,
+            .stride = o.stride.value_or(kernel_size),
+            .padding = o.padding};
+  if constexpr (std::same_as<Options, MaxPool1dOptions>) {
+    w.dilation = o.dilation;
+  } else {
+    w.count_padding = o.count_include_pad;
+  }
+  const bool ceil = o.ceil_mode;  // a last window may then hang over, if it begins inside
   const std::int64_t room = w.length + 2 * w.padding - w.dilation * (w.kernel - 1) - 1;
   if (room < 0 && !(ceil && room > -w.stride)) return w;
   w.places = (room + (ceil ? w.stride - 1 : 0)) / w.stride + 1;
   if (ceil && (w.places - 1) * w.stride >= w.length + w.padding) --w.places;
   return w;
 }
-
-}  // namespace
-
-Windows windows_of(std::int64_t length, std::int64_t kernel_size, const MaxPool1dOptions& o) {
-  return counted({.length = length,
-                  .places = 0,
-                  .kernel = kernel_size,
-                  .stride = o.stride.value_or(kernel_size),
-                  .padding = o.padding,
-                  .dilation = o.dilation},
-                 o.ceil_mode);
-}
-
-Windows windows_of(std::int64_t length, std::int64_t kernel_size, const AvgPool1dOptions& o) {
-  return counted({.length = length,
-                  .places = 0,
-                  .kernel = kernel_size,
-                  .stride = o.stride.value_or(kernel_size),
-                  .padding = o.padding,
-                  .count_padding = o.count_include_pad},
-                 o.ceil_mode);
-}
+template Windows windows_of(std::int64_t, std::int64_t, const MaxPool1dOptions&);
+template Windows windows_of(std::int64_t, std::int64_t, const AvgPool1dOptions&);
 
 Tensor functional::max_pool1d(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOptions& o) {
   check_defined(x);

@@ -31,7 +31,7 @@ struct Windows {
 };
 
 /// Those of a pooling over `length` elements; not more than 0 `places` when there is no room for one.
-Windows windows_of(std::int64_t length, std::int64_t kernel_size, const MaxPool1dOptions& options);
-Windows windows_of(std::int64_t length, std::int64_t kernel_size, const AvgPool1dOptions& options);
+template <class Options>
+Windows windows_of(std::int64_t length, std::int64_t kernel_size, const Options& options);
 
 }  // namespace gradus::nn
