@@ -130,6 +130,15 @@ class Loader {
     net_.push_back(fits ? name : message("layer", net_.size()), std::move(module));
   }
 
+  /// A layer with this weight, and a bias where it is defined.
+  template <class Layer>
+  void push(const onnx::NodeProto& node, Layer layer, const Tensor& weight, const Tensor& bias) {
+    if (bias.defined() && bias.numel() != weight.size(0)) refuse(node, "with a bias of another size");
+    layer.weight.copy_(weight);
+    if (bias.defined()) layer.bias.copy_(bias);
+    push(node, std::move(layer), 1);
+  }
+
   void add(const onnx::NodeProto& node) {
     const std::string& op = node.op_type();
     if (op == "Gemm" || op == "MatMul") return linear(node);
@@ -163,12 +172,8 @@ class Loader {
     if (!gemm || integer(node, "transB", 0) == 0) weight = weight.t().clone();
     if (gemm && node.input_size() > 2) bias = constant(node, 2, 1);
     if (!gemm && next_is("Add")) bias = constant(take(), 1, 1);
-    if (bias.defined() && bias.numel() != weight.size(0)) refuse(node, "with a bias of another size");
     Generator unused(0);
-    Linear layer(weight.size(1), weight.size(0), {.bias = bias.defined()}, unused);
-    layer.weight.copy_(weight);
-    if (bias.defined()) layer.bias.copy_(bias);
-    push(node, std::move(layer), 1);
+    push(node, Linear(weight.size(1), weight.size(0), {.bias = bias.defined()}, unused), weight, bias);
   }
 
   void convolution(const onnx::NodeProto& node) {
@@ -177,14 +182,11 @@ class Loader {
     const std::int64_t stride = only(node, "strides", 1), all = dilation * (weight.size(2) - 1);
     const bool same = stride == 1 && all % 2 == 1 && pads(node) == std::pair(all / 2, all - all / 2);
     const Padding padding = same ? Padding("same") : Padding(same_pads(node));
-    if (bias.defined() && bias.numel() != weight.size(0)) refuse(node, "with a bias of another size");
     Generator unused(0);
     Conv1d layer(weight.size(1) * groups, weight.size(0), weight.size(2),
                  {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .bias = bias.defined()},
                  unused);
-    layer.weight.copy_(weight);
-    if (bias.defined()) layer.bias.copy_(bias);
-    push(node, std::move(layer), 1);
+    push(node, std::move(layer), weight, bias);
   }
 
   void pool(const onnx::NodeProto& node) {
