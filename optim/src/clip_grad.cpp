@@ -1,4 +1,5 @@
 #include "common.hpp"
+#include "kernels/kernels.hpp"
 
 #include <gradus/optim/clip_grad.hpp>
 
@@ -7,21 +8,6 @@
 namespace gradus::optim {
 
 namespace {
-
-/// The sum of f(x) over all elements, as eight partial sums, which the compiler keeps in vectors.
-template <class T, class F>
-double sum_of(const T* x, std::int64_t n, F f) {
-  constexpr std::int64_t parts = 8;
-  double sums[parts] = {};
-  std::int64_t i = 0;
-  for (; i + parts <= n; i += parts) {
-    for (std::int64_t s = 0; s < parts; ++s) sums[s] += f(static_cast<double>(x[i + s]));
-  }
-  for (; i < n; ++i) sums[0] += f(static_cast<double>(x[i]));
-  double total = 0;
-  for (const double sum : sums) total += sum;
-  return total;
-}
 
 template <class T>
 double largest(const T* x, std::int64_t n) {
@@ -44,9 +30,9 @@ double norm_of(const std::vector<Tensor>& gradients, double p) {
         const double size = largest(x, n);
         if (!(size <= total)) total = size;
       } else if (p == 2) {
-        total += sum_of(x, n, [](double v) { return v * v; });
+        total += gradus::kernels::sum_of_squares(x, n);
       } else {
-        total += sum_of(x, n, [p](double v) { return std::pow(std::abs(v), p); });
+        for (std::int64_t i = 0; i < n; ++i) total += std::pow(std::abs(static_cast<double>(x[i])), p);
       }
     });
     if (std::isnan(total)) break;
