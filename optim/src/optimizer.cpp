@@ -146,8 +146,6 @@ namespace {
 
 std::string group_path(std::size_t group) { return message("param_groups.", group, "."); }
 
-bool is_list(const Value& value) { return value.kind() == Kind::list || value.kind() == Kind::tuple; }
-
 /// Numbers in a group that are no options: what schedules keep there.
 std::map<std::string, double> read_schedule(const StateReader& reader, const Value& group, const std::string& path) {
   std::map<std::string, double> schedule;
@@ -216,13 +214,7 @@ void Optimizer::load_state_dict(const Value& state) {
     reader.set(schedules_[g], read_schedule(reader, group, group_path(g)));
   }
   reader.finish(name());
-  reader.exchange();
-  try {
-    check_options();
-  } catch (...) {
-    reader.exchange();
-    throw;
-  }
+  reader.exchange([this] { check_options(); });
 }
 
 // --- text

@@ -40,15 +40,12 @@ void LRScheduler::step() {
   go_to(last_epoch_ + 1);
 }
 
-void LRScheduler::go_to(std::int64_t epoch) {
+void LRScheduler::go_to(std::int64_t epoch, bool restarts) {
   note_groups();
-  std::vector<double> rates;
-  for (std::size_t group = 0; group < optimizer_.group_count(); ++group) rates.push_back(lr_at(group, epoch));
-  set_rates(rates, epoch);
-}
-
-void LRScheduler::set_rates(const std::vector<double>& rates, std::int64_t epoch) {
-  std::vector<double> before;
+  std::vector<double> rates, before;
+  for (std::size_t group = 0; group < optimizer_.group_count(); ++group) {
+    rates.push_back(restarts ? restart_lr(group) : lr_at(group, epoch));
+  }
   try {
     for (std::size_t group = 0; group < rates.size(); ++group) {
       before.push_back(optimizer_.lr(group));
@@ -76,13 +73,6 @@ double LRScheduler::restart_lr(std::size_t group) const {
   return first;
 }
 
-void LRScheduler::restart() {
-  note_groups();
-  std::vector<double> rates;
-  for (std::size_t group = 0; group < optimizer_.group_count(); ++group) rates.push_back(restart_lr(group));
-  set_rates(rates, 0);
-}
-
 Value LRScheduler::state_dict() const { return fields_.values(); }
 
 namespace {
@@ -104,18 +94,14 @@ void LRScheduler::load_state_dict(const Value& state) {
   reader.read(fields_, state, "");
   find_unexpected(reader, state);
   reader.finish(name());
-  reader.exchange();
-  try {
+  reader.exchange([this] {
     if (last_epoch_ < first_epoch_) fail<ValueError>(name(), ": last_epoch is ", last_epoch_);
     if (base_lrs_.size() > optimizer_.group_count()) {
       fail<RuntimeError>("Error(s) in loading state_dict for ", name(), ":\n\tmismatch for base_lrs: expected ",
                          optimizer_.group_count(), " numbers, got ", base_lrs_.size(), ".");
     }
     check();
-  } catch (...) {
-    reader.exchange();
-    throw;
-  }
+  });
 }
 
 std::vector<double> PerGroup::expand(std::size_t groups, const char* name) const {

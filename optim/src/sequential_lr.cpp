@@ -50,7 +50,7 @@ void SequentialLR::step() {
   const auto next = std::ranges::upper_bound(milestones_, epoch);
   LRScheduler& scheduler = *schedulers_[static_cast<std::size_t>(next - milestones_.begin())];
   if (next != milestones_.begin() && *(next - 1) == epoch) {
-    scheduler.restart();
+    scheduler.go_to(0, true);
   } else {
     scheduler.step();
   }

@@ -23,8 +23,6 @@ void append_name(std::string& names, const std::string& name) {
   names += message(names.empty() ? "" : ", ", "\"", name, "\"");
 }
 
-bool is_list(const Value& value) { return value.kind() == Kind::list || value.kind() == Kind::tuple; }
-
 /// Numbers may be 0-d tensors, as PyTorch has them where an option may be one.
 std::optional<double> as_number(const Value& value) {
   if (value.kind() == Kind::integer || value.kind() == Kind::real) return value.as_double();

@@ -43,9 +43,19 @@ class StateReader {
 
   /// Throws RuntimeError when something was wrong. `reader` is the class that loads, e.g. "Adam".
   void finish(const std::string& reader) const;
-  /// Gives every member the value read for it; a second call takes that back.
-  void exchange() {
-    for (auto& one : exchanges_) one();
+  /// Gives every member the value read for it, and takes that back when `check` throws.
+  template <class F>
+  void exchange(F check) {
+    const auto exchange_all = [this] {
+      for (auto& one : exchanges_) one();
+    };
+    exchange_all();
+    try {
+      check();
+    } catch (...) {
+      exchange_all();
+      throw;
+    }
   }
 
  private:
@@ -53,6 +63,10 @@ class StateReader {
   std::string missing_, unexpected_, errors_;
   std::vector<std::function<void()>> exchanges_;
 };
+
+inline bool is_list(const Value& value) {
+  return value.kind() == Value::Kind::list || value.kind() == Value::Kind::tuple;
+}
 
 /// Throws RuntimeError for a state that is flat, as earlier versions of gradus made it.
 void refuse_flat(const std::string& reader, const Value& state);

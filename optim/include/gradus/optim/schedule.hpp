@@ -61,8 +61,9 @@ class LRScheduler {
   double base_lr(std::size_t group) const;
   /// Lists the members that are saved; a part of `start`, for schedules that set their rates in another way.
   void list_fields(bool base_lrs);
-  /// Sets the rates, and momentums, of an epoch: of all groups, or of none when one is refused.
-  void go_to(std::int64_t epoch);
+  /// Sets the rates, and momentums, of an epoch: of all groups, or of none when one is refused. With `restarts` the
+  /// rates are those of restart_lr().
+  void go_to(std::int64_t epoch, bool restarts = false);
   /// The same without rates: they were set elsewhere.
   void went_to(std::int64_t epoch);
 
@@ -79,8 +80,6 @@ class LRScheduler {
   virtual double restart_lr(std::size_t group) const;
   virtual std::optional<double> momentum_at(std::size_t, std::int64_t) const { return {}; }
   void note_groups();
-  void set_rates(const std::vector<double>& rates, std::int64_t epoch);
-  void restart();
 
   Optimizer& optimizer_;
   std::int64_t last_epoch_ = 0, first_epoch_ = 0;
