@@ -59,9 +59,7 @@ std::vector<Slot> match(const Module& module, const StateDict& from, LoadReport&
       module, [&](const std::string& name, Parameter& p) { take(name, p, false); },
       [&](const std::string& name, Buffer& b, bool optional) { take(name, b, optional); }, nothing);
   for (const auto& [name, value] : from) {
-    bool expected = false;
-    for (const std::string& k : known) expected = expected || k == name;
-    if (!expected) report.unexpected.push_back(name);
+    if (std::ranges::find(known, name) == known.end()) report.unexpected.push_back(name);
   }
   return slots;
 }

@@ -27,11 +27,14 @@ bool fits(const Tensor& x, const Tensor& other) {
   return x.defined() && other.defined() && x.shape() == other.shape() && x.dtype() == other.dtype();
 }
 
-/// Gives x the elements of `other`, in the tensor that x is.
-void write(Tensor& x, const Tensor& other) {
+/// Gives x the elements of `other`, in the tensor that x is; false where that cannot hold them.
+bool take_elements(Tensor& x, const Tensor& other) {
+  if (x.is_same(other)) return true;
+  if (!fits(x, other)) return false;
   const NoGradGuard no_grad;
   x.copy_(other).requires_grad_(other.requires_grad());
   x.set_grad({});
+  return true;
 }
 
 /// A record of every tensor that is a Parameter, or was one and is still in use. Never destroyed: Parameters may
@@ -124,41 +127,22 @@ void Parameter::replace(Tensor tensor) {
 }
 
 Parameter& Parameter::operator=(const Parameter& other) {
-  if (is_same(other)) return *this;
-  if (fits(*this, other)) {
-    write(*this, other);
-    return *this;
-  }
-  return *this = Parameter(other);
+  return take_elements(*this, other) ? *this : *this = Parameter(other);
 }
 
 Parameter& Parameter::operator=(Parameter&& other) {
-  if (is_same(other)) return *this;
-  if (fits(*this, other)) {
-    write(*this, other);
-  } else {
-    replace(other);
-    copy_of_ = other.copy_of_;
-  }
+  if (take_elements(*this, other)) return *this;
+  replace(other);
+  copy_of_ = other.copy_of_;
   return *this;
 }
 
 void Parameter::tie(const Parameter& other) { replace(other); }
 
 Buffer::Buffer(const Buffer& other) : Tensor(own_copy(other)) {}
-Buffer& Buffer::operator=(const Buffer& other) {
-  if (is_same(other)) return *this;
-  if (!fits(*this, other)) return *this = Buffer(other);
-  write(*this, other);
-  return *this;
-}
+Buffer& Buffer::operator=(const Buffer& other) { return take_elements(*this, other) ? *this : *this = Buffer(other); }
 Buffer& Buffer::operator=(Buffer&& other) {
-  if (is_same(other)) return *this;
-  if (fits(*this, other)) {
-    write(*this, other);
-  } else {
-    Tensor::operator=(std::move(other));
-  }
+  if (!take_elements(*this, other)) Tensor::operator=(std::move(other));
   return *this;
 }
 
