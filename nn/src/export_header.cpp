@@ -1,5 +1,5 @@
 #include "frozen/machine.hpp"
-#include "frozen/source.hpp"
+#include "frozen/writer.hpp"
 #include "io/file.hpp"
 #include "tensor/message.hpp"
 

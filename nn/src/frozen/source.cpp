@@ -1,5 +1,3 @@
-#include "frozen/source.hpp"
-
 #include "frozen/writer.hpp"
 #include "tensor/message.hpp"
 
