@@ -65,21 +65,11 @@ void check_probabilities(const T* p, std::int64_t n) {
 }  // namespace
 
 Tensor rand(const Shape& shape, Dtype dtype, Generator& generator) {
-  Tensor x = empty(shape, dtype);
-  visit_supported(dtype, "check_uniform_bounds", [&]<class T>(T*) {
-    const Turn turn(generator);
-    fill_uniform(elements<T>(x), x.numel(), 0, 1, generator);
-  });
-  return x;
+  return uniform_(empty(shape, dtype), 0, 1, generator);
 }
 
 Tensor randn(const Shape& shape, Dtype dtype, Generator& generator) {
-  Tensor x = empty(shape, dtype);
-  visit_supported(dtype, "normal_kernel_cpu", [&]<class T>(T*) {
-    const Turn turn(generator);
-    fill_normal(elements<T>(x), x.numel(), 0, 1, generator);
-  });
-  return x;
+  return normal_(empty(shape, dtype), 0, 1, generator);
 }
 
 Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, Dtype dtype, Generator& generator) {
