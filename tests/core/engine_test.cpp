@@ -121,6 +121,18 @@ TEST_F(Engine, GradRunsOnlyWhatItMust) {
   EXPECT_EQ(calls, 0);
 }
 
+TEST_F(Engine, GradStopsAtWhatItIsAskedFor) {
+  const Tensor x = tensor({3., 2.}).requires_grad_();
+  Tensor a = x * 1;
+  const Tensor b = a.square(), y = (b * b).sum();  // square saves a
+  const Tensor z = b.sum();
+  z.backward();  // which frees it
+  expect_tensor(grad({z}, {b})[0], ones({2}));
+  a.zero_();
+  expect_tensor(grad({y}, {b, y}, {.retain_graph = true})[0], tensor({18., 8.}));
+  expect_error<RuntimeError>("Trying to backward through the graph a second time", [&] { return grad({y}, {b, x}); });
+}
+
 TEST_F(Engine, GradOfAnUnusedInput) {
   const Tensor x = tensor(3.).requires_grad_(), unused = tensor(1.).requires_grad_();
   const auto gradients = grad({x * 2}, {x, unused}, {.allow_unused = true});

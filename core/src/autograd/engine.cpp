@@ -315,11 +315,11 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   seed_all(pass, outputs, options.grad_outputs, roots.all());
 
   std::vector<Tensor> results(inputs.size());
-  run(pass, options.retain_graph.value_or(options.create_graph), [&](const Node& node, const Tensor& dy) {
+  run(pass, options.retain_graph.value_or(options.create_graph), [&](Node& node, const Tensor& dy) {
     for (std::size_t i = 0; i < targets.size(); ++i) {
       if (targets[i].get() == &node) results[i] = dy;
     }
-    return !node.is_leaf();
+    return std::ranges::any_of(node.inputs(), [&](const Ref<Node>& x) { return x && pass.notes(*x).needed; });
   });
   for (Tensor& gradient : results) {
     if (gradient.defined()) {
