@@ -69,7 +69,7 @@ Tensor norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const D
   const Tensor slope = p < 1   ? masked_fill(sign(x) * pow(abs(x), p - 1), x == 0, 0)
                        : p < 2 ? sign(x) * pow(abs(x), p - 1)
                                : x * pow(abs(x), p - 2);
-  return slope * (dy / pow(divisor, p - 1));
+  return slope * (p < 0 ? dy * pow(y, 1 - p) : dy / pow(divisor, p - 1));
 }
 
 Tensor norm_along(const Tensor& x, double p, const Dims& dims, bool keepdim) {
