@@ -124,6 +124,11 @@ TEST(Copy, Derivatives) {
         return square(cat({a, zeros({0}, float64), b}, 0));
       },
       leaf({2}), leaf({3}));
+  const Tensor nothing = zeros({0}, float64).requires_grad_();  // joins matrices, but its gradient is a vector
+  for (const int dim : {0, 1, -1}) {
+    const Tensor z = cat({nothing, y[0], nothing}, dim);
+    EXPECT_EQ(grad({z.square().sum()}, {nothing})[0].shape(), Shape({0}));
+  }
 }
 
 TEST(Copy, GradientsCrossDtypes) {

@@ -178,8 +178,10 @@ Tensor cat(std::span<const Tensor> tensors, Integer dim_) {
   throw_if<RuntimeError>(tensors.empty(), "torch.cat(): expected a non-empty list of Tensors");
   const Joined joined(tensors, dim_);
   const int dim = joined.dim;
+  Shape nothing = joined.shape;  // what an empty vector among matrices stands for
+  nothing[dim] = 0;
   std::vector<Tensor> parts;
-  for (const Tensor& x : tensors) parts.push_back(x.to(joined.dtype));
+  for (const Tensor& x : tensors) parts.push_back((legacy_empty(x) ? x.reshape(nothing) : x).to(joined.dtype));
 
   Tensor y = make_tensor(joined.shape, joined.dtype);
   std::vector<Tensor> filled;
@@ -189,7 +191,7 @@ Tensor cat(std::span<const Tensor> tensors, Integer dim_) {
   join(y, filled, dim);
   if (any_tracked(parts)) {
     std::vector<std::int64_t> lengths;
-    for (const Tensor& x : parts) lengths.push_back(legacy_empty(x) ? 0 : x.shape()[dim]);
+    for (const Tensor& x : parts) lengths.push_back(x.shape()[dim]);
     record(y, "CatBackward0", parts, CatBackward{std::move(lengths), dim});
   }
   return y;
