@@ -8,6 +8,8 @@
 
 #include <gradus/nn/pooling.hpp>
 
+#include <cmath>
+
 namespace gradus::nn {
 
 using namespace gradus::detail;
@@ -74,7 +76,7 @@ Tensor spread(const Tensor& dy, const Windows& windows) {
 
 // --- maxima
 
-/// For every window the place of its maximum in its row.
+/// For every window the place of its maximum in its row, its end when no element is in it.
 Tensor places_of_maxima(const Tensor& x, const Windows& windows) {
   Tensor places = make_tensor(with_last(x.shape(), windows.places), int64);
   visit_floating(x.dtype(), [&]<class T>(T*) {
@@ -82,7 +84,7 @@ Tensor places_of_maxima(const Tensor& x, const Windows& windows) {
       const T* row = elements<T>(x) + r * windows.length;
       for (std::int64_t i = 0; i < windows.places; ++i) {
         const Window w = windows[i];
-        std::int64_t best = w.first;
+        std::int64_t best = std::min(w.first, w.last);
         for (std::int64_t l = w.first; l < w.last; l += windows.dilation) {  // without a branch on the numbers
           const T v = row[l], top = row[best];
           const bool wins = (v > top) | ((v != v) & (top == top));
@@ -189,7 +191,10 @@ Tensor functional::max_pool1d(const Tensor& x, std::int64_t kernel_size, const M
   if (!tracks(x)) {
     if (Tensor y = maxima(x, windows); y.defined()) return y;
   }
-  return pick(x, places_of_maxima(x, windows));
+  // A window may lie in the padding alone: -infinity, behind the last element.
+  const bool leaps = windows.length < o.dilation;
+  const Tensor source = leaps ? cat({x, full(with_last(x.shape(), 1), -INFINITY, x.dtype())}, -1) : x;
+  return pick(source, places_of_maxima(x, windows));
 }
 
 Tensor functional::avg_pool1d(const Tensor& x, std::int64_t kernel_size, const AvgPool1dOptions& o) {
