@@ -14,22 +14,17 @@ namespace {
 /// The largest (or smallest) element seen and its place among them. The first of equal ones stays; NaN beats every
 /// number.
 template <class T, bool largest>
-class Extremum {
- public:
+struct Extremum {
   void add(T x) {
-    const bool beaten = largest ? !(x <= value_) : !(x >= value_);
-    if (seen_ == 0 || (beaten && value_ == value_)) {
-      value_ = x;
-      place_ = seen_;
+    const bool beaten = largest ? !(x <= value) : !(x >= value);
+    if (seen == 0 || (beaten && value == value)) {
+      value = x;
+      place = seen;
     }
-    ++seen_;
+    ++seen;
   }
-  T value() const { return value_; }
-  std::int64_t place() const { return place_; }
-
- private:
-  T value_{};
-  std::int64_t place_ = 0, seen_ = 0;
+  T value{};
+  std::int64_t place = 0, seen = 0;
 };
 
 template <bool largest>
@@ -49,8 +44,8 @@ ValuesIndices extrema(const Tensor& x, const Groups& groups, bool keepdim) {
     }
     const auto make = [](std::int64_t) { return Extremum<T, largest>(); };
     for_each_group(elements<T>(x), groups, make, [=](std::int64_t i, const Extremum<T, largest>& extremum) {
-      values[i] = extremum.value();
-      indices[i] = extremum.place();
+      values[i] = extremum.value;
+      indices[i] = extremum.place;
     });
   });
   return y;
@@ -105,16 +100,12 @@ Tensor index_of_extremum(const Tensor& x, const char* op) {
 
 /// Whether every (or any) element of a group is not zero.
 template <bool every>
-class Truth {
- public:
+struct Truth {
   template <class T>
   void add(T x) {
-    value_ = every ? value_ & (x != 0) : value_ | (x != 0);
+    value = every ? value & (x != 0) : value | (x != 0);
   }
-  bool value() const { return value_; }
-
- private:
-  bool value_ = every;
+  bool value = every;
 };
 
 template <bool every>
@@ -125,7 +116,7 @@ Tensor truths(const Tensor& x, const Dims& dims, bool keepdim, const char* op = 
   visit(x.dtype(), [&]<class T>(T*) {
     const auto make = [](std::int64_t) { return Truth<every>(); };
     for_each_group(elements<T>(x), groups, make,
-                   [to = elements<bool>(y)](std::int64_t i, const Truth<every>& truth) { to[i] = truth.value(); });
+                   [to = elements<bool>(y)](std::int64_t i, const Truth<every>& truth) { to[i] = truth.value; });
   });
   return y;
 }

@@ -40,43 +40,34 @@ detail::Groups::Groups(const Shape& shape, const Dims& dims) : kept_shape_(shape
 namespace {
 
 /// Sum of floats.
-class DoubleSum {
- public:
-  void add(double x) { sum_ += x; }
-  void add(const float* x, std::int64_t n) { sum_ += n == 1 ? *x : kernels::sum(x, n).sum; }
-  double value() const { return sum_; }
-
- private:
-  double sum_ = 0;
+struct DoubleSum {
+  void add(double x) { sum += x; }
+  void add(const float* x, std::int64_t n) { sum += n == 1 ? *x : kernels::sum(x, n).sum; }
+  double value() const { return sum; }
+  double sum = 0;
 };
 
 /// Sum of doubles that keeps what rounding takes off (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
-class CompensatedSum {
- public:
+struct CompensatedSum {
   void add(double x) {
-    const double sum = sum_ + x, x_seen = sum - sum_;
-    lost_ += (sum_ - (sum - x_seen)) + (x - x_seen);
-    sum_ = sum;
+    const double next = sum + x, x_seen = next - sum;
+    lost += (sum - (next - x_seen)) + (x - x_seen);
+    sum = next;
   }
   void add(const double* x, std::int64_t n) {
     if (n == 1) return add(*x);
     const kernels::Total total = kernels::sum(x, n);
     add(total.sum);
-    lost_ += total.lost;
+    lost += total.lost;
   }
-  double value() const { return std::isfinite(lost_) ? sum_ + lost_ : sum_; }
-
- private:
-  double sum_ = 0, lost_ = 0;
+  double value() const { return std::isfinite(lost) ? sum + lost : sum; }
+  double sum = 0, lost = 0;
 };
 
-class IntegerSum {
- public:
-  void add(std::int64_t x) { sum_ += static_cast<std::uint64_t>(x); }
-  std::int64_t value() const { return static_cast<std::int64_t>(sum_); }
-
- private:
-  std::uint64_t sum_ = 0;  // wraps around, as PyTorch's
+struct IntegerSum {
+  void add(std::int64_t x) { sum += static_cast<std::uint64_t>(x); }
+  std::int64_t value() const { return static_cast<std::int64_t>(sum); }
+  std::uint64_t sum = 0;  // wraps around, as PyTorch's
 };
 
 template <class T>
@@ -86,23 +77,18 @@ using Sum = std::conditional_t<std::is_same_v<T, float>, DoubleSum,
 /// sum((x - mean)^2) for a mean that may be off by a rounding error, whose effect is taken out again
 /// (Chan, Golub, LeVeque 1983, equation 1.7).
 template <class T>
-class SquaredDeviations {
- public:
-  SquaredDeviations() = default;
-  explicit SquaredDeviations(double mean) : mean_(mean) {}
+struct SquaredDeviations {
   void add(double x) {
-    const double d = x - mean_;
-    deviations_.add(d);
-    squares_.add(d * d);
+    const double d = x - mean;
+    deviations.add(d);
+    squares.add(d * d);
   }
   double value(double n) const {
-    const double sum = squares_.value() - deviations_.value() * deviations_.value() / n;
+    const double sum = squares.value() - deviations.value() * deviations.value() / n;
     return sum < 0 ? 0 : sum;  // keeps NaN
   }
-
- private:
-  double mean_ = 0;
-  Sum<T> deviations_, squares_;
+  double mean = 0;
+  Sum<T> deviations = {}, squares = {};
 };
 
 /// The sums of the groups of x, divided by `divisor` when they are floating, as a tensor of R.
@@ -175,7 +161,9 @@ Tensor variances(const Tensor& x, const Dims& dims, bool unbiased, bool keepdim,
   return visit_floating(x.dtype(), [&]<class T>(T*) {
     const Tensor means = sums<T, double>(x, groups, keepdim, n);
     Tensor y = make_tensor(groups.shape(keepdim), x.dtype());
-    const auto make = [mean = elements<double>(means)](std::int64_t i) { return SquaredDeviations<T>(mean[i]); };
+    const auto make = [mean = elements<double>(means)](std::int64_t i) {
+      return SquaredDeviations<T>{.mean = mean[i]};
+    };
     for_each_group(elements<T>(x), groups, make,
                    [&, to = elements<T>(y)](std::int64_t i, const SquaredDeviations<T>& deviations) {
                      to[i] = static_cast<T>(finish(deviations.value(n) / degrees_of_freedom(groups, unbiased)));

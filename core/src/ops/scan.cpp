@@ -63,25 +63,18 @@ Tensor running_sum(const Tensor& x, int dim, bool reverse) {
 }
 
 template <class T>
-class Product {
- public:
-  void add(T x) { product_ *= static_cast<Carried<T>>(x); }
+struct Product {
+  void add(T x) { product *= static_cast<Carried<T>>(x); }
   void add(const T* x, std::int64_t n) {
     if constexpr (std::is_floating_point_v<T>) {
       if (n >= worth_a_kernel) {
-        product_ *= kernels::product(x, n);
+        product *= kernels::product(x, n);
         return;
       }
     }
     for (std::int64_t i = 0; i < n; ++i) add(x[i]);
   }
-  template <class R>
-  R value() const {
-    return static_cast<R>(product_);
-  }
-
- private:
-  Carried<T> product_ = 1;
+  Carried<T> product = 1;
 };
 
 /// The products of all elements before each, along `dim`: by doubling the distance looked back.
@@ -112,9 +105,8 @@ Tensor product(const Tensor& x, const Dims& dims, bool keepdim) {
   visit(x.dtype(), [&]<class T>(T*) {
     using R = std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>;
     const auto make = [](std::int64_t) { return Product<T>(); };
-    for_each_group(elements<T>(x), groups, make, [to = elements<R>(y)](std::int64_t i, const Product<T>& product) {
-      to[i] = product.template value<R>();
-    });
+    for_each_group(elements<T>(x), groups, make,
+                   [to = elements<R>(y)](std::int64_t i, const Product<T>& of) { to[i] = static_cast<R>(of.product); });
   });
   return y;
 }

@@ -29,27 +29,18 @@ std::uint64_t rank_of(std::int64_t x) { return static_cast<std::uint64_t>(x) ^ s
 std::uint32_t rank_of(bool x) { return x; }
 
 /// Rank and place of an element in one comparable value; for 32 bits of rank in one word, which sorts fastest.
-class ShortKey {
- public:
+struct ShortKey {
   ShortKey(std::uint32_t rank, std::int64_t place)
-      : bits_(std::uint64_t{rank} << 32 | static_cast<std::uint32_t>(place)) {}
-  std::int64_t place() const { return static_cast<std::uint32_t>(bits_); }
-  friend bool operator<(ShortKey a, ShortKey b) { return a.bits_ < b.bits_; }
-
- private:
-  std::uint64_t bits_;
+      : bits(std::uint64_t{rank} << 32 | static_cast<std::uint32_t>(place)) {}
+  std::int64_t place() const { return static_cast<std::uint32_t>(bits); }
+  friend bool operator<(ShortKey a, ShortKey b) { return a.bits < b.bits; }
+  std::uint64_t bits;
 };
-class LongKey {
- public:
-  LongKey(std::uint64_t rank, std::int64_t place) : rank_(rank), place_(place) {}
-  std::int64_t place() const { return place_; }
-  friend bool operator<(const LongKey& a, const LongKey& b) {
-    return a.rank_ != b.rank_ ? a.rank_ < b.rank_ : a.place_ < b.place_;
-  }
-
- private:
-  std::uint64_t rank_;
-  std::int64_t place_;
+struct LongKey {
+  std::int64_t place() const { return at; }
+  friend bool operator<(const LongKey& a, const LongKey& b) { return a.rank != b.rank ? a.rank < b.rank : a.at < b.at; }
+  std::uint64_t rank;
+  std::int64_t at;
 };
 
 /// The first k elements of every line in order, with their places.
@@ -63,7 +54,7 @@ void order_lines(const T* x, T* values, std::int64_t* indices, const Lines& line
       const T* from = x + line / inner * n * inner + line % inner;
       const auto key = [=](std::int64_t i) {
         const auto rank = rank_of(from[i * inner]);
-        return Key(descending ? static_cast<decltype(rank)>(~rank) : rank, i);
+        return Key{descending ? static_cast<decltype(rank)>(~rank) : rank, i};
       };
       const bool few = k > 0 && k <= std::min<std::int64_t>(n / 16, 64);
       keys.clear();
