@@ -8,11 +8,6 @@ namespace gradus::nn::frozen {
 
 namespace {
 
-std::string upper(std::string text) {
-  for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return text;
-}
-
 /// Calls the steps in turn, between two arrays on the stack.
 void write_predict(Writer& writer, const Program& program) {
   std::int64_t sizes[2] = {1, 1};
@@ -60,29 +55,6 @@ void write_checks(Writer& writer) {
       "    if (!(difference <= bound && difference >= -bound)) return $false;\n"
       "  }\n"
       "  return h == $checksum;\n}\n");
-}
-
-/// What the frame needs besides.
-Fillings frame_words(const SourceOptions& options) {
-  const std::string big = upper(options.name);
-  if (options.cpp) {
-    return {{"aligned", "alignas(64)"},
-            {"void", "static_cast<void>"},
-            {"bool", "bool"},
-            {"false", "false"},
-            {"nothing", ""},
-            {"bytes", "static_cast<const unsigned char*>"},
-            {"outputs", "outputs"},
-            {"checksum", "checksum"}};
-  }
-  return {{"aligned", big + "_ALIGNED"},
-          {"void", "(void)"},
-          {"bool", "int"},
-          {"false", "0"},
-          {"nothing", "void"},
-          {"bytes", "(const unsigned char*)"},
-          {"outputs", big + "_OUTPUTS"},
-          {"checksum", big + "_CHECKSUM"}};
 }
 
 constexpr std::string_view about =
@@ -139,22 +111,20 @@ void round_to_int8(Program& program) {
 std::string source(const Program& program, const SourceOptions& options, std::span<const float> x,
                    std::span<const float> y) {
   Writer writer(options);
-  writer.words.merge(frame_words(options));
   for (std::size_t i = 0; i < program.steps.size(); ++i) writer.step(program.steps[i], i);
   writer.array("example_input", x);
   writer.array("example_output", y);
   write_predict(writer, program);
   write_checks(writer);
-  const Fillings own{{"name", options.name},
-                     {"big_", upper(options.name) + "_"},
-                     {"predict", writer.id("predict") + (options.cpp ? " in namespace " + options.name : "")},
+  const Fillings own{{"predict", writer.id("predict") + (options.cpp ? " in namespace " + options.name : "")},
                      {"inputs", numel(program.in)},
                      {"outputs", numel(program.out)},
                      {"checksum", std::to_string(writer.checksum) + "ul"},
                      {"language", options.cpp ? "C++17" : "C99"},
                      {"math", writer.needs_math ? mathematics(options) : ""}};
-  const std::string foot = options.cpp ? filled("\n}  // namespace $name\n", own) : "\n#endif\n";
-  return filled(about, own) + filled(options.cpp ? cpp_head : c_head, own) + writer.text + foot;
+  const std::string foot = options.cpp ? "\n}  // namespace " + options.name + "\n" : "\n#endif\n";
+  const std::string_view head = options.cpp ? cpp_head : c_head;
+  return filled(about, own, writer.words) + filled(head, own, writer.words) + writer.text + foot;
 }
 
 }  // namespace gradus::nn::frozen

@@ -32,6 +32,25 @@ std::uint32_t fnv1a(std::uint32_t hash, std::span<const std::byte> bytes) {
   return hash;
 }
 
+/// What differs between the languages.
+struct Word {
+  const char *name, *cpp, *c;
+};
+constexpr Word words_of_languages[] = {{"size", "std::size_t", "size_t"},
+                                       {"function", "inline", "static inline"},
+                                       {"array", "inline constexpr", "static const"},
+                                       {"noexcept", " noexcept", ""},
+                                       {"restrict", "__restrict", "restrict"},
+                                       {"float", "float", "(float)"},
+                                       {"aligned", "alignas(64)", "$big_ALIGNED"},
+                                       {"void", "static_cast<void>", "(void)"},
+                                       {"bool", "bool", "int"},
+                                       {"false", "false", "0"},
+                                       {"nothing", "", "void"},
+                                       {"bytes", "static_cast<const unsigned char*>", "(const unsigned char*)"},
+                                       {"outputs", "outputs", "$big_OUTPUTS"},
+                                       {"checksum", "checksum", "$big_CHECKSUM"}};
+
 const char* expression(Function function) {
   switch (function) {
     case Function::none: return "$v";
@@ -52,14 +71,10 @@ const char* expression(Function function) {
 
 Writer::Writer(const SourceOptions& options)
     : int8_(options.int8_weights), prefix_(options.cpp ? "" : options.name + "_") {
-  const bool cpp = options.cpp;
-  words = {{"size", cpp ? "std::size_t" : "size_t"},
-           {"function", cpp ? "inline" : "static inline"},
-           {"array", cpp ? "inline constexpr" : "static const"},
-           {"noexcept", cpp ? " noexcept" : ""},
-           {"restrict", cpp ? "__restrict" : "restrict"},
-           {"float", cpp ? "float" : "(float)"},
-           {"@", prefix_}};
+  std::string big = options.name + "_";
+  for (char& c : big) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  words = {{"@", prefix_}, {"name", options.name}, {"big_", big}};
+  for (const auto& [name, cpp, c] : words_of_languages) words.emplace(name, filled(options.cpp ? cpp : c, words));
   for (const std::string function : math_functions) words.emplace(function, function + "f");
 }
 
