@@ -1,12 +1,9 @@
 #include "common.hpp"
-#include "kernels/split.hpp"
 #include "kernels/steps_table.hpp"
 
 #include <gradus/optim/adam.hpp>
 
 namespace gradus::optim {
-
-using gradus::kernels::split;
 
 namespace {
 
@@ -37,12 +34,9 @@ auto adam_update(const auto& o, bool decoupled) {
       step.correction2 = 1 - std::pow(step.beta2, static_cast<double>(corrected));
     }
     visit_floating(p.dtype(), [&]<class T>(T*) {
-      T* const most = elements_if<T>(amsgrad, state.max_exp_avg_sq);
-      split(p.numel(), 4, 16, [&](std::int64_t i, std::int64_t end) {
-        kernels::chosen<&kernels::Kernels<T>::adam>()(elements<T>(p) + i, elements<T>(gradient) + i,
-                                                      elements<T>(state.exp_avg) + i, elements<T>(state.exp_avg_sq) + i,
-                                                      advanced(most, i), end - i, step);
-      });
+      step_in_parts(kernels::chosen<&kernels::Kernels<T>::adam>(), step, p.numel(), 4, elements<T>(p),
+                    elements<T>(gradient), elements<T>(state.exp_avg), elements<T>(state.exp_avg_sq),
+                    elements_if<T>(amsgrad, state.max_exp_avg_sq));
     });
     bump_version(p);
   };

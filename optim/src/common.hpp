@@ -1,6 +1,7 @@
 // What optimisers and schedules have in common: options that make no sense are refused, buffers made ready.
 #pragma once
 
+#include "kernels/split.hpp"
 #include "tensor/message.hpp"
 #include "tensor/tensor_impl.hpp"
 
@@ -42,10 +43,13 @@ T* elements_if(bool used, const Tensor& buffer) {
   return used ? elements<T>(buffer) : nullptr;
 }
 
-/// The element i further on, or null as p.
-template <class T>
-T* advanced(T* p, std::int64_t i) {
-  return p ? p + i : nullptr;
+/// Calls kernel(the arrays from element i on…, how many, step) for parts of n elements, on several threads. An array
+/// that is null stays so. `cost`: as of split().
+template <class Kernel, class Step, class... T>
+void step_in_parts(Kernel* kernel, const Step& step, std::int64_t n, std::int64_t cost, T*... arrays) {
+  gradus::kernels::split(n, cost, 16, [&](std::int64_t i, std::int64_t end) {
+    kernel((arrays ? arrays + i : nullptr)..., end - i, step);
+  });
 }
 
 }  // namespace gradus::optim

@@ -1,12 +1,9 @@
 #include "common.hpp"
-#include "kernels/split.hpp"
 #include "kernels/steps_table.hpp"
 
 #include <gradus/optim/rmsprop.hpp>
 
 namespace gradus::optim {
-
-using gradus::kernels::split;
 
 void RMSpropOptions::check() const {
   require_non_negative("learning rate", lr);
@@ -30,13 +27,9 @@ void RMSprop::step() {
     if (has_momentum) prepare(state.momentum_buffer, p);
     if (o.centered) prepare(state.grad_avg, p);
     visit_floating(p.dtype(), [&]<class T>(T*) {
-      T *const averages = elements_if<T>(o.centered, state.grad_avg), *const buffer = elements_if<T>(
-                                                                          has_momentum, state.momentum_buffer);
-      split(p.numel(), 4, 16, [&](std::int64_t i, std::int64_t end) {
-        kernels::chosen<&kernels::Kernels<T>::rmsprop>()(elements<T>(p) + i, elements<T>(g) + i,
-                                                         elements<T>(state.square_avg) + i, advanced(averages, i),
-                                                         advanced(buffer, i), end - i, step);
-      });
+      step_in_parts(kernels::chosen<&kernels::Kernels<T>::rmsprop>(), step, p.numel(), 4, elements<T>(p),
+                    elements<T>(g), elements<T>(state.square_avg), elements_if<T>(o.centered, state.grad_avg),
+                    elements_if<T>(has_momentum, state.momentum_buffer));
     });
     bump_version(p);
   });

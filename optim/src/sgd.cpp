@@ -1,12 +1,9 @@
 #include "common.hpp"
-#include "kernels/split.hpp"
 #include "kernels/steps_table.hpp"
 
 #include <gradus/optim/sgd.hpp>
 
 namespace gradus::optim {
-
-using gradus::kernels::split;
 
 void SGDOptions::check() const {
   throw_if<ValueError>(
@@ -34,11 +31,8 @@ void SGD::step() {
     const bool has_momentum = o.momentum != 0;
     if (has_momentum) prepare(buffer, p);
     visit_floating(p.dtype(), [&]<class T>(T*) {
-      T* const v = elements_if<T>(has_momentum, buffer);
-      split(p.numel(), 2, 16, [&](std::int64_t i, std::int64_t end) {
-        kernels::chosen<&kernels::Kernels<T>::sgd>()(elements<T>(p) + i, elements<T>(g) + i, advanced(v, i), end - i,
-                                                     step);
-      });
+      step_in_parts(kernels::chosen<&kernels::Kernels<T>::sgd>(), step, p.numel(), 2, elements<T>(p), elements<T>(g),
+                    elements_if<T>(has_momentum, buffer));
     });
     bump_version(p);
   });
