@@ -164,6 +164,46 @@ TEST_F(Functions, AVectorOfResultsOfWhichOneIsMarked) {
   expect_tensor(grad({(rows[1] * 5).sum()}, {x})[0], tensor({{0., 0.}, {5., 5.}, {0., 0.}}, float64));
 }
 
+TEST_F(Functions, ResultsThatNobodyUsedHaveGradientsOfZeros) {
+  const auto first_alone = [](const std::vector<Tensor>& in) { return std::get<0>(SinCos::apply(in[0])) * in[0]; };
+  expect_derivatives(first_alone, {leaf({2, 3})});
+  const auto half = [](const std::vector<Tensor>& in) { return Halves::apply(in[0])[0] * 3; };
+  expect_derivatives(half, {leaf({2, 3})});
+  const Tensor x = leaf({3, 2});
+  expect_tensor(grad({(Rows::apply(x)[0] * 5).sum()}, {x})[0], tensor({{5., 5.}, {0., 0.}, {0., 0.}}, float64));
+}
+
+TEST_F(Functions, AnUndefinedResultHasAnUndefinedGradient) {
+  struct Pair : Function<Pair> {
+    static std::array<Tensor, 2> forward(Context&, const Tensor& x) { return {x * 2, Tensor()}; }
+    static Gradients backward(Context&, const Tensor& dy, const Tensor& nothing) {
+      EXPECT_FALSE(nothing.defined());
+      return {dy * 2};
+    }
+  };
+  const Tensor x = leaf({2});
+  expect_tensor(grad({Pair::apply(x)[0].sum()}, {x})[0], full({2}, 2, float64));
+}
+
+TEST_F(Functions, MoreThanSixtyFourResults) {
+  struct Counted : Function<Counted> {
+    static std::vector<Tensor> forward(Context&, const Tensor& x) {
+      std::vector<Tensor> results;
+      for (int i = 0; i < 130; ++i) results.push_back(i == 3 ? x.to(int64) : x * i);
+      return results;
+    }
+    static Gradients backward(Context&, const std::vector<Tensor>& dy) {
+      Tensor sum = zeros_like(dy[0]);
+      for (int i = 0; i < 130; ++i) sum = sum + dy[static_cast<std::size_t>(i)] * i;
+      return {sum};
+    }
+  };
+  const Tensor x = leaf({2});
+  const std::vector<Tensor> y = Counted::apply(x);
+  for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i].requires_grad(), i != 3) << i;
+  expect_tensor(grad({(y[67] + y[129]).sum()}, {x})[0], full({2}, 67 + 129, float64));
+}
+
 TEST_F(Functions, NothingIsRecordedWhereNothingIsWanted) {
   EXPECT_FALSE(Cube::apply(ones({2})).requires_grad());
   const Tensor x = leaf({2});

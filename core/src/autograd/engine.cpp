@@ -219,9 +219,10 @@ void run(Pass& pass, bool keep_graph, F take) {
     if (spread && node->tensor_notes) dy = expand(dy, *std::exchange(spread, nullptr));
     if (dy.defined() && node->tensor_notes) run_hooks(*node->tensor_notes, dy);
     if (!take(*node, dy)) continue;
-    if (of_outputs.empty()) {
+    if (node->outputs == 1) {
       run_node(pass, *node, {&dy, 1}, spread, keep_graph);
     } else {
+      of_outputs.resize(node->outputs);
       of_outputs[0] = std::move(dy);
       run_node(pass, *node, of_outputs, nullptr, keep_graph);
     }

@@ -13,8 +13,12 @@ namespace detail {
 class UserNode final : public Node {
  public:
   struct Like {  // of an argument or a result
+    explicit Like(const Tensor& x) : defined(x.defined()) {
+      if (defined) shape = x.shape(), dtype = x.dtype();
+    }
+    bool defined;
     Shape shape;
-    Dtype dtype;
+    Dtype dtype = float32;
   };
   /// `likes`: of the arguments, then of the results.
   UserNode(const FunctionInfo& info, Context&& context, std::vector<Like>&& likes, std::size_t results) noexcept
@@ -95,7 +99,7 @@ void UserNode::backward(std::span<Tensor> dy, InputGradients& dx) {
   for (std::size_t i = 0; i < arguments; ++i) needed |= std::uint64_t{dx.needs(i)} << i;
   for (std::size_t i = 0; i < dy.size(); ++i) {
     const Like& y = likes_[arguments + i];
-    dy[i] = dy[i].defined() ? own(dy[i]) : zeros(y.shape, y.dtype);
+    if (y.defined) dy[i] = dy[i].defined() ? own(dy[i]) : zeros(y.shape, y.dtype);
   }
   context_.needed_ = needed;
   context_.node_ = this;
@@ -193,21 +197,19 @@ void FunctionCall::finish(std::span<Tensor* const> outputs) {
   inputs.reserve(inputs_.size());
   nodes.reserve(inputs_.size());
   for (const Tensor* x : inputs_) {
-    likes.push_back(x->defined() ? UserNode::Like{x->shape(), x->dtype()} : UserNode::Like{});
+    likes.emplace_back(*x);
     nodes.push_back(inputs.emplace_back(*x).node());
   }
-  std::uint64_t constant = 0;
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const Tensor& y = *outputs[i];
-    likes.push_back(y.defined() ? UserNode::Like{y.shape(), y.dtype()} : UserNode::Like{});
-    const bool differentiable = y.defined() && is_floating(y.dtype()) && !UserNode::is_constant(context_, y);
-    constant |= std::uint64_t{!differentiable} << i;
+  std::vector<bool> differentiable;
+  for (const Tensor* y : outputs) {
+    likes.emplace_back(*y);
+    differentiable.push_back(y->defined() && is_floating(y->dtype()) && !UserNode::is_constant(context_, *y));
   }
   make_separate(inputs_, outputs);
   const Ref<Node> node =
       make_node<UserNode>(nodes, saved, info_, std::move(context_), std::move(likes), outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (!(constant >> i & 1)) set_history(*outputs[i], node->output_node(i), inputs);
+    if (differentiable[i]) set_history(*outputs[i], node->output_node(i), inputs);
   }
 }
 
