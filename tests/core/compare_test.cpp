@@ -37,6 +37,28 @@ TEST(Compare, Numbers) {
   expect_tensor(tensor({true, false}) == true, tensor({true, false}));
 }
 
+/// Rows longer than what loops take at once, against a matrix, a row, a column and a number.
+TEST(Compare, LongRows) {
+  const std::int64_t n = 600;
+  const Tensor numbers = randint(-2, 3, {3, n});
+  for (const Dtype dtype : {float32, float64, int64, boolean}) {
+    const Tensor a = numbers.to(dtype);
+    for (const Tensor& b : {a.flip({1}), a.select(0, 1), a.narrow(1, 5, 1), a.select(0, 0).select(0, 7)}) {
+      const std::vector<double> p = a.to(float64).to_vector<double>(),
+                                q = b.to(float64).expand({3, n}).to_vector<double>();
+      const std::vector<bool> less = (a < b).to_vector<bool>(), equal = (a == b).to_vector<bool>(),
+                              both = logical_and(a, b).to_vector<bool>();
+      for (std::size_t i = 0; i < p.size(); ++i) {
+        ASSERT_EQ(less[i], p[i] < q[i]) << dtype << ' ' << i;
+        ASSERT_EQ(equal[i], p[i] == q[i]) << dtype << ' ' << i;
+        ASSERT_EQ(both[i], p[i] && q[i]) << dtype << ' ' << i;
+      }
+    }
+    const std::vector<bool> none = logical_not(a).to_vector<bool>();
+    for (std::size_t i = 0; i < none.size(); ++i) ASSERT_EQ(none[i], a.to(float64).to_vector<double>()[i] == 0);
+  }
+}
+
 TEST(Compare, InTheDtypeInWhichBothMeet) {
   expect_tensor(tensor({1, 2}) == tensor({1., 2.5}), tensor({true, false}));
   const std::int64_t large = (std::int64_t{1} << 53) + 1;  // not a double

@@ -90,6 +90,23 @@ TEST(Copy, Clone) {
   expect_tensor(y, tensor({1., 2.}));
 }
 
+TEST(Copy, ToConvertsManyAsOne) {
+  const Tensor row =
+      tensor({-2.5, 0., 0.3, 1., nan, inf, -inf, 0x1p62, 0x1p63, -0x1p63, -0x1.0000000000001p63, 1e300}, float64);
+  for (const Dtype from : {float32, float64, int64, boolean}) {
+    const Tensor x = row.to(from), many = x.reshape({1, -1}).expand({7, 12}).clone();
+    for (const Dtype to : {float32, float64, int64, boolean}) {
+      for (std::int64_t i = 0; i < 12; ++i) {
+        const Tensor one = x.select(0, i).to(to);
+        for (std::int64_t j = 0; j < 7; ++j) expect_tensor(many.to(to).select(0, j).select(0, i), one);
+      }
+    }
+  }
+  constexpr std::int64_t least = INT64_MIN;
+  expect_tensor(row.to(int64),
+                tensor({-2, 0, 0, 1, least, least, least, std::int64_t{1} << 62, least, least, least, least}));
+}
+
 TEST(Copy, To) {
   const Tensor x = tensor({1.5, -2.7, 0., nan});
   EXPECT_TRUE(x.to(float32).is_same(x));

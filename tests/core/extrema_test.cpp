@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace gradus::test {
 namespace {
 
@@ -38,6 +40,18 @@ TEST(Extrema, OfEveryDtype) {
   const std::int64_t large = (std::int64_t{1} << 53) + 1;
   EXPECT_EQ(stack({full({}, large - 1), full({}, large)}).max().item<std::int64_t>(), large);
   expect_tensor(full({3}, std::numeric_limits<std::int64_t>::min()).argmax(), tensor(0));
+}
+
+TEST(Extrema, OfManyIntegers) {
+  for (const std::int64_t n : {1, 63, 64, 65, 200, 1000}) {
+    const Tensor x = randint(-50, 50, {n});
+    const std::vector<std::int64_t> v = x.to_vector<std::int64_t>();
+    expect_tensor(x.argmax(), tensor(std::max_element(v.begin(), v.end()) - v.begin()));
+    expect_tensor(x.argmin(), tensor(std::min_element(v.begin(), v.end()) - v.begin()));
+    expect_tensor(x.max(), tensor(*std::max_element(v.begin(), v.end())));
+    expect_tensor((x > 30).argmax(), (x > 30).to(int64).argmax());
+  }
+  expect_tensor(arange(300).argmax(), tensor(299));
 }
 
 TEST(Extrema, TheFirstOfEqualOnes) {

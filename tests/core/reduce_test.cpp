@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace gradus::test {
 namespace {
@@ -46,6 +47,32 @@ TEST(Reduce, IntegersAndBooleansCount) {
   expect_tensor(tensor({1, 2, 3}).sum(), tensor(6));
   const std::int64_t large = (std::int64_t{1} << 53) + 1;
   EXPECT_EQ((full({3}, large)).sum().item<std::int64_t>(), 3 * large);
+}
+
+TEST(Reduce, IntegersAreCountedAlongEveryDimension) {  // 11 rows: four at once, and three
+  const Tensor x = randint(-9, 9, {11, 3, 37}), truths = x > 0;
+  for (const Dims& dims : {Dims{0}, Dims{1}, Dims{2}, Dims{0, 2}, Dims{0, 1}, Dims{}}) {
+    expect_tensor(x.sum(dims), x.to(float64).sum(dims).to(int64));
+    expect_tensor(truths.sum(dims), truths.to(float64).sum(dims).to(int64));
+  }
+}
+
+TEST(Reduce, ShortRunsFarApart) {
+  const Tensor x = randint(-99, 99, {21, 5, 7}, float64) + 1e12;
+  expect_tensor(x.sum({0, 2}) - 1e12 * 147, (x - 1e12).sum({0, 2}));
+  expect_tensor((x - 1e12).to(float32).sum({0, 2}), (x - 1e12).sum({0, 2}).to(float32));
+  expect_tensor((x - 1e12).sum(2), (x - 1e12).permute({2, 0, 1}).clone().sum(0));
+  expect_tensor(full({17, 16}, -0.0, float64).sum(1), zeros({17}, float64));
+  EXPECT_FALSE(std::signbit(full({17, 16}, -0.0, float64).sum(1).select(0, 0).item()));
+}
+
+TEST(Reduce, VarianceOfAllElementsKeepsItsDigits) {
+  const std::int64_t n = 100'003;  // x = 1e8 + k / 2^10, whose mean and variance are known
+  const Tensor x = arange(n).to(float64) / 1024 + 1e8;
+  const double var = static_cast<double>(n) * static_cast<double>(n + 1) / 12 / 1024 / 1024;
+  EXPECT_NEAR(x.var().item(), var, 2e-15 * var);
+  EXPECT_NEAR(x.std().item(), std::sqrt(var), 2e-15 * std::sqrt(var));
+  EXPECT_NEAR((x - 1e8).to(float32).var().item(), var, 1e-7 * var);
 }
 
 TEST(Reduce, ZeroDimensional) {

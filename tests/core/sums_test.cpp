@@ -10,7 +10,7 @@ class Sums : public testing::TestWithParam<Isa> {
  protected:
   template <class T>
   Total sum(const std::vector<T>& x, Isa isa) const {
-    return kernels_of<T>(isa).sum(x.data(), static_cast<std::int64_t>(x.size()));
+    return kernels_of<T>(isa).sum(x.data(), static_cast<std::int64_t>(x.size()), 1, 0);
   }
   template <class T>
   std::vector<T> column_sums(const std::vector<T>& x, std::int64_t rows, std::int64_t cols, Isa isa,
@@ -76,7 +76,7 @@ TEST_P(Sums, OfRowsAreTheSumsOfEach) {
       Guarded<T> y(5, 1);
       kernels_of<T>(GetParam()).row_sums(y.data(), x.data(), 5, cols, 3);
       for (std::int64_t i = 0; i < 5; ++i) {
-        const Total total = kernels_of<T>(GetParam()).sum(x.data() + i * cols, cols);
+        const Total total = kernels_of<T>(GetParam()).sum(x.data() + i * cols, cols, 1, 0);
         EXPECT_EQ(y[i], static_cast<T>((total.sum + total.lost) / 3)) << cols << " columns, row " << i;
       }
     }
@@ -100,6 +100,65 @@ TEST_P(Sums, ProductsAndSquaresAreTheSameEverywhere) {
       EXPECT_NEAR(kernels.sum_of_squares(x.data(), n), static_cast<double>(squares), 1e-12);
       EXPECT_EQ(kernels.product(x.data(), n), plain.product(x.data(), n));
       EXPECT_EQ(kernels.sum_of_squares(x.data(), n), plain.sum_of_squares(x.data(), n));
+    }
+  });
+}
+
+TEST_P(Sums, OfRunsAreThoseOfAllTheirElements) {
+  for_both_widths([&]<class T>(T*) {
+    for (const std::int64_t runs : {1, 7, 8, 21}) {
+      for (const std::int64_t n : {1, 5, 16, 40, 300}) {
+        const std::int64_t apart = n + 3;
+        const std::vector<T> x = normal<T>(runs * apart, 8, 1e6);
+        std::vector<T> all;
+        for (std::int64_t i = 0; i < runs * apart; ++i) {
+          if (i % apart < n) all.push_back(x[i]);
+        }
+        const Total total = kernels_of<T>(GetParam()).sum(x.data(), n, runs, apart),
+                    plain = kernels_of<T>(reference()).sum(x.data(), n, runs, apart);
+        EXPECT_NEAR(total.sum + total.lost, static_cast<double>(exact_sum(all)),
+                    1e-15 * 1e6 * static_cast<double>(all.size()));
+        EXPECT_EQ(total.sum, plain.sum);
+        EXPECT_EQ(total.lost, plain.lost);
+      }
+    }
+  });
+}
+
+TEST_P(Sums, OfManyShortRowsAreTheSumsOfEach) {
+  for_both_widths([&]<class T>(T*) {
+    for (const std::int64_t cols : {1, 3, 15, 16, 17}) {
+      std::vector<T> x = normal<T>(37 * cols, 2, 10);
+      x[0] = INFINITY, x[x.size() - 1] = NAN;
+      for (std::int64_t j = 0; j < cols; ++j) x[2 * cols + j] = T(-0.0);
+      if (cols > 1) x[cols] = T(1e30), x[cols + 1] = T(-1e30);
+      Guarded<T> y(37, 1);
+      kernels_of<T>(GetParam()).row_sums(y.data(), x.data(), 37, cols, 3);
+      for (std::int64_t i = 0; i < 37; ++i) {
+        const Total total = kernels_of<T>(GetParam()).sum(x.data() + i * cols, cols, 1, 0);
+        const double value = std::isfinite(total.lost) ? total.sum + total.lost : total.sum;
+        EXPECT_TRUE(same_bits(y[i], static_cast<T>(value / 3))) << cols << " columns, row " << i;
+      }
+    }
+  });
+}
+
+TEST_P(Sums, OfDeviations) {
+  for_both_widths([&]<class T>(T*) {
+    for (const std::int64_t n : {1, 15, 16, 33, 1000}) {
+      const std::vector<T> x = normal<T>(n, 5, 3);
+      long double sum = 0, squares = 0;
+      for (const T v : x) {
+        const auto d = static_cast<long double>(static_cast<double>(v) - 3.25);
+        sum += d, squares += d * d;
+      }
+      const kernels::Deviations d = kernels_of<T>(GetParam()).deviations(x.data(), n, 3.25),
+                                plain = kernels_of<T>(reference()).deviations(x.data(), n, 3.25);
+      EXPECT_NEAR(d.sum.sum + d.sum.lost, static_cast<double>(sum), 4e-16 * static_cast<double>(squares + n));
+      EXPECT_NEAR(d.squares.sum + d.squares.lost, static_cast<double>(squares), 4e-16 * static_cast<double>(squares));
+      EXPECT_EQ(d.sum.sum, plain.sum.sum);
+      EXPECT_EQ(d.squares.sum, plain.squares.sum);
+      EXPECT_EQ(d.squares.lost, plain.squares.lost);
     }
   });
 }

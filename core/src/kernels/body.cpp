@@ -22,7 +22,7 @@ constexpr kernels::Kernels<T> make_kernels() {
   k.transpose = transpose<T>;
   k.argmax = extremum<T, true>, k.argmin = extremum<T, false>;
   k.product = product<T>, k.sum_of_squares = sum_of_squares<T>;
-  k.sum = sum<T>, k.row_sums = row_sums<T>, k.column_sums = column_sums<T>;
+  k.sum = sum<T>, k.deviations = deviations<T>, k.row_sums = row_sums<T>, k.column_sums = column_sums<T>;
   k.softmax = softmax<T>, k.softmax_backward = softmax_backward<T>;
   k.log_softmax = log_softmax<T>, k.log_softmax_backward = log_softmax_backward<T>;
   k.matmul = matmul<T>, k.gemv = gemv<T>;
@@ -61,7 +61,7 @@ GRADUS_BINARY(softplus_backward) GRADUS_BINARY(silu_backward) GRADUS_BINARY(gelu
 GRADUS_KERNEL(Kernels, convert) GRADUS_KERNEL(Kernels, clamp) GRADUS_KERNEL(Kernels, elu) GRADUS_KERNEL(Kernels, elu_backward)
 GRADUS_KERNEL(Kernels, where) GRADUS_KERNEL(Kernels, transpose) GRADUS_KERNEL(Kernels, argmax)
 GRADUS_KERNEL(Kernels, argmin) GRADUS_KERNEL(Kernels, sum) GRADUS_KERNEL(Kernels, product)
-GRADUS_KERNEL(Kernels, sum_of_squares) GRADUS_KERNEL(Kernels, row_sums) GRADUS_KERNEL(Kernels, column_sums)
+GRADUS_KERNEL(Kernels, sum_of_squares) GRADUS_KERNEL(Kernels, deviations) GRADUS_KERNEL(Kernels, row_sums) GRADUS_KERNEL(Kernels, column_sums)
 GRADUS_KERNEL(Kernels, softmax) GRADUS_KERNEL(Kernels, softmax_backward) GRADUS_KERNEL(Kernels, log_softmax)
 GRADUS_KERNEL(Kernels, log_softmax_backward) GRADUS_KERNEL(Kernels, matmul) GRADUS_KERNEL(Kernels, gemv)
 // clang-format on

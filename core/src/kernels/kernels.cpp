@@ -65,14 +65,27 @@ auto reduced(const T* x, int64_t n, F f, Join join) {
   return partial[0];
 }
 
+Total together(const Total& a, const Total& b) {
+  const double next = a.sum + b.sum, seen = next - a.sum;
+  return {next, a.lost + ((a.sum - (next - seen)) + (b.sum - seen) + b.lost)};
+}
+
 }  // namespace
 
 template <class T>
-Total sum(const T* x, int64_t n) {
-  return reduced(x, n, chosen<&Kernels<T>::sum>(), [](const Total& a, const Total& b) -> Total {
-    const double next = a.sum + b.sum, seen = next - a.sum;
-    return {next, a.lost + ((a.sum - (next - seen)) + (b.sum - seen) + b.lost)};
-  });
+Total sum(const T* x, int64_t n, int64_t runs, int64_t apart) {
+  const auto kernel = chosen<&Kernels<T>::sum>();
+  if (runs != 1) return kernel(x, n, runs, apart);
+  return reduced(
+      x, n, [kernel](const T* from, int64_t count) { return kernel(from, count, 1, 0); }, together);
+}
+template <class T>
+Deviations deviations(const T* x, int64_t n, double mean) {
+  return reduced(
+      x, n, [mean](const T* from, int64_t count) { return chosen<&Kernels<T>::deviations>()(from, count, mean); },
+      [](const Deviations& a, const Deviations& b) {
+        return Deviations{together(a.sum, b.sum), together(a.squares, b.squares)};
+      });
 }
 
 template <class T>
@@ -153,7 +166,8 @@ void gemv(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t col
   template void transpose(T*, int64_t, const T*, int64_t, int64_t, int64_t);           \
   template int64_t argmax(const T*, int64_t);                                          \
   template int64_t argmin(const T*, int64_t);                                          \
-  template Total sum(const T*, int64_t);                                               \
+  template Total sum(const T*, int64_t, int64_t, int64_t);                             \
+  template Deviations deviations(const T*, int64_t, double);                           \
   template double product(const T*, int64_t);                                          \
   template double sum_of_squares(const T*, int64_t);                                   \
   template void row_sums(T*, const T*, int64_t, int64_t, double);                      \

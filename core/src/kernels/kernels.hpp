@@ -102,8 +102,16 @@ int64_t argmin(const T* x, int64_t n);
 struct Total {
   double sum, lost = 0;
 };
+/// Of `runs` runs of n numbers, which begin `apart` from one another.
 template <class T>
-Total sum(const T* x, int64_t n);
+Total sum(const T* x, int64_t n, int64_t runs = 1, int64_t apart = 0);
+
+/// The sums of x - mean and of its square.
+struct Deviations {
+  Total sum, squares;
+};
+template <class T>
+Deviations deviations(const T* x, int64_t n, double mean);
 
 /// The product of all, and the sum of their squares, in double.
 template <class T>

@@ -41,8 +41,17 @@ GRADUS_INLINE T sum_of_lanes(Pack<T> a) {
 struct PlainSum {
   Doubles sum{0.0};
   GRADUS_INLINE void add(Doubles x) { sum = sum + x; }
+  GRADUS_INLINE void add(const PlainSum& other) { sum = sum + other.sum; }
   GRADUS_INLINE Doubles value() const { return sum; }
 };
+
+/// Adds a sum to another; `lost` is what rounding took off each.
+template <class N>
+GRADUS_INLINE void add_sums(N& sum, N& lost, N x, N x_lost) {
+  const N next = sum + x, seen = next - sum;
+  lost = (lost + x_lost) + ((sum - (next - seen)) + (x - seen));
+  sum = next;
+}
 
 /// Sums that keep what rounding takes off (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
 struct CompensatedSum {
@@ -52,6 +61,7 @@ struct CompensatedSum {
     lost = lost + ((sum - (next - x_seen)) + (x - x_seen));
     sum = next;
   }
+  GRADUS_INLINE void add(const CompensatedSum& other) { add_sums(sum, lost, other.sum, other.lost); }
   GRADUS_INLINE Doubles value() const {  // an infinite sum has lost NaN
     return where_at_most(magnitude(lost), Doubles(__DBL_MAX__), sum + lost, sum);
   }

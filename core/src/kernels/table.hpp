@@ -27,7 +27,8 @@ struct Kernels {
   int64_t (*argmax)(const T* x, int64_t n);
   int64_t (*argmin)(const T* x, int64_t n);
 
-  Total (*sum)(const T* x, int64_t n);
+  Total (*sum)(const T* x, int64_t n, int64_t runs, int64_t apart);
+  Deviations (*deviations)(const T* x, int64_t n, double mean);
   double (*product)(const T* x, int64_t n);
   double (*sum_of_squares)(const T* x, int64_t n);
   void (*row_sums)(T* y, const T* x, int64_t rows, int64_t cols, double divisor);

@@ -4,8 +4,6 @@
 #include "ops/strided.hpp"
 #include "tensor/message.hpp"
 
-#include <limits>
-
 namespace gradus {
 
 using namespace detail;
@@ -261,7 +259,7 @@ template <class R, class T>
 R converted(T value) {
   if constexpr (std::is_same_v<R, std::int64_t> && std::is_floating_point_v<T>) {
     const bool fits = value >= T(-0x1p63) && value < T(0x1p63);  // not so for NaN
-    return fits ? static_cast<R>(value) : std::numeric_limits<R>::min();
+    return static_cast<R>(fits ? value : T(-0x1p63));            // the least integer
   } else if constexpr (std::is_same_v<R, bool>) {
     return value != 0;
   } else {

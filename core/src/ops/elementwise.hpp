@@ -5,6 +5,7 @@
 #include "autograd/record.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/loops.hpp"
+#include "kernels/targets.hpp"
 #include "ops/groups.hpp"
 #include "tensor/message.hpp"
 
@@ -40,12 +41,34 @@ Tensor zip(const Tensor& a, const Tensor& b, Dtype result, ZipLoop* loop, const 
 /// The same by a kernel, for a and b of one floating dtype; undefined for few elements.
 Tensor zip(const Tensor& a, const Tensor& b, BinaryLoop kernel);
 
+/// Runs a loop over elements of T with results of R. Floats that become floats have kernels; others are few, or wait
+/// for the standard library.
+template <class T, class R, class F>
+void run_loop(F loop) {
+  if constexpr (std::floating_point<T> && std::same_as<T, R>) {
+    loop();
+  } else {
+    kernels::run_vectorised(loop);
+  }
+}
+
+/// x[i], and y[i] = value, in such a loop.
+template <class T>
+T element(const void* x, std::int64_t i) {
+  return static_cast<T>(static_cast<const kernels::InLoops<T>*>(x)[i]);
+}
+template <class T>
+void put(void* y, std::int64_t i, T value) {
+  static_cast<kernels::InLoops<T>*>(y)[i] = static_cast<kernels::InLoops<T>>(value);
+}
+
 /// y[i] = f(x[i]) with elements of T, results of R; x must have the dtype of T already.
 template <class T, class R, class F>
 Tensor map(const Tensor& x, F f) {
   const auto loop = [](void* y, const void* from, std::int64_t n, const void* function) {
-    const F f_here = *static_cast<const F*>(function);  // so that the loop need not read it again after each write
-    for (std::int64_t i = 0; i < n; ++i) static_cast<R*>(y)[i] = f_here(static_cast<const T*>(from)[i]);
+    run_loop<T, R>([=, f = *static_cast<const F*>(function)] {
+      for (std::int64_t i = 0; i < n; ++i) put<R>(y, i, f(element<T>(from, i)));
+    });
   };
   return map(x, dtype_of<R>, loop, &f);
 }
@@ -91,16 +114,34 @@ Walk<N> broadcast_walk(const Shape& shape, const std::array<const Shape*, N>& op
   return walk;
 }
 
+/// An operand whose elements are read in blocks: of one whose step is 0, a block of copies.
+template <class T>
+class Repeated {
+ public:
+  static constexpr std::int64_t block = 256;
+  Repeated(const void* x, std::int64_t step, std::int64_t n) : at_(static_cast<const T*>(x)), pace_(step * block) {
+    if (step) return;
+    std::fill_n(copies_, std::min(n, block), *at_);
+    at_ = copies_;
+  }
+  Repeated(const Repeated&) = delete;
+  Repeated& operator=(const Repeated&) = delete;
+  const T* next() { return std::exchange(at_, at_ + pace_); }
+
+ private:
+  const T* at_;
+  std::int64_t pace_;
+  T copies_[block];
+};
+
+/// y[i] = f(a[i step_a], b[i step_b]) for steps of 0 or 1.
 template <class T, class R, class F>
-void run(R* y, const T* a, std::int64_t step_a, const T* b, std::int64_t step_b, std::int64_t n, F f) {
-  if (step_a && step_b) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
-  } else if (step_a) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], *b);
-  } else if (step_b) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = f(*a, b[i]);
-  } else {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = f(*a, *b);
+void zip_run(void* y, const void* a, std::int64_t step_a, const void* b, std::int64_t step_b, std::int64_t n, F f) {
+  Repeated<T> in_a(a, step_a, n), in_b(b, step_b, n);
+  for (auto* to = static_cast<R*>(y); n > 0; n -= in_a.block, to += in_a.block) {
+    const T *const p = in_a.next(), *const q = in_b.next();
+    for (std::int64_t i = 0, end = std::min(n, in_a.block); i < end; ++i)
+      put<R>(to, i, f(element<T>(p, i), element<T>(q, i)));
   }
 }
 
@@ -114,8 +155,7 @@ Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] BinaryLoop ke
   }
   const auto loop = [](void* y, const void* p, std::int64_t step_p, const void* q, std::int64_t step_q, std::int64_t n,
                        const void* function) {
-    run(static_cast<R*>(y), static_cast<const T*>(p), step_p, static_cast<const T*>(q), step_q, n,
-        *static_cast<const F*>(function));
+    run_loop<T, R>([=, f = *static_cast<const F*>(function)] { zip_run<T, R>(y, p, step_p, q, step_q, n, f); });
   };
   return zip(a, b, dtype_of<R>, loop, &f);
 }

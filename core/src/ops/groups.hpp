@@ -1,6 +1,7 @@
 // What all reductions share: the elements of a tensor fall into groups, one for every element of the result.
 #pragma once
 
+#include "kernels/targets.hpp"
 #include "ops/strided.hpp"
 #include "runtime/parallel_for.hpp"
 
@@ -46,29 +47,70 @@ void for_each_row(const T* x, const Groups& groups, F f) {
   });
 }
 
+/// accumulators[k].add(element k of every row) for n neighbours in each of `rows` rows, `apart` from one another.
+template <class T, class Accumulator>
+void add_columns(Accumulator* accumulators, const T* x, std::int64_t rows, std::int64_t apart, std::int64_t n) {
+  constexpr std::int64_t together = 4;  // rows for which an accumulator is read and written once
+  kernels::run_vectorised([=, from = reinterpret_cast<const kernels::InLoops<T>*>(x)]() mutable {
+    std::int64_t row = 0;
+    for (; row + together <= rows; row += together, from += together * apart) {
+      for (std::int64_t k = 0; k < n; ++k) {
+        Accumulator sum = accumulators[k];
+#pragma GCC unroll 4
+        for (std::int64_t i = 0; i < together; ++i) sum.add(static_cast<T>(from[i * apart + k]));
+        accumulators[k] = sum;
+      }
+    }
+    for (; row < rows; ++row, from += apart) {
+      for (std::int64_t k = 0; k < n; ++k) accumulators[k].add(static_cast<T>(from[k]));
+    }
+  });
+}
+
+/// accumulator.add(x[k]) for k below n, or add(x, n) where it has that.
+template <class T, class Accumulator>
+void add_run(Accumulator& accumulator, const T* x, std::int64_t n) {
+  if constexpr (requires { accumulator.add(x, n); }) {
+    accumulator.add(x, n);
+  } else {
+    kernels::run_vectorised([=, &accumulator, from = reinterpret_cast<const kernels::InLoops<T>*>(x)] {
+      Accumulator sum = accumulator;
+      for (std::int64_t k = 0; k < n; ++k) sum.add(static_cast<T>(from[k]));
+      accumulator = sum;
+    });
+  }
+}
+
 /// Runs an accumulator over the elements of every group, in their order in memory: for group i, `make(i)` gives the
-/// accumulator, `add(x)` is called for every element, or `add(x, n)` for n neighbours where it has that, then finish(i,
-/// it).
+/// accumulator, `add(x)` is called for every element, or where it has that `add(x, n)` for n neighbours or
+/// `add(x, n, runs, apart)` for runs of them that begin `apart` from one another, then finish(i, it).
 template <class T, class Make, class Finish>
 void for_each_group(const T* x, const Groups& groups, Make make, Finish finish) {
   using Accumulator = decltype(make(std::int64_t{}));
   constexpr std::int64_t parallel_elements = 1 << 15, panel = 256;
-  const std::int64_t runs = groups.size / std::max<std::int64_t>(groups.run, 1), width = groups.width;
+  const std::int64_t width = groups.width;
   if (groups.count == 0) return;
+  Walk<1> inner = groups.inner;
+  const Walk<1>::Dimension line = inner.pop();  // of runs
+  const std::int64_t lines = groups.size == 0 ? 0 : inner.count(), apart = line.stride[0];
 
   if (width == 1) {
     const std::int64_t grain = parallel_elements / (groups.size + 1) + 1;
     parallel_for(0, groups.count, grain, [&](std::int64_t first, std::int64_t last) {
       groups.outer.for_each(first, last, [&](std::int64_t i, auto begin) {
         Accumulator accumulator = make(i);
-        groups.inner.for_each(0, runs, [&](std::int64_t, auto at) {
-          const T* from = x + begin[0] + at[0];
-          if constexpr (requires { accumulator.add(from, groups.run); }) {
-            accumulator.add(from, groups.run);
+        const auto add_line = [&](const T* from) {
+          if constexpr (requires { accumulator.add(from, groups.run, line.extent, apart); }) {
+            accumulator.add(from, groups.run, line.extent, apart);
           } else {
-            for (std::int64_t k = 0; k < groups.run; ++k) accumulator.add(from[k]);
+            for (std::int64_t k = 0; k < line.extent; ++k) add_run(accumulator, from + k * apart, groups.run);
           }
-        });
+        };
+        if (lines == 1) {
+          add_line(x + begin[0]);
+        } else {
+          inner.for_each(0, lines, [&](std::int64_t, auto at) { add_line(x + begin[0] + at[0]); });
+        }
         finish(i, accumulator);
       });
     });
@@ -85,9 +127,8 @@ void for_each_group(const T* x, const Groups& groups, Make make, Finish finish) 
       Accumulator accumulators[panel];
       for (std::int64_t k = 0; k < n; ++k) accumulators[k] = make(i + k);
       groups.outer.for_each(row, row + 1, [&](std::int64_t, auto begin) {
-        groups.inner.for_each(0, runs, [&](std::int64_t, auto at) {
-          const T* from = x + begin[0] + left + at[0];
-          for (std::int64_t k = 0; k < n; ++k) accumulators[k].add(from[k]);
+        inner.for_each(0, lines, [&](std::int64_t, auto at) {
+          add_columns(accumulators, x + begin[0] + left + at[0], line.extent, apart, n);
         });
       });
       for (std::int64_t k = 0; k < n; ++k) finish(i + k, accumulators[k]);

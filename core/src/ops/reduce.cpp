@@ -42,7 +42,10 @@ namespace {
 /// Sum of floats.
 struct DoubleSum {
   void add(double x) { sum += x; }
-  void add(const float* x, std::int64_t n) { sum += n == 1 ? *x : kernels::sum(x, n).sum; }
+  void add(kernels::Total total) { sum += total.sum; }
+  void add(const float* x, std::int64_t n, std::int64_t runs, std::int64_t apart) {
+    add(kernels::sum(x, n, runs, apart));
+  }
   double value() const { return sum; }
   double sum = 0;
 };
@@ -54,11 +57,12 @@ struct CompensatedSum {
     lost += (sum - (next - x_seen)) + (x - x_seen);
     sum = next;
   }
-  void add(const double* x, std::int64_t n) {
-    if (n == 1) return add(*x);
-    const kernels::Total total = kernels::sum(x, n);
+  void add(kernels::Total total) {
     add(total.sum);
     lost += total.lost;
+  }
+  void add(const double* x, std::int64_t n, std::int64_t runs, std::int64_t apart) {
+    add(kernels::sum(x, n, runs, apart));
   }
   double value() const { return std::isfinite(lost) ? sum + lost : sum; }
   double sum = 0, lost = 0;
@@ -82,6 +86,11 @@ struct SquaredDeviations {
     const double d = x - mean;
     deviations.add(d);
     squares.add(d * d);
+  }
+  void add(const T* x, std::int64_t n) {
+    const kernels::Deviations sums = kernels::deviations(x, n, mean);
+    deviations.add(sums.sum);
+    squares.add(sums.squares);
   }
   double value(double n) const {
     const double sum = squares.value() - deviations.value() * deviations.value() / n;

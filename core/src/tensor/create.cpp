@@ -197,10 +197,12 @@ Tensor linspace(double start, double end, std::int64_t steps, Dtype dtype) {
   visit(dtype, [&]<class T>(T*) {
     static_cast<void>(Scalar(start).to<T>());
     static_cast<void>(Scalar(end).to<T>());
-    for (std::int64_t i = 0; i < steps; ++i) {  // from both ends, so that the last one is exact
-      elements<T>(x)[i] = static_cast<T>(2 * i < steps ? start + step * static_cast<double>(i)
-                                                       : end - step * static_cast<double>(steps - 1 - i));
-    }
+    kernels::run_vectorised([=, y = elements<T>(x)] {  // from both ends, so that the last one is exact
+      const std::int64_t half = (steps + 1) / 2;
+      for (std::int64_t i = 0; i < half; ++i) y[i] = static_cast<T>(start + step * static_cast<double>(i));
+      for (std::int64_t i = half; i < steps; ++i)
+        y[i] = static_cast<T>(end - step * static_cast<double>(steps - 1 - i));
+    });
   });
   return x;
 }

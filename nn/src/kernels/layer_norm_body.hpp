@@ -12,25 +12,7 @@ using nn::kernels::LayerNormForward;
 
 namespace {
 
-template <class N>
-struct Two {
-  N a, b;
-  GRADUS_INLINE friend Two operator+(Two x, Two y) { return {x.a + y.a, x.b + y.b}; }
-};
-
-/// The sums of both numbers of f(j, lanes) over n columns of type T; in lanes that are not there they must be 0.
-template <class T, class F>
-GRADUS_INLINE Two<double> sums_of_both(int64_t n, F f) {
-  Sum<T> a, b;
-  const auto add = [&](Two<Doubles> terms) GRADUS_INLINED { a.add(terms.a), b.add(terms.b); };
-  constexpr int64_t block = block_of_sums * lane_count;
-  int64_t j = 0;
-  for (; j + block <= n; j += block) {
-    add(sum_of_block([=](int i) GRADUS_INLINED { return f(j + i * lane_count, All()); }));
-  }
-  each_group(j, n, [&](int64_t at, auto lanes) GRADUS_INLINED { add(f(at, lanes)); });
-  return {value_of(total_of(a)), value_of(total_of(b))};
-}
+GRADUS_INLINE Two<double> values_of(const Two<Total>& t) { return {value_of(t.a), value_of(t.b)}; }
 
 template <class T, class Lanes>
 GRADUS_INLINE Doubles value_at(const T* x, int64_t j, Lanes lanes, double otherwise) {
@@ -43,20 +25,17 @@ struct RowStatistics {
 
 template <class T>
 GRADUS_INLINE RowStatistics statistics_about(double near, const T* x, int64_t n) {
-  const auto [deviations, squares] = sums_of_both<T>(n, [=](int64_t j, auto lanes) GRADUS_INLINED {
-    const Doubles d = only(load_wide(x + j, lanes) - Doubles(near), lanes);
-    return Two<Doubles>{d, d * d};
-  });
+  const auto [deviations, squares] = values_of(totals_of_deviations(x, n, near));
   const double count = static_cast<double>(n), shift = deviations / count, mean = near + shift;
   const double spread = squares - deviations * shift;
   return {mean, (near - mean) + shift, (spread < 0 ? 0 : spread) / count};
 }
 
 GRADUS_INLINE RowStatistics statistics_of_row(const float* x, int64_t n) {
-  const auto [sum, squares] = sums_of_both<float>(n, [=](int64_t j, auto lanes) GRADUS_INLINED {
+  const auto [sum, squares] = values_of(totals_of_both<float>(n, [=](int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles v = load_wide(x + j, lanes);
     return Two<Doubles>{v, v * v};
-  });
+  }));
   const double count = static_cast<double>(n), mean = sum / count, var = squares / count - mean * mean;
   const bool well_centered = mean * mean <= largest_mean2_over_var * var;
   return well_centered ? RowStatistics{mean, 0, var} : statistics_about(mean, x, n);
@@ -99,10 +78,10 @@ template <class T>
 GRADUS_INLINE RowGradient<T> row_gradient(const LayerNormBackward<T>& pass, int64_t i) {
   const int64_t cols = pass.cols;
   RowGradient<T> row{pass.x + i * cols, pass.dy + i * cols, pass.mean[i], pass.low[i], pass.rstd[i], {}};
-  const auto [sum, products] = sums_of_both<T>(cols, [=](int64_t j, auto lanes) GRADUS_INLINED {
+  const auto [sum, products] = values_of(totals_of_both<T>(cols, [=](int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles dxhat = load_wide(row.dy + j, lanes) * value_at(pass.weight, j, lanes, 1);
     return Two<Doubles>{dxhat, dxhat * row.xhat(j, lanes)};
-  });
+  }));
   row.means = {sum / static_cast<double>(cols), products / static_cast<double>(cols)};
   return row;
 }

@@ -2,6 +2,7 @@
 // block, and the blocks without loss, so that the error does not grow with their number.
 #pragma once
 
+#include "kernels/body/layout.hpp"
 #include "kernels/lane_sums.hpp"
 #include "kernels/table.hpp"
 
@@ -25,52 +26,103 @@ GRADUS_INLINE Total total_of(CompensatedSum s) {
   for (int half = Doubles::count / 2; half > 0; half /= 2) {
 #pragma GCC unroll 8
     for (int i = 0; i < half; ++i) {
-      const Batch<double> a = s.sum.part[i], b = s.sum.part[i + half], next = a + b, seen = next - a;
-      s.lost.part[i] = (s.lost.part[i] + s.lost.part[i + half]) + ((a - (next - seen)) + (b - seen));
-      s.sum.part[i] = next;
+      add_sums(s.sum.part[i], s.lost.part[i], s.sum.part[i + half], s.lost.part[i + half]);
     }
   }
   double sum[Doubles::width], lost[Doubles::width];
   s.sum.part[0].store_unaligned(sum), s.lost.part[0].store_unaligned(lost);
   for (int half = Doubles::width / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) {
-      const double next = sum[i] + sum[i + half], seen = next - sum[i];
-      lost[i] = (lost[i] + lost[i + half]) + ((sum[i] - (next - seen)) + (sum[i + half] - seen));
-      sum[i] = next;
-    }
+    for (int i = 0; i < half; ++i) add_sums(sum[i], lost[i], sum[i + half], lost[i + half]);
   }
   return {sum[0], lost[0]};
 }
 
-/// The sum of f(i, lanes) over the groups of n elements, of type T; lanes that are not there must be 0.
-template <class T, class F>
-GRADUS_INLINE Total total(int64_t n, F f) {
-  Sum<T> sums;
+/// add(f(i, lanes)) for the groups of n elements, eight groups at once where there are as many; in lanes that are not
+/// there f must be 0.
+template <class F, class Add>
+GRADUS_INLINE void add_groups(int64_t n, F f, Add add) {
   int64_t i = 0;
   for (; i + block_of_sums * lane_count <= n; i += block_of_sums * lane_count) {
-    sums.add(sum_of_block([=](int b) GRADUS_INLINED { return f(i + b * lane_count, All()); }));
+    add(sum_of_block([=](int b) GRADUS_INLINED { return f(i + b * lane_count, All()); }));
   }
-  each_group(i, n, [&](int64_t at, auto lanes) GRADUS_INLINED { sums.add(f(at, lanes)); });
-  return total_of(sums);
+  each_group(i, n, [&](int64_t at, auto lanes) GRADUS_INLINED { add(f(at, lanes)); });
+}
+
+template <class T>
+GRADUS_INLINE void add_elements(Sum<T>& sums, const T* x, int64_t n) {
+  add_groups(
+      n, [=](int64_t i, auto lanes) GRADUS_INLINED { return load_wide(x + i, lanes); },
+      [&](Doubles terms) GRADUS_INLINED { sums.add(terms); });
 }
 template <class T>
 GRADUS_INLINE Total total(const T* x, int64_t n) {
-  return total<T>(n, [=](int64_t i, auto lanes) GRADUS_INLINED { return load_wide(x + i, lanes); });
+  Sum<T> sums;
+  add_elements(sums, x, n);
+  return total_of(sums);
+}
+
+template <class N>
+struct Two {
+  N a, b;
+  GRADUS_INLINE friend Two operator+(Two x, Two y) { return {x.a + y.a, x.b + y.b}; }
+};
+/// The sums of both numbers of f(i, lanes) over n elements of type T; in lanes that are not there they must be 0.
+template <class T, class F>
+GRADUS_INLINE Two<Total> totals_of_both(int64_t n, F f) {
+  Sum<T> a, b;
+  add_groups(n, f, [&](Two<Doubles> terms) GRADUS_INLINED { a.add(terms.a), b.add(terms.b); });
+  return {total_of(a), total_of(b)};
+}
+/// Of x - mean and of its square.
+template <class T>
+GRADUS_INLINE Two<Total> totals_of_deviations(const T* x, int64_t n, double mean) {
+  return totals_of_both<T>(n, [=](int64_t i, auto lanes) GRADUS_INLINED {
+    const Doubles d = only(load_wide(x + i, lanes) - Doubles(mean), lanes);
+    return Two<Doubles>{d, d * d};
+  });
 }
 
 /// In one number. An infinite sum has lost NaN.
 GRADUS_INLINE double value_of(Total t) { return __builtin_fabs(t.lost) <= __DBL_MAX__ ? t.sum + t.lost : t.sum; }
 
+/// Many short runs are added one under the other.
 template <class T>
-[[gnu::flatten]] Total sum(const T* x, int64_t n) {
-  return total(x, n);
+[[gnu::flatten]] Total sum(const T* x, int64_t n, int64_t runs, int64_t apart) {
+  Sum<T> sums;
+  for (; runs >= block_of_sums; runs -= block_of_sums, x += block_of_sums * apart) {
+    each_group(0, n, [&](int64_t j, auto lanes) GRADUS_INLINED {
+      sums.add(sum_of_block([=](int b) GRADUS_INLINED { return load_wide(x + b * apart + j, lanes); }));
+    });
+  }
+  for (; runs > 0; --runs, x += apart) add_elements(sums, x, n);
+  return total_of(sums);
+}
+
+template <class T>
+[[gnu::flatten]] kernels::Deviations deviations(const T* x, int64_t n, double mean) {
+  const auto [sum, squares] = totals_of_deviations(x, n, mean);
+  return {sum, squares};
+}
+
+/// The sums of sixteen rows of at most sixteen elements: those of `total`, in its order, side by side.
+template <class T>
+GRADUS_INLINE void short_row_sums(T* y, const T* x, int64_t cols, double divisor) {
+  T columns[lane_count * lane_count];
+  transpose(columns, lane_count, x, cols, lane_count, cols);
+  Sum<T> lane[lane_count];
+  for (int j = 0; j < cols; ++j) lane[j].sum = load_wide(columns + j * lane_count, All());
+  for (int half = lane_count / 2; half > 0; half /= 2) {
+    for (int j = 0; j < half; ++j) lane[j].add(lane[j + half]);
+  }
+  store_narrow(y, (Doubles(0) + lane[0].value()) / Doubles(divisor), All());  // 0, not -0
 }
 
 template <class T>
 [[gnu::flatten]] void row_sums(T* y, const T* x, int64_t rows, int64_t cols, double divisor) {
-  for (int64_t i = 0; i < rows; ++i) {
-    y[i] = static_cast<T>(value_of(total(x + i * cols, cols)) / divisor);
-  }
+  int64_t i = 0;
+  for (; cols <= lane_count && i + lane_count <= rows; i += lane_count)
+    short_row_sums(y + i, x + i * cols, cols, divisor);
+  for (; i < rows; ++i) y[i] = static_cast<T>(value_of(total(x + i * cols, cols)) / divisor);
 }
 
 template <class T>
