@@ -1,5 +1,5 @@
-// The largest errors of exp and its kin, in units of the last place of the exact value, in float32 and float64: one
-// source for gradus and, with GRADUS_BENCH_TORCH, for libtorch. Prints
+// The largest errors of exp, sin and their kin, in units of the last place of the exact value, in float32 and float64:
+// one source for gradus and, with GRADUS_BENCH_TORCH, for libtorch. Prints
 //
 //   function/width <TAB> units of the last place <TAB> where
 //
@@ -64,6 +64,8 @@ const Function all_functions[] = {
      [](Real x) { return x > 20 ? x : std::log1p(std::exp(x)); }},
     {"gelu", [](const Tensor& x) { return api::gelu(x); },
      [](Real x) { return x * std::erfc(-x / std::sqrt(Real(2))) / 2; }},
+    {"sin", [](const Tensor& x) { return x.sin(); }, [](Real x) { return std::sin(x); }},
+    {"cos", [](const Tensor& x) { return x.cos(); }, [](Real x) { return std::cos(x); }},
     {"erf", [](const Tensor& x) { return api::erf(x); }, [](Real x) { return std::erf(x); }},
 };
 

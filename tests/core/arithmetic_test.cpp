@@ -32,6 +32,15 @@ TEST(Arithmetic, ScalarsOnBothSides) {
   expect_tensor(pow(2, a), tensor({2., 0.25, 16.}));
 }
 
+TEST(Arithmetic, ANumberOverATensorIsRoundedTwiceAsInPyTorch) {
+  for (const std::int64_t n : {3, 50}) {
+    const Tensor x = arange(1, n + 1, 1, float32), leaf = (x * 1).requires_grad_(), expected = reciprocal(x) * 0.3;
+    EXPECT_TRUE(equal(0.3 / x, expected));
+    EXPECT_TRUE(equal((0.3 / leaf).detach(), expected));
+  }
+  expect_tensor(3 / tensor({2, 4}), tensor({1.5F, 0.75F}));
+}
+
 TEST(Arithmetic, BroadcastsInEveryDirection) {
   const Tensor column = tensor({{1.}, {2.}}), row = tensor({{10., 20., 30.}});
   expect_tensor(column + row, tensor({{11., 21., 31.}, {12., 22., 32.}}));

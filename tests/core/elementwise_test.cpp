@@ -44,6 +44,8 @@ std::vector<Case<T>> binary_cases() {
   add("div", Binary::div, [](T a, T b) { return a / b; });
   add("maximum", Binary::maximum, [](T a, T b) { return a != a ? a : b != b ? b : a > b ? a : b; });
   add("minimum", Binary::minimum, [](T a, T b) { return a != a ? a : b != b ? b : b > a ? a : b; });
+  add("leaky_relu", Binary::leaky_relu, [](T x, T slope) { return x > 0 ? x : x * slope; });
+  add("reciprocal_times", Binary::reciprocal_times, [](T a, T b) { return 1 / b * a; });
   add("relu_backward", Binary::relu_backward, [](T dy, T y) { return y <= 0 ? 0 : dy; });
   add("tanh_backward", Binary::tanh_backward, [](T dy, T y) { return dy * (1 - y * y); });
   add("sigmoid_backward", Binary::sigmoid_backward, [](T dy, T y) { return dy * (y * (1 - y)); });

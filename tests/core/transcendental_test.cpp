@@ -1,6 +1,8 @@
-// exp, log and what is made of them on every instruction set: how far from the exact value, the same bits
-// everywhere.
+// exp, log, what is made of them, sin, cos and erf on every instruction set: how far from the exact value, the same
+// bits everywhere.
 #include "kernel_support.hpp"
+
+#include <numbers>
 
 namespace gradus::test {
 namespace {
@@ -17,6 +19,9 @@ constexpr Function all_functions[] = {
     {"expm1", Unary::expm1, [](long double x) { return std::expm1(x); }},
     {"log", Unary::log, [](long double x) { return std::log(x); }},
     {"log1p", Unary::log1p, [](long double x) { return std::log1p(x); }},
+    {"sin", Unary::sin, [](long double x) { return std::sin(x); }},
+    {"cos", Unary::cos, [](long double x) { return std::cos(x); }},
+    {"erf", Unary::erf, [](long double x) { return std::erf(x); }},
     {"tanh", Unary::tanh, [](long double x) { return std::tanh(x); }},
     {"sigmoid", Unary::sigmoid, [](long double x) { return 1 / (1 + std::exp(-x)); }},
     {"silu", Unary::silu, [](long double x) { return x / (1 + std::exp(-x)); }},
@@ -106,11 +111,34 @@ TEST_P(Transcendental, KnowsItsSpecialValues) {
     EXPECT_EQ(at(Unary::log1p, -1), -INFINITY);
     EXPECT_EQ(at(Unary::log1p, INFINITY), INFINITY);
     EXPECT_TRUE(std::isnan(at(Unary::log1p, -1.5)));
+    EXPECT_TRUE(std::signbit(at(Unary::sin, -0.0)) && std::signbit(at(Unary::erf, -0.0)));
+    EXPECT_EQ(at(Unary::cos, -0.0), 1);
+    for (const Unary f : {Unary::sin, Unary::cos}) {
+      EXPECT_TRUE(std::isnan(at(f, INFINITY)) && std::isnan(at(f, -INFINITY)));
+    }
+    EXPECT_EQ(at(Unary::erf, INFINITY), 1);
+    EXPECT_EQ(at(Unary::erf, -INFINITY), -1);
     EXPECT_TRUE(std::isnan(at(Unary::silu, -INFINITY))) << "-infinity times 0, as in PyTorch";
     EXPECT_EQ(at(Unary::silu, INFINITY), INFINITY);
     EXPECT_EQ(at(Unary::softplus, -INFINITY), 0);
     EXPECT_EQ(at(Unary::softplus, INFINITY), INFINITY);
     for (const Function& f : all_functions) EXPECT_TRUE(std::isnan(at(f.kernel, NAN))) << f.name;
+  });
+}
+
+TEST_P(Transcendental, SineKeepsItsDigitsNearItsZerosAndIsKnownForEveryFiniteNumber) {
+  for_both_widths([&]<class T>(T*) {
+    std::vector<T> x{T(1e9), T(1e22), std::numeric_limits<T>::max()};
+    for (int k = 1; k < 1'050'000; k += 1 + k / 64) {  // to both sides of 0x1.8p20, where the library takes over
+      const T multiple = static_cast<T>(k * (std::numbers::pi_v<long double> / 2));
+      for (const T near : {std::nextafter(multiple, T(0)), multiple, std::nextafter(multiple, T(INFINITY))}) {
+        x.insert(x.end(), {near, -near});
+      }
+    }
+    for (const Function& f : all_functions) {
+      if (f.kernel != Unary::sin && f.kernel != Unary::cos) continue;
+      EXPECT_LE(worst_ulps(GetParam(), f, x), sizeof(T) == 4 ? 0.51 : 1) << f.name;
+    }
   });
 }
 

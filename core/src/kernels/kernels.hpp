@@ -29,16 +29,21 @@ enum class Unary {
   gelu,
   exp,
   expm1,
-  log,
-  log1p,
   tanh,
   sigmoid,
   silu,
   softplus,
+  log,
+  log1p,
+  sin,
+  cos,
+  erf,
   count
 };
-/// maximum and minimum are NaN when an operand is, as PyTorch's. The derivatives take dy and what the operation saved,
-/// relu, tanh and sigmoid their y, softplus, silu and gelu their x: relu_backward is 0 where y <= 0, else dy.
+/// maximum and minimum are NaN when an operand is, as PyTorch's; leaky_relu takes x and the slope; reciprocal_times
+/// is a (1 / b), rounded twice. The derivatives take
+/// dy and what the operation saved, relu, tanh and sigmoid their y, softplus, silu and gelu their x: relu_backward is 0
+/// where y <= 0, else dy.
 enum class Binary {
   add,
   sub,
@@ -46,6 +51,8 @@ enum class Binary {
   div,
   maximum,
   minimum,
+  leaky_relu,
+  reciprocal_times,
   relu_backward,
   tanh_backward,
   sigmoid_backward,

@@ -195,7 +195,9 @@ Tensor div(const Tensor& a, Scalar b) {
 
 Tensor rdiv(Scalar a, const Tensor& b) {
   check_defined(b);
-  return reciprocal(b) * a;
+  if (tracks(b)) return reciprocal(b) * a;
+  return map_scalar(
+      floating(b), a, [](auto s, auto p) { return 1 / p * s; }, loop<Binary::reciprocal_times>, Order::number_first);
 }
 
 Tensor pow(const Tensor& a, Scalar exponent) {

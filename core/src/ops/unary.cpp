@@ -52,11 +52,12 @@ namespace {
 
 enum class Saves { x, y };
 
-/// map(x), or the kernel of this name, for an x that is made floating. dx = derivative(dy, x), or (dy, y).
-template <Saves saves, class Map, class F>
-Tensor smooth(const Tensor& x_, const char* name, Map map, F derivative, const char* op = __builtin_FUNCTION()) {
+/// What the kernel gives for an x that is made floating. dx = derivative(dy, x), or (dy, y).
+template <Saves saves, class F>
+Tensor smooth(const Tensor& x_, const char* name, UnaryLoop kernel, F derivative,
+              const char* op = __builtin_FUNCTION()) {
   const Tensor x = floating(x_, op);
-  Tensor y = map_floating(x, map);
+  Tensor y = map_floating(x, kernel);
   return recorded(y, name, {x}, keep(saves == Saves::x ? x : y), derivative);
 }
 
@@ -103,18 +104,17 @@ Tensor expm1(const Tensor& x) {
 }
 
 Tensor sin(const Tensor& x) {
-  const auto map = [](auto p) { return std::sin(p); };
-  return smooth<Saves::x>(x, "SinBackward0", map, [](const Tensor& dy, const Tensor& x) { return dy * cos(x); });
+  return smooth<Saves::x>(x, "SinBackward0", loop<Unary::sin>,
+                          [](const Tensor& dy, const Tensor& x) { return dy * cos(x); });
 }
 
 Tensor cos(const Tensor& x) {
-  const auto map = [](auto p) { return std::cos(p); };
-  return smooth<Saves::x>(x, "CosBackward0", map, [](const Tensor& dy, const Tensor& x) { return -dy * sin(x); });
+  return smooth<Saves::x>(x, "CosBackward0", loop<Unary::cos>,
+                          [](const Tensor& dy, const Tensor& x) { return -dy * sin(x); });
 }
 
 Tensor erf(const Tensor& x) {
-  const auto map = [](auto p) { return std::erf(p); };
-  return smooth<Saves::x>(x, "ErfBackward0", map, [](const Tensor& dy, const Tensor& x) {
+  return smooth<Saves::x>(x, "ErfBackward0", loop<Unary::erf>, [](const Tensor& dy, const Tensor& x) {
     return dy * exp(-square(x)) * (2 * std::numbers::inv_sqrtpi);
   });
 }
@@ -165,8 +165,10 @@ Tensor relu(const Tensor& x) {
 
 Tensor leaky_relu(const Tensor& x_, double negative_slope) {
   const Tensor x = floating(x_);
-  Tensor y = visit_floating(x.dtype(), [&]<class T>(T*) {
-    return map<T, T>(x, [slope = Scalar(negative_slope).to<T>()](T p) { return p > 0 ? p : p * slope; });
+  Tensor y = make_tensor(x.shape(), x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    const T slope = Scalar(negative_slope).to<T>();
+    loop<Binary::leaky_relu>(elements<T>(y), {elements<T>(x), 0, 1}, {&slope, 0, 0}, 1, x.numel());
   });
   return recorded(y, "LeakyReluBackward0", {x}, keep(x), [negative_slope](const Tensor& dy, const Tensor& x) {
     return where_positive(dy, x, negative_slope);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/body/gelu.hpp"
-#include "kernels/body/transcendental.hpp"
+#include "kernels/body/sine.hpp"
 #include "kernels/table.hpp"
 
 namespace gradus::body {
@@ -89,6 +89,9 @@ GRADUS_INLINE Doubles apply_wide(Unary f, Doubles x) {
   switch (f) {
     case Unary::exp: return each_part_long([](Double v) GRADUS_INLINED { return exp<T>(v); }, x);
     case Unary::expm1: return each_part_long([](Double v) GRADUS_INLINED { return expm1<T>(v); }, x);
+    case Unary::sin: return sine<T, false>(x);
+    case Unary::cos: return sine<T, true>(x);
+    case Unary::erf: return each_part_long([](Double v) GRADUS_INLINED { return erf(v); }, x);
     case Unary::log: return each_part_long([](Double v) GRADUS_INLINED { return log<T>(v); }, x);
     case Unary::log1p: return each_part_long([](Double v) GRADUS_INLINED { return log1p<T>(v); }, x);
     case Unary::tanh: return each_part_long([](Double v) GRADUS_INLINED { return tanh<T>(v); }, x);
@@ -112,7 +115,7 @@ template <class T, Unary f, class Lanes>
 GRADUS_INLINE Pack<T> wide(const T* x, Lanes lanes) {
   if constexpr (!is_float<T>) {
     return apply_wide<T>(f, load(x, lanes));
-  } else if constexpr (f == Unary::log || f == Unary::log1p) {
+  } else if constexpr (f >= Unary::log) {
     return narrowed(apply_wide<T>(f, load_wide(x, lanes)));
   } else {
     const Floats v = load(x, lanes);
@@ -140,6 +143,8 @@ GRADUS_INLINE Pack<T> apply(Binary f, Pack<T> a, Pack<T> b) {
     case Binary::div: return a / b;
     case Binary::maximum: return larger(a, b);
     case Binary::minimum: return smaller(a, b);
+    case Binary::leaky_relu: return where_greater(a, zero, a, a * b);
+    case Binary::reciprocal_times: return (one / b) * a;
     case Binary::relu_backward: return where_at_most(b, zero, zero, a);
     case Binary::tanh_backward: return a * (one - b * b);
     case Binary::sigmoid_backward: return a * (b * (one - b));

@@ -1,9 +1,9 @@
 // gelu(x) = x Phi(x), Phi the normal distribution function, and its derivative, in the arithmetic of the element. The
 // upper tail Q(a) = 1 - Phi(a) = exp(-a^2 / 2) R(a) is had without cancellation, so that Phi of a negative x keeps its
-// digits: within a few units of the last place wherever the result is normal.
+// digits: within a few units of the last place wherever the result is normal. And erf, by the same tail.
 #pragma once
 
-#include "kernels/body/polynomial.hpp"
+#include "kernels/body/transcendental.hpp"
 
 namespace gradus::body {
 namespace {
@@ -15,8 +15,8 @@ template <class T>
 struct Tail;
 template <>
 struct Tail<float> {
-  using Bits = uint32_t;
-  static constexpr Bits high_half = 0xfffff000;
+  using Digits = uint32_t;
+  static constexpr Digits high_half = 0xfffff000;
   static constexpr int fraction_bits = 23;
   static constexpr float limit = 14.5f, rate = 0.3f, shift = 0x1.8p23f + (127 + 64), ln2_high = 0x1.62e4p-1f,
                          ln2_low = 0x1.7f7d1cp-20f;
@@ -27,8 +27,8 @@ struct Tail<float> {
 };
 template <>
 struct Tail<double> {
-  using Bits = uint64_t;
-  static constexpr Bits high_half = 0xfffffffff8000000;
+  using Digits = uint64_t;
+  static constexpr Digits high_half = 0xfffffffff8000000;
   static constexpr int fraction_bits = 52;
   static constexpr double limit = 38.6, rate = 0.25, shift = 0x1.8p52 + (1023 + 64), ln2_high = 0x1.62e42fefap-1,
                           ln2_low = 0x1.cf79abc9e3b3ap-40;
@@ -64,15 +64,15 @@ template <class T>
 GRADUS_INLINE Normal<T> normal_at(Batch<T> a) {
   using Register = Batch<T>;
   using C = Tail<T>;
-  using Bits = Batch<typename C::Bits>;
+  using Digits = Batch<typename C::Digits>;
   // The square of the upper half of a's digits is exact; what it lacks is small.
-  const Register high = reinterpret<Register>(reinterpret<Bits>(a) & Bits(C::high_half));
+  const Register high = reinterpret<Register>(reinterpret<Digits>(a) & Digits(C::high_half));
   const Register square = high * (high * Register(T(-0.5))), rest = (a - high) * ((a + high) * Register(T(-0.5)));
   const Register shifted = square * Register(T(0x1.71547652b82fep0)) + Register(C::shift);
   const Register k = shifted - Register(C::shift);
   const Register r = (exact_product_plus<T>(k, Register(-C::ln2_high), square) - k * Register(C::ln2_low)) + rest;
   const Register fraction = r + r * r * polynomial(r, C::exp);
-  const Register power = reinterpret<Register>(reinterpret<Bits>(shifted) << C::fraction_bits);
+  const Register power = reinterpret<Register>(reinterpret<Digits>(shifted) << C::fraction_bits);
   const Register density = exact_product_plus<T>(power, fraction, power);
   const Register t = Register(1) / (Register(1) + a * Register(C::rate));
   const Register ratio = polynomial(t - Register(T(0.5)), C::ratio);
@@ -103,6 +103,19 @@ GRADUS_INLINE Batch<T> gelu_backward(Batch<T> dy, Batch<T> x) {
   const Register distribution = select(x > Register(0), Register(1) - tail, tail);
   const Register density = normal.density * scale * Register(T(0.3989422804014327));
   return dy * (distribution + x * density);
+}
+
+/// erf |x| = 1 - 2 Q(sqrt(2) |x|), and a polynomial where that would cancel; then the sign.
+GRADUS_INLINE Double erf(Double x) {
+  const Double size = abs(x), square = x * x;
+  const Double near_zero =
+      x + x * polynomial(square, 0x1.06eba8214db69p-3, -0x1.812746b0379e7p-2, 0x1.ce2f21a042bdep-4,
+                         -0x1.b82ce312889bap-6, 0x1.565bcd0e6502dp-8, -0x1.c02db3feeb579p-11, 0x1.f9a326c233146p-14,
+                         -0x1.f4d2561aeafd4p-17, 0x1.b9e6509b9867dp-20, -0x1.5f6d925a0bc7ap-23, 0x1.fc4356498c2d9p-27,
+                         -0x1.4e607b41a6416p-30, 0x1.7f072188e194dp-34, -0x1.29b9f1b3df556p-38);
+  const Double tail = normal_at<double>(bounded<double>(size * Double(1.4142135623730951))).tail;
+  const Double by_tail = Double(1) - tail * Double(2 * Tail<double>::scale);
+  return select(size <= Double(1), near_zero, with_sign_of<double>(x, by_tail));
 }
 
 }  // namespace
