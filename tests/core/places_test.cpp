@@ -99,6 +99,12 @@ concept Takes = requires(const X& x, Position position) {
 static_assert(Takes<Tensor, int> && Takes<Tensor, std::size_t> && Takes<Tensor, Slice> && Takes<Tensor, Tensor>);
 static_assert(!Takes<Tensor, bool> && !Takes<Tensor, double>);
 
+TEST(Index, StepsNearTheLargestNumber) {
+  const Tensor x = tensor({1., 2., 3.});
+  expect_tensor(x(Slice(1, INT64_MAX, INT64_MAX)), tensor({2.}));
+  expect_tensor(x(Slice(INT64_MIN, std::nullopt, INT64_MAX)), tensor({1.}));
+}
+
 TEST(Index, ABoolIsNoPosition) {
   expect_error<IndexError>("a mask has at least one dimension", [] { zeros({2})[tensor(true)]; });
 }

@@ -20,7 +20,7 @@ Slice::Slice(std::optional<std::int64_t> start, std::optional<std::int64_t> stop
 Slice::Range Slice::in(std::int64_t extent) const {
   const auto end = [extent](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + extent : at, 0, extent); };
   const std::int64_t first = end(start_.value_or(0)), last = end(stop_.value_or(extent));
-  return {first, last > first ? (last - first + step_ - 1) / step_ : 0, step_};
+  return {first, last > first ? (last - first - 1) / step_ + 1 : 0, step_};
 }
 
 namespace detail {

@@ -49,15 +49,15 @@ std::vector<Tensor> split(const Tensor& x, Integer size, Integer dim_) {
 std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, Integer dim_) {
   const int dim = dimension_to_split(x, dim_, "split");
   const std::string list = "[" + listed(sizes, [](std::int64_t n) { return std::to_string(n); }) + "]";
-  std::int64_t total = 0;
+  std::int64_t left = x.shape()[dim];
   for (const std::int64_t size : sizes) {
     if (size < 0) {
       throw RuntimeError("split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=" +
                          list);
     }
-    total += size;
+    left = size > left ? -1 : left - size;
   }
-  if (total != x.shape()[dim]) {
+  if (left != 0) {
     fail<RuntimeError>("split_with_sizes expects split_sizes to sum exactly to ", x.shape()[dim],
                        " (input tensor's size at dimension ", dim, "), but got split_sizes=", list);
   }
@@ -71,7 +71,7 @@ std::vector<Tensor> chunk(const Tensor& x, Integer chunks, Integer dim_) {
   if (extent == 0)
     return parts(x, dim, std::vector<std::int64_t>(static_cast<std::size_t>(std::int64_t{chunks})),
                  "SplitWithSizesBackward0");
-  return equal_parts(x, dim, (extent + chunks - 1) / chunks);
+  return equal_parts(x, dim, (extent - 1) / chunks + 1);
 }
 
 std::vector<Tensor> unbind(const Tensor& x, Integer dim_) {
