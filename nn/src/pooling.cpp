@@ -172,7 +172,7 @@ template Windows windows_of(std::int64_t, std::int64_t, const AvgPool1dOptions&)
 
 Tensor functional::max_pool1d(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOptions& o) {
   check_defined(x);
-  throw_if<RuntimeError>(x.dim() != 2 && x.dim() != 3,
+  throw_if<RuntimeError>((x.dim() != 2 && x.dim() != 3) || x.size(-1) == 0,
                          "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for ",
                          "input, but got:", x.shape());
   const std::int64_t stride = o.stride.value_or(kernel_size);

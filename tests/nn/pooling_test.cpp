@@ -1,4 +1,5 @@
 // Pooling where a window holds nothing of x. Values of the usual windows are those of the fixtures.
+#include "errors.hpp"
 #include "tensors.hpp"
 
 #include <gradus/nn/pooling.hpp>
@@ -20,6 +21,7 @@ TEST(Pooling, TheMaximumOfPaddingAloneIsMinusInfinity) {
   expect_tensor(gradient(pool(2), one), zeros({2, 1}));
   expect_tensor(gradient(pool(3), two), zeros({2, 2}));
   expect_tensor(pool(2)(tensor({{nan}}).requires_grad_()), tensor({{-inf}}));
+  expect_error<RuntimeError>("max_pool1d: Expected 2D or 3D (batch mode) tensor", [&] { pool(1)(zeros({1, 2, 0})); });
 }
 
 }  // namespace
