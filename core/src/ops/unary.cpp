@@ -138,7 +138,7 @@ namespace {
 /// dy where y > 0, else slope * dy: the derivative of relu (slope 0), from the output, and leaky_relu. Linear in dy. As
 /// in PyTorch, relu hands dy on where y is NaN.
 Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
-  Tensor dx = visit(dy.dtype(), [&]<class T>(T*) {
+  Tensor dx = visit_floating(dy.dtype(), [&]<class T>(T*) {
     const T leak = static_cast<T>(slope);
     return zip<T, T>(dy, y, [leak](T d, T v) -> T {
       if (leak == 0) return v <= 0 ? T{0} : d;
