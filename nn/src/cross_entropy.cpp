@@ -1,6 +1,7 @@
 // cross_entropy and nll_loss. Logits are (N, C, d…) or (C); class c of a sample lies c steps after its class 0, where a
 // step is the product of all d.
 #include "arguments.hpp"
+#include "kernels/kernels.hpp"
 #include "kernels/nn_table.hpp"
 #include "kernels/split.hpp"
 #include "tensor/message.hpp"
@@ -165,9 +166,7 @@ Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOpti
 /// Sum over the rows of log(sum(exp(x))) - x[target]; `logsumexp` (rows) is what backward needs.
 template <class T>
 double sum_of_losses(const kernels::Classes<T>& classes, double* logsumexp) {
-  split(classes.rows, classes.cols * exponential, 16, [&](std::int64_t first, std::int64_t last) {
-    kernels::chosen<&kernels::Kernels<T>::log_sum_exp>()(logsumexp, classes, first, last);
-  });
+  gradus::kernels::log_sum_exp(logsumexp, classes.x, classes.rows, classes.cols);
   double total = 0;
   for (std::int64_t i = 0; i < classes.rows; ++i) {
     const std::int64_t target = classes.target[i];

@@ -24,7 +24,7 @@ constexpr kernels::Kernels<T> make_kernels() {
   k.product = product<T>, k.sum_of_squares = sum_of_squares<T>;
   k.sum = sum<T>, k.deviations = deviations<T>, k.row_sums = row_sums<T>, k.column_sums = column_sums<T>;
   k.softmax = softmax<T>, k.softmax_backward = softmax_backward<T>;
-  k.log_softmax = log_softmax<T>, k.log_softmax_backward = log_softmax_backward<T>;
+  k.log_sum_exp = log_sum_exp<T>, k.log_softmax = log_softmax<T>, k.log_softmax_backward = log_softmax_backward<T>;
   k.matmul = matmul<T>, k.gemv = gemv<T>;
   return k;
 }
@@ -60,11 +60,12 @@ GRADUS_BINARY(add) GRADUS_BINARY(sub) GRADUS_BINARY(mul) GRADUS_BINARY(div) GRAD
 GRADUS_BINARY(minimum) GRADUS_BINARY(leaky_relu) GRADUS_BINARY(reciprocal_times) GRADUS_BINARY(relu_backward)
 GRADUS_BINARY(tanh_backward) GRADUS_BINARY(sigmoid_backward) GRADUS_BINARY(softplus_backward)
 GRADUS_BINARY(silu_backward) GRADUS_BINARY(gelu_backward)
-GRADUS_KERNEL(Kernels, convert) GRADUS_KERNEL(Kernels, clamp) GRADUS_KERNEL(Kernels, elu) GRADUS_KERNEL(Kernels, elu_backward)
-GRADUS_KERNEL(Kernels, where) GRADUS_KERNEL(Kernels, transpose) GRADUS_KERNEL(Kernels, argmax)
-GRADUS_KERNEL(Kernels, argmin) GRADUS_KERNEL(Kernels, sum) GRADUS_KERNEL(Kernels, product)
-GRADUS_KERNEL(Kernels, sum_of_squares) GRADUS_KERNEL(Kernels, deviations) GRADUS_KERNEL(Kernels, row_sums) GRADUS_KERNEL(Kernels, column_sums)
-GRADUS_KERNEL(Kernels, softmax) GRADUS_KERNEL(Kernels, softmax_backward) GRADUS_KERNEL(Kernels, log_softmax)
+GRADUS_KERNEL(Kernels, convert) GRADUS_KERNEL(Kernels, clamp) GRADUS_KERNEL(Kernels, elu)
+GRADUS_KERNEL(Kernels, elu_backward) GRADUS_KERNEL(Kernels, where) GRADUS_KERNEL(Kernels, transpose)
+GRADUS_KERNEL(Kernels, argmax) GRADUS_KERNEL(Kernels, argmin) GRADUS_KERNEL(Kernels, sum)
+GRADUS_KERNEL(Kernels, product) GRADUS_KERNEL(Kernels, sum_of_squares) GRADUS_KERNEL(Kernels, deviations)
+GRADUS_KERNEL(Kernels, row_sums) GRADUS_KERNEL(Kernels, column_sums) GRADUS_KERNEL(Kernels, softmax)
+GRADUS_KERNEL(Kernels, softmax_backward) GRADUS_KERNEL(Kernels, log_softmax) GRADUS_KERNEL(Kernels, log_sum_exp)
 GRADUS_KERNEL(Kernels, log_softmax_backward) GRADUS_KERNEL(Kernels, matmul) GRADUS_KERNEL(Kernels, gemv)
 // clang-format on
 

@@ -137,6 +137,11 @@ void log_softmax(T* y, const T* x, int64_t rows, int64_t cols) {
   normalise_rows<T>(chosen<&Kernels<T>::log_softmax>(), y, x, rows, cols);
 }
 template <class T>
+void log_sum_exp(double* y, const T* x, int64_t rows, int64_t cols) {
+  split(rows, cols * exponential, 16,
+        [=](int64_t i, int64_t end) { chosen<&Kernels<T>::log_sum_exp>()(y + i, x + i * cols, end - i, cols); });
+}
+template <class T>
 void softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols) {
   rows_backward<T>(chosen<&Kernels<T>::softmax_backward>(), dx, dy, y, rows, cols, 2);
 }
@@ -174,6 +179,7 @@ void gemv(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t col
   template void column_sums(T*, const T*, int64_t, int64_t, double);                   \
   template void softmax(T*, const T*, int64_t, int64_t);                               \
   template void log_softmax(T*, const T*, int64_t, int64_t);                           \
+  template void log_sum_exp(double*, const T*, int64_t, int64_t);                      \
   template void softmax_backward(T*, const T*, const T*, int64_t, int64_t);            \
   template void log_softmax_backward(T*, const T*, const T*, int64_t, int64_t);        \
   template void matmul(const MatrixProduct<T>&);                                       \

@@ -141,6 +141,9 @@ template <class T>
 void softmax(T* y, const T* x, int64_t rows, int64_t cols);
 template <class T>
 void log_softmax(T* y, const T* x, int64_t rows, int64_t cols);
+/// NaN where the largest of a row is infinite.
+template <class T>
+void log_sum_exp(double* y, const T* x, int64_t rows, int64_t cols);
 template <class T>
 void softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols);
 template <class T>

@@ -35,6 +35,7 @@ struct Kernels {
   // Columns [first, last), the first of which is a multiple of 16.
   void (*column_sums)(T* y, const T* x, int64_t rows, int64_t cols, int64_t first, int64_t last, double divisor);
   Rows *softmax, *log_softmax;
+  void (*log_sum_exp)(double* y, const T* x, int64_t rows, int64_t cols);
   RowsBackward *softmax_backward, *log_softmax_backward;
   void (*matmul)(const MatrixProduct<T>& product);
   void (*gemv)(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t cols);

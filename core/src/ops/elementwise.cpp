@@ -14,19 +14,20 @@ void choose_run(T* y, const bool* condition, const T* a, std::int64_t step_a, co
   }
 }
 
-/// The result of an operation on a and b, and how they are walked for it.
+Shape broadcast(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() ? a.shape() : broadcast_shapes(a.shape(), b.shape());
+}
+
+/// How a and b are walked together for a result of `shape`.
 struct Pairs {
-  Pairs(const Tensor& a, const Tensor& b, Dtype result) {
-    const bool alike = a.shape() == b.shape();
-    y = make_tensor(alike ? a.shape() : broadcast_shapes(a.shape(), b.shape()), result);
-    if (alike || y.numel() == 0) {
-      inner = {y.numel(), {1, 1}};
+  Pairs(const Shape& shape, const Tensor& a, const Tensor& b) {
+    if (a.shape() == b.shape()) {
+      inner = {a.numel(), {1, 1}};
     } else {
-      outer = broadcast_walk<2>(y.shape(), {&a.shape(), &b.shape()});
+      outer = broadcast_walk<2>(shape, {&a.shape(), &b.shape()});
       inner = outer.pop();
     }
   }
-  Tensor y;
   Walk<2> outer;
   Walk<2>::Dimension inner;
 };
@@ -45,14 +46,15 @@ Tensor map(const Tensor& x, Dtype result, MapLoop* loop, const void* f) {
 }
 
 Tensor zip(const Tensor& a, const Tensor& b, Dtype result, ZipLoop* loop, const void* f) {
-  const Pairs pairs(a, b, result);
-  if (pairs.y.numel() == 0) return pairs.y;
+  Tensor y = make_tensor(broadcast(a, b), result);
+  if (y.numel() == 0) return y;
+  const Pairs pairs(y.shape(), a, b);
   const auto from_size = static_cast<std::int64_t>(item_size(a.dtype()));
   const auto to_size = static_cast<std::int64_t>(item_size(result));
   const std::int64_t n = pairs.inner.extent;
   const auto part = [&, step = pairs.inner.stride](std::int64_t at_y, std::int64_t at_a, std::int64_t at_b,
                                                    std::int64_t count) {
-    loop(elements<char>(pairs.y) + at_y * to_size, elements<char>(a) + at_a * from_size, step[0],
+    loop(elements<char>(y) + at_y * to_size, elements<char>(a) + at_a * from_size, step[0],
          elements<char>(b) + at_b * from_size, step[1], count, f);
   };
   const std::int64_t rows = pairs.outer.count();
@@ -68,22 +70,29 @@ Tensor zip(const Tensor& a, const Tensor& b, Dtype result, ZipLoop* loop, const 
       pairs.outer.for_each(first, last, [&](std::int64_t row, auto at) { part(row * n, at[0], at[1], n); });
     });
   }
-  return pairs.y;
+  return y;
 }
 
-Tensor zip(const Tensor& a, const Tensor& b, BinaryLoop kernel) {
-  if (a.numel() < worth_a_kernel && a.shape() == b.shape()) return {};
-  Pairs pairs(a, b, a.dtype());
-  if (pairs.y.numel() < worth_a_kernel) return {};
+void zip_into(const Tensor& y, const Tensor& a, const Tensor& b, BinaryLoop kernel) {
+  if (y.numel() == 0) return;
+  Pairs pairs(y.shape(), a, b);
   const Walk<2>::Dimension outer = pairs.outer.pop(), inner = pairs.inner;
   visit_floating(a.dtype(), [&]<class T>(T*) {
     const std::int64_t block = outer.extent * inner.extent;
     pairs.outer.for_each(0, pairs.outer.count(), [&](std::int64_t i, auto at) {
-      kernel(elements<T>(pairs.y) + i * block, {elements<T>(a) + at[0], outer.stride[0], inner.stride[0]},
+      kernel(elements<T>(y) + i * block, {elements<T>(a) + at[0], outer.stride[0], inner.stride[0]},
              {elements<T>(b) + at[1], outer.stride[1], inner.stride[1]}, outer.extent, inner.extent);
     });
   });
-  return pairs.y;
+}
+
+Tensor zip(const Tensor& a, const Tensor& b, BinaryLoop kernel) {
+  if (a.numel() < worth_a_kernel && a.shape() == b.shape()) return {};
+  const Shape shape = broadcast(a, b);
+  if (numel(shape) < worth_a_kernel) return {};
+  Tensor y = make_tensor(shape, a.dtype());
+  zip_into(y, a, b, kernel);
+  return y;
 }
 
 Tensor choose(const Shape& shape, const Tensor& condition, const Tensor& a, const Tensor& b) {

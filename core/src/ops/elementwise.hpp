@@ -40,6 +40,8 @@ Tensor zip(const Tensor& a, const Tensor& b, Dtype result, ZipLoop* loop, const 
 
 /// The same by a kernel, for a and b of one floating dtype; undefined for few elements.
 Tensor zip(const Tensor& a, const Tensor& b, BinaryLoop kernel);
+/// Into y, of the shape that a and b broadcast to; it may be a or b.
+void zip_into(const Tensor& y, const Tensor& a, const Tensor& b, BinaryLoop kernel);
 
 /// Runs a loop over elements of T with results of R. Floats that become floats have kernels; others are few, or wait
 /// for the standard library.

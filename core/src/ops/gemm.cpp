@@ -120,6 +120,7 @@ void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64
   throw_if<ValueError>(std::max({m, n, k}) > largest_extent, "matmul: BLAS counts up to ", largest_extent, ", got (", m,
                        ", ", k, ") times (", k, ", ", n, ")\ncut the larger matrix into parts");
   if (m == 0 || n == 0) return;
+  if (n == 1 && !trans_a && !bias) return kernels::gemv<T>(c, a, b, nullptr, m, k);
   multiply_in_parts<T>({trans_a, trans_b, m, n, k, a, trans_a ? m : k, b, trans_b ? k : n, bias, c, n});
 }
 

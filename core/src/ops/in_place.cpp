@@ -63,16 +63,22 @@ Tensor& move_into(Tensor& x, const Tensor& result_) {
   return x;
 }
 
-/// x[i] = f(x[i], b[i]) without a detour, where nothing needs recording and both have one shape and dtype.
-template <class F>
-bool write_directly(Tensor& x, const Tensor& b, F f) {
-  if (tracks(x, b) || x.dtype() != b.dtype() || x.shape() != b.shape()) return false;
-  const bool overlap = x.shares_storage(b) && elements<std::byte>(x) != elements<std::byte>(b);
-  if (overlap) return false;  // b would change under way
-  visit(x.dtype(), [&]<class T>(T*) {
-    T* to = elements<T>(x);
-    const T* from = elements<T>(b);
-    for (std::int64_t i = 0, n = x.numel(); i < n; ++i) to[i] = static_cast<T>(f(to[i], from[i]));
+/// x = f(x, b) without a detour, where nothing needs recording and a kernel serves.
+bool write_directly(Tensor& x, const Tensor& b, BinaryLoop kernel) {
+  if (tracks(x, b) || !is_floating(x.dtype()) || x.dtype() != b.dtype()) return false;
+  if (x.shape() != b.shape() && broadcast_shapes(x.shape(), b.shape()) != x.shape()) return false;
+  const bool same = elements<std::byte>(x) == elements<std::byte>(b) && x.shape() == b.shape();
+  if (x.shares_storage(b) && !same) return false;  // b would change under way
+  zip_into(x, x, b, kernel);
+  bump_version(x);
+  return true;
+}
+
+bool write_directly(Tensor& x, Scalar b, BinaryLoop kernel) {
+  if (tracks(x) || !is_floating(x.dtype())) return false;
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    const T number = b.rounded<T>();
+    kernel(elements<T>(x), {elements<T>(x), 0, 1}, {&number, 0, 0}, 1, x.numel());
   });
   bump_version(x);
   return true;
@@ -103,45 +109,52 @@ Tensor scaled(const Tensor& x, const Tensor& other, Scalar alpha) {
 Tensor& Tensor::add_(const Tensor& other, Scalar alpha) {
   check_writable(*this, other);
   const Tensor change = scaled(*this, other, alpha);
-  if (write_directly(*this, change, plus)) return *this;
+  if (write_directly(*this, change, loop<Binary::add>)) return *this;
   return move_into(*this, add(*this, change));
 }
 
 Tensor& Tensor::sub_(const Tensor& other, Scalar alpha) {
   check_writable(*this, other);
-  return move_into(*this, sub(*this, scaled(*this, other, alpha)));
+  const Tensor change = scaled(*this, other, alpha);
+  if (write_directly(*this, change, loop<Binary::sub>)) return *this;
+  return move_into(*this, sub(*this, change));
 }
 
 Tensor& Tensor::mul_(const Tensor& other) {
   check_writable(*this, other);
-  if (write_directly(*this, other, times)) return *this;
+  if (write_directly(*this, other, loop<Binary::mul>)) return *this;
   const Tensor x = copy_to_save(*this, other);
   return move_into(*this, mul(x, other.is_same(*this) ? x : other));
 }
 
 Tensor& Tensor::div_(const Tensor& other) {
   check_writable(*this, other);
+  if (write_directly(*this, other, loop<Binary::div>)) return *this;
   const Tensor x = copy_to_save(*this, other);
   return move_into(*this, div(x, other.is_same(*this) ? x : other));
 }
 
 Tensor& Tensor::add_(Scalar other) {
   check_writable(*this);
+  if (write_directly(*this, other, loop<Binary::add>)) return *this;
   return move_into(*this, add(*this, other));
 }
 
 Tensor& Tensor::sub_(Scalar other) {
   check_writable(*this);
+  if (write_directly(*this, other, loop<Binary::sub>)) return *this;
   return move_into(*this, sub(*this, other));
 }
 
 Tensor& Tensor::mul_(Scalar other) {
   check_writable(*this);
+  if (write_directly(*this, other, loop<Binary::mul>)) return *this;
   return move_into(*this, mul(*this, other));
 }
 
 Tensor& Tensor::div_(Scalar other) {
   check_writable(*this);
+  if (write_directly(*this, other, loop<Binary::div>)) return *this;
   return move_into(*this, div(*this, other));
 }
 
@@ -193,7 +206,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
   const bool recorded = tracks(source) || tracks(*this);
   {
     const NoGradGuard no_grad;
-    const Tensor values = source.to(dtype()).expand(shape());
+    const Tensor same = source.to(dtype()), values = same.shape() == shape() ? same : same.expand(shape());
     visit(dtype(), [&]<class T>(T*) { std::copy_n(elements<T>(values), numel(), elements<T>(*this)); });
   }
   bump_version(*this);

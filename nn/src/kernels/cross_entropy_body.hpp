@@ -9,23 +9,6 @@ using nn::kernels::Classes;
 
 namespace {
 
-template <class T>
-void log_sum_exp(double* y, const Classes<T>& classes, int64_t first, int64_t last) {
-  const int64_t cols = classes.cols;
-  if (fills_lanes(cols)) {
-    for (int64_t i = first; i < last; ++i) {
-      const T* x = classes.x + i * cols;
-      const double top = largest(x, cols);
-      store(y + i, Doubles(top) + log_of<T>(Doubles(sum_of_exp(x, cols, top, nullptr))), First{1});
-    }
-    return;
-  }
-  each_row_group(last - first, [=](int64_t i, First lanes) GRADUS_INLINED {
-    const Normaliser n = normaliser(RowGroup<const T>{classes.x + (first + i) * cols, cols, lanes});
-    store(y + first + i, n.top + log_of<T>(n.total), lanes);
-  });
-}
-
 /// One row of softmax(x) - onehot(target), scaled.
 template <class T>
 GRADUS_INLINE void shares_row(T* dx, const T* x, int64_t cols, int64_t target, double logsumexp, double scale) {

@@ -119,7 +119,6 @@ struct Kernels {
   // Rows [first, last).
   void (*layer_norm)(const LayerNormForward<T>& pass, int64_t first, int64_t last);
   void (*layer_norm_backward)(const LayerNormBackward<T>& pass, int64_t first, int64_t last);
-  void (*log_sum_exp)(double* y, const Classes<T>& classes, int64_t first, int64_t last);
   void (*cross_entropy_backward)(T* dx, const Classes<T>& classes, const double* logsumexp, double scale, int64_t first,
                                  int64_t last);
   void (*weighted_sums)(const WeightedSums<T>& sums);

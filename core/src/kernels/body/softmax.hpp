@@ -146,6 +146,26 @@ template <class T>
 }
 
 template <class T>
+[[gnu::flatten]] void log_sum_exp(double* y, const T* x, int64_t rows, int64_t cols) {
+  if (fills_lanes(cols)) {
+    each_row_group(rows, [=](int64_t first, First group) {
+      double top[lane_count] = {}, total[lane_count] = {};
+      for (int i = 0; i < group.n; ++i) {
+        const T* const row = x + (first + i) * cols;
+        top[i] = largest(row, cols);
+        total[i] = sum_of_exp(row, cols, top[i], nullptr);
+      }
+      store(y + first, load(top) + log_of<T>(load(total)), group);
+    });
+    return;
+  }
+  each_row_group(rows, [=](int64_t i, First lanes) {
+    const Normaliser n = normaliser(RowGroup<const T>{x + i * cols, cols, lanes});
+    store(y + i, n.top + log_of<T>(n.total), lanes);
+  });
+}
+
+template <class T>
 [[gnu::flatten]] void softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols) {
   for (int64_t i = 0; i < rows; ++i, dx += cols, dy += cols, y += cols) {
     Doubles products(0);
