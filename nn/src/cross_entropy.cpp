@@ -15,12 +15,12 @@ using gradus::kernels::exponential, gradus::kernels::split;
 
 namespace {
 
-int class_dim(const Tensor& x) { return x.dim() == 1 ? 0 : 1; }
-std::int64_t class_count(const Tensor& x) { return x.size(class_dim(x)); }
+int class_dim(const Shape& x) { return x.rank() == 1 ? 0 : 1; }
+std::int64_t class_count(const Shape& x) { return x[class_dim(x)]; }
 
-std::int64_t class_step(const Tensor& x) {
+std::int64_t class_step(const Shape& x) {
   std::int64_t step = 1;
-  for (int d = 2; d < x.dim(); ++d) step *= x.size(d);
+  for (int d = 2; d < x.rank(); ++d) step *= x[d];
   return step;
 }
 
@@ -36,7 +36,7 @@ void check_target(const Tensor& x, const Tensor& target) {
                          "0D or 1D target tensor expected, multi-target not supported\n"
                          "class numbers have one dimension less than x, probabilities the shape of x");
   Shape expected = x.shape();
-  expected.erase(class_dim(x));
+  expected.erase(class_dim(x.shape()));
   if (target.shape() != expected) {
     throw RuntimeError(x.dim() == 1
                            ? message("size mismatch (got input: ", x.shape(), ", target: ", target.shape(), ")")
@@ -48,8 +48,8 @@ void check_target(const Tensor& x, const Tensor& target) {
 
 void check_weight(const Tensor& x, const Tensor& weight, const char* prefix = "") {
   if (!weight.defined()) return;
-  if (weight.shape() != Shape{class_count(x)}) {
-    fail<RuntimeError>(prefix, "weight tensor should be defined either for all ", class_count(x),
+  if (weight.shape() != Shape{class_count(x.shape())}) {
+    fail<RuntimeError>(prefix, "weight tensor should be defined either for all ", class_count(x.shape()),
                        " classes or no classes but got weight tensor of shape: ", weight.shape());
   }
 }
@@ -73,7 +73,7 @@ class Weights {
 
 /// Calls f(offset of class 0 in x, class, sample) for every sample that is not ignored.
 template <class F>
-void for_each_sample(const Tensor& x, const Tensor& target, std::int64_t ignore_index, F f) {
+void for_each_sample(const Shape& x, const Tensor& target, std::int64_t ignore_index, F f) {
   const std::int64_t step = class_step(x), skip = (class_count(x) - 1) * step;
   const std::int64_t* classes = elements<std::int64_t>(target);
   const std::int64_t samples = target.numel();
@@ -91,9 +91,9 @@ double checked_total(const Tensor& x, const Tensor& target, const CrossEntropyOp
   require_dtype_of(x, options.weight, "convert the weight to the dtype of x");
   refuse_gradient(x.dim() > 2 ? "nll_loss2d_forward" : "nll_loss_forward", "weight", options.weight);
   const Weights weight(options.weight);
-  const std::int64_t classes = class_count(x);
+  const std::int64_t classes = class_count(x.shape());
   double total = 0;
-  for_each_sample(x, target, options.ignore_index, [&](std::int64_t, std::int64_t c, std::int64_t) {
+  for_each_sample(x.shape(), target, options.ignore_index, [&](std::int64_t, std::int64_t c, std::int64_t) {
     if (c < 0 || c >= classes) {
       fail<IndexError>("Target ", c, " is out of bounds.\nx of shape ", x.shape(), " has the classes 0 to ",
                        classes - 1, "; samples of class ignore_index, ", options.ignore_index, ", take no part");
@@ -103,20 +103,29 @@ double checked_total(const Tensor& x, const Tensor& target, const CrossEntropyOp
   return total;
 }
 
-/// The loss is linear in the log-probabilities; this is the factor of each, in their shape, as float64.
-Tensor coefficients(const Tensor& lp, const Tensor& target, const CrossEntropyOptions& options, double total) {
-  Tensor k = zeros(lp.shape(), float64);
+/// The loss is linear in the log-probabilities, of the given shape; this is the factor of each, times `scale`.
+template <class T>
+Tensor coefficients(const Shape& shape, const Tensor& target, const CrossEntropyOptions& options, double total,
+                    double scale) {
+  Tensor k = zeros(shape, dtype_of<T>);
   const Weights weight(options.weight);
-  const std::int64_t classes = class_count(lp), step = class_step(lp);
-  const double share = options.reduction == Reduction::mean ? 1 / total : 1;
+  const std::int64_t classes = class_count(shape), step = class_step(shape);
+  const double share = scale * (options.reduction == Reduction::mean ? 1 / total : 1);
   const double hard = share * (1 - options.label_smoothing);
-  const double soft = share * options.label_smoothing / static_cast<double>(classes);
-  for_each_sample(lp, target, options.ignore_index, [&](std::int64_t begin, std::int64_t c, std::int64_t) {
-    double* row = elements<double>(k) + begin;
-    for (std::int64_t other = 0; other < classes; ++other) row[other * step] = -soft * weight[other];
-    row[c * step] -= hard * weight[c];
+  const bool smooth = options.label_smoothing > 0;
+  const double soft = smooth ? share * options.label_smoothing / static_cast<double>(classes) : 0;
+  for_each_sample(shape, target, options.ignore_index, [&](std::int64_t begin, std::int64_t c, std::int64_t) {
+    T* row = elements<T>(k) + begin;
+    for (std::int64_t other = 0; smooth && other < classes; ++other) {
+      row[other * step] = static_cast<T>(-soft * weight[other]);
+    }
+    row[c * step] = static_cast<T>(-soft * weight[c] - hard * weight[c]);
   });
   return k;
+}
+Tensor coefficients(Dtype dtype, const Shape& shape, const Tensor& target, const CrossEntropyOptions& options,
+                    double total, double scale = 1) {
+  return (dtype == float32 ? coefficients<float> : coefficients<double>)(shape, target, options, total, scale);
 }
 
 const char* name_of(const Tensor& x, const CrossEntropyOptions& options) {
@@ -129,22 +138,23 @@ const char* name_of(const Tensor& x, const CrossEntropyOptions& options) {
 template <class T, class F>
 void for_each_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOptions& options, F f) {
   const Weights weight(options.weight);
-  const std::int64_t classes = class_count(lp), step = class_step(lp);
+  const std::int64_t classes = class_count(lp.shape()), step = class_step(lp.shape());
   const double s = options.label_smoothing;
-  for_each_sample(lp, target, options.ignore_index, [&](std::int64_t begin, std::int64_t y, std::int64_t sample) {
-    const T* row = elements<T>(lp) + begin;
-    const double hard = -weight[y] * row[y * step];
-    if (s == 0) return f(sample, hard);
-    double soft = 0;
-    for (std::int64_t c = 0; c < classes; ++c) soft -= weight[c] * row[c * step];
-    f(sample, (1 - s) * hard + s / static_cast<double>(classes) * soft);
-  });
+  for_each_sample(lp.shape(), target, options.ignore_index,
+                  [&](std::int64_t begin, std::int64_t y, std::int64_t sample) {
+                    const T* row = elements<T>(lp) + begin;
+                    const double hard = -weight[y] * row[y * step];
+                    if (s == 0) return f(sample, hard);
+                    double soft = 0;
+                    for (std::int64_t c = 0; c < classes; ++c) soft -= weight[c] * row[c * step];
+                    f(sample, (1 - s) * hard + s / static_cast<double>(classes) * soft);
+                  });
 }
 
 /// The loss from log-probabilities.
 Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOptions& options, double total) {
   const bool each = options.reduction == Reduction::none;
-  const int dim = class_dim(lp);
+  const int dim = class_dim(lp.shape());
   Tensor y = zeros(each ? target.shape() : Shape{}, lp.dtype());
   visit_floating(lp.dtype(), [&]<class T>(T*) {
     T* out = elements<T>(y);
@@ -155,9 +165,15 @@ Tensor class_loss(const Tensor& lp, const Tensor& target, const CrossEntropyOpti
     *out = static_cast<T>(options.reduction == Reduction::mean ? sum / total : sum);
   });
   if (tracks(lp)) {
-    record(y, name_of(lp, options), {lp},
-           keep(Kept(coefficients(lp, target, options, total).to(lp.dtype()), "-weight / N")),
-           [each, dim](const Tensor& dy, const Tensor& k) { return k * (each ? dy.unsqueeze(dim) : dy); });
+    record(y, name_of(lp, options), {lp}, keep(target, options.weight),
+           [=, dtype = lp.dtype(), shape = lp.shape(), ignored = options.ignore_index, reduction = options.reduction,
+            smoothing = options.label_smoothing](const Tensor& dy, const Tensor& target, const Tensor& weight) {
+             const CrossEntropyOptions options{
+                 .weight = weight, .ignore_index = ignored, .reduction = reduction, .label_smoothing = smoothing};
+             const bool fused = !each && !grad_enabled();
+             const Tensor k = coefficients(dtype, shape, target, options, total, fused ? dy.item() : 1);
+             return fused ? k : k * (each ? dy.unsqueeze(dim) : dy);
+           });
     trace_operand(y, target);
   }
   return y;
@@ -198,7 +214,7 @@ Tensor fused(const Tensor& x, const Tensor& target, const CrossEntropyOptions& o
          [=](const Tensor& dy, const Tensor& x, const Tensor& target, const Tensor& logsumexps, InputGradients& dx) {
            if (grad_enabled()) {
              const CrossEntropyOptions options{.ignore_index = ignored, .reduction = reduction};
-             const Tensor dlp = coefficients(x, target, options, total).to(x.dtype()) * dy;
+             const Tensor dlp = coefficients(x.dtype(), x.shape(), target, options, total) * dy;
              dx[0] = dlp - softmax(x, 1) * dlp.sum(1, true);
              return;
            }
@@ -222,19 +238,19 @@ Tensor probability_loss(const Tensor& x, const Tensor& target, const CrossEntrop
                          "Expected floating point type for target with class probabilities, got ",
                          type_name(target.dtype()), "\nclass numbers have one dimension less than x");
   check_weight(x, options.weight, "cross_entropy: ");
-  const int dim = class_dim(x);
+  const int dim = class_dim(x.shape());
   const double s = options.label_smoothing;
   Tensor terms = log_softmax(x, dim);
-  terms = terms * (s > 0 ? target * (1 - s) + s / static_cast<double>(class_count(x)) : target);
+  terms = terms * (s > 0 ? target * (1 - s) + s / static_cast<double>(class_count(x.shape())) : target);
   if (options.weight.defined()) {
     Shape row;
-    for (int d = 0; d < x.dim(); ++d) row.push_back(d == dim ? class_count(x) : 1);
+    for (int d = 0; d < x.dim(); ++d) row.push_back(d == dim ? class_count(x.shape()) : 1);
     terms = terms * options.weight.reshape(row);
   }
   if (options.reduction == Reduction::none) return -terms.sum(dim);
   Tensor total = -terms.sum();
   if (options.reduction == Reduction::sum) return total;
-  const double samples = static_cast<double>(x.numel()) / static_cast<double>(class_count(x));
+  const double samples = static_cast<double>(x.numel()) / static_cast<double>(class_count(x.shape()));
   Tensor y = total.detach() / samples;
   return recorded(y, "DivBackward1", {total}, [samples](const Tensor& dy) { return dy / samples; });
 }
@@ -249,7 +265,7 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
   const bool plain =
       x.dim() == 2 && is_floating(x.dtype()) && !options.weight.defined() && options.label_smoothing == 0;
   if (plain && options.reduction != Reduction::none) return fused(x, target, options, total);
-  return class_loss(log_softmax(x, class_dim(x)), target, options, total);
+  return class_loss(log_softmax(x, class_dim(x.shape())), target, options, total);
 }
 
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, const NllOptions& options) {

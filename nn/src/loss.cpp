@@ -1,28 +1,28 @@
 // binary_cross_entropy_with_logits, and the modules of all losses with weights. Losses of x - target are in
 // distance_loss.cpp, those that need the classes together in cross_entropy.cpp.
 #include "arguments.hpp"
+#include "kernels/nn_table.hpp"
+#include "kernels/split.hpp"
 
 #include <gradus/nn/loss.hpp>
-
-#include <cmath>
 
 namespace gradus::nn {
 
 using namespace gradus::detail;
+using gradus::kernels::exponential, gradus::kernels::split;
 
 namespace {
 
-/// max(x, 0) - x t + log(1 + exp(-|x|)) for weight 1: nothing overflows and nothing cancels, however sure the logit.
-template <class T>
-Tensor binary_losses(const Tensor& x, const Tensor& target, const Tensor& pos_weight) {
-  Tensor y = make_tensor(x.shape(), dtype_of<T>);
-  const T *logit = elements<T>(x), *answer = elements<T>(target);
-  const T* positive = elements_or_null<T>(pos_weight);
-  for (std::int64_t i = 0, n = x.numel(); i < n; ++i) {
-    const double v = logit[i], t = answer[i], p = positive ? positive[i] : 1;
-    const double linear = v > 0 ? (1 - t) * v : -p * t * v;
-    elements<T>(y)[i] = static_cast<T>(linear + (1 - t + p * t) * std::log1p(std::exp(-std::abs(v))));
-  }
+/// The loss of every logit; p, the weight of the answer 1, may be undefined.
+Tensor binary_losses(const Tensor& x, const Tensor& target, const Tensor& p) {
+  Tensor y = make_tensor(x.shape(), x.dtype());
+  visit_floating(x.dtype(), [&]<class T>(T*) {
+    const T* weights = elements_or_null<T>(p);
+    split(x.numel(), exponential, 16, [&](std::int64_t i, std::int64_t end) {
+      kernels::chosen<&kernels::Kernels<T>::binary_cross_entropy>()(
+          elements<T>(y) + i, elements<T>(x) + i, elements<T>(target) + i, weights ? weights + i : nullptr, end - i);
+    });
+  });
   return y;
 }
 
@@ -70,7 +70,7 @@ Tensor functional::binary_cross_entropy_with_logits(const Tensor& x_, const Tens
   Tensor y;
   {
     const NoGradGuard no_grad;
-    y = dtype == float32 ? binary_losses<float>(x, target, p) : binary_losses<double>(x, target, p);
+    y = binary_losses(x, target, p);
     if (weight.defined()) y = y * weight;
     y = reduced(y, options.reduction);
   }

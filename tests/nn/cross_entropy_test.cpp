@@ -278,12 +278,12 @@ TEST(CrossEntropy, NoticesThatTheTargetChangedBeforeBackward) {
 
 TEST(CrossEntropy, IsDrawnWithItsTarget) {
   const Tensor x = random_logits({2, 3}, float32), target = set_name(tensor({0, 1}), "target");
-  for (const auto& [label_smoothing, saved] : {std::pair(0., "log sum exp x"), std::pair(0.1, "-weight / N")}) {
+  for (const double label_smoothing : {0., 0.1}) {
     const TraceGuard trace;
     const std::string dot = to_dot(F::cross_entropy(x, target, {.label_smoothing = label_smoothing}));
     EXPECT_NE(dot.find("<b>data target<"), std::string::npos) << dot;
     EXPECT_NE(dot.find("style=dashed"), std::string::npos) << dot;
-    EXPECT_NE(dot.find(std::string("<b>saved ") + saved + "<"), std::string::npos) << dot;
+    EXPECT_EQ(dot.find("<b>saved log sum exp x<") != std::string::npos, label_smoothing == 0) << dot;
   }
 }
 

@@ -31,7 +31,7 @@ constexpr nn::kernels::Kernels<T> make_kernels() {
   k.batch_norm = batch_norm<T>, k.batch_norm_apply = batch_norm_apply<T>,
   k.batch_norm_backward = batch_norm_backward<T>;
   k.layer_norm = layer_norm<T>, k.layer_norm_backward = layer_norm_backward<T>;
-  k.cross_entropy_backward = cross_entropy_backward<T>;
+  k.cross_entropy_backward = cross_entropy_backward<T>, k.binary_cross_entropy = binary_cross_entropy<T>;
   k.weighted_sums = weighted_sums<T>, k.row_products = row_products<T>;
   return k;
 }
@@ -61,6 +61,7 @@ GRADUS_KERNEL(nn::kernels::Kernels, batch_norm_running) GRADUS_KERNEL(nn::kernel
 GRADUS_KERNEL(nn::kernels::Kernels, batch_norm_apply) GRADUS_KERNEL(nn::kernels::Kernels, batch_norm_backward)
 GRADUS_KERNEL(nn::kernels::Kernels, layer_norm) GRADUS_KERNEL(nn::kernels::Kernels, layer_norm_backward)
 GRADUS_KERNEL(nn::kernels::Kernels, cross_entropy_backward)
+GRADUS_KERNEL(nn::kernels::Kernels, binary_cross_entropy)
 GRADUS_KERNEL(nn::kernels::Kernels, weighted_sums) GRADUS_KERNEL(nn::kernels::Kernels, row_products)
 // clang-format on
 

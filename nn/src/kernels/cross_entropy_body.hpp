@@ -9,6 +9,20 @@ using nn::kernels::Classes;
 
 namespace {
 
+/// A loss for each logit x and answer t; p is the weight of the answer 1, null for 1.
+template <class T>
+void binary_cross_entropy(T* y, const T* x, const T* t, const T* p, int64_t n) {
+  each_group_long(0, n, [=](int64_t i, auto lanes) GRADUS_INLINED {
+    const Doubles v = load_wide(x + i, lanes), answer = load_wide(t + i, lanes), other = Doubles(1) - answer;
+    const Doubles weighted = p ? load_wide(p + i, lanes) * answer : answer;
+    const Doubles linear = where_greater(v, Doubles(0), other * v, Doubles(0) - weighted * v);
+    const Doubles tail =
+        each_part_long([](Double z) GRADUS_INLINED { return softplus<T>(is_float<T> ? max(Double(-range), z) : z); },
+                       Doubles(0) - magnitude(v));
+    store_narrow(y + i, linear + (other + weighted) * tail, lanes);
+  });
+}
+
 /// One row of softmax(x) - onehot(target), scaled.
 template <class T>
 GRADUS_INLINE void shares_row(T* dx, const T* x, int64_t cols, int64_t target, double logsumexp, double scale) {

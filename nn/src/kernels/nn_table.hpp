@@ -61,6 +61,10 @@ struct LayerNormBackward {
 
 // --- cross-entropy
 
+/// max(x, 0) - x t + log(1 + exp(-|x|)) for p = 1: nothing overflows and nothing cancels, however sure the logit.
+template <class T>
+using BinaryCrossEntropy = void(T* y, const T* x, const T* t, const T* p, int64_t n);
+
 /// Logits x (rows, cols) and the class of each row. Rows whose target is `ignored` take no part; every other target
 /// must lie in [0, cols): the caller has checked.
 template <class T>
@@ -121,6 +125,7 @@ struct Kernels {
   void (*layer_norm_backward)(const LayerNormBackward<T>& pass, int64_t first, int64_t last);
   void (*cross_entropy_backward)(T* dx, const Classes<T>& classes, const double* logsumexp, double scale, int64_t first,
                                  int64_t last);
+  BinaryCrossEntropy<T>* binary_cross_entropy;
   void (*weighted_sums)(const WeightedSums<T>& sums);
   void (*row_products)(const RowProducts<T>& products);
 };
