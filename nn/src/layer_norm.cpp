@@ -18,7 +18,7 @@ namespace {
 
 /// (x - mean) / sqrt(var + eps) over the last `features` elements.
 Tensor normalised(const Tensor& x, std::int64_t features, double eps) {
-  if (features == 1) return x - x;  // equal to their mean; infinities and NaN become NaN
+  if (features <= 1) return x - x;  // equal to their mean; infinities and NaN become NaN
   const Tensor samples = x.reshape({1, x.numel() / features, features});
   return functional::batch_norm(samples, {}, {.training = true, .eps = eps}).reshape(x.shape());
 }

@@ -326,6 +326,18 @@ TEST(Layers, MaximaArePickedAsPyTorchDoes) {
   EXPECT_EQ(max_distance(x.grad(), tensor({{1.0, 0.0, 1.0, 0.0, 1.0, 0.0}})), 0);
 }
 
+TEST(LayerNorm, NormalisesNothing) {
+  for (const Shape& shape : {Shape{2, 0}, Shape{0, 3}, Shape{0, 0}}) {
+    const Shape features{shape[1]};
+    const Tensor x = ones(shape).requires_grad_(), weight = ones(features).requires_grad_();
+    const Tensor y = functional::layer_norm(x, features, weight, zeros(features));
+    EXPECT_EQ(y.shape(), shape);
+    y.sum().backward();
+    EXPECT_EQ(x.grad().shape(), shape);
+    EXPECT_TRUE(equal(weight.grad(), zeros(features)));
+  }
+}
+
 TEST(LayerNorm, IsFusedAndComposedAlike) {
   manual_seed(8);
   const Tensor x = randn({3, 5, 19}, float64).requires_grad_(), dy = randn({3, 5, 19}, float64);
