@@ -1,6 +1,7 @@
 // Given the windows and the places of the maxima, pooling is linear: the derivative of each function is its adjoint,
 // and the other way round.
 #include "arguments.hpp"
+#include "kernels/kernels.hpp"
 #include "ops/strided.hpp"
 #include "ops/views.hpp"
 #include "runtime/parallel_for.hpp"
@@ -42,9 +43,18 @@ void for_each_row(const Tensor& x, F f) {
 
 Tensor spread(const Tensor& dy, const Windows& windows);
 
+/// One window over all that kernels add at once.
+bool is_whole_row(const Windows& windows) {
+  if (windows.places != 1 || windows.length > gradus::kernels::most_of_a_row) return false;
+  return windows[0].first == 0 && windows[0].last == windows.length;
+}
+
 Tensor average(const Tensor& x, const Windows& windows) {
   Tensor y = make_tensor(with_last(x.shape(), windows.places), x.dtype());
   visit_floating(x.dtype(), [&]<class T>(T*) {
+    if (is_whole_row(windows)) {
+      return gradus::kernels::row_sums(elements<T>(y), elements<T>(x), y.numel(), windows.length, windows[0].count);
+    }
     for_each_row(x, [&](std::int64_t r) {
       const T* row = elements<T>(x) + r * windows.length;
       for (std::int64_t i = 0; i < windows.places; ++i) {

@@ -41,7 +41,6 @@ GRADUS_INLINE T sum_of_lanes(Pack<T> a) {
 struct PlainSum {
   Doubles sum{0.0};
   GRADUS_INLINE void add(Doubles x) { sum = sum + x; }
-  GRADUS_INLINE void add(const PlainSum& other) { sum = sum + other.sum; }
   GRADUS_INLINE Doubles value() const { return sum; }
 };
 

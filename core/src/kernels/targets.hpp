@@ -4,6 +4,8 @@
 
 #include "kernels/isa.hpp"
 
+#include <cstdint>
+
 namespace gradus::kernels {
 
 /// f() with the instructions of one set; what f calls is inlined, so that no code for a new processor is ever shared.
@@ -32,15 +34,25 @@ struct Target<Isa::avx512> {
 };
 #endif
 
-/// f() with those of isa(), for an f whose results do not depend on them.
-template <class F>
+/// f() with those of isa(), for an f whose results do not depend on them; without, where that is not worth the code.
+template <bool worth_it = true, class F>
 void run_vectorised(F f) {
-  [ f, in_use = isa() ]<Isa... isas>(IsaList<isas...>) { ((in_use == isas ? Target<isas>::run(f) : void()), ...); }
-  (Built());
+  if constexpr (worth_it) {
+    [ f, in_use = isa() ]<Isa... isas>(IsaList<isas...>) { ((in_use == isas ? Target<isas>::run(f) : void()), ...); }
+    (Built());
+  } else {
+    f();
+  }
 }
 
-/// What loops read and write elements of T as: g++ makes no vectors of bool.
+/// x[i] in such a loop: g++ makes no vectors of bool, but of bytes.
 template <class T>
-using InLoops = std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>;
+T element(const T* x, std::int64_t i) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return reinterpret_cast<const unsigned char*>(x)[i];
+  } else {
+    return x[i];
+  }
+}
 
 }  // namespace gradus::kernels

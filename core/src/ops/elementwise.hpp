@@ -43,34 +43,19 @@ Tensor zip(const Tensor& a, const Tensor& b, BinaryLoop kernel);
 /// Into y, of the shape that a and b broadcast to; it may be a or b.
 void zip_into(const Tensor& y, const Tensor& a, const Tensor& b, BinaryLoop kernel);
 
-/// Runs a loop over elements of T with results of R. Floats that become floats have kernels; others are few, or wait
-/// for the standard library.
-template <class T, class R, class F>
-void run_loop(F loop) {
-  if constexpr (std::floating_point<T> && std::same_as<T, R>) {
-    loop();
-  } else {
-    kernels::run_vectorised(loop);
-  }
-}
-
-/// x[i], and y[i] = value, in such a loop.
-template <class T>
-T element(const void* x, std::int64_t i) {
-  return static_cast<T>(static_cast<const kernels::InLoops<T>*>(x)[i]);
-}
-template <class T>
-void put(void* y, std::int64_t i, T value) {
-  static_cast<kernels::InLoops<T>*>(y)[i] = static_cast<kernels::InLoops<T>>(value);
-}
+/// Whether to run a loop over elements of T with results of R vectorised. Floats that become floats have kernels;
+/// others are few, or wait for the standard library.
+template <class T, class R>
+inline constexpr bool is_worth_vectors = !(std::floating_point<T> && std::same_as<T, R>);
 
 /// y[i] = f(x[i]) with elements of T, results of R; x must have the dtype of T already.
 template <class T, class R, class F>
 Tensor map(const Tensor& x, F f) {
   const auto loop = [](void* y, const void* from, std::int64_t n, const void* function) {
-    run_loop<T, R>([=, f = *static_cast<const F*>(function)] {
-      for (std::int64_t i = 0; i < n; ++i) put<R>(y, i, f(element<T>(from, i)));
-    });
+    kernels::run_vectorised<is_worth_vectors<T, R>>(
+        [=, f = *static_cast<const F*>(function), p = static_cast<const T*>(from)] {
+          for (std::int64_t i = 0; i < n; ++i) static_cast<R*>(y)[i] = f(kernels::element(p, i));
+        });
   };
   return map(x, dtype_of<R>, loop, &f);
 }
@@ -142,8 +127,9 @@ void zip_run(void* y, const void* a, std::int64_t step_a, const void* b, std::in
   Repeated<T> in_a(a, step_a, n), in_b(b, step_b, n);
   for (auto* to = static_cast<R*>(y); n > 0; n -= in_a.block, to += in_a.block) {
     const T *const p = in_a.next(), *const q = in_b.next();
-    for (std::int64_t i = 0, end = std::min(n, in_a.block); i < end; ++i)
-      put<R>(to, i, f(element<T>(p, i), element<T>(q, i)));
+    for (std::int64_t i = 0, end = std::min(n, in_a.block); i < end; ++i) {
+      to[i] = f(kernels::element(p, i), kernels::element(q, i));
+    }
   }
 }
 
@@ -157,7 +143,8 @@ Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] BinaryLoop ke
   }
   const auto loop = [](void* y, const void* p, std::int64_t step_p, const void* q, std::int64_t step_q, std::int64_t n,
                        const void* function) {
-    run_loop<T, R>([=, f = *static_cast<const F*>(function)] { zip_run<T, R>(y, p, step_p, q, step_q, n, f); });
+    kernels::run_vectorised<is_worth_vectors<T, R>>(
+        [=, f = *static_cast<const F*>(function)] { zip_run<T, R>(y, p, step_p, q, step_q, n, f); });
   };
   return zip(a, b, dtype_of<R>, loop, &f);
 }

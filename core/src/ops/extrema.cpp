@@ -25,19 +25,20 @@ struct Extremum {
   }
   /// Of integers by blocks: only one with a new extremum is looked at twice.
   void add(const T* x, std::int64_t n) requires std::integral<T> {
-    kernels::run_vectorised([this, n, from = reinterpret_cast<const kernels::InLoops<T>*>(x)] {
-      constexpr std::int64_t block = 64;
-      for (std::int64_t i = 0; i < n; i += block) {
-        const auto *first = from + i, *last = first + std::min(block, n - i);
-        auto best = *first;
-        for (const auto* at = first; at < last; ++at) best = largest ? std::max(best, *at) : std::min(best, *at);
-        if (seen == 0 || (largest ? best > value : best < value)) {
-          value = static_cast<T>(best);
-          place = seen + (std::find(first, last, best) - first);
-        }
-        seen += last - first;
+    constexpr std::int64_t block = 64;
+    for (std::int64_t i = 0; i < n; i += block) {
+      const std::int64_t size = std::min(block, n - i);
+      T best = kernels::element(x, i);
+      for (std::int64_t k = 1; k < size; ++k) {
+        const T next = kernels::element(x, i + k);
+        best = (largest ? next > best : next < best) ? next : best;
       }
-    });
+      if (seen == 0 || (largest ? best > value : best < value)) {
+        value = best;
+        place = seen + (std::find(x + i, x + i + size, best) - (x + i));
+      }
+      seen += size;
+    }
   }
   T value{};
   std::int64_t place = 0, seen = 0;

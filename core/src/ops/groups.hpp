@@ -51,18 +51,18 @@ void for_each_row(const T* x, const Groups& groups, F f) {
 template <class T, class Accumulator>
 void add_columns(Accumulator* accumulators, const T* x, std::int64_t rows, std::int64_t apart, std::int64_t n) {
   constexpr std::int64_t together = 4;  // rows for which an accumulator is read and written once
-  kernels::run_vectorised([=, from = reinterpret_cast<const kernels::InLoops<T>*>(x)]() mutable {
+  kernels::run_vectorised<sizeof(Accumulator) <= sizeof(double)>([=, from = x]() mutable {
     std::int64_t row = 0;
     for (; row + together <= rows; row += together, from += together * apart) {
       for (std::int64_t k = 0; k < n; ++k) {
         Accumulator sum = accumulators[k];
 #pragma GCC unroll 4
-        for (std::int64_t i = 0; i < together; ++i) sum.add(static_cast<T>(from[i * apart + k]));
+        for (std::int64_t i = 0; i < together; ++i) sum.add(kernels::element(from, i * apart + k));
         accumulators[k] = sum;
       }
     }
     for (; row < rows; ++row, from += apart) {
-      for (std::int64_t k = 0; k < n; ++k) accumulators[k].add(static_cast<T>(from[k]));
+      for (std::int64_t k = 0; k < n; ++k) accumulators[k].add(kernels::element(from, k));
     }
   });
 }
@@ -73,11 +73,9 @@ void add_run(Accumulator& accumulator, const T* x, std::int64_t n) {
   if constexpr (requires { accumulator.add(x, n); }) {
     accumulator.add(x, n);
   } else {
-    kernels::run_vectorised([=, &accumulator, from = reinterpret_cast<const kernels::InLoops<T>*>(x)] {
-      Accumulator sum = accumulator;
-      for (std::int64_t k = 0; k < n; ++k) sum.add(static_cast<T>(from[k]));
-      accumulator = sum;
-    });
+    Accumulator sum = accumulator;
+    for (std::int64_t k = 0; k < n; ++k) sum.add(kernels::element(x, k));
+    accumulator = sum;
   }
 }
 
@@ -96,24 +94,38 @@ void for_each_group(const T* x, const Groups& groups, Make make, Finish finish) 
 
   if (width == 1) {
     const std::int64_t grain = parallel_elements / (groups.size + 1) + 1;
-    parallel_for(0, groups.count, grain, [&](std::int64_t first, std::int64_t last) {
-      groups.outer.for_each(first, last, [&](std::int64_t i, auto begin) {
-        Accumulator accumulator = make(i);
-        const auto add_line = [&](const T* from) {
-          if constexpr (requires { accumulator.add(from, groups.run, line.extent, apart); }) {
-            accumulator.add(from, groups.run, line.extent, apart);
-          } else {
-            for (std::int64_t k = 0; k < line.extent; ++k) add_run(accumulator, from + k * apart, groups.run);
-          }
-        };
-        if (lines == 1) {
-          add_line(x + begin[0]);
+    if constexpr (std::integral<T>) {
+      if (groups.rows() && groups.outer.rank() <= 1) {
+        parallel_for(0, groups.count, grain, [&, size = groups.size](std::int64_t first, std::int64_t last) {
+          kernels::run_vectorised([&] {
+            for (std::int64_t i = first; i < last; ++i) {
+              Accumulator accumulator = make(i);
+              add_run(accumulator, x + i * size, size);
+              finish(i, accumulator);
+            }
+          });
+        });
+        return;
+      }
+    }
+    const auto group = [&](std::int64_t i, auto begin) {
+      Accumulator accumulator = make(i);
+      const auto add_line = [&](const T* from) {
+        if constexpr (requires { accumulator.add(from, groups.run, line.extent, apart); }) {
+          accumulator.add(from, groups.run, line.extent, apart);
         } else {
-          inner.for_each(0, lines, [&](std::int64_t, auto at) { add_line(x + begin[0] + at[0]); });
+          for (std::int64_t k = 0; k < line.extent; ++k) add_run(accumulator, from + k * apart, groups.run);
         }
-        finish(i, accumulator);
-      });
-    });
+      };
+      if (lines == 1) {
+        add_line(x + begin[0]);
+      } else {
+        inner.for_each(0, lines, [&](std::int64_t, auto at) { add_line(x + begin[0] + at[0]); });
+      }
+      finish(i, accumulator);
+    };
+    parallel_for(0, groups.count, grain,
+                 [&](std::int64_t first, std::int64_t last) { groups.outer.for_each(first, last, group); });
     return;
   }
 

@@ -104,24 +104,36 @@ template <class T>
   return {sum, squares};
 }
 
-/// The sums of sixteen rows of at most sixteen elements: those of `total`, in its order, side by side.
-template <class T>
-GRADUS_INLINE void short_row_sums(T* y, const T* x, int64_t cols, double divisor) {
-  T columns[lane_count * lane_count];
-  transpose(columns, lane_count, x, cols, lane_count, cols);
-  Sum<T> lane[lane_count];
-  for (int j = 0; j < cols; ++j) lane[j].sum = load_wide(columns + j * lane_count, All());
-  for (int half = lane_count / 2; half > 0; half /= 2) {
-    for (int j = 0; j < half; ++j) lane[j].add(lane[j + half]);
+/// Lane j of the sums of sixteen rows side by side, to which those are added that `half`, or twice as much, … are
+/// behind.
+template <int half>
+GRADUS_INLINE CompensatedSum lane_of_rows(const double* columns, int j) {
+  CompensatedSum sums;
+  if constexpr (half == lane_count) {
+    sums.sum = load(columns + j * lane_count);
+  } else {
+    sums = lane_of_rows<2 * half>(columns, j);
+    sums.add(lane_of_rows<2 * half>(columns, j + half));
   }
-  store_narrow(y, (Doubles(0) + lane[0].value()) / Doubles(divisor), All());  // 0, not -0
+  return sums;
+}
+
+/// The sums of sixteen rows of at most sixteen doubles: those of `total`, in its order.
+GRADUS_INLINE void short_row_sums(double* y, const double* x, int64_t cols, double divisor) {
+  double columns[lane_count * lane_count];
+  transpose(columns, lane_count, x, cols, lane_count, cols);
+  for (int64_t j = cols; j < lane_count; ++j) store(columns + j * lane_count, Doubles(0));
+  store(y, (Doubles(0) + lane_of_rows<1>(columns, 0).value()) / Doubles(divisor));  // 0, not -0
 }
 
 template <class T>
 [[gnu::flatten]] void row_sums(T* y, const T* x, int64_t rows, int64_t cols, double divisor) {
   int64_t i = 0;
-  for (; cols <= lane_count && i + lane_count <= rows; i += lane_count)
-    short_row_sums(y + i, x + i * cols, cols, divisor);
+  if constexpr (!is_float<T> && own_last) {  // where a group is few registers
+    for (; cols <= lane_count && i + lane_count <= rows; i += lane_count) {
+      short_row_sums(y + i, x + i * cols, cols, divisor);
+    }
+  }
   for (; i < rows; ++i) y[i] = static_cast<T>(value_of(total(x + i * cols, cols)) / divisor);
 }
 
