@@ -82,7 +82,7 @@ struct Normaliser {
   Doubles total;  // sum of exp(x - top)
 };
 template <class T>
-GRADUS_INLINE Normaliser normaliser(RowGroup<const T> x) {
+[[gnu::noinline]] Normaliser normaliser(RowGroup<const T> x) {
   Doubles top = x.column(0);
   for (int64_t j = 1; j < x.cols; ++j) {
     const Doubles v = x.column(j);
@@ -91,6 +91,19 @@ GRADUS_INLINE Normaliser normaliser(RowGroup<const T> x) {
   Doubles total(0);
   for (int64_t j = 0; j < x.cols; ++j) total = total + exp_of<T>(x.column(j) - top);
   return {top, total};
+}
+
+/// Of long rows, or of short ones, each in a lane.
+template <class T>
+[[gnu::noinline]] Normaliser normaliser_of_rows(RowGroup<const T> x) {
+  if (!fills_lanes(x.cols)) return normaliser(x);
+  double top[lane_count] = {}, total[lane_count] = {};
+  for (int i = 0; i < x.rows.n; ++i) {
+    const T* const row = x.x + i * x.cols;
+    top[i] = largest(row, x.cols);
+    total[i] = sum_of_exp(row, x.cols, top[i], nullptr);
+  }
+  return {load(top), load(total)};
 }
 
 // --------------------------------------------------------------------------------------------------------- kernels
@@ -115,53 +128,35 @@ template <class T>
   });
 }
 
+// Sixteen rows wait for one logarithm.
 template <class T>
-[[gnu::flatten]] void log_softmax(T* y, const T* x, int64_t rows, int64_t cols, double*) {
-  if (fills_lanes(cols)) {
-    // Sixteen rows wait for one logarithm.
-    each_row_group(rows, [=](int64_t first, First group) {
-      double top[lane_count] = {}, total[lane_count] = {};
-      for (int i = 0; i < group.n; ++i) {
-        const T* const row = x + (first + i) * cols;
-        top[i] = largest(row, cols);
-        total[i] = sum_of_exp(row, cols, top[i], nullptr);
-      }
-      store(total, log_of<T>(load(total)));
-      for (int i = 0; i < group.n; ++i) {
-        const int64_t at = (first + i) * cols;
-        each_group(0, cols, [=, shift = Doubles(top[i]), log_total = Doubles(total[i])](int64_t j, auto lanes) {
-          store_narrow(y + at + j, (load_wide(x + at + j, lanes) - shift) - log_total, lanes);
-        });
-      }
-    });
-    return;
-  }
+[[gnu::flatten]] void log_sum_exp(double* y, const T* x, int64_t rows, int64_t cols) {
   each_row_group(rows, [=](int64_t i, First lanes) {
-    const RowGroup<const T> in{x + i * cols, cols, lanes};
-    const RowGroup<T> out{y + i * cols, cols, lanes};
-    const Normaliser n = normaliser(in);
-    const Doubles log_total = log_of<T>(n.total);
-    for (int64_t j = 0; j < cols; ++j) out.set_column(j, (in.column(j) - n.top) - log_total);
+    const Normaliser n = normaliser_of_rows(RowGroup<const T>{x + i * cols, cols, lanes});
+    store(y + i, n.top + log_of<T>(n.total), lanes);
   });
 }
 
 template <class T>
-[[gnu::flatten]] void log_sum_exp(double* y, const T* x, int64_t rows, int64_t cols) {
-  if (fills_lanes(cols)) {
-    each_row_group(rows, [=](int64_t first, First group) {
-      double top[lane_count] = {}, total[lane_count] = {};
-      for (int i = 0; i < group.n; ++i) {
-        const T* const row = x + (first + i) * cols;
-        top[i] = largest(row, cols);
-        total[i] = sum_of_exp(row, cols, top[i], nullptr);
-      }
-      store(y + first, load(top) + log_of<T>(load(total)), group);
-    });
-    return;
-  }
-  each_row_group(rows, [=](int64_t i, First lanes) {
-    const Normaliser n = normaliser(RowGroup<const T>{x + i * cols, cols, lanes});
-    store(y + i, n.top + log_of<T>(n.total), lanes);
+[[gnu::flatten]] void log_softmax(T* y, const T* x, int64_t rows, int64_t cols, double*) {
+  each_row_group(rows, [=](int64_t first, First group) {
+    const RowGroup<const T> in{x + first * cols, cols, group};
+    const RowGroup<T> out{y + first * cols, cols, group};
+    const Normaliser n = normaliser_of_rows(in);
+    const Doubles log_total = log_of<T>(n.total);
+    if (!fills_lanes(cols)) {
+      for (int64_t j = 0; j < cols; ++j) out.set_column(j, (in.column(j) - n.top) - log_total);
+      return;
+    }
+    double top[lane_count], log_totals[lane_count];
+    store(top, n.top), store(log_totals, log_total);
+    for (int i = 0; i < group.n; ++i) {
+      const T* const row = in.x + i * cols;
+      T* const to = out.x + i * cols;
+      each_group(0, cols, [=, shift = Doubles(top[i]), log_sum = Doubles(log_totals[i])](int64_t j, auto lanes) {
+        store_narrow(to + j, (load_wide(row + j, lanes) - shift) - log_sum, lanes);
+      });
+    }
   });
 }
 
