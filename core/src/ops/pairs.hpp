@@ -32,9 +32,16 @@ void pair_selected(T* large, const Shape& shape, int dim, const Tensor& index, T
   share_matrix({numel(shape) / block * n, access == Access::read ? 1 : n}, {inner, 16},
                [=](std::int64_t row, std::int64_t end, std::int64_t left, std::int64_t right) {
                  T* from = large + row / n * block;
-                 for (std::int64_t k = row % n; row < end; ++row) {
-                   pair_run(from + at[k] * inner, small + row * inner, left, right, f);
-                   if (++k == n) k = 0, from += block;
+                 for (std::int64_t k = row % n; row < end; k = 0, from += block) {
+                   const std::int64_t stop = row + std::min(n - k, end - row);
+                   if (inner == 1) {
+#pragma GCC unroll 4
+                     for (; row < stop; ++row, ++k) f(from[at[k]], small[row]);
+                   } else {
+                     for (; row < stop; ++row, ++k) {
+                       pair_run(from + at[k] * inner, small + row * inner, left, right, f);
+                     }
+                   }
                  }
                });
 }

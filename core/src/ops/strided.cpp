@@ -43,6 +43,8 @@ template <class T>
 void copy_line(T* to, const T* from, std::int64_t stride, std::int64_t n) {
   if (stride == 1) {
     std::copy_n(from, n, to);
+  } else if (stride == 0) {
+    std::fill_n(to, n, *from);
   } else if (stride == -1) {
     for (std::int64_t i = 0; i < n; ++i) to[i] = from[-i];
   } else {
@@ -111,6 +113,19 @@ void join(const Tensor& y, std::span<const Tensor> parts, int dim) {
     };
     std::vector<Source> sources;
     for (const Tensor& x : parts) sources.push_back({elements<T>(x), x.shape()[dim] * inner});
+    constexpr std::int64_t short_row = 32;
+    if (pace <= short_row) {  // one source after the other, which saves turning from one to the next
+      parallel_for(0, y.numel() / pace, worth_a_thread / pace, [&](std::int64_t first, std::int64_t last) {
+        T* to = elements<T>(y);
+        for (const auto& [from, block] : sources) {
+          for (std::int64_t row = first; row < last; ++row) {
+            for (std::int64_t k = 0; k < block; ++k) to[row * pace + k] = from[row * block + k];
+          }
+          to += block;
+        }
+      });
+      return;
+    }
     const auto fill = [&, to = elements<T>(y)](std::int64_t first, std::int64_t last) {
       for (std::int64_t row = first / pace; row * pace < last; ++row) {
         std::int64_t at = row * pace;

@@ -4,6 +4,7 @@
 #include "runtime/parallel_for.hpp"
 #include "tensor/tensor_impl.hpp"
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <span>
@@ -83,9 +84,18 @@ class Walk {
       advance(dims_[d], index[d]);
       i /= dims_[d].extent;
     }
-    for (std::int64_t i = first; i < last; ++i) {
-      f(i, at);
-      for (int d = rank_ - 1; d >= 0; --d) {
+    const int innermost = rank_ - 1;
+    if (innermost < 0 && first < last) return f(first, at);
+    for (std::int64_t i = first; i < last;) {
+      const Dimension line = dims_[innermost];
+      const std::int64_t stop = std::min(last, i + line.extent - index[innermost]);
+      for (; i < stop; ++i) {
+        f(i, at);
+        advance(line, 1);
+      }
+      advance(line, -line.extent);
+      index[innermost] = 0;
+      for (int d = innermost - 1; d >= 0; --d) {
         advance(dims_[d], 1);
         if (++index[d] < dims_[d].extent) break;
         advance(dims_[d], -dims_[d].extent);
