@@ -5,111 +5,9 @@
 //
 // An argument chooses rows by a part of their name. The environment sets THREADS (1) and BENCH_SECONDS (0.05) a row.
 // Where libtorch makes a view and gradus a copy, libtorch's is copied too.
-#include "machine.hpp"
-
-#include <algorithm>
-#include <string>
-#include <vector>
-
-#ifdef GRADUS_BENCH_TORCH
-#include <torch/torch.h>
-namespace api = torch;
-using torch::Tensor;
-namespace {
-Tensor random_normal(std::vector<std::int64_t> shape, bool wide) {
-  return torch::randn(shape, wide ? torch::kFloat64 : torch::kFloat32);
-}
-Tensor random_index(std::int64_t below, std::int64_t n) { return torch::randint(below, {n}, torch::kInt64); }
-Tensor copied(const Tensor& view) { return view.contiguous(); }
-Tensor largest(const Tensor& x) { return std::get<0>(x.max(1)); }
-Tensor widened(const Tensor& x) { return x.to(torch::kFloat64); }
-Tensor mean_of_rows(const Tensor& x) { return x.mean(1, true); }
-Tensor cross_entropy(const Tensor& x, const Tensor& t) { return torch::nn::functional::cross_entropy(x, t); }
-Tensor kl_divergence(const Tensor& x, const Tensor& t) { return torch::kl_div(x, t); }
-Tensor layer_norm(const Tensor& x, const Tensor& w, const Tensor& b) { return torch::layer_norm(x, w.sizes(), w, b); }
-Tensor sorted(const Tensor& x) { return std::get<0>(x.sort(1)); }
-Tensor largest_four(const Tensor& x) { return std::get<0>(x.topk(4, 1)); }
-Tensor embedded(const Tensor& index, const Tensor& weight) { return torch::embedding(weight, index); }
-Tensor rows_at(const Tensor& x, const Tensor& index) { return x.index({index}); }
-namespace layers = torch;
-using NoGrad = torch::NoGradGuard;
-}  // namespace
-#else
-#include <gradus/gradus.hpp>
-namespace api = gradus;
-using gradus::Tensor;
-namespace {
-Tensor random_normal(const std::vector<std::int64_t>& extents, bool wide) {
-  return gradus::randn(gradus::Shape(std::span<const std::int64_t>(extents)))
-      .to(wide ? gradus::float64 : gradus::float32);
-}
-Tensor random_index(std::int64_t below, std::int64_t n) { return gradus::randint(0, below, {n}); }
-Tensor copied(Tensor copy) { return copy; }
-Tensor largest(const Tensor& x) { return x.max(1).values; }
-Tensor widened(const Tensor& x) { return x.to(gradus::float64); }
-Tensor mean_of_rows(const Tensor& x) { return x.mean(1, true); }
-namespace layers = gradus::nn::functional;
-using layers::cross_entropy;
-Tensor kl_divergence(const Tensor& x, const Tensor& t) { return layers::kl_div(x, t); }
-Tensor embedded(const Tensor& index, const Tensor& weight) { return layers::embedding(index, weight); }
-Tensor layer_norm(const Tensor& x, const Tensor& w, const Tensor& b) { return layers::layer_norm(x, w.shape(), w, b); }
-Tensor sorted(const Tensor& x) { return gradus::sort(x, 1).values; }
-Tensor largest_four(const Tensor& x) { return gradus::topk(x, 4, 1).values; }
-Tensor rows_at(const Tensor& x, const Tensor& index) { return x.index({index}); }
-using NoGrad = gradus::NoGradGuard;
-}  // namespace
-#endif
+#include "operations.hpp"
 
 namespace {
-
-/// The least time of many short repeats: what a machine shared with others disturbs least.
-double best_ns(auto f) {
-  const double budget = 1e9 * bench::number_from("BENCH_SECONDS", 0.05);
-  f();
-  const double first = bench::now_ns();
-  f();
-  const long calls = std::max(1L, static_cast<long>(50e3 / std::max(1.0, bench::now_ns() - first)));
-  double best = 1e99, spent = 0;
-  for (int repeat = 0; spent < budget || repeat < 5; ++repeat) {
-    const double start = bench::now_ns();
-    for (long i = 0; i < calls; ++i) f();
-    const double time = bench::now_ns() - start;
-    spent += time;
-    best = std::min(best, time / static_cast<double>(calls));
-  }
-  return best;
-}
-
-class Rows {
- public:
-  explicit Rows(const char* filter) : filter_(filter) {}
-  std::string prefix;
-  void operator()(const std::string& operation, auto f) const {
-    const std::string name = prefix + operation;
-    if (name.find(filter_) == std::string::npos) return;
-    std::printf("%s\t%.1f\n", name.c_str(), best_ns([&] { result_ = f(); }));
-    std::fflush(stdout);
-  }
-
- private:
-  std::string filter_;
-  mutable Tensor result_;
-};
-
-struct Operands {
-  Operands(std::int64_t n, bool wide)
-      : a(random_normal({n, n}, wide)),
-        b(random_normal({n, n}, wide)),
-        row(random_normal({n}, wide)),
-        column(random_normal({n, 1}, wide)),
-        positive(a * a + 0.5),
-        cube(random_normal({n / 4, n / 4, 16}, wide)),
-        cube_t(random_normal({n / 4, 16, n / 4}, wide)),
-        places(random_index(n, n)),
-        gathered(random_index(n, n * n).reshape({n, n})),
-        mask(a > 0) {}
-  Tensor a, b, row, column, positive, cube, cube_t, places, gathered, mask;
-};
 
 void elementwise(const Rows& time, const Operands& x) {
   const NoGrad no_grad;
@@ -133,6 +31,55 @@ void elementwise(const Rows& time, const Operands& x) {
   time("gt_scalar", [&] { return x.a > 0; });
   time("where", [&] { return api::where(x.mask, x.a, x.b); });
   time("masked_fill", [&] { return x.a.masked_fill(x.mask, 0); });
+  time("sin", [&] { return x.a.sin(); });
+  time("cos", [&] { return x.a.cos(); });
+  time("erf", [&] { return x.a.erf(); });
+  time("pow2.5", [&] { return x.positive.pow(2.5); });
+  time("rsqrt", [&] { return x.positive.rsqrt(); });
+  time("reciprocal", [&] { return x.positive.reciprocal(); });
+  time("abs", [&] { return x.a.abs(); });
+  time("neg", [&] { return -x.a; });
+  time("sub", [&] { return x.a - x.b; });
+  time("rsub", [&] { return 1 - x.a; });
+  time("rdiv", [&] { return 1 / x.positive; });
+  time("div_scalar", [&] { return x.a / 3; });
+  time("div_row", [&] { return x.a / x.row; });
+  time("row_sub", [&] { return x.row - x.a; });
+  time("column_mul_row", [&] { return x.column * x.row; });
+  time("minimum", [&] { return api::minimum(x.a, x.b); });
+  time("leaky_relu", [&] { return leaky(x.a); });
+  time("chain", [&] { return (x.a * x.b + x.row - x.column) / 2; });
+}
+
+/// What is not floating, or becomes it.
+void comparisons_and_integers(const Rows& time, const Operands& x, bool wide) {
+  const NoGrad no_grad;
+  time("eq", [&] { return x.a == x.b; });
+  time("lt", [&] { return x.a < x.b; });
+  time("lt_row", [&] { return x.a < x.row; });
+  time("ge_scalar", [&] { return x.a >= 0.5; });
+  time("isnan", [&] { return api::isnan(x.a); });
+  time("isfinite", [&] { return api::isfinite(x.a); });
+  time("logical_not", [&] { return api::logical_not(x.mask); });
+  time("int_add", [&] { return x.ints + x.other_ints; });
+  time("int_mul", [&] { return x.ints * x.other_ints; });
+  time("int_add_scalar", [&] { return x.ints + 3; });
+  time("int_sum", [&] { return x.ints.sum(); });
+  time("int_sum0", [&] { return x.ints.sum(0); });
+  time("int_sum1", [&] { return x.ints.sum(1); });
+  time("int_max", [&] { return x.ints.max(); });
+  time("int_argmax1", [&] { return x.ints.argmax(1); });
+  time("int_eq", [&] { return x.ints == x.other_ints; });
+  time("int_to_float", [&] { return x.ints.to(wide ? float64 : float32); });
+  time("to_int", [&] { return x.a.to(int64); });
+  time("to_bool", [&] { return x.a.to(boolean); });
+  time("bool_to_float", [&] { return x.mask.to(wide ? float64 : float32); });
+  time("to_other", [&] { return x.a.to(wide ? float32 : float64); });
+  time("bool_sum", [&] { return x.mask.sum(); });
+  time("bool_sum1", [&] { return x.mask.sum(1); });
+  time("bool_any", [&] { return x.mask.any(); });
+  time("bool_all", [&] { return x.mask.all(); });
+  time("bool_any1", [&] { return x.mask.any(1); });
 }
 
 void reductions(const Rows& time, const Operands& x) {
@@ -146,6 +93,29 @@ void reductions(const Rows& time, const Operands& x) {
   time("argmax1", [&] { return x.a.argmax(1); });
   time("softmax1", [&] { return x.a.softmax(1); });
   time("log_softmax1", [&] { return x.a.log_softmax(1); });
+  time("mean", [&] { return x.a.mean(); });
+  time("mean1", [&] { return x.a.mean(1); });
+  time("sum_cube0", [&] { return x.cube.sum(0); });
+  time("sum_cube1", [&] { return x.cube.sum(1); });
+  time("sum_cube2", [&] { return x.cube.sum(2); });
+  time("sum_cube02", [&] { return sum_of_02(x.cube); });
+  time("var", [&] { return x.a.var(); });
+  time("std", [&] { return x.a.std(); });
+  time("var1", [&] { return x.a.var(1); });
+  time("std0", [&] { return x.a.std(0); });
+  time("max", [&] { return x.a.max(); });
+  time("min", [&] { return x.a.min(); });
+  time("min0", [&] { return least0(x.a); });
+  time("min1", [&] { return least1(x.a); });
+  time("argmax", [&] { return x.a.argmax(); });
+  time("argmin0", [&] { return x.a.argmin(0); });
+  time("prod", [&] { return x.near_one.prod(); });
+  time("prod0", [&] { return x.a.prod(0); });
+  time("logsumexp1", [&] { return api::logsumexp(x.a, {1}); });
+  time("norm1", [&] { return api::norm(x.a, 1); });
+  time("softmax0", [&] { return x.a.softmax(0); });
+  time("log_softmax0", [&] { return x.a.log_softmax(0); });
+  time("cumsum0", [&] { return x.a.cumsum(0); });
 }
 
 void layout(const Rows& time, const Operands& x, std::int64_t n) {
@@ -161,6 +131,59 @@ void layout(const Rows& time, const Operands& x, std::int64_t n) {
   time("to_f64", [&] { return widened(x.a); });
   time("matmul", [&] { return x.a.matmul(x.b); });
   time("clone", [&] { return x.a.clone(); });
+  time("stack0", [&] { return api::stack({x.a, x.b}, 0); });
+  time("stack2", [&] { return api::stack({x.a, x.b}, 2); });
+  time("permute201", [&] { return copied(x.cube.permute({2, 0, 1})); });
+  time("permute102", [&] { return copied(x.cube.permute({1, 0, 2})); });
+  time("permute210", [&] { return copied(x.cube.permute({2, 1, 0})); });
+  time("select_column", [&] { return copied(x.a.select(1, 3)); });
+  time("select_row", [&] { return copied(x.a.select(0, 3)); });
+  time("expand_column", [&] { return copied(x.column.expand({n, n})); });
+  time("index_select1", [&] { return x.a.index_select(1, x.places); });
+  time("gather0", [&] { return x.a.gather(0, x.gathered); });
+  time("scatter1", [&] { return x.a.scatter(1, x.gathered, x.b); });
+  time("one_hot", [&] { return api::one_hot(x.places, n); });
+  time("flip1", [&] { return x.a.flip({1}); });
+}
+
+/// Products, and what makes or overwrites a tensor.
+void products_and_writes(const Rows& time, const Operands& x, std::int64_t n) {
+  const NoGrad no_grad;
+  time("mv", [&] { return x.a.matmul(x.row); });
+  time("vm", [&] { return x.row.matmul(x.a); });
+  time("dot", [&] { return x.row.matmul(x.row); });
+  time("matmul_transposed", [&] { return x.a.matmul(x.b.t()); });
+  time("transposed_matmul", [&] { return x.a.t().matmul(x.b); });
+  time("zeros", [&] { return api::zeros({n, n}); });
+  time("ones", [&] { return api::ones({n, n}); });
+  time("full", [&] { return api::full({n, n}, 3.5); });
+  time("arange", [&] { return api::arange(n * n); });
+  time("linspace", [&] { return api::linspace(0, 1, n * n); });
+  time("eye", [&] { return api::eye(n); });
+  time("rand", [&] { return api::rand({n, n}); });
+  time("randint", [&] { return classes(100, n); });
+  time("bernoulli", [&] { return api::bernoulli(x.share); });
+  time("dropout", [&] { return layers::dropout(x.a, 0.5, true); });
+  Tensor z = x.a.clone();
+  time("add_", [&] { return z.add_(x.b); });
+  time("mul_", [&] { return z.mul_(1.0); });
+  time("zero_", [&] { return z.zero_(); });
+  time("fill_", [&] { return z.fill_(1.5); });
+  time("copy_", [&] { return z.copy_(x.b); });
+}
+
+void losses_and_layers(const Rows& time, const Operands& x) {
+  const NoGrad no_grad;
+  const Tensor log_shares = x.a.log_softmax(1), shares = x.b.softmax(1);
+  time("mse", [&] { return mean_squared(x.a, x.b); });
+  time("l1", [&] { return layers::l1_loss(x.a, x.b); });
+  time("bce", [&] { return binary(x.a, x.share); });
+  time("nll", [&] { return layers::nll_loss(log_shares, x.places); });
+  time("xent", [&] { return cross_entropy(x.a, x.places); });
+  time("xent_shares", [&] { return cross_entropy(x.a, shares); });
+  time("bn_train", [&] { return batch_norm(x.a, x.row, x.row, x.mean, x.var, true); });
+  time("bn_eval", [&] { return batch_norm(x.a, x.row, x.row, x.mean, x.var, false); });
+  time("adaptive_avg_pool1d", [&] { return pooled(x.cube); });
 }
 
 /// What small projects need besides.
@@ -223,40 +246,6 @@ void random_numbers(const Rows& time, std::int64_t n) {
   time("randperm", [&] { return api::randperm(n * n); });
 }
 
-void gradients(const Rows& time, const Operands& x) {
-  const Tensor a = x.a.clone().requires_grad_(), row = x.row.clone().requires_grad_();
-  const auto backward = [](const Tensor& y, const Tensor& weight) {
-    const Tensor loss = (y * weight).sum();
-    loss.backward();
-    return loss;
-  };
-  time("fb_mul_row", [&] { return backward(a * row, x.b); });
-  time("fb_tanh", [&] { return backward(a.tanh(), x.b); });
-  time("fb_gelu", [&] { return backward(api::gelu(a), x.b); });
-  time("fb_softmax", [&] { return backward(a.softmax(1), x.b); });
-  time("fb_layernorm", [&] {
-    const Tensor centered = a - mean_of_rows(a), var = mean_of_rows((a - mean_of_rows(a)) * (a - mean_of_rows(a)));
-    return backward(centered / (var + 1e-5).sqrt() * row, x.b);
-  });
-  time("fb_linear", [&] { return backward(api::linear(x.a, a, row), x.b); });
-  time("fb_elu", [&] { return backward(layers::elu(a), x.b); });
-  time("fb_silu", [&] { return backward(layers::silu(a), x.b); });
-  time("fb_hardtanh", [&] { return backward(layers::hardtanh(a, -1, 1), x.b); });
-  time("fb_layer_norm", [&] { return backward(layer_norm(a, row, row), x.b); });
-  time("fb_huber_loss", [&] {
-    const Tensor loss = layers::huber_loss(a, x.b);
-    loss.backward();
-    return loss;
-  });
-  time("fb_xent", [&] {
-    const Tensor loss = cross_entropy(a, x.places);
-    loss.backward();
-    return loss;
-  });
-  time("fb_cat1", [&] { return backward(api::cat({a, a}, 1), api::cat({x.b, x.b}, 1)); });
-  time("fb_index0", [&] { return backward(a.index_select(0, x.places), x.b); });
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -267,12 +256,15 @@ int main(int argc, char** argv) {
       time.prefix = (wide ? "f64/" : "f32/") + std::to_string(n) + "/";
       const Operands x(n, wide);
       elementwise(time, x);
+      comparisons_and_integers(time, x, wide);
       reductions(time, x);
       layout(time, x, n);
+      products_and_writes(time, x, n);
+      losses_and_layers(time, x);
       small_things(time, x);
       sequences(time, n, wide);
       if (!wide) random_numbers(time, n);
-      gradients(time, x);
+      gradients(time, x, n);
     }
   }
 }
