@@ -173,7 +173,7 @@ Tensor& fill(Tensor& x, Scalar value, const char* name, const char* op = __built
   visit(x.dtype(), [&]<class T>(T*) {
     const T filling = value.to<T>();
     prepare_overwrite(x, name);
-    std::fill_n(elements<T>(x), x.numel(), filling);
+    kernels::run_vectorised([=, to = elements<T>(x), n = x.numel()] { std::fill_n(to, n, filling); });
   });
   return x;
 }
