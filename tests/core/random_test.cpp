@@ -217,6 +217,12 @@ TEST(Random, MistakesAreNamedAndDrawNothing) {
   EXPECT_EQ(x.version(), 0U);
 }
 
+TEST(Random, NewTensorsHaveNotBeenWrittenTo) {
+  for (const Tensor& x : {rand({2}), randn({2}), randint(0, 3, {2}), randperm(3), bernoulli(full({2}, 0.5))}) {
+    EXPECT_EQ(x.version(), 0U);
+  }
+}
+
 TEST(Random, DrawingInPlaceIsAWriteThatAutogradSees) {
   const std::map<std::string, void (*)(Tensor)> draws = {
       {"uniform_", [](Tensor x) { uniform_(x); }},     {"normal_", [](Tensor x) { normal_(x); }},

@@ -62,18 +62,24 @@ void check_probabilities(const T* p, std::int64_t n) {
   }
 }
 
+/// A new tensor, filled by an in-place function, as one that nobody has written to.
+Tensor unwritten(Tensor x) {
+  impl_of(x)->storage->version = 0;
+  return x;
+}
+
 }  // namespace
 
 Tensor rand(const Shape& shape, Dtype dtype, Generator& generator) {
-  return uniform_(empty(shape, dtype), 0, 1, generator);
+  return unwritten(uniform_(empty(shape, dtype), 0, 1, generator));
 }
 
 Tensor randn(const Shape& shape, Dtype dtype, Generator& generator) {
-  return normal_(empty(shape, dtype), 0, 1, generator);
+  return unwritten(normal_(empty(shape, dtype), 0, 1, generator));
 }
 
 Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, Dtype dtype, Generator& generator) {
-  return random_(empty(shape, dtype), low, high, generator);
+  return unwritten(random_(empty(shape, dtype), low, high, generator));
 }
 
 Tensor randperm(std::int64_t n, Generator& generator) {
