@@ -51,7 +51,7 @@ TEST(Compare, LongRows) {
       for (std::size_t i = 0; i < p.size(); ++i) {
         ASSERT_EQ(less[i], p[i] < q[i]) << dtype << ' ' << i;
         ASSERT_EQ(equal[i], p[i] == q[i]) << dtype << ' ' << i;
-        ASSERT_EQ(both[i], p[i] && q[i]) << dtype << ' ' << i;
+        ASSERT_EQ(both[i], p[i] != 0 && q[i] != 0) << dtype << ' ' << i;
       }
     }
     const std::vector<bool> none = logical_not(a).to_vector<bool>();
