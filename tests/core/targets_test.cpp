@@ -32,7 +32,7 @@ TEST_P(Targets, GiveTheSame) {
   for (const std::int64_t n : usual_lengths) {
     const std::vector<double> x = awkward<double>(n, 3);
     std::vector<std::int64_t> integers;
-    for (const double v : normal<double>(n, 4, 0, 0x1p62)) integers.push_back(static_cast<std::int64_t>(v));
+    for (const double v : normal<double>(n, 4, 0, 0x1p59)) integers.push_back(static_cast<std::int64_t>(v));
     expect_loop<unsigned char>(x, [](double v) -> unsigned char { return v < 0.5; });
     expect_loop<std::int64_t>(x, [](double v) { return static_cast<std::int64_t>(std::abs(v) < 1e9 ? v : -7); });
     expect_loop<unsigned char>(integers, [](std::int64_t v) -> unsigned char { return v > -9; });
