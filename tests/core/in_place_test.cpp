@@ -201,5 +201,40 @@ TEST(InPlace, TheFactorOfAnAdditionHasTheKindOfItsResult) {
   expect_tensor(ones({2}).add_(tensor({1, 2}), 1.5), tensor({2.5, 4.}));
 }
 
+TEST(InPlace, ArithmeticIsTheOrdinaryOneForEveryShapeThatBroadcasts) {
+  manual_seed(6);
+  using Op = Tensor (*)(const Tensor&, const Tensor&);
+  const auto check = [](const Tensor& x, const Tensor& b, Op op, auto write) {
+    Tensor y = x.clone();
+    const auto version = y.version();
+    write(y, b);
+    EXPECT_TRUE(equal(y, op(x, b))) << b.shape();
+    EXPECT_EQ(y.version(), version + 1);
+  };
+  for (const Dtype dtype : {float32, float64, int64}) {
+    for (const Shape& shape : {Shape{3, 5, 40}, Shape{2, 1, 3}}) {
+      const Tensor x = (randn(shape) * 9).to(dtype);
+      for (const Shape& other : {shape, Shape{}, Shape{1}, Shape{shape[2]}, Shape{shape[1], 1}, Shape{shape[0], 1, 1},
+                                 Shape{shape[0], 1, shape[2]}}) {
+        const Tensor b = (randn(other) * 9).to(dtype);
+        check(x, b, add, [](Tensor& y, const Tensor& v) { y.add_(v); });
+        check(x, b, sub, [](Tensor& y, const Tensor& v) { y.sub_(v); });
+        check(x, b, mul, [](Tensor& y, const Tensor& v) { y.mul_(v); });
+        if (is_floating(dtype)) check(x, b, div, [](Tensor& y, const Tensor& v) { y.div_(v); });
+      }
+    }
+  }
+}
+
+TEST(InPlace, OperandThatSharesStorageIsReadBeforeItIsWritten) {
+  Tensor x = tensor({{1., 2.}, {3., 4.}});
+  x.add_(x[0]);
+  expect_tensor(x, tensor({{2., 4.}, {4., 6.}}));
+  x.mul_(x);
+  expect_tensor(x, tensor({{4., 16.}, {16., 36.}}));
+  x.sub_(x[1]);
+  expect_tensor(x, tensor({{-12., -20.}, {0., 0.}}));
+}
+
 }  // namespace
 }  // namespace gradus::test

@@ -198,5 +198,21 @@ TEST(Softmax, Errors) {
                              [] { log_softmax(arange(3), 0); });
 }
 
+TEST(Softmax, AnyDimensionIsTheLastOneMoved) {
+  manual_seed(5);
+  for (const Dtype dtype : {float32, float64}) {
+    for (const auto& [shape, dim] : {std::pair(Shape{300, 500}, 0), {Shape{3, 70, 1001}, 1}, {Shape{2, 3, 5}, 0}}) {
+      const Tensor x = (randn(shape, dtype) * 3).requires_grad_(), dy = randn(shape, dtype);
+      const auto moved = [dim](const Tensor& v) { return v.transpose(dim, -1); };
+      for (Tensor (*f)(const Tensor&, Integer) : {softmax, log_softmax}) {
+        const Tensor y = f(x, dim), expected = moved(f(moved(x), -1));
+        EXPECT_TRUE(equal(y.detach(), expected.detach())) << shape;
+        EXPECT_TRUE(equal(grad({y}, {x}, {.grad_outputs = {dy}})[0], grad({expected}, {x}, {.grad_outputs = {dy}})[0]))
+            << shape;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace gradus::test

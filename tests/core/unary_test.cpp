@@ -186,14 +186,13 @@ TEST(UnaryRange, ClampWithCrossedLimitsGivesTheUpperOne) {
   expect_tensor(clamp(tensor({0., 1.5, 3.}), 2, 1), tensor({1., 1., 1.}));
 }
 
-TEST(UnaryRange, ClampWithNaNAsALimitGivesNaN) {
+TEST(UnaryRange, ClampWithNaNAsOneOfTwoLimitsGivesNaN) {
   for (const std::int64_t n : {3, 300}) {  // also by the kernel
     const Tensor x = linspace(-2, 2, n, float64);
-    for (const Tensor& y : {clamp(x, nan), clamp(x, std::nullopt, nan), clamp(x, nan, 1), clamp(x, 0, nan)}) {
-      expect_tensor(y, full_like(x, nan));
-    }
+    for (const Tensor& y : {clamp(x, nan, 1), clamp(x, 0, nan)}) expect_tensor(y, full_like(x, nan));
+    for (const Tensor& y : {clamp(x, nan), clamp(x, std::nullopt, nan)}) expect_tensor(y, x);
   }
-  expect_tensor(clamp(tensor({1, 2}), nan), tensor({nan, nan}));
+  expect_tensor(clamp(tensor({1, 2}), nan), tensor({1., 2.}));
   expect_tensor(gradient([](const Tensor& v) { return clamp(v, nan, 1); }, tensor({0., 3.})), tensor({0., 0.}));
 }
 

@@ -91,5 +91,33 @@ TEST_F(CrossEntropyThreads, ChangeNoBit) {
   EXPECT_NEAR(loss, expected, std::abs(expected) * 0x1.01p-24) << "it is rounded once, to a float";
 }
 
+TEST_P(CrossEntropyKernels, BinaryLossIsExactAndEqualEverywhere) {
+  for_both_widths([&]<class T>(T*) {
+    for (const std::int64_t n : usual_lengths) {
+      const std::vector<T> t = normal<T>(n, 11, 0.5, 0.2), p = normal<T>(n, 12, 2, 0.3);
+      for (const bool weighted : {false, true}) {
+        const auto run = [&](Isa isa, const std::vector<T>& x) {
+          Guarded<T> y(n, 1);
+          kernels::table_for<nn::kernels::Table>(isa)->of<T>().binary_cross_entropy(y.data(), x.data(), t.data(),
+                                                                                    weighted ? p.data() : nullptr, n);
+          return y.values();
+        };
+        const std::vector<T> special = awkward<T>(n, 10);
+        EXPECT_TRUE(same_bits(run(GetParam(), special), run(reference(), special)));
+        const std::vector<T> x = normal<T>(n, 10, 0, 30), y = run(GetParam(), x);
+        for (std::int64_t i = 0; i < n; ++i) {
+          const long double v = x[i], answer = t[i], positive = weighted ? p[i] : 1;
+          const long double tail = std::log1p(std::exp(-std::fabs(v)));
+          const long double yes = positive * answer * ((v < 0 ? -v : 0) + tail);
+          const long double no = (1 - answer) * ((v > 0 ? v : 0) + tail);
+          const long double size = std::fabs(yes) + std::fabs(no);
+          EXPECT_NEAR(y[i], static_cast<double>(yes + no),
+                      static_cast<double>(size * (sizeof(T) == 4 ? 6e-8L : 1e-15L)));
+        }
+      }
+    }
+  });
+}
+
 }  // namespace
 }  // namespace gradus::test

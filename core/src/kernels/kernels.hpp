@@ -40,10 +40,9 @@ enum class Unary {
   erf,
   count
 };
-/// maximum and minimum are NaN when an operand is, as PyTorch's; leaky_relu takes x and the slope; reciprocal_times
-/// is a (1 / b), rounded twice. The derivatives take
-/// dy and what the operation saved, relu, tanh and sigmoid their y, softplus, silu and gelu their x: relu_backward is 0
-/// where y <= 0, else dy.
+/// maximum and minimum are NaN when an operand is, as PyTorch's; leaky_relu takes x and the slope; reciprocal_times is
+/// a (1 / b), rounded twice. The derivatives take dy and what the operation saved, relu, tanh and sigmoid their y,
+/// softplus, silu and gelu their x: relu_backward is 0 where y <= 0, else dy.
 enum class Binary {
   add,
   sub,

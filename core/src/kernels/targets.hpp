@@ -5,6 +5,7 @@
 #include "kernels/isa.hpp"
 
 #include <cstdint>
+#include <type_traits>
 
 namespace gradus::kernels {
 

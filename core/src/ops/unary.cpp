@@ -199,8 +199,9 @@ Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> m
   if (min) dtype = promote(dtype, min->kind());
   if (max) dtype = promote(dtype, max->kind());
   const Tensor from = x.to(dtype);
-  const auto is_nan = [](const std::optional<Scalar>& bound) { return bound && std::isnan(bound->to<double>()); };
-  Tensor y = is_nan(min) || is_nan(max) ? full_like(from, NAN) : visit(dtype, [&]<class T>(T*) {
+  // As in PyTorch, where one limit alone, if NaN, limits nothing.
+  const bool is_nan = min && max && (std::isnan(min->to<double>()) || std::isnan(max->to<double>()));
+  Tensor y = is_nan ? full_like(from, NAN) : visit(dtype, [&]<class T>(T*) {
     const T low = min ? min->to<T>() : T{}, high = max ? max->to<T>() : T{};
     if constexpr (std::floating_point<T>) {
       if (from.numel() >= worth_a_kernel) {
