@@ -203,7 +203,7 @@ TEST(Softmax, AnyDimensionIsTheLastOneMoved) {
   for (const Dtype dtype : {float32, float64}) {
     for (const auto& [shape, dim] : {std::pair(Shape{300, 500}, 0), {Shape{3, 70, 1001}, 1}, {Shape{2, 3, 5}, 0}}) {
       const Tensor x = (randn(shape, dtype) * 3).requires_grad_(), dy = randn(shape, dtype);
-      const auto moved = [dim](const Tensor& v) { return v.transpose(dim, -1); };
+      const auto moved = [dim = dim](const Tensor& v) { return v.transpose(dim, -1); };
       for (Tensor (*f)(const Tensor&, Integer) : {softmax, log_softmax}) {
         const Tensor y = f(x, dim), expected = moved(f(moved(x), -1));
         EXPECT_TRUE(equal(y.detach(), expected.detach())) << shape;
