@@ -168,7 +168,7 @@ void accumulate_part(Pass& pass, Node& node, std::size_t output, InputGradient& 
       return;
     }
     dx.gradient = expand(dx.gradient, *dx.spread);
-  }
+  }  // else added as it is: addition broadcasts
   accumulate(sum, std::move(dx.gradient));
 }
 

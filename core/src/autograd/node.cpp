@@ -71,7 +71,9 @@ void Node::release() noexcept {
   deleting = false;
 }
 
-AccumulateGrad::AccumulateGrad(TensorImpl& leaf) noexcept : Node("AccumulateGrad", true), leaf_(leaf) { owners = 0; }
+AccumulateGrad::AccumulateGrad(TensorImpl& leaf) noexcept : Node("AccumulateGrad", true, true), leaf_(leaf) {
+  owners = 0;
+}
 
 Ref<Node> AccumulateGrad::share() noexcept {
   const bool unused = owners.load(std::memory_order_acquire) == 0;  // and nobody else can begin to use it
@@ -104,7 +106,7 @@ void AccumulateGrad::backward(std::span<Tensor> dy_, InputGradients&) {
   if (leaf_.grad.defined()) {
     leaf_.grad.add_(dy);
   } else {
-    leaf_.grad = own(dy);
+    leaf_.grad = dy.shape() == leaf_.shape ? own(dy) : expand(dy, leaf_.shape);
   }
 }
 

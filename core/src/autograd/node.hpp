@@ -95,7 +95,7 @@ class Node : public Counted {
   virtual Ref<Node> output_node(std::size_t) { return Ref<Node>::share(this); }
 
   bool is_leaf() const { return is_leaf_; }
-  bool takes_part() const { return takes_part_; }  // its backward function is Elementwise
+  bool takes_part() const { return takes_part_; }  // its backward function is Elementwise, or it is a leaf
   const char* name() const { return name_; }
   std::span<Ref<Node>> inputs() const { return {inputs_, input_count_}; }
   std::span<Saved> saved() const { return {reinterpret_cast<Saved*>(inputs_ + input_count_), saved_count_}; }
