@@ -57,13 +57,13 @@ void keep_to_the_calling_thread() {
   static_cast<void>(done);
 }
 
-/// Small products with B transposed, as Linear's, are those for which OpenBLAS takes longer than our loops. A product
-/// of no columns with no rows, whose rows lie 0 apart, is none for a BLAS.
+/// Small products with B transposed, as Linear's, and those of one row are the ones for which OpenBLAS takes longer than
+/// our loops. A product of no columns with no rows, whose rows lie 0 apart, is none for a BLAS.
 constexpr double worth_a_call = 10000;
 
 template <class T>
 void multiply(const MatrixProduct<T>& p) {
-  if (p.k == 0 || (p.trans_b && multiplications(p) < worth_a_call) || !knows_the_processor()) return kernels::matmul(p);
+  if (p.k == 0 || p.m == 1 || (p.trans_b && multiplications(p) < worth_a_call) || !knows_the_processor()) return kernels::matmul(p);
   keep_to_the_calling_thread();
   for (std::int64_t row = 0; p.bias && row < p.m; ++row) std::copy_n(p.bias, p.n, p.c + row * p.ldc);
   const auto size = [](std::int64_t n) { return static_cast<blasint>(n); };
@@ -121,6 +121,7 @@ void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64
                        ", ", k, ") times (", k, ", ", n, ")\ncut the larger matrix into parts");
   if (m == 0 || n == 0) return;
   if (n == 1 && !trans_a && !bias) return kernels::gemv<T>(c, a, b, nullptr, m, k);
+  if (n == 1 && trans_a && !bias) return multiply_in_parts<T>({false, false, 1, m, k, b, k, a, m, nullptr, c, m});
   multiply_in_parts<T>({trans_a, trans_b, m, n, k, a, trans_a ? m : k, b, trans_b ? k : n, bias, c, n});
 }
 

@@ -187,7 +187,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
            [m, k, n, a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy_, const Tensor& a, const Tensor& b,
                                                                InputGradients& dx) {
              const Tensor dy = dy_.reshape({m, n});
-             if (dx.needs(0)) dx[0] = product({dy}, {b.reshape({k, n}), true}).reshape(a_shape);
+             if (dx.needs(0)) dx[0] = (n == 1 ? dy * b : product({dy}, {b, true})).reshape(a_shape);
              if (dx.needs(1)) dx[1] = product({a.reshape({m, k}), true}, {dy}).reshape(b_shape);
            });
   }

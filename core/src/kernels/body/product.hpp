@@ -85,9 +85,39 @@ void multiply_few_columns(const MatrixProduct<T>& p) {
   }
 }
 
+template <int rows, class T>
+GRADUS_INLINE void add_rows(T* sums, const T* a, int64_t a_step, const T* b, int64_t b_row, int64_t n) {
+  each_group(0, n, [&](int64_t j, auto lanes) {
+    Pack<T> sum = load(sums + j, lanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) sum = add_product(Pack<T>(a[r * a_step]), load(b + r * b_row + j, lanes), sum);
+    store(sums + j, sum, lanes);
+  });
+}
+/// One row of C: the rows of B, times a number each, are added eight at a time, so that B is read as it lies.
+template <class T>
+void multiply_row(const MatrixProduct<T>& p) {
+  constexpr int64_t most_columns = 1024;
+  const int64_t a_step = p.trans_a ? p.lda : 1;
+  for (int64_t j = 0; j < p.n; j += most_columns) {
+    const int64_t n = p.n - j < most_columns ? p.n - j : most_columns;
+    T* const c = p.c + j;
+    each_group(0, n, [&](int64_t i, auto lanes) { store(c + i, p.bias ? load(p.bias + j + i, lanes) : Pack<T>(0), lanes); });
+    for (int64_t q = 0; q < p.k;) {
+      const int64_t end = p.k - q < depth_of_block ? p.k : q + depth_of_block;
+      T sums[most_columns];
+      each_group(0, n, [&](int64_t i, auto lanes) { store(sums + i, Pack<T>(0), lanes); });
+      for (; q + 8 <= end; q += 8) add_rows<8>(sums, p.a + q * a_step, a_step, p.b + q * p.ldb + j, p.ldb, n);
+      for (; q < end; ++q) add_rows<1>(sums, p.a + q * a_step, a_step, p.b + q * p.ldb + j, p.ldb, n);
+      each_group(0, n, [&](int64_t i, auto lanes) { store(c + i, load(sums + i, lanes) + load(c + i, lanes), lanes); });
+    }
+  }
+}
+
 /// Some rows of C, rows_of_block at most.
 template <class T>
 void multiply_rows(const MatrixProduct<T>& p) {
+  if (p.m == 1 && !p.trans_b) return multiply_row(p);
   if (p.n <= 4 && p.k >= lane_count && !p.trans_a && p.trans_b) return multiply_few_columns(p);
   int64_t q = 0;
   do {  // once where k is 0
