@@ -3,6 +3,7 @@
 
 #include "kernels/split.hpp"
 #include "kernels/table.hpp"
+#include "kernels/targets.hpp"
 
 namespace gradus::kernels {
 
@@ -32,6 +33,15 @@ void where(T* y, const bool* which, const T* a, int64_t step_a, const T* b, int6
     chosen<&Kernels<T>::where>()(y + i, which + i, a + i * step_a, step_a, b + i * step_b, step_b, end - i);
   });
 }
+
+template <class T>
+void fill(T* y, T value, int64_t n) {
+  split(n, 1, 64, [=](int64_t i, int64_t end) { run_vectorised([=] { std::fill(y + i, y + end, value); }); });
+}
+template void fill(bool*, bool, int64_t);
+template void fill(int64_t*, int64_t, int64_t);
+template void fill(float*, float, int64_t);
+template void fill(double*, double, int64_t);
 
 template <class T>
 void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols) {

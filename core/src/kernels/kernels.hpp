@@ -91,6 +91,10 @@ void elu_backward(T* dx, const T* dy, const T* x, double alpha, int64_t n);
 template <class T>
 void where(T* y, const bool* which, const T* a, int64_t step_a, const T* b, int64_t step_b, int64_t n);
 
+/// y = value, for elements of every dtype.
+template <class T>
+void fill(T* y, T value, int64_t n);
+
 /// y[j * y_stride + i] = x[i * x_stride + j] for i below `rows` and j below `cols`
 template <class T>
 void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols);

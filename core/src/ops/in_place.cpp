@@ -162,7 +162,7 @@ void detail::prepare_overwrite(const Tensor& x, const char* name) {
   check_writable(x, tracks(x));
   bump_version(x);
   if (!tracks(x)) return;
-  record(x, name, {x}, [](const Tensor&, InputGradients&) {});
+  record(x, name, {x}, [](const Tensor& dy) { return zeros_like(dy); });
   note_writer(x);
 }
 
@@ -173,7 +173,7 @@ Tensor& fill(Tensor& x, Scalar value, const char* name, const char* op = __built
   visit(x.dtype(), [&]<class T>(T*) {
     const T filling = value.to<T>();
     prepare_overwrite(x, name);
-    kernels::run_vectorised([=, to = elements<T>(x), n = x.numel()] { std::fill_n(to, n, filling); });
+    kernels::fill(elements<T>(x), filling, x.numel());
   });
   return x;
 }

@@ -2,6 +2,7 @@
 
 #include "autograd/node.hpp"
 #include "kernels/kernels.hpp"
+#include "kernels/targets.hpp"
 
 #include <algorithm>
 
@@ -43,8 +44,6 @@ template <class T>
 void copy_line(T* to, const T* from, std::int64_t stride, std::int64_t n) {
   if (stride == 1) {
     std::copy_n(from, n, to);
-  } else if (stride == 0) {
-    std::fill_n(to, n, *from);
   } else if (stride == -1) {
     for (std::int64_t i = 0; i < n; ++i) to[i] = from[-i];
   } else {
@@ -66,9 +65,14 @@ void copy_walked(T* to, const T* from, Walk<2> walk) {
   }
   share_matrix({walk.count(), 1}, {n, 16},
                [&](std::int64_t first, std::int64_t last, std::int64_t left, std::int64_t right) {
-                 walk.for_each(first, last, [&](std::int64_t, auto at) {
-                   copy_line(to + at[0] + left, from + at[1] + left * stride, stride, right - left);
-                 });
+                 const auto each_line = [=, &walk](auto f) {
+                   walk.for_each(first, last, [=](std::int64_t, auto at) {
+                     f(to + at[0] + left, from + at[1] + left * stride, right - left);
+                   });
+                 };
+                 const auto repeat = [](T* y, const T* x, std::int64_t length) { std::fill_n(y, length, *x); };
+                 const auto copy = [=](T* y, const T* x, std::int64_t length) { copy_line(y, x, stride, length); };
+                 stride == 0 ? kernels::run_vectorised([=] { each_line(repeat); }) : each_line(copy);
                });
 }
 

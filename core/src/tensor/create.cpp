@@ -106,12 +106,7 @@ Tensor ones(const Shape& shape, Dtype dtype) { return full(shape, 1, dtype); }
 
 Tensor full(const Shape& shape, Scalar value, std::optional<Dtype> dtype) {
   Tensor x = make_tensor(shape, dtype.value_or(value.kind()));
-  visit(x.dtype(), [&]<class T>(T*) {
-    const auto fill = [to = elements<T>(x), v = value.to<T>()](std::int64_t first, std::int64_t last) {
-      std::fill(to + first, to + last, v);
-    };
-    parallel_for(0, x.numel(), worth_a_thread, fill, 64);
-  });
+  visit(x.dtype(), [&]<class T>(T*) { kernels::fill(elements<T>(x), value.to<T>(), x.numel()); });
   return x;
 }
 

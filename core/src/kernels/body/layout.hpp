@@ -34,9 +34,8 @@ GRADUS_INLINE void transpose_4x4(T* y, const T* x, int64_t y_stride) {
   for (int j = 0; j < 4; ++j) __builtin_memcpy(y + j * y_stride, &column[j], sizeof column[j]);
 }
 
-/// y[j * y_stride + i] = x[i * x_stride + j] for i below `rows` and j below `cols`.
 template <class T>
-[[gnu::flatten]] void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols) {
+[[gnu::flatten]] void transpose_tiles(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols) {
   for (int64_t i = 0; i < rows; i += tile_size) {
     for (int64_t j = 0; j < cols; j += tile_size) {
       T* const to = y + j * y_stride + i;
@@ -57,6 +56,23 @@ template <class T>
       }
     }
   }
+}
+
+/// y[j * y_stride + i] = x[i * x_stride + j] for i below `rows` and j below `cols`. Where the rows of y lie whole pages
+/// apart, a column of tiles is put together first and its rows are written as longer runs.
+template <class T>
+void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols) {
+  constexpr int64_t page = 4096, run = 64;
+  int64_t i = 0;
+  for (; y_stride * int64_t{sizeof(T)} % page == 0 && i + run <= rows; i += run) {
+    for (int64_t j = 0; j < cols; j += tile_size) {
+      const int64_t n = cols - j < tile_size ? cols - j : tile_size;
+      T runs[tile_size * run];
+      transpose_tiles(runs, run, x + i * x_stride + j, x_stride, run, n);
+      for (int64_t c = 0; c < n; ++c) __builtin_memcpy(y + (j + c) * y_stride + i, runs + c * run, sizeof(T) * run);
+    }
+  }
+  transpose_tiles(y + i, y_stride, x + i * x_stride, x_stride, rows - i, cols);
 }
 
 /// Masks instead of branches: a processor guesses a branch on random bits wrong half of the time.
