@@ -26,7 +26,7 @@ template <class Slope>
 Tensor scaled_slope(const Tensor& x, const Tensor& target, const Tensor& factor, Slope slope) {
   if (grad_enabled() || factor.dim() > 0) return slope(x - target) * factor;
   return visit_floating(x.dtype(), [&]<class T>(T*) {
-    return zip<T, T>(x, target, [slope, scale = factor.item<T>()](T p, T t) { return slope(p - t) * scale; });
+    return zip<T, T, true>(x, target, [slope, scale = factor.item<T>()](T p, T t) { return slope(p - t) * scale; });
   });
 }
 
@@ -38,8 +38,9 @@ Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, 
   Tensor y;
   {
     const NoGradGuard no_grad;
-    const Tensor losses = visit_floating(
-        x.dtype(), [&]<class T>(T*) { return zip<T, T>(x, target, [value](T p, T t) { return value(p - t); }); });
+    const Tensor losses = visit_floating(x.dtype(), [&]<class T>(T*) {
+      return zip<T, T, true>(x, target, [value](T p, T t) { return value(p - t); });
+    });
     y = reduced(losses, reduction);
   }
   return recorded(y, node, {x, target}, keep(x, target),

@@ -43,8 +43,8 @@ Tensor zip(const Tensor& a, const Tensor& b, BinaryLoop kernel);
 /// Into y, of the shape that a and b broadcast to; it may be a or b.
 void zip_into(const Tensor& y, const Tensor& a, const Tensor& b, BinaryLoop kernel);
 
-/// Whether to run a loop over elements of T with results of R vectorised. Floats that become floats have kernels;
-/// others are few, or wait for the standard library.
+/// Whether to run a loop over elements of T with results of R vectorised. Floats that become floats mostly have kernels;
+/// of the others, most are few, or wait for the standard library.
 template <class T, class R>
 inline constexpr bool is_worth_vectors = !(std::floating_point<T> && std::same_as<T, R>);
 
@@ -134,7 +134,7 @@ void zip_run(void* y, const void* a, std::int64_t step_a, const void* b, std::in
 }
 
 /// y = f(a, b) with elements of T, results of R; both operands must have the dtype of T already.
-template <class T, class R, class F>
+template <class T, class R, bool vectorised = is_worth_vectors<T, R>, class F>
 Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] BinaryLoop kernel = {}) {
   if constexpr (std::floating_point<T> && std::same_as<T, R>) {
     if (kernel) {
@@ -143,7 +143,7 @@ Tensor zip(const Tensor& a, const Tensor& b, F f, [[maybe_unused]] BinaryLoop ke
   }
   const auto loop = [](void* y, const void* p, std::int64_t step_p, const void* q, std::int64_t step_q, std::int64_t n,
                        const void* function) {
-    kernels::run_vectorised<is_worth_vectors<T, R>>(
+    kernels::run_vectorised<vectorised>(
         [=, f = *static_cast<const F*>(function)] { zip_run<T, R>(y, p, step_p, q, step_q, n, f); });
   };
   return zip(a, b, dtype_of<R>, loop, &f);

@@ -5,6 +5,8 @@
 #include "ops/views.hpp"
 #include "tensor/message.hpp"
 
+#include <cstring>
+
 namespace gradus {
 
 using namespace detail;
@@ -121,6 +123,9 @@ struct Truth {
   template <class T>
   void add(T x) {
     value = every ? value & (x != 0) : value | (x != 0);
+  }
+  void add(const bool* x, std::int64_t n) {
+    if (std::memchr(x, !every, static_cast<std::size_t>(n))) value = !every;
   }
   bool value = every;
 };
