@@ -19,7 +19,11 @@ inline constexpr auto add_back = []<class T>(T& large, T& small) { large = stati
 /// Calls f(large[i], small[i]) for i in [first, last).
 template <class T, class F>
 void pair_run(T* large, T* small, std::int64_t first, std::int64_t last, F f) {
-  for (std::int64_t i = first; i < last; ++i) f(large[i], small[i]);
+  if constexpr (std::same_as<F, std::remove_const_t<decltype(read)>>) {
+    std::copy(large + first, large + last, small + first);
+  } else {
+    for (std::int64_t i = first; i < last; ++i) f(large[i], small[i]);
+  }
 }
 
 /// Calls f(element of `large`, element of `small`) for all that index_select(large, dim, index) pairs.
