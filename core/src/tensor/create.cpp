@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace gradus {
 
@@ -90,17 +89,7 @@ template Tensor from_span(std::span<const double>, const Shape&);
 
 Tensor empty(const Shape& shape, Dtype dtype) { return make_tensor(shape, dtype); }
 
-Tensor zeros(const Shape& shape, Dtype dtype) {
-  Tensor x = make_tensor(shape, dtype);
-  const auto bytes = x.numel() * static_cast<std::int64_t>(item_size(dtype));
-  parallel_for(
-      0, bytes, worth_a_thread * 8,
-      [to = elements<char>(x)](std::int64_t first, std::int64_t last) {
-        std::memset(to + first, 0, static_cast<std::size_t>(last - first));
-      },
-      64);
-  return x;
-}
+Tensor zeros(const Shape& shape, Dtype dtype) { return full(shape, 0, dtype); }
 
 Tensor ones(const Shape& shape, Dtype dtype) { return full(shape, 1, dtype); }
 
