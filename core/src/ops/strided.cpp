@@ -35,7 +35,7 @@ void transpose(T* to, const T* from, const Walk<2>::Dimension& rows, const Walk<
       for (std::int64_t i = 0; i < rows.extent; ++i) to[j * cols.stride[0] + i] = from[i * rows.stride[1] + j];
     }
   } else {
-    kernels::transpose(moved(to), cols.stride[0], moved(from), rows.stride[1], rows.extent, cols.extent);
+    kernels::transpose(to, cols.stride[0], from, rows.stride[1], rows.extent, cols.extent);
   }
 }
 
@@ -84,7 +84,10 @@ Tensor strided_copy(const Tensor& x, const Shape& shape, const Shape& strides, s
   Walk<2> walk;
   const Shape dense = strides_of(shape);
   for (int d = 0; d < shape.rank(); ++d) walk.push(shape[d], {dense[d], strides[d]});
-  visit(x.dtype(), [&]<class T>(T*) { copy_walked(elements<T>(y), elements<T>(x) + offset, walk); });
+  visit(x.dtype(), [&]<class T>(T*) {
+    const T* const from = elements<T>(x) + offset;
+    copy_walked(moved(elements<T>(y)), moved(from), walk);
+  });
   return y;
 }
 

@@ -59,20 +59,23 @@ template <class T>
 }
 
 /// y[j * y_stride + i] = x[i * x_stride + j] for i below `rows` and j below `cols`. Where the rows of y lie whole pages
-/// apart, a column of tiles is put together first and its rows are written as longer runs.
+/// apart, columns of tiles are put together first and written in longer runs.
 template <class T>
 void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols) {
   constexpr int64_t page = 4096, run = 64;
-  int64_t i = 0;
-  for (; y_stride * int64_t{sizeof(T)} % page == 0 && i + run <= rows; i += run) {
-    for (int64_t j = 0; j < cols; j += tile_size) {
-      const int64_t n = cols - j < tile_size ? cols - j : tile_size;
-      T runs[tile_size * run];
-      transpose_tiles(runs, run, x + i * x_stride + j, x_stride, run, n);
-      for (int64_t c = 0; c < n; ++c) __builtin_memcpy(y + (j + c) * y_stride + i, runs + c * run, sizeof(T) * run);
+  const bool in_runs = y_stride * int64_t{sizeof(T)} % page == 0 && rows >= run;
+  const int64_t height = in_runs ? run : rows, width = in_runs ? tile_size : cols;
+  T runs[tile_size * run];
+  for (int64_t i = 0; i < rows; i += height) {
+    const int64_t m = rows - i < height ? rows - i : height;
+    for (int64_t j = 0; j < cols; j += width) {
+      const int64_t n = cols - j < width ? cols - j : width;
+      transpose_tiles(in_runs ? runs : y, in_runs ? run : y_stride, x + i * x_stride + j, x_stride, m, n);
+      for (int64_t c = 0; in_runs && c < n; ++c) {
+        __builtin_memcpy(y + (j + c) * y_stride + i, runs + c * run, static_cast<size_t>(m) * sizeof(T));
+      }
     }
   }
-  transpose_tiles(y + i, y_stride, x + i * x_stride, x_stride, rows - i, cols);
 }
 
 /// Masks instead of branches: a processor guesses a branch on random bits wrong half of the time.

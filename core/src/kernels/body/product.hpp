@@ -85,8 +85,9 @@ void multiply_few_columns(const MatrixProduct<T>& p) {
   }
 }
 
+/// sums[j] += a[0] b[j] + a[a_step] b[b_row + j] + … for j below n, of `rows` rows of B.
 template <int rows, class T>
-GRADUS_INLINE void add_rows(T* sums, const T* a, int64_t a_step, const T* b, int64_t b_row, int64_t n) {
+[[gnu::noinline]] void add_rows(T* sums, const T* a, int64_t a_step, const T* b, int64_t b_row, int64_t n) {
   each_group(0, n, [&](int64_t j, auto lanes) {
     Pack<T> sum = load(sums + j, lanes);
 #pragma GCC unroll 16
@@ -94,22 +95,23 @@ GRADUS_INLINE void add_rows(T* sums, const T* a, int64_t a_step, const T* b, int
     store(sums + j, sum, lanes);
   });
 }
-/// One row of C: the rows of B, times a number each, are added eight at a time, so that B is read as it lies.
+/// One row of C: the rows of B, times a number each, are added four at a time, so that B is read as it lies.
 template <class T>
 void multiply_row(const MatrixProduct<T>& p) {
   constexpr int64_t most_columns = 1024;
   const int64_t a_step = p.trans_a ? p.lda : 1;
   for (int64_t j = 0; j < p.n; j += most_columns) {
     const int64_t n = p.n - j < most_columns ? p.n - j : most_columns;
+    const auto bytes = static_cast<size_t>(n) * sizeof(T);
     T* const c = p.c + j;
-    each_group(0, n, [&](int64_t i, auto lanes) { store(c + i, p.bias ? load(p.bias + j + i, lanes) : Pack<T>(0), lanes); });
+    p.bias ? __builtin_memcpy(c, p.bias + j, bytes) : __builtin_memset(c, 0, bytes);
     for (int64_t q = 0; q < p.k;) {
       const int64_t end = p.k - q < depth_of_block ? p.k : q + depth_of_block;
       T sums[most_columns];
-      each_group(0, n, [&](int64_t i, auto lanes) { store(sums + i, Pack<T>(0), lanes); });
-      for (; q + 8 <= end; q += 8) add_rows<8>(sums, p.a + q * a_step, a_step, p.b + q * p.ldb + j, p.ldb, n);
+      __builtin_memset(sums, 0, bytes);
+      for (; q + 4 <= end; q += 4) add_rows<4>(sums, p.a + q * a_step, a_step, p.b + q * p.ldb + j, p.ldb, n);
       for (; q < end; ++q) add_rows<1>(sums, p.a + q * a_step, a_step, p.b + q * p.ldb + j, p.ldb, n);
-      each_group(0, n, [&](int64_t i, auto lanes) { store(c + i, load(sums + i, lanes) + load(c + i, lanes), lanes); });
+      for (int64_t i = 0; i < n; ++i) c[i] += sums[i];
     }
   }
 }
