@@ -346,6 +346,19 @@ TEST_F(SpreadGradients, OfOneRowOrColumnStaySmallAndAreRight) {
   expect_tensor(r.grad(), x.detach().sum(0) + 2);
 }
 
+TEST_F(SpreadGradients, OfALeafAddUp) {
+  (x.sum(0) * row).sum().backward();
+  expect_tensor(x.grad(), row.expand({2, 3}));
+  (x.sum(0) * row).sum().backward();
+  x.mean().backward();
+  expect_tensor(x.grad(), (row * 2 + 1. / 6).expand({2, 3}), 1e-15);
+  Shape seen;
+  x.register_hook([&seen](const Tensor& dy) { seen = dy.shape(); });
+  x.sum().backward();
+  EXPECT_EQ(seen, Shape({2, 3}));
+  expect_tensor(x.grad(), (row * 2 + 7. / 6).expand({2, 3}), 1e-14);
+}
+
 TEST_F(SpreadGradients, AreWholeForHooksKeptGradientsAndGrad) {
   const Tensor y = x * w, z = y + 1;
   Shape seen;

@@ -164,6 +164,21 @@ TEST(InPlace, ALeafIsATensorOfItsOwn) {
   EXPECT_NO_THROW(x.fill_(2));
 }
 
+TEST(InPlace, WhatIsOverwrittenGetsAGradientOfZeros) {  // as PyTorch
+  const Tensor w = tensor({3., 4.}).requires_grad_();
+  for (const Write& overwrite : {Write([](Tensor& x) { x.zero_(); }), Write([](Tensor& x) { x.fill_(7); }),
+                                 Write([&w](Tensor& x) { x.copy_(w * 2); }), Write([](Tensor& x) { x.copy_(ones({2})); }),
+                                 Write([](Tensor& x) { uniform_(x); })}) {
+    const Tensor x = tensor({1., 2.}).requires_grad_();
+    Tensor y = x * 5;
+    overwrite(y);
+    (y * y).sum().backward();
+    ASSERT_TRUE(x.grad().defined());
+    expect_tensor(x.grad(), tensor({0., 0.}));
+  }
+  expect_tensor(w.grad(), tensor({24., 32.}));
+}
+
 TEST(InPlace, ResultsOfOtherOperationsAreFree) {
   const Tensor x = ones({2, 3}), mask = tensor({true, false, true});
   Tensor a = x.masked_fill(mask, 2), b = where(mask, x, zeros({2, 3})), c = x.index_select(1, tensor({0}));

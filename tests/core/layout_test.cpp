@@ -27,6 +27,22 @@ TEST_P(Layout, TransposeMovesEveryElementOnce) {
   });
 }
 
+TEST_P(Layout, TransposeToRowsWholePagesApart) {
+  for_both_widths([&]<class T>(T*) {
+    constexpr std::int64_t rows = 150, y_stride = 4096 / sizeof(T);
+    for (const std::int64_t cols : {1, 16, 37}) {
+      const std::vector<T> x = awkward<T>(rows * cols, 1);
+      Guarded<T> y(cols * y_stride, 1);
+      for (std::int64_t i = 0; i < cols * y_stride; ++i) y[i] = 99;
+      kernels_of<T>(GetParam()).transpose(y.data(), y_stride, x.data(), cols, rows, cols);
+      for (std::int64_t i = 0; i < cols * y_stride; ++i) {
+        const std::int64_t row = i % y_stride;
+        EXPECT_TRUE(same_bits(y[i], row < rows ? x[row * cols + i / y_stride] : T(99))) << cols << " columns, " << i;
+      }
+    }
+  });
+}
+
 TEST_P(Layout, WhereChoosesFromArraysAndNumbers) {
   for_both_widths([&]<class T>(T*) {
     for (const std::int64_t n : {1, 15, 16, 100}) {

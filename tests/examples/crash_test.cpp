@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <optional>
 #include <sstream>
 
 extern char** environ;
@@ -79,15 +81,32 @@ class Crash : public ::testing::TestWithParam<const char*> {
     return command;
   }
 
-  /// Trains on from the checkpoint, if there is one, until the signal: so many microseconds after the start or, with
-  /// `after_a_save`, after the first save. Returns how the trainer ended.
-  int train_until(int signal, bool after_a_save, unsigned microseconds, const std::vector<std::string>& more) const {
-    const ino_t before = identity(checkpoint);
+  enum class After { start, save, begin_of_save };
+
+  /// Trains on from the checkpoint, if there is one, until the signal: so many microseconds after the start, or after
+  /// the first save, or after one has begun. Returns how the trainer ended.
+  int train_until(int signal, After event, unsigned microseconds, const std::vector<std::string>& more) const {
+    const ino_t saved_before = identity(checkpoint);
+    const auto written_before = last_write(partial);
     const pid_t child = start(command_for(more));
-    while (after_a_save && identity(checkpoint) == before && !has_ended(child)) ::usleep(50);
+    const auto waits = [&] {
+      if (event == After::save) return identity(checkpoint) == saved_before;
+      if (event == After::start) return false;
+      const auto written = last_write(partial);
+      return !written || written == written_before;
+    };
+    while (waits() && !has_ended(child)) {
+      if (event == After::save) ::usleep(50);
+    }
     ::usleep(microseconds);
     ::kill(child, signal);
     return wait_for(child);
+  }
+
+  static std::optional<std::filesystem::file_time_type> last_write(const std::string& path) {
+    std::error_code error;
+    const auto time = std::filesystem::last_write_time(path, error);
+    return error ? std::nullopt : std::optional(time);
   }
 
   static bool has_ended(pid_t child) {
@@ -104,7 +123,7 @@ class Crash : public ::testing::TestWithParam<const char*> {
   }
 
   TemporaryFolder folder;
-  const std::string checkpoint = folder / GetParam();
+  const std::string checkpoint = folder / GetParam(), partial = checkpoint + ".partial";
   std::mt19937 random{7};
 };
 
@@ -114,12 +133,17 @@ TEST_P(Crash, KilledTrainingLeavesACompleteCheckpoint) {
   std::int64_t done = 0;
   for (int round = 0; killed < kills; ++round) {
     ASSERT_LT(round, 2 * kills) << "most trainings came to their end";
-    const bool after_a_save = round % 2 == 0;
-    const auto delay = static_cast<unsigned>(random() % (after_a_save ? 4'000 : 30'000));
-    const int status = train_until(SIGKILL, after_a_save, delay, {"--save-every", "1"});
+    struct Moment {
+      After event;
+      unsigned longest_delay;
+    };
+    constexpr Moment moments[] = {{After::save, 4'000}, {After::start, 30'000}, {After::begin_of_save, 50}};
+    const auto [event, longest_delay] = moments[round % 3];
+    const auto delay = static_cast<unsigned>(random() % longest_delay);
+    const int status = train_until(SIGKILL, event, delay, {"--save-every", "1"});
     ASSERT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0) << "the trainer refused the checkpoint";
     killed += WIFSIGNALED(status);
-    while_writing += std::filesystem::exists(checkpoint + ".partial");
+    while_writing += std::filesystem::exists(partial);
     const auto files = std::distance(std::filesystem::directory_iterator(folder.path()), {});
     ASSERT_LE(files, 2) << "what killed writers leave must not pile up";
     if (identity(checkpoint) == 0) continue;
@@ -145,7 +169,7 @@ TEST_P(Crash, InterruptedTrainingGoesOnToTheBit) {
   const std::vector<std::string> csv{"--csv", folder / "log.csv"};
   int within_an_epoch = 0;
   for (int round = 0; round < 10; ++round) {
-    const int status = train_until(SIGINT, true, static_cast<unsigned>(random() % 20'000), csv);
+    const int status = train_until(SIGINT, After::save, static_cast<unsigned>(random() % 20'000), csv);
     ASSERT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 130 || WEXITSTATUS(status) == 0);
     within_an_epoch += steps_in(checkpoint) % steps != 0;
   }
@@ -167,7 +191,7 @@ TEST_P(Crash, FullDiskLeavesTheOldCheckpoint) {
   const int status = wait_for(child);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1) << status;
   EXPECT_TRUE(read_text(checkpoint) == old);
-  EXPECT_FALSE(std::filesystem::exists(checkpoint + ".partial"));
+  EXPECT_FALSE(std::filesystem::exists(partial));
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, Crash, ::testing::Values("net.safetensors", "net.pt"),

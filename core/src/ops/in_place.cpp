@@ -211,8 +211,11 @@ Tensor& Tensor::copy_(const Tensor& source) {
   }
   bump_version(*this);
   if (recorded) {
-    record(*this, "CopyBackwards", {broadcast_input(source, shape())},
-           [dtype = source.dtype()](const Tensor& dy) { return dy.to(dtype); });
+    record(*this, "CopyBackwards", {*this, broadcast_input(source, shape())},
+           [dtype = source.dtype()](const Tensor& dy, InputGradients& dx) {
+             if (dx.needs(0)) dx[0] = zeros_like(dy);
+             if (dx.needs(1)) dx[1] = dy.to(dtype);
+           });
     note_writer(*this);
   }
   return *this;
