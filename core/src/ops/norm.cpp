@@ -28,10 +28,9 @@ struct SumOfSquares {
 
 struct SumOfPowers {
   void add(double x) {
-    const double size = std::abs(x);
-    sum += p == 1 ? size : p == 0 ? static_cast<double>(size != 0) : std::pow(size, p);
+    sum += p == 0 ? static_cast<double>(x != 0) : std::pow(std::abs(x), p);
   }
-  double value() const { return p == 0 || p == 1 ? sum : std::pow(sum, 1 / p); }
+  double value() const { return p == 0 ? sum : std::pow(sum, 1 / p); }
   double p, sum = 0;
 };
 
@@ -49,11 +48,18 @@ struct ExtremeSize {
 };
 
 template <class T, class Make>
-void norms(const Tensor& x, const Groups& groups, const Tensor& y, Make make) {
+Tensor norms(const Tensor& x, const Groups& groups, bool keepdim, Make make) {
   using Accumulator = decltype(make());
+  Tensor y = make_tensor(groups.shape(keepdim), x.dtype());
   for_each_group(
       elements<T>(x), groups, [make](std::int64_t) { return make(); },
       [to = elements<T>(y)](std::int64_t i, const Accumulator& a) { to[i] = static_cast<T>(a.value()); });
+  return y;
+}
+
+Tensor sizes(const Tensor& x) {
+  const NoGradGuard no_grad;
+  return abs(x);
 }
 
 /// The derivative: the limit 0 where the norm is 0, as PyTorch.
@@ -78,11 +84,11 @@ Tensor norm_along(const Tensor& x, double p, const Dims& dims, bool keepdim) {
                          "norm(): input dtype should be either floating point or complex. Got ", type_name(x.dtype()),
                          " instead.\nconvert first: x.to(float32).norm()");
   const Groups groups(x.shape(), dims);
-  Tensor y = make_tensor(groups.shape(keepdim), x.dtype());
-  visit_floating(x.dtype(), [&]<class T>(T*) {
-    if (p == 2) return norms<T>(x, groups, y, [] { return SumOfSquares(); });
-    if (std::isinf(p)) return norms<T>(x, groups, y, [p] { return ExtremeSize{.largest = p > 0}; });
-    norms<T>(x, groups, y, [p] { return SumOfPowers{.p = p}; });
+  Tensor y = visit_floating(x.dtype(), [&]<class T>(T*) {
+    if (p == 1) return sum(sizes(x), dims, keepdim);
+    if (p == 2) return norms<T>(x, groups, keepdim, [] { return SumOfSquares(); });
+    if (std::isinf(p)) return norms<T>(x, groups, keepdim, [p] { return ExtremeSize{.largest = p > 0}; });
+    return norms<T>(x, groups, keepdim, [p] { return SumOfPowers{.p = p}; });
   });
   return recorded(y, "NormBackward1", {x}, keep(x, y),
                   [dims, p, kept = groups.shape(true)](const Tensor& dy, const Tensor& x, const Tensor& y) {
