@@ -47,6 +47,10 @@ TEST(Reduce, IntegersAndBooleansCount) {
   expect_tensor(tensor({1, 2, 3}).sum(), tensor(6));
   const std::int64_t large = (std::int64_t{1} << 53) + 1;
   EXPECT_EQ((full({3}, large)).sum().item<std::int64_t>(), 3 * large);
+  for (const std::int64_t n : {4095, 4096, 4099}) {
+    EXPECT_EQ(arange(n).sum().item<std::int64_t>(), n * (n - 1) / 2);
+    EXPECT_EQ((arange(n) % 3 == 0).sum().item<std::int64_t>(), (n + 2) / 3);
+  }
 }
 
 TEST(Reduce, IntegersAreCountedAlongEveryDimension) {  // 11 rows: four at once, and three
