@@ -38,9 +38,8 @@ Tensor difference_loss(const char* node, const Tensor& x, const Tensor& target, 
   Tensor y;
   {
     const NoGradGuard no_grad;
-    const Tensor losses = visit_floating(x.dtype(), [&]<class T>(T*) {
-      return zip<T, T, true>(x, target, [value](T p, T t) { return value(p - t); });
-    });
+    const Tensor losses = visit_floating(
+        x.dtype(), [&]<class T>(T*) { return zip<T, T, true>(x, target, [value](T p, T t) { return value(p - t); }); });
     y = reduced(losses, reduction);
   }
   return recorded(y, node, {x, target}, keep(x, target),

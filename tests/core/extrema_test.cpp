@@ -154,5 +154,26 @@ TEST(Extrema, Errors) {
   });
 }
 
+TEST(Extrema, OfManyElementsAreTheFirstOnes) {  // in blocks of 65,536
+  for (const std::int64_t n : {131'077, 200'003}) {
+    std::vector<double> values(static_cast<std::size_t>(n));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i * 7919 % 1000);
+    const auto place = [&](double value, std::int64_t first, std::int64_t second) {
+      values[static_cast<std::size_t>(first)] = values[static_cast<std::size_t>(second)] = value;
+    };
+    const auto x = [&] { return from_span<double>(values, {n}); };
+    place(5000, 70'000, n - 1);
+    place(-5000, 65'535, 65'536);
+    EXPECT_EQ(x().argmax().item<std::int64_t>(), 70'000);
+    EXPECT_EQ(x().argmin().item<std::int64_t>(), 65'535);
+    EXPECT_EQ(x().to(float32).max().item(), 5000);
+    place(6000, n - 2, n - 3);
+    EXPECT_EQ(x().argmax().item<std::int64_t>(), n - 3);
+    place(NAN, 131'000, n - 4);
+    EXPECT_EQ(x().argmax().item<std::int64_t>(), 131'000);
+    EXPECT_EQ(x().argmin().item<std::int64_t>(), 131'000);
+  }
+}
+
 }  // namespace
 }  // namespace gradus::test

@@ -167,8 +167,8 @@ TEST(InPlace, ALeafIsATensorOfItsOwn) {
 TEST(InPlace, WhatIsOverwrittenGetsAGradientOfZeros) {  // as PyTorch
   const Tensor w = tensor({3., 4.}).requires_grad_();
   for (const Write& overwrite : {Write([](Tensor& x) { x.zero_(); }), Write([](Tensor& x) { x.fill_(7); }),
-                                 Write([&w](Tensor& x) { x.copy_(w * 2); }), Write([](Tensor& x) { x.copy_(ones({2})); }),
-                                 Write([](Tensor& x) { uniform_(x); })}) {
+                                 Write([&w](Tensor& x) { x.copy_(w * 2); }),
+                                 Write([](Tensor& x) { x.copy_(ones({2})); }), Write([](Tensor& x) { uniform_(x); })}) {
     const Tensor x = tensor({1., 2.}).requires_grad_();
     Tensor y = x * 5;
     overwrite(y);

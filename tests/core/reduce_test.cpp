@@ -49,7 +49,7 @@ TEST(Reduce, IntegersAndBooleansCount) {
   EXPECT_EQ((full({3}, large)).sum().item<std::int64_t>(), 3 * large);
   for (const std::int64_t n : {4095, 4096, 4099}) {
     EXPECT_EQ(arange(n).sum().item<std::int64_t>(), n * (n - 1) / 2);
-    EXPECT_EQ((arange(n) % 3 == 0).sum().item<std::int64_t>(), (n + 2) / 3);
+    EXPECT_EQ((arange(n) < 4000).sum().item<std::int64_t>(), 4000);
   }
 }
 

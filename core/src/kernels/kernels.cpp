@@ -5,6 +5,8 @@
 #include "kernels/table.hpp"
 #include "kernels/targets.hpp"
 
+#include <functional>
+
 namespace gradus::kernels {
 
 template <class T>
@@ -50,15 +52,6 @@ void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t row
   });
 }
 
-template <class T>
-int64_t argmax(const T* x, int64_t n) {
-  return chosen<&Kernels<T>::argmax>()(x, n);
-}
-template <class T>
-int64_t argmin(const T* x, int64_t n) {
-  return chosen<&Kernels<T>::argmin>()(x, n);
-}
-
 namespace {
 
 /// What f(x, n) gives for blocks of x, on several threads, put together by join(a, b) in their order.
@@ -80,7 +73,29 @@ Total together(const Total& a, const Total& b) {
   return {next, a.lost + ((a.sum - (next - seen)) + (b.sum - seen) + b.lost)};
 }
 
+/// The place of an extremum by `kernel`, which takes at least 16 numbers; `beats` compares two of them.
+template <class T, class Beats>
+int64_t extremum(int64_t (*kernel)(const T*, int64_t), const T* x, int64_t n, Beats beats) {
+  const auto place = [=](const T* from, int64_t count) {
+    const T* const begin = std::min(from, x + n - 16);
+    return begin - x + kernel(begin, std::max<int64_t>(count, 16));
+  };
+  return reduced(x, n, place, [=](int64_t a, int64_t b) {
+    const bool a_is_nan = x[a] != x[a], b_is_nan = x[b] != x[b];
+    return !a_is_nan && (b_is_nan || beats(x[b], x[a])) ? b : a;
+  });
+}
+
 }  // namespace
+
+template <class T>
+int64_t argmax(const T* x, int64_t n) {
+  return extremum(chosen<&Kernels<T>::argmax>(), x, n, std::greater());
+}
+template <class T>
+int64_t argmin(const T* x, int64_t n) {
+  return extremum(chosen<&Kernels<T>::argmin>(), x, n, std::less());
+}
 
 template <class T>
 Total sum(const T* x, int64_t n, int64_t runs, int64_t apart) {

@@ -43,8 +43,8 @@ Tensor zip(const Tensor& a, const Tensor& b, BinaryLoop kernel);
 /// Into y, of the shape that a and b broadcast to; it may be a or b.
 void zip_into(const Tensor& y, const Tensor& a, const Tensor& b, BinaryLoop kernel);
 
-/// Whether to run a loop over elements of T with results of R vectorised. Floats that become floats mostly have kernels;
-/// of the others, most are few, or wait for the standard library.
+/// Whether to run a loop over elements of T with results of R vectorised. Floats that become floats mostly have
+/// kernels; of the others, most are few, or wait for the standard library.
 template <class T, class R>
 inline constexpr bool is_worth_vectors = !(std::floating_point<T> && std::same_as<T, R>);
 

@@ -57,13 +57,14 @@ void keep_to_the_calling_thread() {
   static_cast<void>(done);
 }
 
-/// Small products with B transposed, as Linear's, and those of one row are the ones for which OpenBLAS takes longer than
-/// our loops. A product of no columns with no rows, whose rows lie 0 apart, is none for a BLAS.
+/// Small products with B transposed, as Linear's, and those of one row are the ones for which OpenBLAS takes longer
+/// than our loops. A product of no columns with no rows, whose rows lie 0 apart, is none for a BLAS.
 constexpr double worth_a_call = 10000;
 
 template <class T>
 void multiply(const MatrixProduct<T>& p) {
-  if (p.k == 0 || p.m == 1 || (p.trans_b && multiplications(p) < worth_a_call) || !knows_the_processor()) return kernels::matmul(p);
+  if (p.k == 0 || p.m == 1 || (p.trans_b && multiplications(p) < worth_a_call) || !knows_the_processor())
+    return kernels::matmul(p);
   keep_to_the_calling_thread();
   for (std::int64_t row = 0; p.bias && row < p.m; ++row) std::copy_n(p.bias, p.n, p.c + row * p.ldc);
   const auto size = [](std::int64_t n) { return static_cast<blasint>(n); };

@@ -27,9 +27,7 @@ struct SumOfSquares {
 };
 
 struct SumOfPowers {
-  void add(double x) {
-    sum += p == 0 ? static_cast<double>(x != 0) : std::pow(std::abs(x), p);
-  }
+  void add(double x) { sum += p == 0 ? static_cast<double>(x != 0) : std::pow(std::abs(x), p); }
   double value() const { return p == 0 ? sum : std::pow(sum, 1 / p); }
   double p, sum = 0;
 };

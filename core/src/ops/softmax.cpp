@@ -25,21 +25,23 @@ Tensor along(int dim, Kernel kernel, const Tensor& x, const Operands&... more) {
     if (inner == 1) return kernel(elements<T>(y), elements<T>(x), elements<T>(more)..., x.numel() / n, n);
     const T* const operands[] = {elements<T>(x), elements<T>(more)...};
     const std::int64_t width = std::min(inner, std::max<std::int64_t>(16, (1 << 16) / n)), size = n * width;
-    const kernels::Scratch<T> scratch(std::ssize(operands) * size);
-    T* const rows = scratch.data();
-    const auto block = [&](std::int64_t begin, std::int64_t cols) {
-      for (std::int64_t i = 0; i < std::ssize(operands); ++i) {
-        kernels::transpose(rows + i * size, n, operands[i] + begin, inner, n, cols);
+    const std::int64_t across = (inner + width - 1) / width, blocks = x.numel() / (n * inner) * across;
+    kernels::split(blocks, size * kernels::exponential, 1, [=, to = elements<T>(y)](std::int64_t b, std::int64_t end) {
+      const kernels::Scratch<T> scratch(std::ssize(operands) * size);
+      T* const rows = scratch.data();
+      for (; b < end; ++b) {
+        const std::int64_t column = b % across * width, begin = b / across * n * inner + column;
+        const std::int64_t cols = std::min(width, inner - column);
+        for (std::int64_t i = 0; i < std::ssize(operands); ++i) {
+          kernels::transpose(rows + i * size, n, operands[i] + begin, inner, n, cols);
+        }
+        [&]<std::size_t... i>(std::index_sequence<i...>) {
+          kernel(rows, rows + static_cast<std::int64_t>(i) * size..., cols, n);
+        }
+        (std::index_sequence_for<Tensor, Operands...>());
+        kernels::transpose(to + begin, inner, rows, n, cols, n);
       }
-      [&]<std::size_t... i>(std::index_sequence<i...>) {
-        kernel(rows, rows + static_cast<std::int64_t>(i) * size..., cols, n);
-      }
-      (std::index_sequence_for<Tensor, Operands...>());
-      kernels::transpose(elements<T>(y) + begin, inner, rows, n, cols, n);
-    };
-    for (std::int64_t outer = 0; outer < x.numel(); outer += n * inner) {
-      for (std::int64_t j = 0; j < inner; j += width) block(outer + j, std::min(width, inner - j));
-    }
+    });
   });
   return y;
 }

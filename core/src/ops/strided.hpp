@@ -29,6 +29,13 @@ void share_matrix(Side rows, Side columns, F f) {
   parallel_for(0, cut.length, worth_a_thread / (across + 1) + 1, part, cut.unit);
 }
 
+/// Copies n elements, on several threads where they are many.
+template <class T>
+void copy_elements(const T* from, std::int64_t n, T* to) {
+  parallel_for(0, n, worth_a_thread,
+               [=](std::int64_t i, std::int64_t end) { std::copy(from + i, from + end, to + i); });
+}
+
 /// Distance in elements from one index to the next, in every dimension of a contiguous tensor.
 Shape strides_of(const Shape& shape);
 

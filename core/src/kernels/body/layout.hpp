@@ -35,7 +35,8 @@ GRADUS_INLINE void transpose_4x4(T* y, const T* x, int64_t y_stride) {
 }
 
 template <class T>
-[[gnu::flatten]] void transpose_tiles(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols) {
+[[gnu::flatten]] void transpose_tiles(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows,
+                                      int64_t cols) {
   for (int64_t i = 0; i < rows; i += tile_size) {
     for (int64_t j = 0; j < cols; j += tile_size) {
       T* const to = y + j * y_stride + i;
