@@ -54,7 +54,7 @@ void note_writer(const Tensor& x) { impl_of(x)->storage->written_by = impl_of(x)
 Tensor& move_into(Tensor& x, const Tensor& result_) {
   check_result(x, result_);
   const Tensor result = result_.to(x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { copy_elements(elements<T>(result), x.numel(), elements<T>(x)); });
+  copy_elements(x, result);
   bump_version(x);
   if (impl_of(result)->grad_fn) {
     set_history(x, impl_of(result)->grad_fn);
@@ -207,7 +207,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
   {
     const NoGradGuard no_grad;
     const Tensor same = source.to(dtype()), values = same.shape() == shape() ? same : same.expand(shape());
-    visit(dtype(), [&]<class T>(T*) { copy_elements(elements<T>(values), numel(), elements<T>(*this)); });
+    copy_elements(*this, values);
   }
   bump_version(*this);
   if (recorded) {

@@ -71,17 +71,16 @@ struct CompensatedSum {
 struct IntegerSum {
   void add(std::int64_t x) { sum += static_cast<std::uint64_t>(x); }
   /// A long run in four sums: one would wait for each addition.
-  template <class T>
-  void add(const T* x, std::int64_t n) {
+  void add(const std::int64_t* x, std::int64_t n) {
     const std::int64_t quarter = n < 4096 ? 0 : n / 4;
     IntegerSum a, b, c, d;
     for (std::int64_t i = 0; i < quarter; ++i) {
-      a.add(kernels::element(x, i));
-      b.add(kernels::element(x + quarter, i));
-      c.add(kernels::element(x + 2 * quarter, i));
-      d.add(kernels::element(x + 3 * quarter, i));
+      a.add(x[i]);
+      b.add(x[quarter + i]);
+      c.add(x[2 * quarter + i]);
+      d.add(x[3 * quarter + i]);
     }
-    for (std::int64_t i = 4 * quarter; i < n; ++i) add(kernels::element(x, i));
+    for (std::int64_t i = 4 * quarter; i < n; ++i) add(x[i]);
     sum += a.sum + b.sum + c.sum + d.sum;
   }
   std::int64_t value() const { return static_cast<std::int64_t>(sum); }

@@ -44,6 +44,8 @@ template <class T>
 void copy_line(T* to, const T* from, std::int64_t stride, std::int64_t n) {
   if (stride == 1) {
     std::copy_n(from, n, to);
+  } else if (stride == 0) {
+    std::fill_n(to, n, *from);
   } else if (stride == -1) {
     for (std::int64_t i = 0; i < n; ++i) to[i] = from[-i];
   } else {
@@ -70,9 +72,11 @@ void copy_walked(T* to, const T* from, Walk<2> walk) {
                      f(to + at[0] + left, from + at[1] + left * stride, right - left);
                    });
                  };
-                 const auto repeat = [](T* y, const T* x, std::int64_t length) { std::fill_n(y, length, *x); };
-                 const auto copy = [=](T* y, const T* x, std::int64_t length) { copy_line(y, x, stride, length); };
-                 stride == 0 ? kernels::run_vectorised([=] { each_line(repeat); }) : each_line(copy);
+                 if (sizeof(T) > 1 && stride == 0) {
+                   return kernels::run_vectorised<(sizeof(T) > 1)>(
+                       [=] { each_line([](T* y, const T* x, std::int64_t length) { std::fill_n(y, length, *x); }); });
+                 }
+                 each_line([=](T* y, const T* x, std::int64_t length) { copy_line(y, x, stride, length); });
                });
 }
 
@@ -93,6 +97,13 @@ Tensor strided_copy(const Tensor& x, const Shape& shape, const Shape& strides, s
 
 void mark_as_copy(const Tensor& y, const char* op) {
   if (!in_backward()) impl_of(y)->storage->copied_by = op;
+}
+
+void copy_elements(const Tensor& y, const Tensor& x) {
+  const auto copy = [to = elements<char>(y), from = elements<char>(x)](std::int64_t first, std::int64_t last) {
+    std::copy(from + first, from + last, to + first);
+  };
+  parallel_for(0, y.numel() * static_cast<std::int64_t>(item_size(y.dtype())), worth_a_thread * 8, copy, 64);
 }
 
 void paste(const Tensor& y, const Tensor& x, int dim, std::int64_t start) {

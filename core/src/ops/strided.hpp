@@ -29,13 +29,6 @@ void share_matrix(Side rows, Side columns, F f) {
   parallel_for(0, cut.length, worth_a_thread / (across + 1) + 1, part, cut.unit);
 }
 
-/// Copies n elements, on several threads where they are many.
-template <class T>
-void copy_elements(const T* from, std::int64_t n, T* to) {
-  parallel_for(0, n, worth_a_thread,
-               [=](std::int64_t i, std::int64_t end) { std::copy(from + i, from + end, to + i); });
-}
-
 /// Distance in elements from one index to the next, in every dimension of a contiguous tensor.
 Shape strides_of(const Shape& shape);
 
@@ -91,10 +84,9 @@ class Walk {
       advance(dims_[d], index[d]);
       i /= dims_[d].extent;
     }
-    const int innermost = rank_ - 1;
-    if (innermost < 0 && first < last) return f(first, at);
+    const int innermost = std::max(rank_ - 1, 0);
+    const Dimension line = rank_ > 0 ? dims_[innermost] : Dimension{};
     for (std::int64_t i = first; i < last;) {
-      const Dimension line = dims_[innermost];
       const std::int64_t stop = std::min(last, i + line.extent - index[innermost]);
       for (; i < stop; ++i) {
         f(i, at);
@@ -152,6 +144,9 @@ Tensor strided_copy(const Tensor& x, const Shape& shape, const Shape& strides, s
 /// Notes that y, a new tensor, is what `op` copied where PyTorch has a view, so that writing to it is refused.
 /// Gradients, which a backward pass computes, are free.
 void mark_as_copy(const Tensor& y, const char* op);
+
+/// Copies the elements of x over those of y, which has its shape and dtype, on several threads where they are many.
+void copy_elements(const Tensor& y, const Tensor& x);
 
 /// Copies x over the part of y that begins at `start` of dimension `dim`.
 void paste(const Tensor& y, const Tensor& x, int dim, std::int64_t start);
