@@ -2,6 +2,7 @@
 #include "tensors.hpp"
 
 #include <gradus/core/autograd.hpp>
+#include <gradus/core/dot.hpp>
 #include <gradus/core/index.hpp>
 #include <gradus/core/random.hpp>
 
@@ -162,6 +163,26 @@ TEST(InPlace, ALeafIsATensorOfItsOwn) {
   x.requires_grad_();
   const NoGradGuard no_grad;
   EXPECT_NO_THROW(x.fill_(2));
+}
+
+TEST(InPlace, PartsThatOverlapAreCopiedAsTheyWere) {
+  const Tensor b = arange(2'000'000).to(float32);
+  Tensor x = b.narrow(0, 1, 1'999'999);
+  x.copy_(b.narrow(0, 0, 1'999'999));
+  EXPECT_TRUE(equal(x, arange(1'999'999).to(float32)));
+}
+
+TEST(InPlace, ATracedWriteDoesNotKeepItselfAlive) {
+  const std::int64_t before = live_nodes();
+  {
+    const TraceGuard trace;
+    const Tensor w = tensor({3., 4.}).requires_grad_();
+    Tensor x = zeros({2}), z = zeros({2});
+    x.copy_(w * 2);
+    z.index_put_({0}, (w * 2)[0]);
+    (x + z).sum().backward();
+  }
+  EXPECT_EQ(live_nodes(), before);
 }
 
 TEST(InPlace, WhatIsOverwrittenGetsAGradientOfZeros) {  // as PyTorch

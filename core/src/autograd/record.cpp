@@ -32,7 +32,8 @@ void trace(Node& node, const Tensor& y, std::span<const Input> inputs) {
   node.tensor_notes->value = y.detach();
   node.tensor_notes->shares.resize(node.inputs().size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!node.inputs()[i] && inputs[i].tensor->defined()) node.tensor_notes->constants.push_back(*inputs[i].tensor);
+    if (node.inputs()[i] || !inputs[i].tensor->defined() || inputs[i].tensor->is_same(y)) continue;
+    node.tensor_notes->constants.push_back(*inputs[i].tensor);
   }
 }
 

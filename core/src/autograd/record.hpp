@@ -126,7 +126,7 @@ void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients
               bool create_graph);
 
 /// Before all elements of x are replaced: refuses what must not be written to, counts the write, and makes an x of a
-/// graph the result of `name`, which leaves no gradient to what had computed the old elements.
+/// graph the result of `name`, whose gradient for the old elements is zeros.
 void prepare_overwrite(const Tensor& x, const char* name);
 
 /// The sum of x over the dimensions in which `shape` was broadcast: the adjoint of broadcasting.

@@ -1,6 +1,7 @@
-// Loops over arrays of float or double for the processor at hand, on several threads where the arrays are long. Outputs
-// may be one of the inputs, but must not overlap them otherwise. Everything but `gemv` gives the same bits on every
-// instruction set and with any number of threads. What computes one of many functions on every element is in loops.hpp.
+// Loops over arrays, mostly of float or double, for the processor at hand, on several threads where the arrays are
+// long. Outputs may be one of the inputs, but must not overlap them otherwise. Everything but the products, which fuse
+// additions where the processor can, gives the same bits on every instruction set and with any number of threads. What
+// computes one of many functions on every element is in loops.hpp.
 #pragma once
 
 #include <cstddef>

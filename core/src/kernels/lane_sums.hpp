@@ -57,7 +57,7 @@ struct CompensatedSum {
   Doubles sum{0.0}, lost{0.0};
   GRADUS_INLINE void add(Doubles x) {
     const Doubles next = sum + x, x_seen = next - sum;
-    lost = lost + ((sum - (next - x_seen)) + (x - x_seen));
+    lost = add_by_multiplier(lost, add_by_multiplier(sum - (next - x_seen), x - x_seen));
     sum = next;
   }
   GRADUS_INLINE void add(const CompensatedSum& other) { add_sums(sum, lost, other.sum, other.lost); }

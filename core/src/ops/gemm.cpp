@@ -57,8 +57,8 @@ void keep_to_the_calling_thread() {
   static_cast<void>(done);
 }
 
-/// Small products with B transposed, as Linear's, and those of one row are the ones for which OpenBLAS takes longer
-/// than our loops. A product of no columns with no rows, whose rows lie 0 apart, is none for a BLAS.
+/// Small products with B transposed, as Linear's, are those for which OpenBLAS takes longer than our loops; so are
+/// those of one row. A product of no columns with no rows, whose rows lie 0 apart, is none for a BLAS.
 constexpr double worth_a_call = 10000;
 
 template <class T>
@@ -121,7 +121,7 @@ void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64
   throw_if<ValueError>(std::max({m, n, k}) > largest_extent, "matmul: BLAS counts up to ", largest_extent, ", got (", m,
                        ", ", k, ") times (", k, ", ", n, ")\ncut the larger matrix into parts");
   if (m == 0 || n == 0) return;
-  if (n == 1 && !trans_a && !bias) return kernels::gemv<T>(c, a, b, nullptr, m, k);
+  if (n == 1 && (!trans_a || m == 1) && !bias) return kernels::gemv<T>(c, a, b, nullptr, m, k);
   if (n == 1 && trans_a && !bias) return multiply_in_parts<T>({false, false, 1, m, k, b, k, a, m, nullptr, c, m});
   multiply_in_parts<T>({trans_a, trans_b, m, n, k, a, trans_a ? m : k, b, trans_b ? k : n, bias, c, n});
 }

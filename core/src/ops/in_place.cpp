@@ -207,7 +207,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
   {
     const NoGradGuard no_grad;
     const Tensor same = source.to(dtype()), values = same.shape() == shape() ? same : same.expand(shape());
-    copy_elements(*this, values);
+    copy_elements(*this, shares_storage(values) ? values.clone() : values);
   }
   bump_version(*this);
   if (recorded) {

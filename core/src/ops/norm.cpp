@@ -55,9 +55,9 @@ Tensor norms(const Tensor& x, const Groups& groups, bool keepdim, Make make) {
   return y;
 }
 
-Tensor sizes(const Tensor& x) {
+Tensor sum_of_sizes(const Tensor& x, const Dims& dims, bool keepdim) {
   const NoGradGuard no_grad;
-  return abs(x);
+  return sum(abs(x), dims, keepdim);
 }
 
 /// The derivative: the limit 0 where the norm is 0, as PyTorch.
@@ -83,7 +83,7 @@ Tensor norm_along(const Tensor& x, double p, const Dims& dims, bool keepdim) {
                          " instead.\nconvert first: x.to(float32).norm()");
   const Groups groups(x.shape(), dims);
   Tensor y = visit_floating(x.dtype(), [&]<class T>(T*) {
-    if (p == 1) return sum(sizes(x), dims, keepdim);
+    if (p == 1) return sum_of_sizes(x, dims, keepdim);
     if (p == 2) return norms<T>(x, groups, keepdim, [] { return SumOfSquares(); });
     if (std::isinf(p)) return norms<T>(x, groups, keepdim, [p] { return ExtremeSize{.largest = p > 0}; });
     return norms<T>(x, groups, keepdim, [p] { return SumOfPowers{.p = p}; });

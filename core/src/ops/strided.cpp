@@ -35,17 +35,15 @@ void transpose(T* to, const T* from, const Walk<2>::Dimension& rows, const Walk<
       for (std::int64_t i = 0; i < rows.extent; ++i) to[j * cols.stride[0] + i] = from[i * rows.stride[1] + j];
     }
   } else {
-    kernels::transpose(to, cols.stride[0], from, rows.stride[1], rows.extent, cols.extent);
+    kernels::transpose(moved(to), cols.stride[0], moved(from), rows.stride[1], rows.extent, cols.extent);
   }
 }
 
-/// to[i] = from[i stride] for i below n.
+/// to[i] = from[i stride] for i below n; the stride is not 0.
 template <class T>
 void copy_line(T* to, const T* from, std::int64_t stride, std::int64_t n) {
   if (stride == 1) {
     std::copy_n(from, n, to);
-  } else if (stride == 0) {
-    std::fill_n(to, n, *from);
   } else if (stride == -1) {
     for (std::int64_t i = 0; i < n; ++i) to[i] = from[-i];
   } else {
@@ -72,7 +70,7 @@ void copy_walked(T* to, const T* from, Walk<2> walk) {
                      f(to + at[0] + left, from + at[1] + left * stride, right - left);
                    });
                  };
-                 if (sizeof(T) > 1 && stride == 0) {
+                 if (stride == 0) {
                    return kernels::run_vectorised<(sizeof(T) > 1)>(
                        [=] { each_line([](T* y, const T* x, std::int64_t length) { std::fill_n(y, length, *x); }); });
                  }
@@ -88,10 +86,7 @@ Tensor strided_copy(const Tensor& x, const Shape& shape, const Shape& strides, s
   Walk<2> walk;
   const Shape dense = strides_of(shape);
   for (int d = 0; d < shape.rank(); ++d) walk.push(shape[d], {dense[d], strides[d]});
-  visit(x.dtype(), [&]<class T>(T*) {
-    const T* const from = elements<T>(x) + offset;
-    copy_walked(moved(elements<T>(y)), moved(from), walk);
-  });
+  visit(x.dtype(), [&]<class T>(T*) { copy_walked(elements<T>(y), elements<T>(x) + offset, walk); });
   return y;
 }
 

@@ -14,10 +14,20 @@ namespace {
 
 constexpr int block_of_sums = 8;
 
+template <class N>
+struct Two {
+  N a, b;
+  GRADUS_INLINE friend Two operator+(Two x, Two y) { return {x.a + y.a, x.b + y.b}; }
+  GRADUS_INLINE friend Two add_by_multiplier(Two x, Two y) {
+    return {body::add_by_multiplier(x.a, y.a), body::add_by_multiplier(x.b, y.b)};
+  }
+};
+
 /// The sum of eight, each given by f(i).
 template <class F>
 GRADUS_INLINE auto sum_of_block(F f) {
-  return ((f(0) + f(1)) + (f(2) + f(3))) + ((f(4) + f(5)) + (f(6) + f(7)));
+  const auto add = [](auto a, auto b) GRADUS_INLINED { return add_by_multiplier(a, b); };
+  return add(add(add(f(0), f(1)), add(f(2), f(3))), add(add(f(4), f(5)), add(f(6), f(7))));
 }
 
 GRADUS_INLINE Total total_of(PlainSum s) { return {sum_of_lanes(s.sum)}; }
@@ -61,11 +71,6 @@ GRADUS_INLINE Total total(const T* x, int64_t n) {
   return total_of(sums);
 }
 
-template <class N>
-struct Two {
-  N a, b;
-  GRADUS_INLINE friend Two operator+(Two x, Two y) { return {x.a + y.a, x.b + y.b}; }
-};
 /// The sums of both numbers of f(i, lanes) over n elements of type T; in lanes that are not there they must be 0.
 template <class T, class F>
 GRADUS_INLINE Two<Total> totals_of_both(int64_t n, F f) {
