@@ -34,6 +34,7 @@ GRADUS_INLINE void transpose_4x4(T* y, const T* x, int64_t y_stride) {
   for (int j = 0; j < 4; ++j) __builtin_memcpy(y + j * y_stride, &column[j], sizeof column[j]);
 }
 
+/// The transpose, tile by tile.
 template <class T>
 [[gnu::flatten]] void transpose_tiles(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows,
                                       int64_t cols) {

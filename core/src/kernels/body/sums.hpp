@@ -14,16 +14,16 @@ namespace {
 
 constexpr int block_of_sums = 8;
 
+/// Two numbers that are summed side by side.
 template <class N>
 struct Two {
   N a, b;
-  GRADUS_INLINE friend Two operator+(Two x, Two y) { return {x.a + y.a, x.b + y.b}; }
   GRADUS_INLINE friend Two add_by_multiplier(Two x, Two y) {
     return {body::add_by_multiplier(x.a, y.a), body::add_by_multiplier(x.b, y.b)};
   }
 };
 
-/// The sum of eight, each given by f(i).
+/// The sum of eight, each given by f(i); by the multiplier, for conversions keep the adder busy.
 template <class F>
 GRADUS_INLINE auto sum_of_block(F f) {
   const auto add = [](auto a, auto b) GRADUS_INLINED { return add_by_multiplier(a, b); };
