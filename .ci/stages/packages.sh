@@ -39,13 +39,13 @@ subdirectory() {
 # Each part that is on by default left out, and the others taken, with FetchContent; nothing taken, for one instruction
 # set, in a static program of at most 1 MB, which cannot train.
 parts() {
-  local part size
+  local part size unoptimised=(-DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0)
   for part in BLAS=OFF THREADS=OFF FILES_ZIP=OFF FILES_GZIP=OFF FILES_CSV=OFF ONNX=ON; do
-    consumer "$part" -DCMAKE_BUILD_TYPE=MinSizeRel -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON "-DGRADUS_$part" |
+    consumer "$part" "${unoptimised[@]}" -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON "-DGRADUS_$part" |
       tee "$scratch/output"
     grep -q "GRADUS_$part" "$scratch/output"
   done
-  consumer mpi -DCMAKE_BUILD_TYPE=MinSizeRel -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON -DGRADUS_MPI=ON
+  consumer mpi "${unoptimised[@]}" -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON -DGRADUS_MPI=ON
   mpirun --allow-run-as-root --oversubscribe -np 3 "$scratch/mpi/ranks" | tee "$scratch/output"
   grep -qx "processes: 3" "$scratch/output"
   cmake -S tests/package -B "$scratch/least" -DCMAKE_BUILD_TYPE=MinSizeRel -DGRADUS_SOURCE="$root" -DGRADUS_FETCH=ON \

@@ -75,16 +75,16 @@ webassembly() {
     -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_CXX_FLAGS=-fwasm-exceptions -Dgtest_disable_pthreads=ON >/dev/null
   with_emscripten ninja -C "$prefix/googletest" install >/dev/null
 
-  wasm plain "-fwasm-exceptions"
-  wasm simd "-fwasm-exceptions -msimd128"
+  wasm plain "-fwasm-exceptions" "${quickly[@]}"
+  wasm simd "-fwasm-exceptions -msimd128" "${optimised[@]}"
   with_emscripten ninja -C build/webassembly/plain "${tests[@]}"
   with_emscripten ctest --test-dir build/webassembly/plain --tests-regex "^($(IFS='|' && echo "${tests[*]}"))$" \
     --output-on-failure --no-tests=error
 }
 
-# wasm NAME FLAGS
+# wasm NAME FLAGS CMAKE ARGUMENT...
 wasm() {
-  with_emscripten emcmake cmake -S . -B "build/webassembly/$1" -G Ninja "${optimised[@]}" \
+  with_emscripten emcmake cmake -S . -B "build/webassembly/$1" -G Ninja "${@:3}" \
     -DCMAKE_CXX_FLAGS="$2" -DCMAKE_EXE_LINKER_FLAGS="-sALLOW_MEMORY_GROWTH -sSTACK_SIZE=4MB -sNODERAWFS" \
     "${packages[@]}" "${without_parts[@]}" -DGRADUS_THREADS=OFF >/dev/null
   with_emscripten ninja -C "build/webassembly/$1" 06_batch_norm_by_hand bits
