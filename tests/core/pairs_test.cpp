@@ -69,6 +69,10 @@ TEST_F(Pairs, IndexingReadsAndAddsTheSame) {
       const Tensor some = positions(shape[dim], {shape[dim]}), all = positions(shape[dim], shape);
       expect_same("index_select", [&] { return x.index_select(dim, some); });
       expect_same("index_add", [&] { return x.index_add(dim, some, x, 0.3); });
+      Shape along = shape;
+      for (int d = 0; d < shape.rank(); ++d) along[d] = 1;
+      along[dim] = shape[dim];
+      expect_tensor(x.index_add(dim, some, x), x.scatter_add(dim, some.reshape(along).expand(shape), x));
       expect_same("gather", [&] { return x.gather(dim, all); });
       expect_same("scatter_add", [&] { return x.scatter_add(dim, all, x); });
       expect_same("scatter", [&] { return x.scatter(dim, all, x); });

@@ -46,14 +46,15 @@ Result<T> run(const Kernels<T>& kernels, const Problem<T>& p, Options o = {}) {
   const std::int64_t c = p.shape.c, size = p.size();
   Guarded<T> x(size, o.offset), dy(size, 2 * o.offset), y(size, 3 * o.offset), dx(size, 5 * o.offset);
   Guarded<T> dweight(c, o.offset), dbias(c, o.offset), scratch(2 * size);
-  Guarded<double> mean(c, o.offset), var(c), rstd(c, 1);
+  Guarded<double> mean(c, o.offset), var(c), rstd(c, 1), low(c, o.offset), sums(3 * c, o.offset);
   x.fill(p.x), dy.fill(p.dy);
   const T *weight = o.affine ? p.weight.data() : nullptr, *bias = o.affine ? p.bias.data() : nullptr;
   T* const copies = o.scratch ? scratch.data() : nullptr;
-  const BatchNormForward<T> forward{p.shape,     y.data(),   x.data(),    weight,    bias,
-                                    mean.data(), var.data(), rstd.data(), usual_eps, o.stream};
+  BatchNormForward<T> forward{p.shape,     y.data(),   x.data(),    weight,    bias,
+                              mean.data(), var.data(), rstd.data(), usual_eps, o.stream};
   Result<T> r;
   if (o.training) {
+    forward.low = low.data();
     r.finite = kernels.batch_norm(forward, 0, c, copies);
   } else {
     for (std::int64_t i = 0; i < c; ++i)
@@ -65,7 +66,8 @@ Result<T> run(const Kernels<T>& kernels, const Problem<T>& p, Options o = {}) {
                                       dy.data(),      x.data(),
                                       weight,         mean.data(),
                                       var.data(),     rstd.data(),
-                                      o.training,     o.stream};
+                                      o.training,     o.stream,
+                                      sums.data()};
   kernels.batch_norm_backward(backward, 0, c, copies);
   EXPECT_TRUE(same_bits(x.values(), p.x));
   r.y = y.values(), r.dx = o.in_place ? dy.values() : dx.values();
@@ -341,14 +343,40 @@ TEST_P(BatchNormKernels, ComputesOnlyTheGradientsAskedFor) {
     const Problem<float> p = problem(shape);
     const Result<float> all = run(table, p);
     std::vector<float> dx(p.x.size()), dweight(p.weight.size());
+    std::vector<double> sums(3 * p.weight.size());
     BatchNormBackward<float> pass{shape,      nullptr,         dweight.data(),  nullptr,        p.dy.data(),
                                   p.x.data(), p.weight.data(), all.mean.data(), all.var.data(), all.rstd.data(),
-                                  true};
+                                  true,       false,           sums.data()};
     table.batch_norm_backward(pass, 0, shape.c, nullptr);
     EXPECT_TRUE(same_bits(dweight, all.dweight));
     pass.dx = dx.data(), pass.dweight = nullptr;
     table.batch_norm_backward(pass, 0, shape.c, nullptr);
     EXPECT_TRUE(same_bits(dx, all.dx));
+  }
+}
+
+template <class T>
+class BatchNormPasses : public testing::Test {};
+using Elements = testing::Types<float, double>;
+TYPED_TEST_SUITE(BatchNormPasses, Elements);
+
+TYPED_TEST(BatchNormPasses, TwoOverALargeArrayGiveTheBitsOfOne) {
+  using T = TypeParam;
+  const BatchShape shape{280, 1000};
+  ASSERT_TRUE(nn::kernels::in_two_passes(shape));
+  const Problem<T> p = problem<T>(shape);
+  for (const bool training : {true, false}) {
+    const Result<T> one = run(gradus::kernels::table<nn::kernels::Table>().of<T>(), p, {.training = training});
+    Result<T> two = one;
+    two.y.assign(two.y.size(), 0), two.dx = two.y;
+    two.dweight.assign(two.dweight.size(), 0), two.dbias = two.dweight;
+    const BatchNormForward<T> forward{shape,           two.y.data(),   p.x.data(),      p.weight.data(), p.bias.data(),
+                                      two.mean.data(), two.var.data(), two.rstd.data(), usual_eps};
+    training ? void(nn::kernels::batch_norm(forward)) : nn::kernels::batch_norm_apply(forward);
+    nn::kernels::batch_norm_backward(BatchNormBackward<T>{shape, two.dx.data(), two.dweight.data(), two.dbias.data(),
+                                                          p.dy.data(), p.x.data(), p.weight.data(), two.mean.data(),
+                                                          two.var.data(), two.rstd.data(), training});
+    expect_same(one, two);
   }
 }
 

@@ -3,6 +3,7 @@
 // indices may name one; each place sees its elements in order.
 #pragma once
 
+#include "kernels/split.hpp"
 #include "ops/strided.hpp"
 
 #include <algorithm>
@@ -26,6 +27,15 @@ void pair_run(T* large, T* small, std::int64_t first, std::int64_t last, F f) {
   }
 }
 
+/// f(owns) on several threads, where owns(place) is true on one of them; for many places alike.
+template <class F>
+void share_places(std::int64_t elements, F f) {
+  constexpr std::int64_t classes = 64;  // of places, by their remainder
+  kernels::split(classes, elements / classes, 1, [&](std::int64_t first, std::int64_t last) {
+    f([first, last](std::int64_t place) { return first <= place % classes && place % classes < last; });
+  });
+}
+
 /// Calls f(element of `large`, element of `small`) for all that index_select(large, dim, index) pairs.
 template <class T, class F>
 void pair_selected(T* large, const Shape& shape, int dim, const Tensor& index, T* small, F f,
@@ -33,7 +43,17 @@ void pair_selected(T* large, const Shape& shape, int dim, const Tensor& index, T
   const std::int64_t inner = strides_of(shape)[dim], n = index.numel(), block = shape[dim] * inner;
   if (block == 0 || n == 0) return;
   const auto* const at = elements<std::int64_t>(index);
-  share_matrix({numel(shape) / block * n, access == Access::read ? 1 : n}, {inner, 16},
+  const std::int64_t rows = numel(shape) / block * n;
+  if (access == Access::write && inner >= 64 && shape[dim] >= 64) {  // whole rows: parts of a page are slow to write
+    share_places(rows * inner, [=](auto owns) {
+      for (std::int64_t row = 0; row < rows; ++row) {
+        const std::int64_t place = at[row % n];
+        if (owns(place)) pair_run(large + row / n * block + place * inner, small + row * inner, 0, inner, f);
+      }
+    });
+    return;
+  }
+  share_matrix({rows, access == Access::read ? 1 : n}, {inner, 16},
                [=](std::int64_t row, std::int64_t end, std::int64_t left, std::int64_t right) {
                  T* from = large + row / n * block;
                  for (std::int64_t k = row % n; row < end; k = 0, from += block) {

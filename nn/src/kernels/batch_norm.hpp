@@ -29,15 +29,55 @@ void split_channels(BatchShape shape, int64_t copies, F f) {
   });
 }
 
+/// f(pass of some samples): of many samples a thread takes whole ones, for parts of a page are slow to read and write.
+template <class Pass, class F>
+void split_samples(const Pass& pass, F f) {
+  const int64_t sample = pass.shape.c * pass.shape.l;
+  gradus::kernels::split(pass.shape.n, sample * 4, 1, [&](int64_t first, int64_t last) {
+    Pass part = pass;
+    part.shape.n = last - first;
+    part.x += first * sample;
+    if constexpr (requires { part.dx; }) {
+      part.dy += first * sample;
+      part.dx += first * sample;
+    } else {
+      part.y += first * sample;
+    }
+    f(part);
+  });
+}
+
+/// Whether threads share out the channels for sums alone, and then samples: an array too large for a cache is read
+/// again anyway.
+inline bool in_two_passes(BatchShape shape) { return shape.l == 1 && shape.n >= 64 && shape.n * shape.c >= 1 << 18; }
+
+/// y with given mean and rstd.
+template <class T>
+void batch_norm_apply(BatchNormForward<T> pass) {
+  pass.stream = worth_streaming(pass.y, pass.shape);
+  const auto apply = chosen<&Kernels<T>::batch_norm_apply>();
+  if (pass.shape.n >= 64) {
+    split_samples(pass, [&](const BatchNormForward<T>& part) { apply(part, 0, part.shape.c); });
+  } else {
+    split_channels<T>(pass.shape, 0, [&](int64_t first, int64_t last, T*) { apply(pass, first, last); });
+  }
+}
+
 /// Training: mean and biased variance of the batch, rstd = 1 / sqrt(var + eps) (0 when both are 0),
 /// y = (x - mean) rstd weight + bias. Returns whether all statistics are finite; y is written all the same.
 template <class T>
 bool batch_norm(BatchNormForward<T> pass) {
   pass.stream = worth_streaming(pass.y, pass.shape);
+  const bool low = std::is_same_v<T, double> && pass.shape.l == 1;
+  const gradus::kernels::Scratch<double> what_means_lack(low ? pass.shape.c : 0);
+  pass.low = what_means_lack.data();
+  BatchNormForward<T> sums = pass;
+  if (in_two_passes(pass.shape)) sums.y = nullptr;
   std::atomic<bool> finite{true};
   split_channels<T>(pass.shape, 1, [&](int64_t first, int64_t last, T* scratch) {
-    if (!chosen<&Kernels<T>::batch_norm>()(pass, first, last, scratch)) finite = false;
+    if (!chosen<&Kernels<T>::batch_norm>()(sums, first, last, scratch)) finite = false;
   });
+  if (!sums.y) batch_norm_apply(pass);
   return finite;
 }
 
@@ -48,23 +88,22 @@ bool batch_norm_running(const BatchNormForward<T>& pass, const T* running_mean, 
   return chosen<&Kernels<T>::batch_norm_running>()(pass, running_mean, running_var);
 }
 
-/// y with given mean and rstd.
-template <class T>
-void batch_norm_apply(BatchNormForward<T> pass) {
-  pass.stream = worth_streaming(pass.y, pass.shape);
-  split_channels<T>(pass.shape, 0, [&](int64_t first, int64_t last, T*) {
-    chosen<&Kernels<T>::batch_norm_apply>()(pass, first, last);
-  });
-}
-
 /// dweight = sum dy xhat, dbias = sum dy, dx = weight rstd (dy - dbias / M - xhat dweight / M), M = N L; with constant
 /// statistics dx = weight rstd dy.
 template <class T>
 void batch_norm_backward(BatchNormBackward<T> pass) {
   pass.stream = worth_streaming(pass.dx, pass.shape);
+  const gradus::kernels::Scratch<double> channel_sums(pass.shape.l == 1 ? 3 * pass.shape.c : 0);
+  pass.sums = channel_sums.data();
+  BatchNormBackward<T> sums = pass;
+  if (in_two_passes(pass.shape)) sums.dx = nullptr;
   split_channels<T>(pass.shape, 2, [&](int64_t first, int64_t last, T* scratch) {
-    chosen<&Kernels<T>::batch_norm_backward>()(pass, first, last, scratch);
+    chosen<&Kernels<T>::batch_norm_backward>()(sums, first, last, scratch);
   });
+  if (pass.dx && !sums.dx) {
+    split_samples(pass,
+                  [](const BatchNormBackward<T>& part) { chosen<&Kernels<T>::batch_norm_input_gradient>()(part); });
+  }
 }
 
 }  // namespace gradus::nn::kernels

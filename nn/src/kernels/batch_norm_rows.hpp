@@ -47,7 +47,7 @@ inline void sums_of_x(double* s, double* q, const BatchNormForward<float>& pass,
 }
 
 /// Mean, variance and rstd of floats. Returns whether all are finite.
-inline bool statistics_of_rows(const BatchNormForward<float>& pass, double*, int64_t first, int64_t last) {
+inline bool statistics_of_rows(const BatchNormForward<float>& pass, int64_t first, int64_t last) {
   const int64_t n = pass.shape.n, c = pass.shape.c;
   sums_of_x(pass.mean, pass.var, pass, first, last);
   bool all_finite = true;
@@ -68,7 +68,7 @@ inline bool statistics_of_rows(const BatchNormForward<float>& pass, double*, int
 }
 
 /// The same of doubles, with the low parts of their means.
-inline bool statistics_of_rows(const BatchNormForward<double>& pass, double* low, int64_t first, int64_t last) {
+inline bool statistics_of_rows(const BatchNormForward<double>& pass, int64_t first, int64_t last) {
   const int64_t n = pass.shape.n, c = pass.shape.c;
   bool all_finite = true;
   each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
@@ -82,17 +82,17 @@ inline bool statistics_of_rows(const BatchNormForward<double>& pass, double* low
       squares.add(d * d);
     }
     const Statistics s = statistics_about(near, deviations.value(), squares.value(), count);
-    store(low + j - first, s.low, lanes);
+    store(pass.low + j, s.low, lanes);
     all_finite = store_statistics(pass, j, s.mean, s.var, lanes) && all_finite;
   });
   return all_finite;
 }
 
-/// `low`, of columns first and on, is what the means lack; null when they lack nothing.
 template <class Whole, class T>
-void normalise(const BatchNormForward<T>& pass, const double* low, int64_t first, int64_t last) {
+void normalise(const BatchNormForward<T>& pass, int64_t first, int64_t last) {
   each_block<Whole>(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
-    const Affine<T> normalised{load(pass.mean + j, lanes), low ? load(low + j - first, lanes) : Doubles(0),
+    const Affine<T> normalised{load(pass.mean + j, lanes),
+                               is_float<T> || !pass.low ? Doubles(0) : load(pass.low + j, lanes),
                                load(pass.rstd + j, lanes), pass.weight ? load_wide(pass.weight + j, lanes) : Doubles(1),
                                pass.bias ? load_wide(pass.bias + j, lanes) : Doubles(0)};
     const int64_t c = pass.shape.c;
@@ -102,42 +102,44 @@ void normalise(const BatchNormForward<T>& pass, const double* low, int64_t first
   });
 }
 template <class T>
-void normalise_rows(const BatchNormForward<T>& pass, const double* low, int64_t first, int64_t last) {
-  return pass.stream ? normalise<StreamOf<T>>(pass, low, first, last) : normalise<All>(pass, low, first, last);
+void normalise_rows(const BatchNormForward<T>& pass, int64_t first, int64_t last) {
+  return pass.stream ? normalise<StreamOf<T>>(pass, first, last) : normalise<All>(pass, first, last);
 }
 
+/// Statistics, and y unless it is null.
 template <class T>
 bool batch_norm_rows(const BatchNormForward<T>& pass, int64_t first, int64_t last) {
-  double low[is_float<T> ? 1 : strip_columns];
   bool all_finite = true;
   each_strip(first, last, [&](int64_t j, int64_t end) GRADUS_INLINED {
-    all_finite = statistics_of_rows(pass, low, j, end) && all_finite;
-    normalise_rows(pass, is_float<T> ? nullptr : low, j, end);
+    all_finite = statistics_of_rows(pass, j, end) && all_finite;
+    if (pass.y) normalise_rows(pass, j, end);
   });
   return all_finite;
 }
 
-/// Numbers of every channel of a strip; `low` is what the means of doubles lack.
-struct StripNumbers {
-  double a[strip_columns], b[strip_columns], low[strip_columns];
+/// The rows of pass.sums; `low` is what the means of doubles lack.
+template <class T>
+struct ChannelSums {
+  double *a, *b, *low;
+  explicit ChannelSums(const BatchNormBackward<T>& pass) : a(pass.sums), b(a + pass.shape.c), low(b + pass.shape.c) {}
 };
 
 /// Sums of dy into a, and into b those of dy x.
-inline void sums_of_dy(StripNumbers& numbers, const BatchNormBackward<float>& pass, int64_t first, int64_t last) {
+inline void sums_of_dy(const BatchNormBackward<float>& pass, int64_t first, int64_t last) {
+  const ChannelSums sums(pass);
   const int64_t c = pass.shape.c;
-  each_block(pass.shape, first, last,
-             [=, &pass, &numbers](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
-               double *const s = numbers.a + j - first, *const p = numbers.b + j - first;
-               Doubles sum = i ? load(s, lanes) : Doubles(0), products = i ? load(p, lanes) : Doubles(0);
-               const float *x = pass.x + i * c + j, *dy = pass.dy + i * c + j;
-               for (int64_t r = i; r < end; ++r, x += c, dy += c) {
-                 const Doubles g = load_wide(dy, lanes);
-                 sum = add_by_multiplier(g, sum);
-                 products = multiply_add(g, load_wide(x, lanes), products);
-               }
-               store(s, sum, lanes);
-               store(p, products, lanes);
-             });
+  each_block(pass.shape, first, last, [=, &pass](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
+    double *const s = sums.a + j, *const p = sums.b + j;
+    Doubles sum = i ? load(s, lanes) : Doubles(0), products = i ? load(p, lanes) : Doubles(0);
+    const float *x = pass.x + i * c + j, *dy = pass.dy + i * c + j;
+    for (int64_t r = i; r < end; ++r, x += c, dy += c) {
+      const Doubles g = load_wide(dy, lanes);
+      sum = add_by_multiplier(g, sum);
+      products = multiply_add(g, load_wide(x, lanes), products);
+    }
+    store(s, sum, lanes);
+    store(p, products, lanes);
+  });
 }
 
 /// The sum of dy (x - mean - low).
@@ -153,19 +155,19 @@ GRADUS_INLINE Doubles sum_of_products(const BatchNormBackward<T>& pass, Doubles 
 }
 
 /// Sums of dy and of dy (x - mean), of columns [first, last).
-inline void sums_about_mean(StripNumbers& numbers, const BatchNormBackward<float>& pass, int64_t first, int64_t last) {
-  sums_of_dy(numbers, pass, first, last);
+inline void sums_about_mean(const BatchNormBackward<float>& pass, int64_t first, int64_t last) {
+  const ChannelSums sums(pass);
+  sums_of_dy(pass, first, last);
   each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
-    double* const p = numbers.b + j - first;
+    double* const p = sums.b + j;
     const Doubles mean = load(pass.mean + j, lanes);
     const bool near = well_centered(mean, load(pass.var + j, lanes));
-    store(p,
-          near ? load(p, lanes) - mean * load(numbers.a + j - first, lanes)
-               : sum_of_products(pass, mean, Doubles(0), j, lanes),
+    store(p, near ? load(p, lanes) - mean * load(sums.a + j, lanes) : sum_of_products(pass, mean, Doubles(0), j, lanes),
           lanes);
   });
 }
-inline void sums_about_mean(StripNumbers& numbers, const BatchNormBackward<double>& pass, int64_t first, int64_t last) {
+inline void sums_about_mean(const BatchNormBackward<double>& pass, int64_t first, int64_t last) {
+  const ChannelSums sums(pass);
   const int64_t n = pass.shape.n, c = pass.shape.c;
   each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles mean = load(pass.mean + j, lanes);
@@ -175,18 +177,19 @@ inline void sums_about_mean(StripNumbers& numbers, const BatchNormBackward<doubl
       deviations.add(load(pass.x + i * c + j, lanes) - mean);
     }
     const Doubles low = pass.batch_statistics ? deviations.value() / Doubles(static_cast<double>(n)) : Doubles(0);
-    store(numbers.a + j - first, sum.value(), lanes);
-    store(numbers.b + j - first, sum_of_products(pass, mean, low, j, lanes), lanes);
-    store(numbers.low + j - first, low, lanes);
+    store(sums.a + j, sum.value(), lanes);
+    store(sums.b + j, sum_of_products(pass, mean, low, j, lanes), lanes);
+    store(sums.low + j, low, lanes);
   });
 }
 
 /// Writes dweight and dbias from the sums, and replaces these by the means that dx needs.
 template <class T>
-void finish_gradient(StripNumbers& numbers, const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
+void finish_gradient(const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
+  const ChannelSums sums(pass);
   const Doubles count(static_cast<double>(pass.shape.n));
   each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
-    double *const a = numbers.a + j - first, *const b = numbers.b + j - first;
+    double *const a = sums.a + j, *const b = sums.b + j;
     const Doubles dbias = load(a, lanes), dweight = load(b, lanes) * load(pass.rstd + j, lanes);
     if (pass.dweight) store_narrow(pass.dweight + j, dweight, lanes);
     if (pass.dbias) store_narrow(pass.dbias + j, dbias, lanes);
@@ -196,15 +199,16 @@ void finish_gradient(StripNumbers& numbers, const BatchNormBackward<T>& pass, in
 }
 
 template <class Whole, class T>
-void input_gradient(const StripNumbers& numbers, const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
+void input_gradient(const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
+  const ChannelSums sums(pass);
   each_block<Whole>(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles rstd = load(pass.rstd + j, lanes);
     const Doubles scale = pass.weight ? load_wide(pass.weight + j, lanes) * rstd : rstd;
     const InputGradient<T> gradient{scale,
-                                    load(numbers.a + j - first, lanes),
-                                    load(numbers.b + j - first, lanes),
+                                    load(sums.a + j, lanes),
+                                    load(sums.b + j, lanes),
                                     load(pass.mean + j, lanes),
-                                    is_float<T> ? Doubles(0) : load(numbers.low + j - first, lanes),
+                                    is_float<T> ? Doubles(0) : load(sums.low + j, lanes),
                                     rstd};
     const int64_t c = pass.shape.c;
     const T *x = pass.x + i * c + j, *dy = pass.dy + i * c + j;
@@ -220,13 +224,17 @@ void input_gradient(const StripNumbers& numbers, const BatchNormBackward<T>& pas
 }
 
 template <class T>
+void input_gradient_rows(const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
+  return pass.stream ? input_gradient<StreamOf<T>>(pass, first, last) : input_gradient<All>(pass, first, last);
+}
+
+/// dweight, dbias and sums, and dx unless it is null.
+template <class T>
 void batch_norm_rows_backward(const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
-  StripNumbers numbers;
   each_strip(first, last, [&](int64_t j, int64_t end) GRADUS_INLINED {
-    sums_about_mean(numbers, pass, j, end);
-    finish_gradient(numbers, pass, j, end);
-    if (!pass.dx) return;
-    pass.stream ? input_gradient<StreamOf<T>>(numbers, pass, j, end) : input_gradient<All>(numbers, pass, j, end);
+    sums_about_mean(pass, j, end);
+    finish_gradient(pass, j, end);
+    if (pass.dx) input_gradient_rows(pass, j, end);
   });
 }
 

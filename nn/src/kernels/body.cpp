@@ -16,7 +16,7 @@ bool batch_norm(const BatchNormForward<T>& pass, int64_t first, int64_t last, T*
 }
 template <class T>
 void batch_norm_apply(const BatchNormForward<T>& pass, int64_t first, int64_t last) {
-  return pass.shape.l == 1 ? normalise_rows(pass, nullptr, first, last) : normalise_channels(pass, first, last);
+  return pass.shape.l == 1 ? normalise_rows(pass, first, last) : normalise_channels(pass, first, last);
 }
 template <class T>
 void batch_norm_backward(const BatchNormBackward<T>& pass, int64_t first, int64_t last, T* scratch) {
@@ -25,11 +25,16 @@ void batch_norm_backward(const BatchNormBackward<T>& pass, int64_t first, int64_
 }
 
 template <class T>
+void batch_norm_input_gradient(const BatchNormBackward<T>& pass) {
+  input_gradient_rows(pass, 0, pass.shape.c);
+}
+
+template <class T>
 constexpr nn::kernels::Kernels<T> make_kernels() {
   nn::kernels::Kernels<T> k{};
   k.batch_norm_running = batch_norm_running<T>;
   k.batch_norm = batch_norm<T>, k.batch_norm_apply = batch_norm_apply<T>,
-  k.batch_norm_backward = batch_norm_backward<T>;
+  k.batch_norm_backward = batch_norm_backward<T>, k.batch_norm_input_gradient = batch_norm_input_gradient<T>;
   k.layer_norm = layer_norm<T>, k.layer_norm_backward = layer_norm_backward<T>;
   k.cross_entropy_backward = cross_entropy_backward<T>, k.binary_cross_entropy = binary_cross_entropy<T>;
   k.weighted_sums = weighted_sums<T>, k.row_products = row_products<T>;
@@ -59,6 +64,7 @@ const nn::kernels::DenseTable* built_table<nn::kernels::DenseTable, Isa::GRADUS_
 // clang-format off
 GRADUS_KERNEL(nn::kernels::Kernels, batch_norm_running) GRADUS_KERNEL(nn::kernels::Kernels, batch_norm)
 GRADUS_KERNEL(nn::kernels::Kernels, batch_norm_apply) GRADUS_KERNEL(nn::kernels::Kernels, batch_norm_backward)
+GRADUS_KERNEL(nn::kernels::Kernels, batch_norm_input_gradient)
 GRADUS_KERNEL(nn::kernels::Kernels, layer_norm) GRADUS_KERNEL(nn::kernels::Kernels, layer_norm_backward)
 GRADUS_KERNEL(nn::kernels::Kernels, cross_entropy_backward)
 GRADUS_KERNEL(nn::kernels::Kernels, binary_cross_entropy)

@@ -25,7 +25,8 @@ struct BatchNormForward {
   const T *x, *weight, *bias;
   double *mean, *var, *rstd;
   double eps = 0;
-  bool stream = false;  // y is too large to stay in a cache: write past them
+  bool stream = false;    // y is too large to stay in a cache: write past them
+  double* low = nullptr;  // (C), of (N, C) in double: what the means of the batch lack
 };
 
 template <class T>
@@ -36,6 +37,7 @@ struct BatchNormBackward {
   const double *mean, *var, *rstd;
   bool batch_statistics;  // mean and rstd depend on x: training
   bool stream = false;
+  double* sums = nullptr;  // (3, C), of (N, C): what dx needs of a channel
 };
 
 // --- LayerNorm. x, y, dy, dx are (rows, cols); mean, low (what a double cannot hold of it) and rstd (rows) in double;
@@ -120,6 +122,7 @@ struct Kernels {
   bool (*batch_norm)(const BatchNormForward<T>& pass, int64_t first, int64_t last, T* scratch);
   void (*batch_norm_apply)(const BatchNormForward<T>& pass, int64_t first, int64_t last);
   void (*batch_norm_backward)(const BatchNormBackward<T>& pass, int64_t first, int64_t last, T* scratch);
+  void (*batch_norm_input_gradient)(const BatchNormBackward<T>& pass);  // of (N, C), from the sums
   // Rows [first, last).
   void (*layer_norm)(const LayerNormForward<T>& pass, int64_t first, int64_t last);
   void (*layer_norm_backward)(const LayerNormBackward<T>& pass, int64_t first, int64_t last);
