@@ -14,6 +14,8 @@ namespace gradus::detail {
 
 using Bytes = std::span<const std::byte>;
 
+inline std::string_view as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
 /// Bytes in memory whose initial content is not set.
 class Buffer {
  public:

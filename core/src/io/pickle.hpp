@@ -7,6 +7,8 @@
 
 #include <gradus/core/value.hpp>
 
+#include <deque>
+#include <functional>
 #include <optional>
 #include <variant>
 
@@ -75,7 +77,7 @@ struct Pickle {
     return std::get_if<T>(&nodes[id]);
   }
 
-  std::vector<Node> nodes;
+  std::deque<Node> nodes;  // which stay where they are when others are added
   std::vector<Storage> storages;
   std::vector<TensorView> tensors;
   Id root = 0;
@@ -88,26 +90,11 @@ Pickle take_pickle(Bytes& file, Budget& budget);
 /// The pickle that `file` is.
 Pickle parse_pickle(Bytes file, Budget& budget);
 
-/// The tensor of a view.
-class TensorSource {
- public:
-  virtual ~TensorSource() = default;
-  virtual Tensor tensor(const Pickle::Storage& storage, const Pickle::TensorView& view) = 0;
-};
+/// Makes the tensor of a view.
+using TensorSource = std::function<Tensor(const Pickle::Storage& storage, const Pickle::TensorView& view)>;
 
 /// The root as a value. Numbers and arrays of NumPy become numbers and tensors; of an object of a class that is not
 /// known only the name is kept. Throws FileError where it is nested too deep or spends more than the budget.
-Value value_of(const Pickle& pickle, TensorSource& tensors, Budget& budget);
-
-// --- bytes and numbers of NumPy, which are made by calls
-
-/// The content of `bytes`, which protocol 2 writes as the encoding of a text. Nothing of another object.
-std::optional<std::string> bytes_of(const Pickle& pickle, const Pickle::Object& object);
-
-/// A number of NumPy, such as numpy.float64(0.5), as a tensor without dimensions. Nothing of another object.
-std::optional<Tensor> numpy_number(const Pickle& pickle, const Pickle::Object& object);
-
-/// An array of numbers. Nothing of another object; throws FileError for an array that is damaged.
-std::optional<Tensor> numpy_array(const Pickle& pickle, const Pickle::Object& object, Budget& budget);
+Value value_of(const Pickle& pickle, const TensorSource& tensor_of, Budget& budget);
 
 }  // namespace gradus::detail

@@ -1,10 +1,6 @@
-#include "io/pickle_machine.hpp"
+#include "io/pickle_stack.hpp"
 
-#include "tensor/message.hpp"
-
-#include <algorithm>
-#include <charconv>
-#include <cstring>
+#include <map>
 
 namespace gradus::detail {
 namespace {
@@ -22,227 +18,305 @@ enum Opcode : std::uint8_t {
 };
 // clang-format on
 
+/// Every element of the view lies in its storage. Sizes and strides are as large as a hostile file makes them.
+void check_inside(const Pickle::TensorView& view, std::int64_t storage_numel) {
+  std::int64_t last = view.offset;
+  bool fits = view.offset >= 0, empty = false;
+  for (int i = 0; i < view.shape.rank(); ++i) {
+    const std::int64_t size = view.shape[i], stride = view.strides[i];
+    std::int64_t reach = 0;
+    fits = fits && size >= 0 && stride >= 0;
+    empty = empty || size == 0;
+    if (!fits || empty) continue;
+    fits = !__builtin_mul_overflow(size - 1, stride, &reach) && !__builtin_add_overflow(last, reach, &last);
+  }
+  fits = fits && (empty || last < storage_numel);
+  throw_if<FileError>(!fits, "a tensor of shape ", view.shape, " with strides ", view.strides, " and offset ",
+                      view.offset, " does not fit in its storage of ", storage_numel, " elements");
+}
+
+/// The stack machine that a pickle is a program for. Opcodes are described in Python's Lib/pickletools.py.
+class PickleMachine : PickleStack {
+ public:
+  PickleMachine(Bytes& program, Budget& budget) : PickleStack(program, budget) {}
+
+  Pickle run() {
+    const bool has_protocol = read<std::uint8_t>() == PROTO;
+    const auto protocol = read<std::uint8_t>();
+    if (!has_protocol || protocol < 2 || protocol > 5) {
+      fail("does not have protocol 2 to 5\nSave it again with torch.save, without `pickle_protocol`.");
+    }
+    for (auto opcode = read<std::uint8_t>(); opcode != STOP; opcode = read<std::uint8_t>()) step(opcode);
+    pickle_.root = pop();
+    if (!is_clear()) fail("does not end with one value");
+    return std::move(pickle_);
+  }
+
+ private:
+  using Role = Pickle::Global::Role;
+
+  void step(std::uint8_t opcode) {
+    switch (opcode) {
+      case NONE: return push(std::monostate());
+      case NEWTRUE: return push(true);
+      case NEWFALSE: return push(false);
+      case INT: return push(read_decimal());
+      case BININT: return push(std::int64_t{read<std::int32_t>()});
+      case BININT1: return push(std::int64_t{read<std::uint8_t>()});
+      case BININT2: return push(std::int64_t{read<std::uint16_t>()});
+      case LONG1: return push_long(read<std::uint8_t>());
+      case LONG4: return push_long(read<std::uint32_t>());
+      case BINFLOAT: return push(read_big_endian_double());
+      case SHORT_BINUNICODE:
+      case SHORT_BINSTRING: return push(read_text(read<std::uint8_t>()));
+      case BINUNICODE:
+      case BINSTRING: return push(read_text(read<std::uint32_t>()));
+      case BINUNICODE8: return push(read_text(read<std::uint64_t>()));
+      case SHORT_BINBYTES: return push(Pickle::Bytes{read_text(read<std::uint8_t>())});
+      case BINBYTES: return push(Pickle::Bytes{read_text(read<std::uint32_t>())});
+      case BINBYTES8:
+      case BYTEARRAY8: return push(Pickle::Bytes{read_text(read<std::uint64_t>())});
+      case EMPTY_LIST: return push(Pickle::List());
+      case EMPTY_DICT: return push(Pickle::Dict());
+      case EMPTY_TUPLE: return push(Pickle::Tuple());
+      case EMPTY_SET: return push_builtin("set", {});
+      case FROZENSET: return push_builtin("frozenset", pop_to_mark());
+      case TUPLE: return push(Pickle::Tuple{pop_to_mark()});
+      case TUPLE1: return push_tuple(1);
+      case TUPLE2: return push_tuple(2);
+      case TUPLE3: return push_tuple(3);
+      case APPEND: return append({pop()});
+      case APPENDS:
+      case ADDITEMS: return append(pop_to_mark());
+      case SETITEM: {
+        const Id value = pop(), key = pop();
+        return set_items({key, value});
+      }
+      case SETITEMS: return set_items(pop_to_mark());
+      case MARK: return mark();
+      case POP: return static_cast<void>(pop());
+      case POP_MARK: return static_cast<void>(pop_to_mark());
+      case DUP: return push_again(top());
+      case BINPUT: return memorize(read<std::uint8_t>());
+      case LONG_BINPUT: return memorize(read<std::uint32_t>());
+      case MEMOIZE: return memorize_next();
+      case BINGET: return recall(read<std::uint8_t>());
+      case LONG_BINGET: return recall(read<std::uint32_t>());
+      case GLOBAL: {
+        const std::string module = read_line();
+        return push_global(module, read_line());
+      }
+      case STACK_GLOBAL: {
+        const Id name = pop(), module = pop();
+        const auto& text = get<std::string>(name, "a name");
+        return push_global(get<std::string>(module, "the name of a module"), text);
+      }
+      case NEWOBJ_EX:
+        pop();  // the arguments with names
+        [[fallthrough]];
+      case REDUCE:
+      case NEWOBJ: {
+        const Id arguments = pop(), function = pop();
+        return call(function, arguments);
+      }
+      case OBJ: return call_class_before_arguments();
+      case BUILD: return build();
+      case BINPERSID: return load_persistent();
+      case FRAME: return static_cast<void>(read<std::uint64_t>());
+      default: fail(message("has the opcode ", static_cast<int>(opcode), ", which torch.save does not write"));
+    }
+  }
+
+  void append(const Ids& elements) { extend<Pickle::List>(elements, "appends to something that is no list"); }
+
+  void set_items(const Ids& items) {
+    if (items.size() % 2 != 0) fail("has a key without a value");
+    extend<Pickle::Dict>(items, "sets items of something that is no dict");
+  }
+
+  void push_global(const std::string& module, const std::string& name) {
+    static const std::map<std::string_view, Role> known = {
+        {"collections.OrderedDict", Role::ordered_dict},
+        {"torch.Size", Role::size},
+        {"torch._utils._rebuild_tensor", Role::rebuild_tensor},
+        {"torch._utils._rebuild_tensor_v2", Role::rebuild_tensor},
+        {"torch._utils._rebuild_tensor_v3", Role::rebuild_tensor},
+        {"torch._utils._rebuild_parameter", Role::rebuild_parameter},
+        {"torch._utils._rebuild_parameter_with_state", Role::rebuild_parameter},
+        {"torch.nn.parameter.Parameter", Role::rebuild_parameter},
+        {"torch.autograd.variable.Variable", Role::rebuild_parameter},
+        {"torch._tensor._rebuild_from_type", Role::rebuild_from_type},
+        {"torch._tensor._rebuild_from_type_v2", Role::rebuild_from_type},
+        {"torch.UntypedStorage", Role::storage},
+        {"torch.storage.UntypedStorage", Role::storage}};
+    constexpr std::string_view storage = "Storage";
+    Pickle::Global global{Role::other, Stored::u8, module + "." + name};
+    const auto found = known.find(global.name);
+    if (found != known.end()) global.role = found->second;
+    if (module == "torch" && name.ends_with(storage)) {
+      const auto stored = stored_named(&StoredNames::torch, name.substr(0, name.size() - storage.size()));
+      if (stored) global = {Role::storage, *stored, std::move(global.name)};
+    }
+    push(std::move(global));
+  }
+
+  void call_class_before_arguments() {
+    Ids elements = pop_to_mark();
+    if (elements.empty()) fail("calls nothing");
+    const Id function = elements.front();
+    elements.erase(elements.begin());
+    push(Pickle::Tuple{std::move(elements)});
+    call(function, pop());
+  }
+
+  void call(Id function, Id arguments) {
+    const Ids& given = tuple(arguments, "arguments of a call");
+    const bool known = !pickle_.find<Pickle::Object>(function) &&
+                       make(get<Pickle::Global>(function, "the name of a function").role, given);
+    if (!known) push(Pickle::Object{.callable = function, .arguments = arguments});
+  }
+
+  /// Pushes what a call of a name with this role makes; false, with nothing done, where that is an object.
+  bool make(Role role, const Ids& arguments) {
+    switch (role) {
+      case Role::other: return false;
+      case Role::ordered_dict: return make_ordered_dict(arguments);
+      case Role::size:
+        if (arguments.size() != 1) fail("makes a torch.Size in an unknown way");
+        tuple(arguments[0], "the numbers of a torch.Size");
+        break;
+      case Role::rebuild_parameter:  // (tensor, and what means nothing here)
+        if (arguments.empty()) fail("makes a parameter in an unknown way");
+        if (!pickle_.find<Pickle::Object>(arguments[0]))
+          get<Pickle::TensorId>(arguments[0], "the tensor of a parameter");
+        break;
+      case Role::rebuild_from_type: {  // (function, type, its arguments, state): a tensor with attributes
+        if (arguments.size() < 3) fail("makes a tensor in an unknown way");
+        const auto* inner = pickle_.find<Pickle::Global>(arguments[0]);
+        return inner && inner->role == Role::rebuild_tensor &&
+               rebuild_tensor(tuple(arguments[2], "arguments of a call"));
+      }
+      case Role::rebuild_tensor: return rebuild_tensor(arguments);
+      case Role::storage: fail("makes a storage outside of a tensor");
+    }
+    push_again(arguments[0]);
+    return true;
+  }
+
+  bool make_ordered_dict(const Ids& arguments) {
+    Pickle::Dict dict;
+    if (!arguments.empty()) {
+      const auto* pairs = pickle_.find<Pickle::List>(arguments[0]);  // as Python 2 writes it
+      if (!pairs || arguments.size() != 1) return false;
+      for (const Id id : pairs->elements) {
+        const auto* list = pickle_.find<Pickle::List>(id);
+        const auto* tuple = pickle_.find<Pickle::Tuple>(id);
+        const Ids* pair = list ? &list->elements : tuple ? &tuple->elements : nullptr;
+        if (!pair || pair->size() != 2) fail("makes an OrderedDict in an unknown way");
+        dict.elements.insert(dict.elements.end(), pair->begin(), pair->end());
+      }
+    }
+    push(std::move(dict));
+    return true;
+  }
+
+  void build() {
+    // Of a state_dict it is its `_metadata`, versions of modules, and of a tensor its hooks: they mean nothing here.
+    const Id state = pop(), target = top();
+    if (auto* object = std::get_if<Pickle::Object>(&pickle_.nodes[target])) {
+      object->state = state;
+    } else if (!pickle_.find<Pickle::TensorId>(target)) {
+      get<Pickle::Dict>(target, "an OrderedDict or an object");
+    }
+  }
+
+  void load_persistent() {
+    const Id description = pop();
+    const Ids& id = tuple(description, "the description of a storage");
+    const std::string kind = id.empty() ? "" : get<std::string>(id[0], "the word 'storage'");
+    if (kind == "module" && id.size() > 1) return push_again(id[1]);  // a class, and its source
+    if (kind != "storage" || id.size() < 5 || id.size() > 6) fail("describes an unknown kind of data");
+    const auto& type = get<Pickle::Global>(id[1], "the type of a storage");
+    if (type.role == Role::other) return push(Pickle::Object{.callable = id[1], .arguments = description});
+    if (type.role != Role::storage) fail("has something else where the type of a storage is expected");
+    // ("storage", type, key, device, numel), before 1.6 also None or (key, begin, numel) of a view. The elements come
+    // to the CPU whatever the device was.
+    Pickle::Storage storage{type.stored, get<std::string>(id[2], "the key of a storage"),
+                            get<std::int64_t>(id[4], "the size of a storage")};
+    if (storage.numel < 0) fail("has a storage of negative size");
+    if (id.size() == 6 && !pickle_.find<std::monostate>(id[5])) {
+      const Ids& view = tuple(id[5], "the view of a storage");
+      if (view.size() != 3) fail("has a view of a storage in an unknown form");
+      storage.begin = get<std::int64_t>(view[1], "the begin of a view");
+      storage.view_numel = get<std::int64_t>(view[2], "the size of a view");
+      const bool inside = 0 <= storage.begin && storage.begin <= storage.numel && 0 <= storage.view_numel &&
+                          storage.view_numel <= storage.numel - storage.begin;
+      if (!inside) fail("has a view that is not inside its storage");
+    }
+    push(Pickle::StorageId{add(std::move(storage))});
+  }
+
+  Id add(Pickle::Storage storage) {
+    budget_.spend(sizeof storage + storage.key.size());
+    pickle_.storages.push_back(std::move(storage));
+    return static_cast<Id>(pickle_.storages.size() - 1);
+  }
+
+  bool rebuild_tensor(const Ids& arguments) {
+    // (storage, offset, shape, strides), later also (requires_grad, hooks), then (dtype) in its third version, then
+    // metadata, which mean nothing here.
+    if (arguments.size() < 4 || arguments.size() > 8) fail("makes a tensor in an unknown way");
+    if (pickle_.find<Pickle::Object>(arguments[0])) return false;
+    Id storage = get<Pickle::StorageId>(arguments[0], "the storage of a tensor").id;
+    if (arguments.size() > 6 && pickle_.find<Pickle::Global>(arguments[6])) {
+      const auto typed = with_dtype(storage, arguments[6]);
+      if (!typed) return false;
+      storage = *typed;
+    }
+    Pickle::TensorView view{storage, get<std::int64_t>(arguments[1], "the offset of a tensor"), shape_of(arguments[2]),
+                            shape_of(arguments[3])};
+    if (view.shape.rank() != view.strides.rank()) fail("has a tensor with more sizes than strides, or fewer");
+    check_inside(view, pickle_.storages[storage].view_numel);
+    view.offset += pickle_.storages[storage].begin;
+    budget_.spend(sizeof view);
+    pickle_.tensors.push_back(view);
+    push(Pickle::TensorId{static_cast<Id>(pickle_.tensors.size() - 1)});
+    return true;
+  }
+
+  /// The storage of bytes as one of this dtype; nothing for a dtype that gradus does not read.
+  std::optional<Id> with_dtype(Id storage, Id dtype) {
+    static const std::map<std::string_view, Stored> dtypes = {
+        {"torch.uint16", Stored::u16}, {"torch.uint32", Stored::u32}, {"torch.uint64", Stored::u64}};
+    const auto found = dtypes.find(get<Pickle::Global>(dtype, "a dtype").name);
+    Pickle::Storage typed = pickle_.storages[storage];
+    if (found == dtypes.end() || typed.type != Stored::u8) return std::nullopt;
+    const auto size = static_cast<std::int64_t>(stored_size(found->second));
+    if (typed.numel % size != 0 || typed.begin != 0) fail("has a storage of part of an element");
+    typed.type = found->second;
+    typed.numel /= size;
+    typed.view_numel = typed.numel;
+    return add(std::move(typed));
+  }
+
+  Shape shape_of(Id numbers) const {
+    const Ids& elements = tuple(numbers, "the shape of a tensor");
+    throw_if<FileError>(elements.size() > Shape::max_rank, "a tensor has ", elements.size(),
+                        " dimensions, gradus supports at most ", Shape::max_rank);
+    Shape shape;
+    for (const Id element : elements) shape.push_back(get<std::int64_t>(element, "a size or stride of a tensor"));
+    return shape;
+  }
+};
+
 }  // namespace
 
-void PickleMachine::fail(std::string_view what) { throw FileError(message("its pickle ", what)); }
+Pickle take_pickle(Bytes& file, Budget& budget) { return PickleMachine(file, budget).run(); }
 
-Pickle PickleMachine::run() {
-  const bool has_protocol = read<std::uint8_t>() == PROTO;
-  const auto protocol = read<std::uint8_t>();
-  if (!has_protocol || protocol < 2 || protocol > 5) {
-    fail("does not have protocol 2 to 5\nSave it again with torch.save, without `pickle_protocol`.");
-  }
-  for (;;) {
-    const auto opcode = read<std::uint8_t>();
-    if (opcode == STOP) break;
-    step(opcode);
-  }
-  pickle_.root = pop();
-  if (!stack_.empty() || !marks_.empty()) fail("does not end with one value");
-  return std::move(pickle_);
-}
-
-void PickleMachine::step(std::uint8_t opcode) {
-  switch (opcode) {
-    case MARK: return marks_.push_back(stack_.size());
-    case POP: return static_cast<void>(pop());
-    case POP_MARK: return static_cast<void>(pop_to_mark());
-    case DUP: return stack_.push_back(top());
-    case FROZENSET: return push_set("frozenset", pop_to_mark());
-    case EMPTY_SET: return push_set("set", {});
-    case TUPLE: return push(Pickle::Tuple{pop_to_mark()});
-    case TUPLE1: return push_tuple(1);
-    case TUPLE2: return push_tuple(2);
-    case TUPLE3: return push_tuple(3);
-    case APPEND: return append({pop()});
-    case APPENDS:
-    case ADDITEMS: return append(pop_to_mark());
-    case SETITEM: {
-      const Id value = pop(), key = pop();
-      return set_items({key, value});
-    }
-    case SETITEMS: return set_items(pop_to_mark());
-    case BINPUT: return memorize(read<std::uint8_t>());
-    case LONG_BINPUT: return memorize(read<std::uint32_t>());
-    case MEMOIZE: return memorize(static_cast<std::uint32_t>(memo_.size()));
-    case BINGET: return recall(read<std::uint8_t>());
-    case LONG_BINGET: return recall(read<std::uint32_t>());
-    case GLOBAL: {
-      const std::string module = read_line();
-      return push_global(module, read_line());
-    }
-    case STACK_GLOBAL: return push_global_of_stack();
-    case NEWOBJ_EX:
-      pop();  // the arguments with names
-      [[fallthrough]];
-    case REDUCE:
-    case NEWOBJ: return call();
-    case OBJ: return call_class_before_arguments();
-    case BUILD: return build();
-    case BINPERSID: return load_persistent();
-    case FRAME: return static_cast<void>(read<std::uint64_t>());
-    default: push_plain(opcode);
-  }
-}
-
-void PickleMachine::push_plain(std::uint8_t opcode) {
-  switch (opcode) {
-    case NONE: return push(std::monostate());
-    case NEWTRUE: return push(true);
-    case NEWFALSE: return push(false);
-    case INT: return push(read_decimal());
-    case BININT: return push(std::int64_t{read<std::int32_t>()});
-    case BININT1: return push(std::int64_t{read<std::uint8_t>()});
-    case BININT2: return push(std::int64_t{read<std::uint16_t>()});
-    case LONG1: return push_long(read<std::uint8_t>());
-    case LONG4: return push_long(read<std::uint32_t>());
-    case BINFLOAT: return push(read_big_endian_double());
-    case EMPTY_LIST: return push(Pickle::List());
-    case EMPTY_DICT: return push(Pickle::Dict());
-    case EMPTY_TUPLE: return push(Pickle::Tuple());
-    default: push_text(opcode);
-  }
-}
-
-void PickleMachine::push_text(std::uint8_t opcode) {
-  switch (opcode) {
-    case BINUNICODE:
-    case BINSTRING: return push(read_text(read<std::uint32_t>()));
-    case SHORT_BINUNICODE:
-    case SHORT_BINSTRING: return push(read_text(read<std::uint8_t>()));
-    case BINUNICODE8: return push(read_text(read<std::uint64_t>()));
-    case BINBYTES: return push(Pickle::Bytes{read_text(read<std::uint32_t>())});
-    case SHORT_BINBYTES: return push(Pickle::Bytes{read_text(read<std::uint8_t>())});
-    case BINBYTES8:
-    case BYTEARRAY8: return push(Pickle::Bytes{read_text(read<std::uint64_t>())});
-    default: fail(message("has the opcode ", static_cast<int>(opcode), ", which torch.save does not write"));
-  }
-}
-
-void PickleMachine::push_global_of_stack() {
-  const Id name = pop(), module = pop();
-  const std::string text = get<std::string>(name, "a name");
-  push_global(get<std::string>(module, "the name of a module"), text);
-}
-
-void PickleMachine::push_long(std::size_t size) {
-  const std::string digits = read_text(size);
-  if (digits.size() > sizeof(std::int64_t)) return push_set("int", {});
-  if (digits.empty()) return push(std::int64_t{0});
-  std::int64_t number = static_cast<signed char>(digits.back()) < 0 ? -1 : 0;  // the sign fills what is left out
-  std::memcpy(&number, digits.data(), digits.size());
-  push(number);
-}
-
-template <class T>
-T PickleMachine::read() {
-  T number;
-  if (program_.size() < sizeof number) fail("ends too early");
-  std::memcpy(&number, program_.data(), sizeof number);
-  program_ = program_.subspan(sizeof number);
-  return number;
-}
-
-std::string PickleMachine::read_text(std::uint64_t size) {
-  if (program_.size() < size) fail("ends too early");
-  budget_.spend(size);
-  std::string text(reinterpret_cast<const char*>(program_.data()), static_cast<std::size_t>(size));
-  program_ = program_.subspan(text.size());
-  return text;
-}
-
-std::string PickleMachine::read_line() {
-  const auto end = std::find(program_.begin(), program_.end(), std::byte{'\n'});
-  if (end == program_.end()) fail("ends too early");
-  std::string line = read_text(static_cast<std::size_t>(end - program_.begin()));
-  program_ = program_.subspan(1);
-  return line;
-}
-
-std::int64_t PickleMachine::read_decimal() {
-  const std::string digits = read_line();
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size()) fail("has text where an integer is expected");
-  return number;
-}
-
-double PickleMachine::read_big_endian_double() {
-  return std::bit_cast<double>(__builtin_bswap64(read<std::uint64_t>()));
-}
-
-void PickleMachine::push(Pickle::Node node) {
-  budget_.spend(sizeof node);
-  pickle_.nodes.push_back(std::move(node));
-  stack_.push_back(static_cast<Id>(pickle_.nodes.size() - 1));
-}
-
-void PickleMachine::push_object(Id callable, Id arguments) {
-  push(Pickle::Object{.callable = callable, .arguments = arguments});
-}
-
-void PickleMachine::push_set(std::string_view name, std::vector<Id> elements) {
-  push(Pickle::Global{.role = Pickle::Global::Role::other, .name = "builtins." + std::string(name)});
-  const Id type = pop();
-  push(Pickle::Tuple());
-  push(Pickle::Object{.callable = type, .arguments = pop(), .elements = std::move(elements)});
-}
-
-Pickle::Id PickleMachine::pop() {
-  const std::size_t bottom = marks_.empty() ? 0 : marks_.back();
-  if (stack_.size() <= bottom) fail("takes more from its stack than there is");
-  const Id id = stack_.back();
-  stack_.pop_back();
-  return id;
-}
-
-Pickle::Id PickleMachine::top() {
-  stack_.push_back(pop());
-  return stack_.back();
-}
-
-std::vector<Pickle::Id> PickleMachine::pop_to_mark() {
-  if (marks_.empty()) fail("looks for a mark that is not there");
-  const auto begin = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
-  std::vector<Id> elements(begin, stack_.end());
-  stack_.erase(begin, stack_.end());
-  marks_.pop_back();
-  return elements;
-}
-
-void PickleMachine::push_tuple(std::size_t size) {
-  Pickle::Tuple tuple;
-  for (std::size_t i = 0; i < size; ++i) tuple.elements.push_back(pop());
-  std::reverse(tuple.elements.begin(), tuple.elements.end());
-  push(std::move(tuple));
-}
-
-void PickleMachine::set_items(const std::vector<Id>& items) {
-  if (items.size() % 2 != 0) fail("has a key without a value");
-  extend<Pickle::Dict>(items, "sets items of something that is no dict");
-}
-
-void PickleMachine::append(const std::vector<Id>& elements) {
-  extend<Pickle::List>(elements, "appends to something that is no list");
-}
-
-/// Adds to the container on top of the stack, or to an object derived from one.
-template <class Container>
-void PickleMachine::extend(const std::vector<Id>& elements, const char* mistake) {
-  Pickle::Node& target = pickle_.nodes[top()];
-  auto* container = std::get_if<Container>(&target);
-  auto* object = std::get_if<Pickle::Object>(&target);
-  if (!container && !object) fail(mistake);
-  std::vector<Id>& known = container ? container->elements : object->elements;
-  known.insert(known.end(), elements.begin(), elements.end());
-}
-
-void PickleMachine::memorize(std::uint32_t name) { memo_[name] = top(); }
-
-void PickleMachine::recall(std::uint32_t name) {
-  const auto found = memo_.find(name);
-  if (found == memo_.end()) fail("refers to something it did not remember");
-  stack_.push_back(found->second);
+Pickle parse_pickle(Bytes file, Budget& budget) {
+  Pickle pickle = take_pickle(file, budget);
+  throw_if<FileError>(!file.empty(), "its pickle does not end with one value");
+  return pickle;
 }
 
 }  // namespace gradus::detail

@@ -21,50 +21,43 @@ namespace {
 using namespace std::string_view_literals;
 
 /// Tensors as views of storages, whose bytes a file has in its own way.
-class StorageFile : public TensorSource {
- public:
+class StorageFile {
+ protected:
   StorageFile(Budget& budget, bool share_storage) : budget_(budget), share_storage_(share_storage) {}
+  virtual ~StorageFile() = default;
 
-  Tensor tensor(const Pickle::Storage& described, const Pickle::TensorView& view) override {
-    const Stored type = described.type;
-    Storage& storage = load(described);
-    const std::int64_t bytes = checked_bytes(view.shape, item_size(widened(type)));
-    if (bytes == 0) return empty(view.shape, widened(type));
-    if (share_storage_ && view.strides == strides_of(view.shape)) {
-      if (!storage.whole.defined()) storage.whole = whole(storage.bytes, described);
-      return make_view(storage.whole, view.shape, view.offset);
-    }
-    budget_.spend(static_cast<std::uint64_t>(bytes));
-    const std::byte* first = storage.bytes.data() + view.offset * static_cast<std::int64_t>(stored_size(type));
-    return tensor_from_stored(type, first, view.shape, view.strides);
+  Value value(const Pickle& pickle) {
+    const auto tensor_of = [this](const auto& storage, const auto& view) { return tensor(storage, view); };
+    return value_of(pickle, tensor_of, budget_);
   }
 
- protected:
   /// The elements of a storage, `size` bytes. Throws FileError when there are more or fewer.
   virtual Bytes bytes_of(const Pickle::Storage& storage, std::uint64_t size) = 0;
 
   Budget& budget_;
 
  private:
-  struct Storage {
-    Bytes bytes;
-    Tensor whole;  // when memory is shared: all elements, in one dimension
-  };
-
-  Storage& load(const Pickle::Storage& described) {
-    const std::int64_t size = checked_bytes(Shape(described.numel), stored_size(described.type));
-    const Bytes bytes = bytes_of(described, static_cast<std::uint64_t>(size));
-    return storages_.try_emplace({described.key, described.type}, Storage{bytes, {}}).first->second;
-  }
-
-  Tensor whole(Bytes bytes, const Pickle::Storage& described) {
-    budget_.spend(
-        static_cast<std::uint64_t>(checked_bytes(Shape(described.numel), item_size(widened(described.type)))));
-    return tensor_from_stored(described.type, bytes.data(), Shape(described.numel), Shape(1));
+  Tensor tensor(const Pickle::Storage& storage, const Pickle::TensorView& view) {
+    const Stored type = storage.type;
+    const Shape all(storage.numel);
+    const std::byte* first = bytes_of(storage, checked_bytes(all, stored_size(type))).data();
+    const std::int64_t size = checked_bytes(view.shape, item_size(widened(type)));
+    if (size == 0) return empty(view.shape, widened(type));
+    if (share_storage_ && view.strides == strides_of(view.shape)) {
+      Tensor& whole = shared_[{storage.key, type}];
+      if (!whole.defined()) {
+        budget_.spend(checked_bytes(all, item_size(widened(type))));
+        whole = tensor_from_stored(type, first, all, Shape(1));
+      }
+      return make_view(whole, view.shape, view.offset);
+    }
+    budget_.spend(size);
+    first += view.offset * static_cast<std::int64_t>(stored_size(type));
+    return tensor_from_stored(type, first, view.shape, view.strides);
   }
 
   bool share_storage_;
-  std::map<std::pair<std::string, Stored>, Storage> storages_;
+  std::map<std::pair<std::string, Stored>, Tensor> shared_;  // all elements of a storage, in one dimension
 };
 
 [[noreturn]] void refuse_big_endian() {
@@ -75,17 +68,6 @@ class StorageFile : public TensorSource {
 class ArchiveFile : public StorageFile {
  public:
   ArchiveFile(Bytes file, Budget& budget, bool share_storage) : StorageFile(budget, share_storage), archive_(file) {
-    find_folder();
-    check_kind();
-  }
-
-  Value read() {
-    const Buffer program = archive_.read(folder_ + "data.pkl", budget_);
-    return value_of(parse_pickle(program, budget_), *this, budget_);
-  }
-
- private:
-  void find_folder() {
     throw_if<FileError>(archive_.names().empty(), "it is an empty archive");
     const std::string& first = archive_.names().front();
     folder_ = first.substr(0, first.find('/') + 1);
@@ -93,12 +75,18 @@ class ArchiveFile : public StorageFile {
       throw_if<FileError>(folder_.empty() || !name.starts_with(folder_),
                           "its archive does not have one folder with all files");
     }
+    check_kind();
   }
 
+  Value read() {
+    const Buffer program = archive_.read(folder_ + "data.pkl", budget_);
+    return value(parse_pickle(program, budget_));
+  }
+
+ private:
   std::optional<std::string> text(const std::string& name) {
     if (!archive_.contains(folder_ + name)) return std::nullopt;
-    const Buffer content = archive_.read(folder_ + name, budget_);
-    return std::string(reinterpret_cast<const char*>(Bytes(content).data()), content.size());
+    return std::string(as_text(archive_.read(folder_ + name, budget_)));
   }
 
   void check_kind() {
@@ -147,7 +135,7 @@ class LegacyFile : public StorageFile {
     const Pickle pickle = take_pickle(rest_, budget_);
     for (const Pickle::Storage& storage : pickle.storages) item_sizes_.emplace(storage.key, stored_size(storage.type));
     find_storages(take_pickle(rest_, budget_));
-    return value_of(pickle, *this, budget_);
+    return value(pickle);
   }
 
  private:
@@ -206,22 +194,18 @@ bool is_legacy(std::string_view file) {
 }  // namespace
 
 bool is_pytorch_pickle(Bytes file) {
-  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+  const std::string_view text = as_text(file);
   const bool tar = text.size() > 262 && text.substr(257, 5) == "ustar";
   return tar || text.starts_with('\x80');
 }
 
 Value parse_pytorch(Bytes file, Budget& budget, bool share_storage) {
-  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  if (is_legacy(text)) return LegacyFile(file, budget, share_storage).read();
-  if (is_pytorch_pickle(file)) {
-    throw FileError(text.starts_with('\x80')
-                        ? "it is a pickle that torch.save did not write\nLoad it in Python and save it with torch.save."
-                        : "it is a tar archive, the format of PyTorch 0.1, long before PyTorch 1.6\nSave it again with "
-                          "a newer PyTorch, or as "
-                          "safetensors.");
-  }
-  return ArchiveFile(file, budget, share_storage).read();
+  if (is_legacy(as_text(file))) return LegacyFile(file, budget, share_storage).read();
+  if (!is_pytorch_pickle(file)) return ArchiveFile(file, budget, share_storage).read();
+  throw FileError(as_text(file).starts_with('\x80')
+                      ? "it is a pickle that torch.save did not write\nLoad it in Python and save it with torch.save."
+                      : "it is a tar archive, the format of PyTorch 0.1, long before PyTorch 1.6\n"
+                        "Save it again with a newer PyTorch, or as safetensors.");
 }
 
 std::string pytorch_bytes(const Value& value) {
