@@ -1,9 +1,10 @@
-// Files as a whole: read completely into memory, or replaced completely.
+// Files as a whole: read completely into memory, or replaced completely. Paths are UTF-8.
 #pragma once
 
 #include <gradus/core/error.hpp>
 
 #include <cstddef>
+#include <fstream>
 #include <memory>
 #include <span>
 #include <string>
@@ -57,7 +58,7 @@ class InputFile {
 
  private:
   std::string path_;
-  Descriptor file_;
+  std::ifstream file_;
   std::size_t size_;
 };
 
