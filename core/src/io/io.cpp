@@ -23,12 +23,10 @@ FileFormat format_of_extension(std::string_view path) {
 
 /// What the first bytes tell; `automatic` when they tell nothing.
 FileFormat format_in(detail::Bytes file) {
-  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+  const std::string_view text = detail::as_text(file);
   if (text.starts_with("\x93NUMPY")) return FileFormat::npy;
   if (detail::is_pytorch_pickle(file)) return FileFormat::pytorch;
-  if (text.starts_with("PK\3\4")) {
-    return detail::is_npz(file) ? FileFormat::npz : FileFormat::pytorch;
-  }
+  if (text.starts_with("PK\3\4")) return detail::is_npz(file) ? FileFormat::npz : FileFormat::pytorch;
   constexpr std::size_t length = 8;  // of the length of the header of safetensors
   const std::size_t first = text.find_first_not_of(" \t\n\r", length);
   return text.size() > length && first != text.npos && text[first] == '{' ? FileFormat::safetensors
@@ -41,8 +39,14 @@ Value parse_safetensors_value(detail::Bytes file) {
   return tree == content.metadata.end() ? content.tensors : detail::value_from_json(tree->second, content.tensors);
 }
 
-/// All that a file holds; of a safetensors file only the tensors, unless `whole`.
-Value parse(detail::Bytes file, FileFormat format, const LoadOptions& options, bool whole) {
+/// All that a file holds; of a safetensors file only the tensors, unless `whole`. A file in memory has no path.
+Value parse(detail::Bytes file, const std::string* path, const LoadOptions& options, bool whole) {
+  FileFormat format = options.format;
+  if (format == FileFormat::automatic) format = format_in(file);
+  if (format == FileFormat::automatic) {
+    detail::throw_if<FileError>(!path, "it begins as no file of PyTorch, safetensors or NumPy does");
+    format = format_of(*path);
+  }
   detail::Budget budget(options.memory_limit, file.size());
   switch (format) {
     case FileFormat::safetensors:
@@ -70,24 +74,10 @@ auto parse_file(const std::string& path, Parse parse) {
 }
 
 Value load_whole(const std::string& path, const LoadOptions& options, bool whole) {
-  return parse_file(path, [&](detail::Bytes file) {
-    FileFormat format = options.format;
-    if (format == FileFormat::automatic) format = format_in(file);
-    if (format == FileFormat::automatic) format = gradus::format_of(path);
-    return parse(file, format, options, whole);
-  });
+  return parse_file(path, [&](detail::Bytes file) { return parse(file, &path, options, whole); });
 }
-
 Value load_whole(detail::Bytes file, const LoadOptions& options, bool whole) {
-  return parse_memory(file, [&](detail::Bytes bytes) {
-    const FileFormat format = options.format == FileFormat::automatic ? format_in(bytes) : options.format;
-    if (format != FileFormat::automatic) return parse(bytes, format, options, whole);
-    throw FileError("it begins as no file of PyTorch, safetensors or NumPy does");
-  });
-}
-
-FileFormat format_to_write(const std::string& path, FileFormat wanted) {
-  return wanted != FileFormat::automatic ? wanted : gradus::format_of(path);
+  return parse_memory(file, [&](detail::Bytes bytes) { return parse(bytes, nullptr, options, whole); });
 }
 
 const Tensor& only_array(const StateDict& state) {
@@ -95,16 +85,16 @@ const Tensor& only_array(const StateDict& state) {
   detail::fail<ValueError>("save: a .npy file holds one array, there are ", state.size(), "\nUse .npz.");
 }
 
-void check_defined(const StateDict& state) {
-  for (const auto& [name, tensor] : state) {
+/// The format in which to write these tensors, which it can hold.
+FileFormat format_to_write(const StateDict& tensors, const std::string& path, const SaveOptions& options) {
+  const FileFormat format = options.format != FileFormat::automatic ? options.format : format_of(path);
+  for (const auto& [name, tensor] : tensors) {
     if (!tensor.defined()) detail::fail<ValueError>("save: tensor '", name, "' is undefined");
   }
-}
-
-void check_metadata(const SaveOptions& options, FileFormat format) {
-  if (options.metadata.empty() || format == FileFormat::safetensors) return;
-  throw ValueError(
+  detail::throw_if<ValueError>(
+      !options.metadata.empty() && format != FileFormat::safetensors,
       "save: only a safetensors file can hold metadata\nUse save_value to save numbers and strings as well.");
+  return format;
 }
 
 void write_safetensors(const StateDict& tensors, Metadata metadata, const std::string& path) {
@@ -129,9 +119,7 @@ FileFormat format_of(const std::string& path) {
 }
 
 void save(const StateDict& state, const std::string& path, const SaveOptions& options) {
-  const FileFormat format = format_to_write(path, options.format);
-  check_defined(state);
-  check_metadata(options, format);
+  const FileFormat format = format_to_write(state, path, options);
   switch (format) {
     case FileFormat::safetensors: return write_safetensors(state, options.metadata, path);
     case FileFormat::npz: return detail::write_file(path, detail::npz_bytes(state));
@@ -158,12 +146,10 @@ StateDict load_safetensors(std::span<const std::byte> file) {
 }
 
 void save_value(const Value& value, const std::string& path, const SaveOptions& options) {
-  const FileFormat format = format_to_write(path, options.format);
+  const StateDict tensors = value.tensors();
+  const FileFormat format = format_to_write(tensors, path, options);
   detail::throw_if<ValueError>(format == FileFormat::npy || format == FileFormat::npz,
                                "save_value: NumPy's formats hold arrays alone\nUse .safetensors or .pt.");
-  const StateDict tensors = value.tensors();
-  check_defined(tensors);
-  check_metadata(options, format);
   if (format == FileFormat::pytorch) return detail::write_file(path, detail::pytorch_bytes(value));
   Metadata metadata = options.metadata;
   metadata[value_key] = detail::value_to_json(value, tensors);

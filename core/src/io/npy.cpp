@@ -18,10 +18,13 @@ using namespace std::string_view_literals;
 constexpr std::string_view extension = ".npy";
 constexpr std::string_view magic = "\x93NUMPY"sv;
 
-struct NpyHeader {
+bool is_array(const std::string& name) { return name.ends_with(extension); }
+
+struct NpyFile {
   std::string descr;
   bool fortran_order = false;
   std::vector<std::int64_t> shape;
+  Bytes data;
 };
 
 /// Reads the header, a dict of Python such as {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }.
@@ -29,8 +32,9 @@ class HeaderParser {
  public:
   explicit HeaderParser(std::string_view text) : text_(text) {}
 
-  NpyHeader parse() {
-    NpyHeader header;
+  /// All but the data.
+  NpyFile parse() {
+    NpyFile header;
     std::set<std::string> keys;
     expect("{");
     each_until("}", [&] {
@@ -59,6 +63,11 @@ class HeaderParser {
   [[noreturn]] void fail(std::string_view expected) const {
     throw FileError(message("its header has '", shown(text_.substr(0, 20)), "' where ", expected, " is expected"));
   }
+  std::string take(std::size_t size) {
+    std::string taken(text_.substr(0, size));
+    text_.remove_prefix(size);
+    return taken;
+  }
   void skip_space() { text_.remove_prefix(std::min(text_.find_first_not_of(" \n\t"), text_.size())); }
   bool accept(std::string_view token) {
     skip_space();
@@ -81,9 +90,7 @@ class HeaderParser {
     const char* quote = accept("'") ? "'" : accept("\"") ? "\"" : nullptr;
     const std::size_t end = quote ? text_.find(quote) : text_.npos;
     if (end == text_.npos) fail("a string");
-    std::string result(text_.substr(0, end));
-    text_.remove_prefix(end + 1);
-    return result;
+    return take(end + 1).substr(0, end);
   }
   /// A string, or the list of fields of a structured array as it stands there.
   std::string dtype() {
@@ -95,9 +102,7 @@ class HeaderParser {
       if (end == text_.size()) fail("the end of a list");
       depth += text_[end] == '[' ? 1 : text_[end] == ']' ? -1 : 0;
     } while (end++, depth > 0);
-    std::string result(text_.substr(0, end));
-    text_.remove_prefix(end);
-    return result;
+    return take(end);
   }
   std::int64_t integer() {
     skip_space();
@@ -122,7 +127,7 @@ class HeaderParser {
 
 /// The text of the header; `file` loses it and what is in front of it.
 std::string_view take_header(Bytes& file) {
-  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+  const std::string_view text = as_text(file);
   throw_if<FileError>(!text.starts_with(magic), "it does not begin as a .npy file does");
   throw_if<FileError>(text.size() < 8, "it ends within its header");
   const int version = text[6];
@@ -138,30 +143,26 @@ std::string_view take_header(Bytes& file) {
   return text.substr(start, length);
 }
 
-struct NpyFile {
-  NpyHeader header;
-  Bytes data;
-};
-
 NpyFile parse_header(Bytes file) {
-  const std::string_view text = take_header(file);
-  return {HeaderParser(text).parse(), file};
+  NpyFile parsed = HeaderParser(take_header(file)).parse();
+  parsed.data = file;
+  return parsed;
 }
 
 Tensor array_of(const NpyFile& file) {
-  const auto type = numpy_type(file.header.descr);
-  if (!type) refuse_type(file.header.descr);
-  return numpy_array(*type, file.data, file.header.shape, file.header.fortran_order);
+  const auto type = numpy_type(file.descr);
+  if (!type) refuse_type(file.descr);
+  return numpy_array(*type, file.data, file.shape, file.fortran_order);
 }
 
 /// An array of an archive; an object where it is none of numbers.
 Value array_or_object(Bytes content) {
   const NpyFile file = parse_header(content);
   try {
-    if (numpy_type(file.header.descr)) return array_of(file);
+    if (numpy_type(file.descr)) return array_of(file);
   } catch (const BeyondInt64&) {
   }
-  return Value::object("numpy.ndarray of " + file.header.descr);
+  return Value::object("numpy.ndarray of " + file.descr);
 }
 
 }  // namespace
@@ -216,7 +217,6 @@ std::string npy_header(const Tensor& x) {
 bool is_npz(Bytes file) {
   try {
     const ZipReader archive(file);
-    const auto is_array = [](const std::string& name) { return name.ends_with(extension); };
     return std::ranges::any_of(archive.names(), is_array);
   } catch (const FileError&) {
     return false;
@@ -227,7 +227,7 @@ Value parse_npz(Bytes file, Budget& budget) {
   const ZipReader archive(file);
   Value::Dict arrays;
   for (const std::string& name : archive.names()) {
-    if (!name.ends_with(extension)) {
+    if (!is_array(name)) {
       arrays.emplace_back(name, Value::object("bytes"));
       continue;
     }
@@ -245,7 +245,7 @@ std::string npz_bytes(const StateDict& arrays) {
   ZipWriter archive;
   for (const auto& [name, array] : arrays) {
     throw_if<ValueError>(!is_safe_file_name(name), "save: '", name, "' cannot be the name of an array in .npz");
-    archive.add(name + ".npy", npy_header(array) + std::string(element_bytes(array)));
+    archive.add(message(name, extension), npy_header(array) + std::string(element_bytes(array)));
   }
   return archive.finish();
 }

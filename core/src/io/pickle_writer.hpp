@@ -11,7 +11,8 @@
 
 namespace gradus::detail {
 
-/// Writes one value with the opcodes that PickleMachine reads. Tensors that are the same elements share one storage.
+/// Writes one value with the opcodes that PickleMachine reads: Lib/pickletools.py of Python. Tensors that are the same
+/// elements share one storage.
 class PickleWriter {
  public:
   /// Throws ValueError for text that is not UTF-8 and for a tree that is nested too deep.
@@ -25,9 +26,6 @@ class PickleWriter {
   const std::vector<Tensor>& storages() const { return storages_; }
 
  private:
-  // Opcodes: Lib/pickletools.py of Python.
-  static constexpr std::string_view ordered_dict = "ccollections\nOrderedDict\n)R";
-
   template <class T>
   void put_raw(T number) {
     out_.append(reinterpret_cast<const char*>(&number), sizeof number);
@@ -42,16 +40,8 @@ class PickleWriter {
       case Value::Kind::real: put(value.as_double()); break;
       case Value::Kind::string: put(value.as_string()); break;
       case Value::Kind::tensor: put(value.as_tensor()); break;
-      case Value::Kind::list:
-        out_ += "](";
-        put_elements(value.as_list(), depth);
-        out_ += 'e';
-        break;
-      case Value::Kind::tuple:
-        out_ += '(';
-        put_elements(value.as_list(), depth);
-        out_ += 't';
-        break;
+      case Value::Kind::list: put_elements("](", value.as_list(), 'e', depth); break;
+      case Value::Kind::tuple: put_elements("(", value.as_list(), 't', depth); break;
       case Value::Kind::dict:
         out_ += "}(";
         for (const auto& [key, item] : value.as_dict()) {
@@ -64,8 +54,10 @@ class PickleWriter {
     }
   }
 
-  void put_elements(const Value::List& elements, int depth) {
+  void put_elements(std::string_view begin, const Value::List& elements, char end, int depth) {
+    out_ += begin;
     for (const Value& element : elements) put(element, depth + 1);
+    out_ += end;
   }
 
   void put(std::int64_t integer) {
@@ -92,8 +84,7 @@ class PickleWriter {
 
   void put(const Tensor& tensor) {
     // _rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks)
-    out_ += "ctorch._utils\n_rebuild_tensor_v2\n(";
-    out_ += '(';
+    out_ += "ctorch._utils\n_rebuild_tensor_v2\n((";
     put("storage");
     out_ += message("ctorch\n", names_of(tensor.dtype()).torch, "Storage\n");
     put(std::to_string(storage_of(tensor)));
@@ -103,9 +94,10 @@ class PickleWriter {
     put(std::int64_t{0});
     put(tensor.shape());
     put(strides_of(tensor.shape()));
-    out_ += '\x89';
-    out_ += ordered_dict;
-    out_ += "tR";
+    out_ +=
+        "\x89"
+        "ccollections\nOrderedDict\n)R"
+        "tR";
   }
 
   void put(const Shape& numbers) {
@@ -115,12 +107,12 @@ class PickleWriter {
   }
 
   std::size_t storage_of(const Tensor& tensor) {
-    const auto same = known_.find({element_bytes(tensor).data(), tensor.dtype()});
+    const std::pair<const void*, Dtype> place{element_bytes(tensor).data(), tensor.dtype()};
+    const auto same = known_.find(place);
     if (same != known_.end() && storages_[same->second].numel() == tensor.numel()) return same->second;
+    if (tensor.numel() > 0) known_.insert_or_assign(place, storages_.size());
     storages_.push_back(tensor);
-    const std::size_t index = storages_.size() - 1;
-    if (tensor.numel() > 0) known_.insert_or_assign({element_bytes(tensor).data(), tensor.dtype()}, index);
-    return index;
+    return storages_.size() - 1;
   }
 
   std::string out_;

@@ -76,7 +76,7 @@ Tensor read_tensor(const Info& info, Bytes data) {
 Safetensors parse_safetensors(Bytes file) {
   const auto length = static_cast<std::size_t>(header_length(file));
   const Bytes data = file.subspan(8 + length);
-  SafetensorsHeader header = parse_safetensors_header({reinterpret_cast<const char*>(file.data()) + 8, length});
+  SafetensorsHeader header = parse_safetensors_header(as_text(file).substr(8, length));
   check_offsets(header.tensors, data.size(), file.size());
 
   Safetensors result;

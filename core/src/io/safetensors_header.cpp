@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -24,19 +25,14 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   bool number_unsigned(std::uint64_t number) override {
     if (!in_array_) return refuse("a number");
-    if (key_ == "shape") {
-      header.tensors.back().shape.push_back(number);
-    } else {
-      if (offsets_ < 2) (offsets_ == 0 ? header.tensors.back().begin : header.tensors.back().end) = number;
-      ++offsets_;
-    }
+    (key_ == "shape" ? header.tensors.back().shape : offsets_).push_back(number);
     return true;
   }
 
   bool string(std::string& text) override {
-    if (place_ == Place::metadata) {
+    if (place_ == metadata_place) {
       header.metadata[key_] = text;
-    } else if (place_ == Place::tensor && key_ == "dtype") {
+    } else if (place_ == tensor_place && key_ == "dtype") {
       header.tensors.back().dtype = text;
     } else {
       return refuse("a string");
@@ -45,15 +41,15 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   }
 
   bool start_object(std::size_t) override {
-    if (place_ == Place::start) {
-      place_ = Place::header;
-    } else if (place_ == Place::header && key_ == "__metadata__") {
-      place_ = Place::metadata;
-    } else if (place_ == Place::header) {
-      place_ = Place::tensor;
+    if (place_ == start) {
+      place_ = header_place;
+    } else if (place_ == header_place && key_ == "__metadata__") {
+      place_ = metadata_place;
+    } else if (place_ == header_place) {
+      place_ = tensor_place;
       header.tensors.emplace_back().name = key_;
-      fields_.clear();
-      offsets_ = 0;
+      names_[place_].clear();
+      offsets_.clear();
     } else {
       return refuse("an object");
     }
@@ -61,13 +57,13 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   }
 
   bool end_object() override {
-    if (place_ == Place::tensor) check_complete();
-    place_ = Place::header;
+    if (place_ == tensor_place) finish_tensor();
+    place_ = header_place;
     return true;
   }
 
   bool start_array(std::size_t) override {
-    in_array_ = place_ == Place::tensor && !in_array_ && (key_ == "shape" || key_ == "data_offsets");
+    in_array_ = place_ == tensor_place && !in_array_ && (key_ == "shape" || key_ == "data_offsets");
     return in_array_ || refuse("an array");
   }
 
@@ -78,15 +74,14 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   bool key(std::string& name) override {
     key_ = name;
-    if (place_ == Place::header) {
-      insert(names_, "the header");
-    } else if (place_ == Place::metadata) {
-      insert(metadata_names_, "the metadata");
-    } else {
-      insert(fields_, message("tensor '", tensor_name(), "'"));
-      if (name != "dtype" && name != "shape" && name != "data_offsets") {
-        fail<FileError>("tensor '", tensor_name(), "' has the unknown field '", shown(name), "'");
-      }
+    if (!names_[place_].insert(name).second) {
+      fail<FileError>("the name '", shown(name), "' occurs twice in ",
+                      place_ == header_place     ? "the header"
+                      : place_ == metadata_place ? "the metadata"
+                                                 : message("tensor '", tensor_name(), "'"));
+    }
+    if (place_ == tensor_place && std::ranges::find(fields, name) == std::end(fields)) {
+      fail<FileError>("tensor '", tensor_name(), "' has the unknown field '", shown(name), "'");
     }
     return true;
   }
@@ -97,35 +92,34 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   }
 
  private:
-  enum class Place : std::uint8_t { start, header, metadata, tensor };
+  enum Place : std::uint8_t { start, header_place, metadata_place, tensor_place };
+  static constexpr std::string_view fields[] = {"dtype", "shape", "data_offsets"};
 
   std::string tensor_name() const { return shown(header.tensors.back().name); }
 
-  void insert(std::set<std::string>& names, std::string_view where) const {
-    if (!names.insert(key_).second) fail<FileError>("the name '", shown(key_), "' occurs twice in ", where);
-  }
-
   bool refuse(std::string_view found) const {
-    if (place_ == Place::metadata) fail<FileError>("metadata '", shown(key_), "' is ", found, ", expected a string");
-    if (place_ == Place::header) fail<FileError>("entry '", shown(key_), "' is ", found, ", expected an object");
+    if (place_ == metadata_place) fail<FileError>("metadata '", shown(key_), "' is ", found, ", expected a string");
+    if (place_ == header_place) fail<FileError>("entry '", shown(key_), "' is ", found, ", expected an object");
     fail<FileError>("tensor '", tensor_name(), "' has ", found, " in its field '", shown(key_),
                     "', where it cannot be");
   }
 
-  void check_complete() const {
-    for (const char* field : {"dtype", "shape", "data_offsets"}) {
-      if (!fields_.contains(field)) fail<FileError>("tensor '", tensor_name(), "' has no field '", field, "'");
+  void finish_tensor() {
+    for (const std::string_view field : fields) {
+      if (!names_[place_].contains(field)) fail<FileError>("tensor '", tensor_name(), "' has no field '", field, "'");
     }
-    if (offsets_ != 2) {
-      fail<FileError>("tensor '", tensor_name(), "' has ", offsets_, " data_offsets, expected 2");
+    if (offsets_.size() != 2) {
+      fail<FileError>("tensor '", tensor_name(), "' has ", offsets_.size(), " data_offsets, expected 2");
     }
+    header.tensors.back().begin = offsets_[0];
+    header.tensors.back().end = offsets_[1];
   }
 
-  Place place_ = Place::start;
+  Place place_ = start;
   bool in_array_ = false;
-  std::string key_;          // the name read last
-  std::size_t offsets_ = 0;  // how many data_offsets the present tensor has
-  std::set<std::string> names_, metadata_names_, fields_;
+  std::string key_;                     // the name read last
+  std::vector<std::uint64_t> offsets_;  // of the present tensor
+  std::set<std::string, std::less<>> names_[tensor_place + 1];
 };
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
-#include <limits>
 
 // None, bool, int, finite float, str and list are JSON's own. The rest is an object with one key that tells what it is:
 //   {"float": "nan"}   {"tensor": "model.0.weight"}   {"tuple": [...]}   {"dict": [[key, value], ...]}
@@ -25,7 +24,11 @@ class Encoder {
       case Value::Kind::none: break;
       case Value::Kind::truth: return value.as_bool();
       case Value::Kind::integer: return value.as_int();
-      case Value::Kind::real: return encode_real(value.as_double());
+      case Value::Kind::real:
+        if (const double real = value.as_double(); !std::isfinite(real)) {
+          return {{"float", std::isnan(real) ? "nan" : real > 0 ? "inf" : "-inf"}};
+        }
+        return value.as_double();
       case Value::Kind::string: return value.as_string();
       case Value::Kind::tensor: return {{"tensor", tensors_.entry(next_++).first}};
       case Value::Kind::list: return encode_all(value.as_list(), depth);
@@ -43,11 +46,6 @@ class Encoder {
   }
 
  private:
-  static Json encode_real(double real) {
-    if (std::isfinite(real)) return real;
-    return {{"float", std::isnan(real) ? "nan" : real > 0 ? "inf" : "-inf"}};
-  }
-
   Json encode_all(const Value::List& elements, int depth) {
     Json all = Json::array();
     for (const Value& element : elements) all.push_back(encode(element, depth + 1));
@@ -58,11 +56,10 @@ class Encoder {
   std::size_t next_ = 0;  // encode() meets the tensors in the order of Value::tensors()
 };
 
-Value decode_real(const std::string& name) {
-  using Limits = std::numeric_limits<double>;
-  if (name == "nan") return Limits::quiet_NaN();
-  if (name == "inf") return Limits::infinity();
-  if (name == "-inf") return -Limits::infinity();
+double decode_real(const std::string& name) {
+  if (name == "nan") return NAN;
+  if (name == "inf") return INFINITY;
+  if (name == "-inf") return -INFINITY;
   throw FileError("its metadata has an unknown number '" + shown(name) + "'");
 }
 

@@ -21,14 +21,11 @@ class ZipError {
   zip_error_t error_;
 };
 
-struct FreeSource {
-  void operator()(zip_source_t* source) const { zip_source_free(source); }
-};
-using Source = std::unique_ptr<zip_source_t, FreeSource>;
-
-struct CloseFile {
-  void operator()(zip_file_t* file) const { zip_fclose(file); }
-};
+/// A handle of libzip, given back by `close`.
+template <class T, auto close>
+using Handle = std::unique_ptr<T, decltype([](T* handle) { close(handle); })>;
+using Source = Handle<zip_source_t, zip_source_free>;
+using OpenFile = Handle<zip_file_t, zip_fclose>;
 
 ZipArchive open_archive(Bytes file) {
   throw_if<FileError>(file.empty(), "it is empty");
@@ -93,7 +90,7 @@ const ZipReader::Entry& ZipReader::entry(std::string_view name) const {
 Buffer ZipReader::read(std::string_view name, Budget& budget) const {
   const auto [index, size] = entry(name);
   budget.spend(size);
-  const std::unique_ptr<zip_file_t, CloseFile> opened(zip_fopen_index(archive_.get(), index, 0));
+  const OpenFile opened(zip_fopen_index(archive_.get(), index, 0));
   const auto refuse = [&](const std::string& reason) {
     fail<FileError>("its file '", shown(name), "' cannot be read: ", reason);
   };
