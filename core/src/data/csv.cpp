@@ -21,7 +21,7 @@ bool is_mark_of_missing(std::string_view text) {
 /// The first two records of a file, to see whether the first are names.
 class FirstRecords : public CsvReader {
  public:
-  FirstRecords(const std::string& path, const CsvDialect& dialect) : CsvReader(path, dialect) { read_records(); }
+  FirstRecords(const std::string& path, const CsvOptions& options) : CsvReader(path, options) { read_records(); }
 
   /// All of the first is text, and below some of it is a number.
   bool begin_with_names() const {
@@ -49,8 +49,7 @@ class FirstRecords : public CsvReader {
 template <class T>
 class NumberReader : public CsvReader {
  public:
-  NumberReader(const std::string& path, const CsvOptions& options)
-      : CsvReader(path, {options.separator, options.quote, options.comment, options.skip}), options_(options) {}
+  using CsvReader::CsvReader;
 
   Tensor read() {
     read_records();
@@ -61,37 +60,34 @@ class NumberReader : public CsvReader {
 
  private:
   void record(CsvRecord fields) override {
-    if (options_.header && !std::exchange(header_read_, true)) {
+    if (options().header && !std::exchange(header_read_, true)) {
       for (const CsvField& name : fields) names_.emplace_back(name.text);
       return;
     }
-    if (positions_.empty()) choose_columns(fields.size());
+    if (positions_.empty()) {
+      names_.resize(fields.size());
+      positions_ = chosen_positions(names_);
+      row_.resize(positions_.size());
+    }
     for (std::size_t i = 0; i < positions_.size(); ++i) {
       if (const std::size_t at = positions_[i]; at < fields.size()) row_[i] = number(fields[at], at);
     }
-    const std::size_t before = options_.header ? 0 : numbers_.size() / row_.size();
+    const std::size_t before = options().header ? 0 : numbers_.size() / row_.size();
     check_columns(fields.size(), names_.size(), before, "lines before it");
     numbers_.insert(numbers_.end(), row_.begin(), row_.end());
-  }
-
-  void choose_columns(std::size_t columns) {
-    names_.resize(columns);
-    positions_ = column_positions(options_.columns, names_, options_.header);
-    for (std::size_t i = 0; options_.columns.empty() && i < columns; ++i) positions_.push_back(i);
-    row_.resize(positions_.size());
   }
 
   T number(const CsvField& field, std::size_t column) const {
     const std::string_view text = field.text;
     T value{};
-    const bool is_missing = std::ranges::find(options_.missing, text) != options_.missing.end();
-    if (is_missing && std::floating_point<T>) return std::numeric_limits<T>::quiet_NaN();
+    const bool missing = is_missing(text);
+    if (missing && std::floating_point<T>) return std::numeric_limits<T>::quiet_NaN();
     const NumberText kind = parse_number(text, value);
-    if (kind == NumberText::number && !is_missing) return value;
-    if (is_missing) fail_here(field, column, "a number is missing, and int64 has no NaN\nSay {.dtype = float64}.");
+    if (kind == NumberText::number && !missing) return value;
+    if (missing) fail_here(field, column, "a number is missing, and int64 has no NaN\nSay {.dtype = float64}.");
     const std::string begin = shown(text.substr(0, 40));
     if (kind == NumberText::too_large) {
-      fail_here(field, column, message("'", begin, "' is beyond the range of ", options_.dtype));
+      fail_here(field, column, message("'", begin, "' is beyond the range of ", dtype_of<T>));
     }
     const std::string problem =
         text.empty() ? "a number is missing"
@@ -100,8 +96,7 @@ class NumberReader : public CsvReader {
   }
 
   std::string advice(std::string_view text) const {
-    const CsvDialect& way = dialect();
-    if (numbers_.empty() && !options_.header && FirstRecords(path(), way).begin_with_names()) {
+    if (numbers_.empty() && !options().header && FirstRecords(path(), options()).begin_with_names()) {
       return "\nif the first line holds names, say {.header = true}";
     }
     if (is_mark_of_missing(text)) return message("\nto read it as NaN, say {.missing = {\"", text, "\"}}");
@@ -115,7 +110,6 @@ class NumberReader : public CsvReader {
     return "\nread_table() reads columns of text; {.columns = …} names those to be read";
   }
 
-  const CsvOptions& options_;
   bool header_read_ = false;
   std::vector<std::string> names_;      // of the columns of the file
   std::vector<std::size_t> positions_;  // of those in a row

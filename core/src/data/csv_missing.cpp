@@ -9,20 +9,19 @@ namespace gradus::detail {
 
 void CsvReader::read_records() {
   const Buffer file = read_file(path_);
-  const Bytes bytes = file;
-  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::string_view text = as_text(file);
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // the byte order mark of UTF-8
-  const bool by_blanks = dialect_.separator == ' ';
-  const std::string_view separators = by_blanks ? std::string_view(" \t") : std::string_view(&dialect_.separator, 1);
+  const bool by_blanks = options_.separator == ' ';
+  const std::string_view separators = by_blanks ? std::string_view(" \t") : std::string_view(&options_.separator, 1);
 
   for (line_ = 0; !text.empty() && wants_more();) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
-    if (++line_ <= dialect_.skip) continue;
-    if (dialect_.quote != '\0' && line.find(dialect_.quote) != line.npos) {
+    if (++line_ <= options_.skip) continue;
+    if (options_.quote != '\0' && line.find(options_.quote) != line.npos) {
       fail_here("there are quotes, and this gradus was built without libcsv\nBuild it with -DGRADUS_FILES_CSV=ON.");
     }
-    if (dialect_.comment != '\0') line = line.substr(0, line.find(dialect_.comment));
+    if (options_.comment != '\0') line = line.substr(0, line.find(options_.comment));
     if (trimmed(line).empty()) continue;
 
     for (bool more = true; more;) {

@@ -13,10 +13,10 @@ namespace gradus::detail {
 /// One reading of a file. libcsv is of C: what a reader throws in a callback waits until libcsv has returned.
 class CsvRun {
  public:
-  explicit CsvRun(CsvReader& reader) : reader_(reader), dialect_(reader.dialect_) {
+  explicit CsvRun(CsvReader& reader) : reader_(reader), options_(reader.options_) {
     if (csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI | CSV_EMPTY_IS_NULL) != 0) throw std::bad_alloc();
-    csv_set_delim(&parser_, static_cast<unsigned char>(dialect_.separator));
-    csv_set_quote(&parser_, static_cast<unsigned char>(dialect_.quote));
+    csv_set_delim(&parser_, static_cast<unsigned char>(options_.separator));
+    csv_set_quote(&parser_, static_cast<unsigned char>(options_.quote));
     csv_set_blk_size(&parser_, 1 << 12);
   }
   CsvRun(const CsvRun&) = delete;
@@ -50,12 +50,12 @@ class CsvRun {
     const std::string_view all(text.data(), text.size());
     const std::size_t end = all.find('\n'), size = end == all.npos ? all.size() : end + 1;
     if (std::exchange(at_begin_of_line_, end != all.npos)) ++reader_.line_;
-    if (reader_.line_ <= dialect_.skip) return size;
+    if (reader_.line_ <= options_.skip) return size;
     std::string_view line = all.substr(0, size);
-    if (dialect_.separator == ' ')
+    if (options_.separator == ' ')
       std::replace(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(size), '\t', ' ');
-    if (dialect_.quote == '\0' && line.find('\0') != line.npos) reader_.fail_here("there is a zero byte in it");
-    if (dialect_.comment != '\0') line = without_comment(line);
+    if (options_.quote == '\0' && line.find('\0') != line.npos) reader_.fail_here("there is a zero byte in it");
+    if (options_.comment != '\0') line = without_comment(line);
 
     feed(line);
     if (end != all.npos && line.size() < size) feed("\n");
@@ -69,7 +69,7 @@ class CsvRun {
     if (csv_parse(&parser_, text.data(), text.size(), on_field, on_record, this) != text.size() && !error_) {
       if (csv_error(&parser_) == CSV_ENOMEM) throw std::bad_alloc();
       reader_.fail_here(
-          message("there is a ", dialect_.quote, " within a field, where only a separator can follow or ",
+          message("there is a ", options_.quote, " within a field, where only a separator can follow or ",
                   "precede it\nPut the whole field into quotes and double those in it, or say that there ",
                   "are no quotes: {.quote = '\\0'}."));
     }
@@ -79,8 +79,8 @@ class CsvRun {
   std::string_view without_comment(std::string_view line) {
     std::size_t size = 0;
     while (size < line.size() && !in_comment_) {
-      if (line[size] == dialect_.quote) in_quotes_ = !in_quotes_;
-      in_comment_ = line[size] == dialect_.comment && !in_quotes_;
+      if (line[size] == options_.quote) in_quotes_ = !in_quotes_;
+      in_comment_ = line[size] == options_.comment && !in_quotes_;
       if (!in_comment_) ++size;
     }
     if (line.ends_with('\n')) in_comment_ = false;
@@ -92,7 +92,7 @@ class CsvRun {
     if (error_) std::rethrow_exception(error_);
     if (complete) return;
     reader_.line_ = field_line_;
-    reader_.fail_here(message("a ", dialect_.quote, " that opens there is never closed"));
+    reader_.fail_here(message("a ", options_.quote, " that opens there is never closed"));
   }
 
   template <class F>
@@ -108,7 +108,7 @@ class CsvRun {
   static void on_field(void* text, std::size_t size, void* self) {
     auto& run = *static_cast<CsvRun*>(self);
     run.field_line_ = run.reader_.line_;
-    if (!text && run.dialect_.separator == ' ') return;  // the blanks of a run but one
+    if (!text && run.options_.separator == ' ') return;  // the blanks of a run but one
     run.guard([&] { run.reader_.take({static_cast<const char*>(text), size}); });
   }
 
@@ -123,7 +123,7 @@ class CsvRun {
   }
 
   CsvReader& reader_;
-  CsvDialect dialect_;
+  const CsvOptions& options_;
   csv_parser parser_{};
   std::exception_ptr error_;
   std::int64_t field_line_ = 1;  // where the field after the last one begins

@@ -7,12 +7,6 @@
 
 namespace gradus::detail {
 
-/// How a file separates its fields.
-struct CsvDialect {
-  char separator, quote, comment;
-  std::int64_t skip;
-};
-
 /// A field without the blanks around it, and the number of the line that it ends in.
 struct CsvField {
   std::string_view text;
@@ -23,7 +17,10 @@ using CsvRecord = std::span<const CsvField>;
 /// Reads the records of a file; a derived class is handed each. It keeps the number of the line for messages.
 class CsvReader {
  public:
-  explicit CsvReader(const std::string& path, const CsvDialect& dialect) : path_(path), dialect_(dialect) {}
+  /// With CsvOptions or TableOptions.
+  template <class Options>
+  CsvReader(const std::string& path, const Options& o)
+      : path_(path), options_{o.header, o.separator, o.quote, o.comment, o.skip, o.columns, o.missing} {}
   virtual ~CsvReader() = default;
 
  protected:
@@ -41,7 +38,14 @@ class CsvReader {
   void check_columns(std::size_t columns, std::size_t expected, std::size_t before, const char* like) const;
 
   const std::string& path() const { return path_; }
-  const CsvDialect& dialect() const { return dialect_; }
+  const CsvOptions& options() const { return options_; }
+  bool is_missing(std::string_view text) const;
+  /// Positions of the columns that the keys mean, in a file with these names or, without a header, this many columns.
+  /// Throws KeyError, or IndexError for a position.
+  std::vector<std::size_t> positions_of(const std::vector<ColumnKey>& keys,
+                                        const std::vector<std::string>& names) const;
+  /// Of those that the options choose.
+  std::vector<std::size_t> chosen_positions(const std::vector<std::string>& names) const;
 
  private:
   friend class CsvRun;
@@ -50,17 +54,12 @@ class CsvReader {
   void finish_record();
 
   const std::string& path_;
-  CsvDialect dialect_;
+  CsvOptions options_;
   std::int64_t line_ = 0;  // the line that is being read, from 1
   std::vector<CsvField> fields_;
   std::string texts_;              // of the fields, one behind the other
   std::vector<std::size_t> ends_;  // of each in there
 };
-
-/// Positions of the columns that the keys mean, in a file with these names or, without a header, this many columns.
-/// Throws KeyError, or IndexError for a position.
-std::vector<std::size_t> column_positions(const std::vector<ColumnKey>& keys, const std::vector<std::string>& names,
-                                          bool header);
 
 /// What a text is as a number.
 enum class NumberText : std::uint8_t { number, none, too_large };

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 namespace gradus::detail {
 namespace {
@@ -101,29 +103,35 @@ void CsvReader::check_columns(std::size_t columns, std::size_t expected, std::si
   fail_here(message("expected ", expected, " columns as in the ", like, ", got ", columns, before == 1 ? advice : ""));
 }
 
-std::vector<std::size_t> column_positions(const std::vector<ColumnKey>& keys, const std::vector<std::string>& names,
-                                          bool header) {
+bool CsvReader::is_missing(std::string_view text) const {
+  return std::ranges::find(options_.missing, text) != options_.missing.end();
+}
+
+std::vector<std::size_t> CsvReader::positions_of(const std::vector<ColumnKey>& keys,
+                                                 const std::vector<std::string>& names) const {
   std::vector<std::size_t> positions;
   const auto count = static_cast<std::int64_t>(names.size());
   for (const ColumnKey& key : keys) {
-    if (!key.by_name()) {
-      const std::int64_t position = key.position() < 0 ? key.position() + count : key.position();
-      if (position < 0 || position >= count) {
-        throw IndexError(message("there is no column ", key.position(), ", there are ", count));
-      }
+    const std::int64_t position = key.by_name()        ? std::ranges::find(names, key.name()) - names.begin()
+                                  : key.position() < 0 ? key.position() + count
+                                                       : key.position();
+    if (position >= 0 && position < count) {
       positions.push_back(static_cast<std::size_t>(position));
       continue;
     }
-    const auto found = std::find(names.begin(), names.end(), key.name());
-    if (found == names.end()) {
-      const auto all = listed(names, [](const std::string& name) { return name; });
-      throw KeyError(
-          message("there is no column '", shown(key.name()), "'",
-                  header ? "\nThere are: " + all : std::string("\nWithout a header columns have no names.")));
-    }
-    positions.push_back(static_cast<std::size_t>(found - names.begin()));
+    if (!key.by_name()) throw IndexError(message("there is no column ", key.position(), ", there are ", count));
+    const std::string there_are = message("\nThere are: ", listed(names, std::identity()));
+    throw KeyError(message("there is no column '", shown(key.name()), "'",
+                           options_.header ? there_are : "\nWithout a header columns have no names."));
   }
   return positions;
+}
+
+std::vector<std::size_t> CsvReader::chosen_positions(const std::vector<std::string>& names) const {
+  if (!options_.columns.empty()) return positions_of(options_.columns, names);
+  std::vector<std::size_t> all(names.size());
+  std::iota(all.begin(), all.end(), 0u);
+  return all;
 }
 
 }  // namespace gradus::detail

@@ -16,8 +16,7 @@ using namespace detail;
 /// are not kept until then.
 class TableReader : public CsvReader {
  public:
-  TableReader(const std::string& path, const TableOptions& options)
-      : CsvReader(path, {options.separator, options.quote, options.comment, options.skip}), options_(options) {}
+  TableReader(const std::string& path, const TableOptions& options) : CsvReader(path, options), options_(options) {}
 
   Table read() {
     read_records();
@@ -56,11 +55,10 @@ class TableReader : public CsvReader {
                    "\nread_csv() reads matrices of any width."));
     }
     check_names();
-    std::vector<std::size_t> positions = column_positions(options_.columns, names_, options_.header);
-    for (std::size_t i = 0; options_.columns.empty() && i < names_.size(); ++i) positions.push_back(i);
+    const std::vector<std::size_t> positions = chosen_positions(names_);
     std::vector<bool> text(names_.size()), numbers(names_.size());
-    for (const std::size_t at : column_positions(options_.text, names_, options_.header)) text[at] = true;
-    for (const std::size_t at : column_positions(options_.numbers, names_, options_.header)) numbers[at] = true;
+    for (const std::size_t at : positions_of(options_.text, names_)) text[at] = true;
+    for (const std::size_t at : positions_of(options_.numbers, names_)) numbers[at] = true;
     for (const std::size_t at : positions) {
       Building& column = table_.emplace_back();
       column.name = names_[at];
@@ -83,7 +81,7 @@ class TableReader : public CsvReader {
 
   void put(Building& column, const CsvField& field) {
     const std::string_view text = field.text;
-    const bool missing = std::ranges::find(options_.missing, text) != options_.missing.end();
+    const bool missing = is_missing(text);
     if (column.is_text) {
       if (second_) put_text(column, field, missing);
       return;

@@ -18,29 +18,19 @@ namespace gradus::detail {
 /// function is called by reading one.
 struct Pickle {
   using Id = std::uint32_t;
-  struct List {
+  struct Container {
     std::vector<Id> elements;
   };
-  struct Tuple {
-    std::vector<Id> elements;
-  };
-  struct Dict {
-    std::vector<Id> elements;  // key, value, key, value, …
-  };
+  struct List : Container {};
+  struct Tuple : Container {};
+  struct Dict : Container {};  // key, value, key, value, …
   struct Bytes {
     std::string content;
   };
   /// A name of Python. Those that make tensors have a role.
   struct Global {
-    enum class Role : std::uint8_t {
-      other,
-      ordered_dict,
-      size,
-      rebuild_tensor,
-      rebuild_parameter,
-      rebuild_from_type,
-      storage
-    } role;
+    enum class Role : std::uint8_t { other, ordered_dict, size, tensor, parameter, tensor_of_type, storage };
+    Role role;
     Stored stored = {};
     std::string name = {};
   };

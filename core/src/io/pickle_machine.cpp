@@ -81,7 +81,7 @@ class PickleMachine : PickleStack {
       case EMPTY_TUPLE: return push(Pickle::Tuple());
       case EMPTY_SET: return push_builtin("set", {});
       case FROZENSET: return push_builtin("frozenset", pop_to_mark());
-      case TUPLE: return push(Pickle::Tuple{pop_to_mark()});
+      case TUPLE: return push(Pickle::Tuple{{pop_to_mark()}});
       case TUPLE1: return push_tuple(1);
       case TUPLE2: return push_tuple(2);
       case TUPLE3: return push_tuple(3);
@@ -138,15 +138,15 @@ class PickleMachine : PickleStack {
     static const std::map<std::string_view, Role> known = {
         {"collections.OrderedDict", Role::ordered_dict},
         {"torch.Size", Role::size},
-        {"torch._utils._rebuild_tensor", Role::rebuild_tensor},
-        {"torch._utils._rebuild_tensor_v2", Role::rebuild_tensor},
-        {"torch._utils._rebuild_tensor_v3", Role::rebuild_tensor},
-        {"torch._utils._rebuild_parameter", Role::rebuild_parameter},
-        {"torch._utils._rebuild_parameter_with_state", Role::rebuild_parameter},
-        {"torch.nn.parameter.Parameter", Role::rebuild_parameter},
-        {"torch.autograd.variable.Variable", Role::rebuild_parameter},
-        {"torch._tensor._rebuild_from_type", Role::rebuild_from_type},
-        {"torch._tensor._rebuild_from_type_v2", Role::rebuild_from_type},
+        {"torch._utils._rebuild_tensor", Role::tensor},
+        {"torch._utils._rebuild_tensor_v2", Role::tensor},
+        {"torch._utils._rebuild_tensor_v3", Role::tensor},
+        {"torch._utils._rebuild_parameter", Role::parameter},
+        {"torch._utils._rebuild_parameter_with_state", Role::parameter},
+        {"torch.nn.parameter.Parameter", Role::parameter},
+        {"torch.autograd.variable.Variable", Role::parameter},
+        {"torch._tensor._rebuild_from_type", Role::tensor_of_type},
+        {"torch._tensor._rebuild_from_type_v2", Role::tensor_of_type},
         {"torch.UntypedStorage", Role::storage},
         {"torch.storage.UntypedStorage", Role::storage}};
     constexpr std::string_view storage = "Storage";
@@ -165,7 +165,7 @@ class PickleMachine : PickleStack {
     if (elements.empty()) fail("calls nothing");
     const Id function = elements.front();
     elements.erase(elements.begin());
-    push(Pickle::Tuple{std::move(elements)});
+    push(Pickle::Tuple{{std::move(elements)}});
     call(function, pop());
   }
 
@@ -185,18 +185,17 @@ class PickleMachine : PickleStack {
         if (arguments.size() != 1) fail("makes a torch.Size in an unknown way");
         tuple(arguments[0], "the numbers of a torch.Size");
         break;
-      case Role::rebuild_parameter:  // (tensor, and what means nothing here)
+      case Role::parameter:  // (tensor, and what means nothing here)
         if (arguments.empty()) fail("makes a parameter in an unknown way");
         if (!pickle_.find<Pickle::Object>(arguments[0]))
           get<Pickle::TensorId>(arguments[0], "the tensor of a parameter");
         break;
-      case Role::rebuild_from_type: {  // (function, type, its arguments, state): a tensor with attributes
+      case Role::tensor_of_type: {  // (function, type, its arguments, state): a tensor with attributes
         if (arguments.size() < 3) fail("makes a tensor in an unknown way");
         const auto* inner = pickle_.find<Pickle::Global>(arguments[0]);
-        return inner && inner->role == Role::rebuild_tensor &&
-               rebuild_tensor(tuple(arguments[2], "arguments of a call"));
+        return inner && inner->role == Role::tensor && rebuild_tensor(tuple(arguments[2], "arguments of a call"));
       }
-      case Role::rebuild_tensor: return rebuild_tensor(arguments);
+      case Role::tensor: return rebuild_tensor(arguments);
       case Role::storage: fail("makes a storage outside of a tensor");
     }
     push_again(arguments[0]);
@@ -209,11 +208,10 @@ class PickleMachine : PickleStack {
       const auto* pairs = pickle_.find<Pickle::List>(arguments[0]);  // as Python 2 writes it
       if (!pairs || arguments.size() != 1) return false;
       for (const Id id : pairs->elements) {
-        const auto* list = pickle_.find<Pickle::List>(id);
-        const auto* tuple = pickle_.find<Pickle::Tuple>(id);
-        const Ids* pair = list ? &list->elements : tuple ? &tuple->elements : nullptr;
-        if (!pair || pair->size() != 2) fail("makes an OrderedDict in an unknown way");
-        dict.elements.insert(dict.elements.end(), pair->begin(), pair->end());
+        const Pickle::Container* pair = pickle_.find<Pickle::List>(id);
+        if (!pair) pair = pickle_.find<Pickle::Tuple>(id);
+        if (!pair || pair->elements.size() != 2) fail("makes an OrderedDict in an unknown way");
+        dict.elements.insert(dict.elements.end(), pair->elements.begin(), pair->elements.end());
       }
     }
     push(std::move(dict));

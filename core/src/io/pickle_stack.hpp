@@ -83,7 +83,7 @@ class PickleStack {
   void push_tuple(std::size_t size) {
     Ids elements(size);
     for (std::size_t i = size; i-- > 0;) elements[i] = pop();
-    push(Pickle::Tuple{std::move(elements)});
+    push(Pickle::Tuple{{std::move(elements)}});
   }
 
   Id pop() {

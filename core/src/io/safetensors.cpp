@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 
 // Format: github.com/safetensors/safetensors, README and safetensors/src/tensor.rs. The checks come in the order of the
 // reference.
@@ -32,16 +31,14 @@ std::uint64_t header_length(Bytes file) {
 
 /// Every byte of the data belongs to exactly one tensor.
 void check_offsets(const std::vector<Info>& infos, std::uint64_t data_size, std::uint64_t file_size) {
-  std::vector<std::size_t> order(infos.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return std::pair(infos[a].begin, infos[a].end) < std::pair(infos[b].begin, infos[b].end);
-  });
+  std::vector<const Info*> order;
+  for (const Info& info : infos) order.push_back(&info);
+  std::ranges::sort(order, {}, [](const Info* info) { return std::pair(info->begin, info->end); });
   std::uint64_t previous_end = 0;
-  for (const std::size_t i : order) {
-    const std::uint64_t begin = infos[i].begin, end = infos[i].end;
+  for (const Info* info : order) {
+    const std::uint64_t begin = info->begin, end = info->end;
     const auto fail = [&](std::string_view what) {
-      throw FileError(message("tensor '", shown(infos[i].name), "' with data_offsets [", begin, ", ", end, "] ", what));
+      throw FileError(message("tensor '", shown(info->name), "' with data_offsets [", begin, ", ", end, "] ", what));
     };
     if (end < begin) fail("ends before it begins");
     if (begin < previous_end) fail(message("overlaps the tensor in front of it, which ends at ", previous_end));
@@ -105,9 +102,8 @@ int rank(Dtype dtype) {
 std::vector<const StateDict::Entry*> file_order(const StateDict& tensors) {
   std::vector<const StateDict::Entry*> order;
   for (const auto& entry : tensors) order.push_back(&entry);
-  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return std::pair(rank(a->second.dtype()), std::string_view(a->first)) <
-           std::pair(rank(b->second.dtype()), std::string_view(b->first));
+  std::ranges::sort(order, {}, [](const StateDict::Entry* entry) {
+    return std::pair(rank(entry->second.dtype()), std::string_view(entry->first));
   });
   return order;
 }

@@ -59,15 +59,12 @@ class ZipWriter {
  public:
   /// The content of every file begins at a multiple of `alignment` bytes.
   explicit ZipWriter(std::size_t alignment = 1) : alignment_(alignment) {}
-  void add(std::string name, std::string content) { files_.push_back({std::move(name), std::move(content)}); }
+  void add(std::string name, std::string content) { files_.emplace_back(std::move(name), std::move(content)); }
   std::string finish() const;  ///< Throws ValueError for a name that occurs twice or is not UTF-8.
 
  private:
-  struct File {
-    std::string name, content;
-  };
-  [[maybe_unused]] std::size_t alignment_;  // unused without libzip
-  std::vector<File> files_;
+  [[maybe_unused]] std::size_t alignment_;                  // unused without libzip
+  std::vector<std::pair<std::string, std::string>> files_;  // name and content
 };
 
 }  // namespace gradus::detail
