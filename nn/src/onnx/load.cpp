@@ -16,6 +16,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <charconv>
+#include <climits>
 #include <cstring>
 #include <map>
 
@@ -63,6 +64,10 @@ class Loader {
   }
   bool next_is(const char* op) const { return i_ < graph_.node_size() && graph_.node(i_).op_type() == op; }
 
+  static bool has_second(const onnx::NodeProto& node, const std::string& input) {
+    return node.input_size() == 2 && node.input(1) == input;
+  }
+
   const onnx::AttributeProto* attribute(const onnx::NodeProto& node, const char* name) const {
     for (const onnx::AttributeProto& a : node.attribute()) {
       if (a.name() == name) return &a;
@@ -84,11 +89,12 @@ class Loader {
     if (a && a->ints_size() != 1) refuse(node, message("with ", name, " of more than one dimension"));
     return a ? a->ints(0) : otherwise;
   }
-  std::pair<std::int64_t, std::int64_t> pads(const onnx::NodeProto& node) const {
+  using Pads = std::pair<std::int64_t, std::int64_t>;
+  Pads pads(const onnx::NodeProto& node) const {
     const auto* a = attribute(node, "pads");
     const auto* automatic = attribute(node, "auto_pad");
     if ((a && a->ints_size() != 2) || (automatic && automatic->s() != "NOTSET")) refuse(node, "with other pads");
-    return a ? std::pair(a->ints(0), a->ints(1)) : std::pair<std::int64_t, std::int64_t>(0, 0);
+    return a ? Pads(a->ints(0), a->ints(1)) : Pads();
   }
   std::int64_t same_pads(const onnx::NodeProto& node) const {
     const auto [before, after] = pads(node);
@@ -156,7 +162,7 @@ class Loader {
     if (op == "Softplus") return push(node, Softplus());
     if (op == "Softmax") return push(node, Softmax(integer(node, "axis", -1)));
     if (op == "LogSoftmax") return push(node, LogSoftmax(integer(node, "axis", -1)));
-    if (op == "Div") return gelu(node);
+    if (op == "Div" && gelu(node)) return;
     if (op == "Identity" || op == "Dropout") return;
     if (op == "Flatten" && integer(node, "axis", 1) == 1) return push(node, Flatten());
     if (op == "Reshape") return reshape(node);
@@ -180,7 +186,7 @@ class Loader {
     const Tensor weight = constant(node, 1, 3), bias = node.input_size() > 2 ? constant(node, 2, 1) : Tensor();
     const std::int64_t groups = integer(node, "group", 1), dilation = only(node, "dilations", 1);
     const std::int64_t stride = only(node, "strides", 1), all = dilation * (weight.size(2) - 1);
-    const bool same = stride == 1 && all % 2 == 1 && pads(node) == std::pair(all / 2, all - all / 2);
+    const bool same = stride == 1 && all % 2 == 1 && pads(node) == Pads(all / 2, all - all / 2);
     const Padding padding = same ? Padding("same") : Padding(same_pads(node));
     Generator unused(0);
     Conv1d layer(weight.size(1) * groups, weight.size(0), weight.size(2),
@@ -218,9 +224,7 @@ class Loader {
 
   /// Alone, or as x sigmoid(x).
   void sigmoid(const onnx::NodeProto& node) {
-    const bool times_x =
-        next_is("Mul") && graph_.node(i_).input_size() == 2 && graph_.node(i_).input(1) == node.input(0);
-    if (!times_x) return push(node, Sigmoid());
+    if (!next_is("Mul") || !has_second(graph_.node(i_), node.input(0))) return push(node, Sigmoid());
     take();
     push(node, SiLU());
   }
@@ -255,15 +259,15 @@ class Loader {
     push(node, std::move(norm), 1);
   }
 
-  /// x (1 + erf(x / sqrt(2))) / 2, of which Div is the first.
-  void gelu(const onnx::NodeProto& div) {
-    const std::string x = div.input(0);
+  /// x (1 + erf(x / sqrt(2))) / 2, of which Div is the first. False where it is something else.
+  bool gelu(const onnx::NodeProto& div) {
     for (const char* op : {"Erf", "Add", "Mul", "Mul"}) {
-      if (!next_is(op)) refuse(div, "that no layer of a Sequential stands for");
+      if (!next_is(op)) return false;
       take();
     }
-    if (graph_.node(i_ - 2).input(1) != x) refuse(div, "that no layer of a Sequential stands for");
+    if (!has_second(graph_.node(i_ - 2), div.input(0))) return false;
     push(div, GELU());
+    return true;
   }
 
   const onnx::GraphProto& graph_;
@@ -280,10 +284,10 @@ class Loader {
 Sequential load_onnx(const std::string& path) {
   const detail::Buffer bytes = detail::read_file(path);
   onnx::ModelProto model;
-  const detail::Bytes all = bytes;
-  throw_if<FileError>(
-      all.size() > 0x7fffffff || !model.ParseFromArray(all.data(), static_cast<int>(all.size())) || !model.has_graph(),
-      "load_onnx: '", path, "' is not an ONNX model");
+  throw_if<FileError>(bytes.size() > INT_MAX ||
+                          !model.ParseFromArray(detail::Bytes(bytes).data(), static_cast<int>(bytes.size())) ||
+                          !model.has_graph(),
+                      "load_onnx: '", path, "' is not an ONNX model");
   const NoGradGuard no_grad;
   return Loader(model.graph(), path).run();
 }
