@@ -1,10 +1,11 @@
+#include "autograd/record.hpp"
 #include "tensor/message.hpp"
 #include "text/format.hpp"
-#include "text/known_graph.hpp"
 
 #include <gradus/core/dot.hpp>
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace gradus {
 
@@ -36,10 +37,10 @@ constexpr Kind buffer{"buffer", "#fff2cc"};
 constexpr Kind leaf{"leaf", "#d9ead3"};
 constexpr Kind data{"data", "#eeeeee"};
 constexpr Kind by_product{"saved", "#f4cccc"};
-constexpr const char* computed_colour = "#ffffff";
+constexpr Kind computed{"", "#ffffff"};
 
 // Of what is said about a gradient.
-constexpr const char *unknown = "#888888", *known = "#0b5394";
+constexpr const char *unknown_colour = "#888888", *known_colour = "#0b5394";
 
 constexpr const char* style =
     R"(  graph [fontname="Helvetica,Arial,sans-serif", fontsize=12, fontcolor="#555555", color="#bbbbbb", style=rounded];
@@ -60,6 +61,69 @@ const Node& function_of(const Node& node) { return node.output == 0 ? node : *no
 bool same_elements(const Tensor& a, const Tensor& b) {
   return impl_of(a)->elements == impl_of(b)->elements && a.shape() == b.shape() && a.dtype() == b.dtype();
 }
+
+/// The graph behind a tensor. Its nodes own no outputs, so a tensor is known only when it is a leaf, has a name, was
+/// computed under a TraceGuard, or is saved for backward.
+class KnownGraph {
+ public:
+  explicit KnownGraph(const Tensor& y) : root_(node_of(y)) {
+    find_nodes();
+    find_tensors();
+    known_[root_.get()].tensor = y;
+  }
+
+  std::span<const Node* const> nodes() const { return nodes_; }  // each after those of its inputs
+  struct Known {
+    std::size_t number = 0;  // in nodes()
+    std::size_t uses = 0;    // as an input
+    Tensor tensor;           // what the node computed, or its leaf; undefined when it is not known
+  };
+  const Known& at(const Node& node) const { return known_.at(&node); }
+
+  /// The node that computed a tensor saved by `node`, or that belongs to it as a leaf; null when it is not in this
+  /// graph.
+  const Node* origin(const Node& node, const Saved& saved) const {
+    if (!saved.defined()) return nullptr;
+    const Node* origin = saved.is_result() ? const_cast<Node&>(node).output_node(saved.output()).get()
+                         : saved.origin()  ? saved.origin()
+                                           : impl_of(saved.tensor())->accumulator;
+    return known_.contains(origin) ? origin : nullptr;
+  }
+
+ private:
+  void find_nodes() {
+    const auto add = [this](const Node* node) {
+      if (node && known_.try_emplace(node).second) nodes_.push_back(node);
+    };
+    add(root_.get());
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      for (const Ref<Node>& input : nodes_[i]->inputs()) {
+        add(input.get());
+        if (input) ++known_[input.get()].uses;
+      }
+    }
+    std::ranges::sort(nodes_, {}, [](const Node* node) { return node->sequence; });
+    for (std::size_t i = 0; i < nodes_.size(); ++i) known_[nodes_[i]].number = i;
+  }
+
+  void find_tensors() {
+    for (const Node* node : nodes_) {
+      Known& known = known_[node];
+      for (const Saved& saved : node->saved()) {
+        if (const Node* computed_by = origin(*node, saved)) known_[computed_by].tensor = saved.tensor();
+      }
+      if (TensorImpl* own = node->leaf()) {
+        own->retain();
+        known.tensor = adopt(own);
+      }
+      if (node->tensor_notes && node->tensor_notes->value.defined()) known.tensor = node->tensor_notes->value;
+    }
+  }
+
+  Ref<Node> root_;
+  std::vector<const Node*> nodes_;
+  std::unordered_map<const Node*, Known> known_;
+};
 
 /// What a box says, in Graphviz's HTML: a heading and lines, set to the left.
 class Words {
@@ -129,9 +193,7 @@ class Picture {
     return entry ? entry->first : "";
   }
 
-  std::string titled(const std::string& heading, const Tensor& x, const TensorNotes* notes,
-                     const char* otherwise = "") const {
-    const std::string given = name_of(x, notes), name = given.empty() ? otherwise : given;
+  static std::string titled(const std::string& heading, const std::string& name) {
     return name.empty() ? heading : heading + " " + name;
   }
 
@@ -143,10 +205,10 @@ class Picture {
 
   void describe_gradient(Words& words, const Node& node) const {
     const bool kept = node.leaf() || (node.tensor_notes && node.tensor_notes->retains_grad);
-    if (!kept) return words.line("gradient not kept", unknown);
+    if (!kept) return words.line("gradient not kept", unknown_colour);
     const Tensor& gradient = node.leaf() ? node.leaf()->grad : node.tensor_notes->retained_grad;
-    if (!gradient.defined()) return words.line("no gradient yet", unknown);
-    if (is_small(gradient)) words.line(elements("grad  ", gradient), known);
+    if (!gradient.defined()) return words.line("no gradient yet", unknown_colour);
+    if (is_small(gradient)) words.line(elements("grad  ", gradient), known_colour);
   }
 
   bool is_small(const Tensor& x) const { return x.numel() <= options_.max_elements; }
@@ -161,56 +223,49 @@ class Picture {
   void arrow(const std::string& from, const std::string& to, const std::string& attributes = "") {
     text_ += message("  ", from, " -> ", to, attributes, ";\n");
   }
-  std::string forward_id(const Node& node) const { return message("f", graph_.number(node)); }
-  std::string backward_id(const Node& node) const { return message("b", graph_.number(function_of(node))); }
+  std::string forward_id(const Node& node) const { return message("f", graph_.at(node).number); }
+  std::string backward_id(const Node& node) const { return message("b", graph_.at(function_of(node)).number); }
 
   void draw_forward(const Node& node) {
-    const Tensor y = graph_.tensor(node);
+    const Tensor y = graph_.at(node).tensor;
     const TensorNotes* notes = node.leaf() ? impl_of(y)->tensor_notes.get() : node.tensor_notes.get();
-    if (node.leaf()) {
-      const Kind& kind = in_state(y) ? parameter : leaf;
-      draw_tensor(node, Words(titled(kind.heading, y, notes)), kind.colour);
-    } else {
-      const std::string name = name_of(y, notes);
-      draw_tensor(node, Words(name.empty() ? operation(node) : name + " = " + operation(node)), computed_colour);
-    }
-    draw_inputs(node, function_of(node));
-    if (!notes) return;
-    for (const Tensor& constant : notes->constants) arrow(constant_id(constant, data), forward_id(node));
-  }
+    const Kind& kind = !node.leaf() ? computed : in_state(y) ? parameter : leaf;
+    const std::string name = name_of(y, notes), equals = name.empty() ? "" : name + " = ";
+    Words words(node.leaf() ? titled(kind.heading, name) : equals + operation(node));
+    describe(words, y);
+    describe_gradient(words, node);
+    box(forward_id(node), words, kind.colour);
 
-  void draw_inputs(const Node& node, const Node& function) {
+    const Node& function = function_of(node);
     for (std::size_t i = 0; i < function.inputs().size(); ++i) {
       const Node* input = function.inputs()[i].get();
       if (input) arrow(forward_id(*input), forward_id(node), share(function, i));
     }
+    if (!notes) return;
+    for (const Tensor& constant : notes->constants) arrow(constant_id(constant, data), forward_id(node));
   }
 
   /// What came back to a tensor of several uses by this one, as attributes of the arrow.
   std::string share(const Node& function, std::size_t input) const {
-    if (!function.tensor_notes || function.tensor_notes->shares.empty() || graph_.uses(*function.inputs()[input]) < 2)
+    if (!function.tensor_notes || function.tensor_notes->shares.empty() ||
+        graph_.at(*function.inputs()[input]).uses < 2)
       return "";
     const Tensor& gradient = function.tensor_notes->shares[input];
     if (!gradient.defined() || !is_small(gradient)) return "";
     Words words;
-    words.line(elements("grad ", gradient), known);
+    words.line(elements("grad ", gradient), known_colour);
     return message(" [label=<", words.html(), ">]");
   }
 
-  void draw_tensor(const Node& node, Words words, const char* colour) {
-    describe(words, graph_.tensor(node));
-    describe_gradient(words, node);
-    box(forward_id(node), words, colour);
-  }
-
   /// The box of a tensor that has no node, drawn when it is met for the first time.
-  std::string constant_id(const Tensor& x, const Kind& unless_buffer, const char* name = "") {
+  std::string constant_id(const Tensor& x, const Kind& unless_buffer, const char* otherwise = "") {
     const auto found = std::ranges::find_if(constants_, [&](const Tensor& other) { return same_elements(other, x); });
     std::string id = message("c", found - constants_.begin());
     if (found != constants_.end()) return id;
     constants_.push_back(x);
     const Kind& kind = in_state(x) ? buffer : unless_buffer;
-    Words words(titled(kind.heading, x, impl_of(x)->tensor_notes.get(), name));
+    const std::string name = name_of(x, impl_of(x)->tensor_notes.get());
+    Words words(titled(kind.heading, name.empty() ? otherwise : name));
     describe(words, x);
     box(id, words, kind.colour);
     return id;
@@ -218,9 +273,10 @@ class Picture {
 
   void draw_backward(const Node& node) {
     if (&function_of(node) != &node) return;
-    Words words(node.leaf() ? titled(node.name(), graph_.tensor(node), node.leaf()->tensor_notes.get()) : node.name());
+    const std::string name = node.leaf() ? name_of(graph_.at(node).tensor, node.leaf()->tensor_notes.get()) : "";
+    Words words(titled(node.name(), name));
     if (node.freed()) words.line("saved tensors freed");
-    box(backward_id(node), words, computed_colour);
+    box(backward_id(node), words, computed.colour);
     // Declared against the way of the gradient, so that both graphs stand the same way up.
     for (const Ref<Node>& input : node.inputs()) {
       if (input) arrow(backward_id(*input), backward_id(node), " [dir=back]");
