@@ -23,20 +23,6 @@ T big_endian(const std::byte* bytes) {
 }
 static_assert(std::endian::native == std::endian::little);
 
-/// Calls `f` with a null pointer of the stored type. False for a code that means none.
-template <class F>
-bool visit_stored(std::uint8_t code, F&& f) {
-  switch (code) {
-    case 0x08: return f(static_cast<std::uint8_t*>(nullptr)), true;
-    case 0x09: return f(static_cast<std::int8_t*>(nullptr)), true;
-    case 0x0B: return f(static_cast<std::int16_t*>(nullptr)), true;
-    case 0x0C: return f(static_cast<std::int32_t*>(nullptr)), true;
-    case 0x0D: return f(static_cast<float*>(nullptr)), true;
-    case 0x0E: return f(static_cast<double*>(nullptr)), true;
-    default: return false;
-  }
-}
-
 class IdxReader {
  public:
   explicit IdxReader(const std::string& path) : path_(path), content_(path) {}
@@ -44,23 +30,40 @@ class IdxReader {
   Tensor read(std::optional<Dtype> dtype) {
     std::byte magic[4] = {};
     const bool complete = content_.read(magic, sizeof magic) == sizeof magic;
-    Tensor x;
-    const bool known = complete && magic[0] == std::byte{0} && magic[1] == std::byte{0} &&
-                       visit_stored(static_cast<std::uint8_t>(magic[2]), [&]<class S>(S*) {
-                         const Shape shape = read_shape(static_cast<int>(magic[3]));
-                         x = convert<S>(read_elements<S>(shape), shape, dtype);
-                       });
-    if (!known) {
-      char begins[12];
-      std::snprintf(begins, sizeof begins, "%02x %02x %02x %02x", unsigned(magic[0]), unsigned(magic[1]),
-                    unsigned(magic[2]), unsigned(magic[3]));
-      fail(message("it begins with ", begins,
-                   ", expected 00 00, a type (08, 09 or 0b to 0e), the number of dimensions"));
+    const int rank = static_cast<int>(magic[3]);
+    if (complete && magic[0] == std::byte{0} && magic[1] == std::byte{0}) {
+      switch (static_cast<int>(magic[2])) {
+        case 0x08: return read_as<std::uint8_t>(rank, dtype.value_or(int64));
+        case 0x09: return read_as<std::int8_t>(rank, dtype.value_or(int64));
+        case 0x0B: return read_as<std::int16_t>(rank, dtype.value_or(int64));
+        case 0x0C: return read_as<std::int32_t>(rank, dtype.value_or(int64));
+        case 0x0D: return read_as<float>(rank, float32).to(dtype.value_or(float32));
+        case 0x0E: return read_as<double>(rank, float64).to(dtype.value_or(float64));
+        default: break;
+      }
     }
-    return x;
+    char begins[12];
+    std::snprintf(begins, sizeof begins, "%02x %02x %02x %02x", unsigned(magic[0]), unsigned(magic[1]),
+                  unsigned(magic[2]), unsigned(magic[3]));
+    fail(message("it begins with ", begins, ", expected 00 00, a type (08, 09 or 0b to 0e), the number of dimensions"));
   }
 
  private:
+  template <class S>
+  Tensor read_as(int rank, Dtype dtype) {
+    const Shape shape = read_shape(rank);
+    const std::vector<std::byte> bytes = read_elements(shape, sizeof(S));
+    Tensor x = empty(shape, dtype);
+    visit(dtype, [&]<class T>(T*) {
+      const std::byte* from = bytes.data();
+      for (T& element : x.data<T>()) {
+        element = static_cast<T>(big_endian<S>(from));
+        from += sizeof(S);
+      }
+    });
+    return x;
+  }
+
   Shape read_shape(int rank) {
     if (rank > Shape::max_rank) {
       fail(message("it has ", rank, " dimensions, at most ", Shape::max_rank, " are possible"));
@@ -75,9 +78,7 @@ class IdxReader {
   }
 
   /// The bytes of the elements. Memory grows with what is really there, whatever the header promises.
-  template <class S>
-  std::vector<std::byte> read_elements(const Shape& shape) {
-    std::size_t size = sizeof(S);
+  std::vector<std::byte> read_elements(const Shape& shape, std::size_t size) {
     bool possible = true;
     for (const std::int64_t extent : shape) {
       possible = !__builtin_mul_overflow(size, static_cast<std::size_t>(extent), &size) && possible;
@@ -96,27 +97,6 @@ class IdxReader {
     std::byte more;
     if (content_.read(&more, 1) != 0) fail(message("there are more bytes than its shape ", shape, " needs"));
     return bytes;
-  }
-
-  template <class S>
-  static Tensor convert(const std::vector<std::byte>& bytes, const Shape& shape, std::optional<Dtype> dtype) {
-    if constexpr (std::floating_point<S>) {
-      const Tensor x = elements_as<S, S>(bytes, shape);
-      return dtype ? x.to(*dtype) : x;
-    } else {
-      return visit(dtype.value_or(int64), [&]<class T>(T*) { return elements_as<S, T>(bytes, shape); });
-    }
-  }
-
-  template <class S, class T>
-  static Tensor elements_as(const std::vector<std::byte>& bytes, const Shape& shape) {
-    Tensor x = empty(shape, dtype_of<T>);
-    const std::byte* from = bytes.data();
-    for (T& element : x.data<T>()) {
-      element = static_cast<T>(big_endian<S>(from));
-      from += sizeof(S);
-    }
-    return x;
   }
 
   [[noreturn]] void fail(std::string_view problem) const {
