@@ -50,25 +50,23 @@ constexpr StoredNames stored_names[] = {{"b1", "BOOL", "Bool"}, {"u1", "U8", "By
                                         {"f2", "F16", "Half"},  {"", "BF16", "BFloat16"}, {"f4", "F32", "Float"},
                                         {"f8", "F64", "Double"}};
 
-/// Calls `f` with null pointers of the stored and of the widened type.
+/// Calls `f` with the stored and the widened type.
 template <class F>
-void visit_stored(Stored type, F&& f) {
-  using Int64 = std::int64_t;
-  const auto call = [&]<class From, class To>(From* from, To* to) { f(from, to); };
+void visit_stored(Stored type, F f) {
   switch (type) {
-    case Stored::boolean: return call(static_cast<BooleanByte*>(nullptr), static_cast<bool*>(nullptr));
-    case Stored::u8: return call(static_cast<std::uint8_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::i8: return call(static_cast<std::int8_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::u16: return call(static_cast<std::uint16_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::i16: return call(static_cast<std::int16_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::u32: return call(static_cast<std::uint32_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::i32: return call(static_cast<std::int32_t*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::u64: return call(static_cast<UInt64*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::i64: return call(static_cast<Int64*>(nullptr), static_cast<Int64*>(nullptr));
-    case Stored::f16: return call(static_cast<Half*>(nullptr), static_cast<float*>(nullptr));
-    case Stored::bf16: return call(static_cast<BFloat16*>(nullptr), static_cast<float*>(nullptr));
-    case Stored::f32: return call(static_cast<float*>(nullptr), static_cast<float*>(nullptr));
-    case Stored::f64: return call(static_cast<double*>(nullptr), static_cast<double*>(nullptr));
+    case Stored::boolean: return f.template operator()<BooleanByte, bool>();
+    case Stored::u8: return f.template operator()<std::uint8_t, std::int64_t>();
+    case Stored::i8: return f.template operator()<std::int8_t, std::int64_t>();
+    case Stored::u16: return f.template operator()<std::uint16_t, std::int64_t>();
+    case Stored::i16: return f.template operator()<std::int16_t, std::int64_t>();
+    case Stored::u32: return f.template operator()<std::uint32_t, std::int64_t>();
+    case Stored::i32: return f.template operator()<std::int32_t, std::int64_t>();
+    case Stored::u64: return f.template operator()<UInt64, std::int64_t>();
+    case Stored::i64: return f.template operator()<std::int64_t, std::int64_t>();
+    case Stored::f16: return f.template operator()<Half, float>();
+    case Stored::bf16: return f.template operator()<BFloat16, float>();
+    case Stored::f32: return f.template operator()<float, float>();
+    case Stored::f64: return f.template operator()<double, double>();
   }
 }
 
@@ -101,13 +99,13 @@ const StoredNames& names_of(Dtype dtype) {
 
 std::size_t stored_size(Stored type) {
   std::size_t size = 0;
-  visit_stored(type, [&]<class From, class To>(From*, To*) { size = sizeof(From); });
+  visit_stored(type, [&]<class From, class To>() { size = sizeof(From); });
   return size;
 }
 
 Dtype widened(Stored type) {
   Dtype dtype{};
-  visit_stored(type, [&]<class From, class To>(From*, To*) { dtype = dtype_of<To>; });
+  visit_stored(type, [&]<class From, class To>() { dtype = dtype_of<To>; });
   return dtype;
 }
 
@@ -121,7 +119,7 @@ std::string_view element_bytes(const Tensor& x) {
 Tensor tensor_from_stored(Stored type, const std::byte* first, const Shape& shape, const Shape& strides) {
   Tensor result = empty(shape, widened(type));
   if (result.numel() == 0) return result;
-  visit_stored(type, [&]<class From, class To>(From*, To*) {
+  visit_stored(type, [&]<class From, class To>() {
     To* to = result.data<To>().data();
     if (std::same_as<From, To> && strides == strides_of(shape)) {
       std::memcpy(to, first, result.data<To>().size_bytes());

@@ -59,18 +59,15 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   }
 
   bool start_object(std::size_t) override {
-    if (place_ == start) {
-      place_ = header_place;
-    } else if (place_ == header_place && key_ == "__metadata__") {
-      place_ = metadata_place;
-    } else if (place_ == header_place) {
-      place_ = tensor_place;
-      header.tensors.emplace_back().name = key_;
-      names_[place_].clear();
-      offsets_.clear();
-    } else {
-      return refuse("an object");
-    }
+    const Place inner = place_ == start          ? header_place
+                        : place_ != header_place ? start
+                        : key_ == "__metadata__" ? metadata_place
+                                                 : tensor_place;
+    if (inner == start) return refuse("an object");
+    place_ = inner;
+    names_[place_].clear();
+    if (place_ == tensor_place) header.tensors.emplace_back().name = key_;
+    offsets_.clear();
     return true;
   }
 

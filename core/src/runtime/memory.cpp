@@ -48,6 +48,18 @@ static_assert(class_bytes(small_classes - 1) == small_limit && class_bytes(class
 struct Block {
   Block* next;
 };
+struct BlockList {
+  Block* first = nullptr;
+  Block* pop() {
+    Block* block = first;
+    if (block) first = block->next;
+    return block;
+  }
+  void push(Block* begin, Block* last) {
+    last->next = first;
+    first = begin;
+  }
+};
 
 std::atomic<std::size_t> system_calls{0};
 
@@ -87,15 +99,14 @@ class CentralCache {
   Block* take(std::size_t index, std::size_t wanted) {
     const std::lock_guard lock(mutex_);
     SizeClass& of = classes_[index];
-    Block* taken = nullptr;
+    BlockList taken;
     for (std::size_t i = 0; i < wanted; ++i) {
       Block* block = of.pop();
-      if (!block) block = next_of_slab(of, class_bytes(index), taken == nullptr);
+      if (!block) block = next_of_slab(of, class_bytes(index), taken.first == nullptr);
       if (!block) break;
-      block->next = taken;
-      taken = block;
+      taken.push(block, block);
     }
-    return taken;
+    return taken.first;
   }
 
   void put(std::size_t index, Block* first, Block* last) noexcept {
@@ -137,18 +148,8 @@ class CentralCache {
   }
 
  private:
-  struct SizeClass {
-    Block* free = nullptr;
+  struct SizeClass : BlockList {
     char *fresh = nullptr, *end = nullptr;  // the part of the newest slab that has not been handed out
-    Block* pop() {
-      Block* block = free;
-      if (block) free = block->next;
-      return block;
-    }
-    void push(Block* first, Block* last) {
-      last->next = free;
-      free = first;
-    }
   };
 
   Block* next_of_slab(SizeClass& of, std::size_t bytes, bool new_slab_allowed) {
@@ -185,14 +186,8 @@ CentralCache& central() {
 }
 
 /// The free blocks of one size class in a thread cache.
-struct FreeList {
-  Block* first;
-  std::uint32_t room;  // how many more fit
-  void push(Block* block) {
-    block->next = first;
-    first = block;
-    --room;
-  }
+struct FreeList : BlockList {
+  std::uint32_t room = 0;  // how many more fit
 };
 enum class CacheState : std::uint8_t { unused, in_use, closed };
 
@@ -242,12 +237,17 @@ void open_cache() { static thread_local const CacheLifetime lifetime; }
   return taken;
 }
 
+void push(FreeList& list, Block* block) {
+  list.push(block, block);
+  --list.room;
+}
+
 /// For a list without room.
 [[gnu::noinline, maybe_unused]] void make_room_and_push(std::size_t index, Block* block) noexcept {
   if (cache_state == CacheState::unused) open_cache();
   if (cache_state == CacheState::closed) return central().put(index, block, block);
   if (thread_cache[index].room == 0) give_back(index, capacity_of(index) / 2);
-  thread_cache[index].push(block);
+  push(thread_cache[index], block);
 }
 
 }  // namespace
@@ -266,9 +266,8 @@ void* allocate(std::size_t bytes) {
     return central().take_large(index);
   }
   FreeList& list = thread_cache[index];
-  Block* block = list.first;
+  Block* block = list.pop();
   if (!block) return refill(index);
-  list.first = block->next;
   ++list.room;
   return block;
 }
@@ -280,7 +279,7 @@ void deallocate(void* block, std::size_t bytes) noexcept {
   if (index >= small_classes) return central().put_large(index, freed);
   FreeList& list = thread_cache[index];
   if (list.room == 0) return make_room_and_push(index, freed);
-  list.push(freed);
+  push(list, freed);
 }
 
 #endif

@@ -34,12 +34,9 @@ std::string number_text(double value, Style style, int precision) {
 
 /// The style for these numbers, finite and not zero, when the user leaves it to us.
 Style choose_style(const std::vector<double>& values, bool all_whole) {
-  double smallest = std::abs(values.front());
-  double largest = smallest;
-  for (double value : values) {
-    smallest = std::min(smallest, std::abs(value));
-    largest = std::max(largest, std::abs(value));
-  }
+  const auto magnitude = [](double value) { return std::abs(value); };
+  const double smallest = std::abs(std::ranges::min(values, {}, magnitude));
+  const double largest = std::abs(std::ranges::max(values, {}, magnitude));
   if (largest / smallest > 1000 || largest > 1e8 || (!all_whole && smallest < 1e-4)) return Style::scientific;
   return all_whole ? Style::whole : Style::fixed;
 }
@@ -53,10 +50,9 @@ std::int64_t longest(const std::vector<double>& values, Text text) {
 
 detail::ElementTexts floating_texts(const std::vector<double>& values, const PrintOptions& options) {
   std::vector<double> deciding;
-  std::copy_if(values.begin(), values.end(), std::back_inserter(deciding),
-               [](double value) { return std::isfinite(value) && value != 0; });
-  const bool all_whole =
-      std::all_of(deciding.begin(), deciding.end(), [](double value) { return value == std::ceil(value); });
+  std::ranges::copy_if(values, std::back_inserter(deciding),
+                       [](double value) { return std::isfinite(value) && value != 0; });
+  const bool all_whole = std::ranges::all_of(deciding, [](double value) { return value == std::ceil(value); });
 
   detail::ElementTexts result;
   Style style = Style::whole;
@@ -130,8 +126,7 @@ std::string format_number(double value) {
   const std::size_t end = text.find('e');
   const int exponent = std::atoi(text.c_str() + end + 1);
   std::string digits;  // without the point of the locale
-  std::copy_if(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end), std::back_inserter(digits),
-               [](char c) { return c >= '0' && c <= '9'; });
+  std::ranges::copy_if(text.substr(0, end), std::back_inserter(digits), [](char c) { return c >= '0' && c <= '9'; });
   const bool plain = magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e16);
   if (plain && exponent < 0) digits.insert(0, static_cast<std::size_t>(-exponent), '0');
   const std::size_t whole = plain && exponent > 0 ? static_cast<std::size_t>(exponent) + 1 : 1;  // before the point
