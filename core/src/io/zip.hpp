@@ -4,7 +4,6 @@
 #include "io/budget.hpp"
 #include "io/file.hpp"
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <vector>
@@ -17,12 +16,7 @@ namespace gradus::detail {
 /// with such a name was made to do harm.
 inline bool is_safe_file_name(std::string_view name) {
   if (name.empty() || name.front() == '/' || name.find('\\') != name.npos || name.find('\0') != name.npos) return false;
-  for (std::size_t begin = 0; begin <= name.size();) {
-    const std::size_t end = std::min(name.find('/', begin), name.size());
-    if (name.substr(begin, end - begin) == "..") return false;
-    begin = end + 1;
-  }
-  return true;
+  return ("/" + std::string(name) + "/").find("/../") == std::string::npos;
 }
 
 /// An archive of libzip, closed without writing it.

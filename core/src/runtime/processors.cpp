@@ -15,18 +15,15 @@ namespace {
 
 constexpr double unlimited = INFINITY;
 
-/// "50000 100000" or "max 100000"; both numbers may also come from files of their own. No quota: -1 in version 1.
-double ratio(const std::string& quota, const std::string& period) {
-  const double microseconds = std::atof(quota.c_str()), of = std::atof(period.c_str());
-  return microseconds > 0 && of > 0 ? microseconds / of : unlimited;
-}
-
+/// In version 2 a file holds "50000 100000" or "max 100000"; in version 1 both numbers have files of their own, and no
+/// quota is -1.
 double quota_of_folder(const std::string& folder) {
-  std::string quota, period;
-  if (std::ifstream(folder + "/cpu.max") >> quota >> period) return ratio(quota, period);
-  std::ifstream(folder + "/cpu.cfs_quota_us") >> quota;
-  std::ifstream(folder + "/cpu.cfs_period_us") >> period;
-  return ratio(quota, period);
+  double microseconds = 0, period = 0;
+  if (!(std::ifstream(folder + "/cpu.max") >> microseconds >> period)) {
+    std::ifstream(folder + "/cpu.cfs_quota_us") >> microseconds;
+    std::ifstream(folder + "/cpu.cfs_period_us") >> period;
+  }
+  return microseconds > 0 && period > 0 ? microseconds / period : unlimited;
 }
 
 /// The smallest quota on the way from `group` up to the folder where the groups are mounted.
