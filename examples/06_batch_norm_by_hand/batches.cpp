@@ -1,10 +1,8 @@
 // Sections 10 and 11: what the batch does to its members, in training and in evaluation.
-#include "sections.hpp"
+#include "lesson.hpp"
 
 #include <algorithm>
 #include <cmath>
-
-using namespace gradus;
 
 namespace lesson {
 
@@ -46,9 +44,7 @@ void batch_of_two(Page& page, const Mistakes& mistakes) {
   const Tensor x = tensor({{3, -50, 8}, {4, 50, 2}}, float64), dy = column({1, -0.5}).expand({2, 3});
   const Nodes node = layer.forward(x);
   const Tensor dx = layer.backward(dy, node).x;
-  Table pairs({"x", "", "dy", "", "xhat", "", "dx by hand", ""});
-  pairs.rows(x.t(), dy.t(), node.xhat.t(), dx.t());
-  page.show(pairs);
+  page.table({"x", "", "dy", "", "xhat", "", "dx by hand", ""}, x.t(), dy.t(), node.xhat.t(), dx.t());
   page.near("xhat = 1 and -1", node.xhat.abs(), ones({2, 3}, float64), 1e-12);
   page.near("dx = 0, whatever dy is", dx, 0, 1e-12);
 }
@@ -78,7 +74,7 @@ void larger_batches(Page& page, const Mistakes& mistakes) {
       "|dy|)? On the average sqrt((N - 2) / N), for two of N directions are lost.");
   Generator seed(10);
   const Tensor all = randn({1800, 1}, float64, seed);
-  Table table({"N", "spread of mean", "of its xhat", "kept of dy", "sqrt((N - 2) / N)"}, 4);
+  TextTable table({"N", "spread of mean", "of its xhat", "kept of dy", "sqrt((N - 2) / N)"}, 4);
   double kept_off = 0;
   Company last = {INFINITY, INFINITY, 0};
   bool calmer = true;
@@ -115,7 +111,7 @@ nn::BatchNorm1d evaluated(const Lesson& lesson) {
 void show_jacobian(Page& page, const char* title, const Tensor& jacobian) {
   std::vector<std::string> headings(static_cast<std::size_t>(jacobian.size(1)));
   headings[0] = title;
-  Table table(headings);
+  TextTable table(headings);
   table.rows(jacobian);
   page.show(table);
 }
@@ -159,14 +155,12 @@ void train_and_eval(Page& page, const Lesson& lesson) {
       "gone. To compare nothing but the derivatives, let the buffers hold exactly the mean and the variance of this "
       "batch; then y is the same in both modes, and dx is not:");
   nn::BatchNorm1d layer = evaluated(lesson);
-  const Tensor leaf = lesson.x.clone().requires_grad_();
-  const auto eval_backward = [&](const Tensor& dy) { return grad({layer(leaf)}, {leaf}, {.grad_outputs = {dy}})[0]; };
+  const auto eval_backward = [&](const Tensor& dy) { return gradient_of(layer, lesson.x, dy); };
   const auto train_backward = [&](const Tensor& dy) { return lesson.by_hand.dx(lesson.x, dy); };
   const Tensor dx_train = train_backward(lesson.dy), dx_eval = eval_backward(lesson.dy);
   const Tensor y_train = lesson.by_hand.forward(lesson.x).y, y_eval = layer(lesson.x);
-  Table table({"x", "dy", "y, training", "y, evaluation", "dx, training", "dx, evaluation"});
-  table.rows(lesson.x, lesson.dy, y_train, y_eval, dx_train, dx_eval);
-  page.show(table);
+  page.table({"x", "dy", "y, training", "y, evaluation", "dx, training", "dx, evaluation"}, lesson.x, lesson.dy,
+             y_train, y_eval, dx_train, dx_eval);
   page.near("y is the same", y_eval, y_train);
   page.equals("dx in evaluation is the direct path, weight rstd dy", dx_eval, lesson.expected.direct);
   page.near("dx in training is " + text_of(lesson.expected.dx), dx_train, lesson.expected.dx);

@@ -1,12 +1,10 @@
 // Section 9: wrong backward passes, how wrong they are, and how well they train all the same.
 #include "digits.hpp"
-#include "sections.hpp"
+#include "lesson.hpp"
 #include "training.hpp"
 
 #include <algorithm>
 #include <cmath>
-
-using namespace gradus;
 
 namespace lesson {
 
@@ -66,7 +64,7 @@ Result result_of(const Lesson& lesson, const ImageSet& digits, const Mistakes& m
           evaluate(net, digits.test.x, digits.test.y).accuracy};
 }
 
-void add_row(Table& table, const char* name, const Result& r) {
+void add_row(TextTable& table, const char* name, const Result& r) {
   table.row(name, percent(r.at_example), percent(r.at_60), fixed(r.losses[0], 3), fixed(r.losses[1], 3),
             fixed(r.losses[4], 3), fixed(r.last_loss(), 3), percent(r.accuracy));
 }
@@ -111,7 +109,7 @@ void break_it(Page& page, const Lesson& lesson) {
   const bool broken = lesson.mistakes != Mistakes{};
   const Result right = result_of(lesson, digits, {});
   const Result by_hand = broken ? result_of(lesson, digits, lesson.mistakes) : right;
-  Table table({"backward pass", "dx off", "N = 60", "loss 1", "2", "5", "10", "test images"});
+  TextTable table({"backward pass", "dx off", "N = 60", "loss 1", "2", "5", "10", "test images"});
   add_row(table, "right", right);
   std::vector<Result> wrong;
   for (const auto& [name, mistakes] : wrong_ones) {

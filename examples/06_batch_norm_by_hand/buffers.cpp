@@ -1,10 +1,8 @@
 // Sections 12 and 13: the running buffers, and what the size of numbers does to a variance.
-#include "sections.hpp"
+#include "lesson.hpp"
 
 #include <algorithm>
 #include <cmath>
-
-using namespace gradus;
 
 namespace lesson {
 
@@ -35,7 +33,7 @@ struct Buffers {
 
 void three_batches(Page& page) {
   nn::BatchNorm1d layer(1, {.dtype = float64}), plain(1, {.momentum = std::nullopt, .dtype = float64});
-  Table table({"batch", "mean", "var / N", "/ (N - 1)", "running_mean, _var", "", "None: mean, var", ""}, 4);
+  TextTable table({"batch", "mean", "var / N", "/ (N - 1)", "running_mean, _var", "", "None: mean, var", ""}, 4);
   Buffers moving, average;
   double off = 0, average_off = 0;
   int count = 0;
@@ -76,7 +74,7 @@ void conventions(Page& page) {
       "Whoever puts the biased variance into the buffer gets one that is too small by 1 / N on the average: by 25 % "
       "for batches of 4, by 1.7 % for batches of 60. The same first batch, 1, 7, 9, 15, under six conventions; \"new\" "
       "is the weight of the new batch, and y is what evaluation then makes of x = 15 with weight = 2 and bias = 1:");
-  Table table({"", "momentum", "new", "variance", "start", "mean", "var", "y"}, 4);
+  TextTable table({"", "momentum", "new", "variance", "start", "mean", "var", "y"}, 4);
   const Moments first = moments(column(default_example.x));
   std::vector<double> ys;
   for (const Convention& c : six_conventions) {
@@ -119,7 +117,7 @@ void squares_far_from_zero(Page& page) {
       "and add 10,000, which changes no variance. The squares are near 1e8, where neighbouring float32 numbers are 8 "
       "apart:");
   const Tensor moved = column({1, 2, 4, 8}) + 1e4, narrow = moved.to(float32);
-  Table squares({"x", "x^2", "x^2 in float32"}, 0);
+  TextTable squares({"x", "x^2", "x^2 in float32"}, 0);
   for (std::int64_t i = 0; i < 4; ++i) squares.row(moved[i], moved[i].square(), narrow[i].square());
   squares.row("mean of x^2", moved.square().mean(), narrow.square().mean());
   squares.row("square of mean", moved.mean().square(), narrow.mean().square());
@@ -134,7 +132,7 @@ void means_of_every_size(Page& page) {
   page.say(
       "Now 64 standard normal values (seed 42), around means of different size. The last column is what "
       "nn::BatchNorm1d makes of the float32 values, beside y in float64:");
-  Table table({"mean", "true var", "one pass", "two passes", "one, double", "y is off by"});
+  TextTable table({"mean", "true var", "one pass", "two passes", "one, double", "y is off by"});
   double at_1e4 = 0, truth_at_1e4 = 0, two_off = 0, layer_off = 0;
   for (const double shift : {0.0, 1e2, 1e4, 1e6}) {
     Generator seed(42);

@@ -58,7 +58,7 @@ Tensor rstd_of(const Tensor& centered, double eps) { return 1 / (mean_of(centere
 
 Paths paths_of(const ByHand& layer, const Tensor& x, const Tensor& dy) {
   const Tensor mean = mean_of(x), rstd = rstd_of(x - mean, layer.eps);
-  const auto path = [&](auto xhat) { return gradient_of(xhat, layer, x, dy); };
+  const auto path = [&](auto xhat) { return gradient_of(xhat, x, dy * layer.weight); };
   return {path([&](const Tensor& v) { return (v - mean) * rstd; }),
           path([&](const Tensor& v) { return (x - mean) * rstd_of(v - mean, layer.eps); }),
           path([&](const Tensor& v) { return (x - mean_of(v)) * rstd; })};
@@ -68,6 +68,17 @@ Tensor with_step(const Tensor& x, std::int64_t i, double step) {
   Tensor more = x.clone();
   more.reshape({-1})[i].add_(step);
   return more;
+}
+
+Tensor differences(const ByHand& layer, const Tensor& x, const Tensor& dy, const std::string& name, const Tensor& value,
+                   double h) {
+  return central_differences(value, h, [&](std::int64_t i, double step) {
+    const auto push = [&](const std::string& node, const Tensor& is) {
+      return node == name ? with_step(is, i, step) : is;
+    };
+    const ByHand pushed{push("weight", layer.weight), push("bias", layer.bias), layer.eps, layer.mistakes};
+    return (pushed.forward(push("x", x), push).y * dy).sum().item();
+  });
 }
 
 }  // namespace lesson

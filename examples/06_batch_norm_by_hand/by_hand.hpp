@@ -83,11 +83,11 @@ std::map<std::string, Tensor> gradients_of_nodes(ByHand layer, const Tensor& x, 
 Tensor mean_of(const Tensor& x);
 Tensor rstd_of(const Tensor& centered, double eps);
 
-/// dx of sum(weight xhat(x) dy), from autograd.
+/// The gradient of sum(f(x) dy) by x, from autograd.
 template <class F>
-Tensor gradient_of(F xhat, const ByHand& layer, const Tensor& x, const Tensor& dy) {
+Tensor gradient_of(F f, const Tensor& x, const Tensor& dy) {
   const Tensor leaf = x.clone().requires_grad_();
-  return gradus::grad({xhat(leaf) * layer.weight}, {leaf}, {.grad_outputs = {dy}})[0];
+  return gradus::grad({f(leaf)}, {leaf}, {.grad_outputs = {dy}})[0];
 }
 
 /// The three paths from x to the loss, each from autograd, with the other uses of x outside of the graph.
@@ -106,5 +106,9 @@ Tensor central_differences(const Tensor& like, double h, F loss) {
   for (std::int64_t i = 0; i < like.numel(); ++i) slopes.push_back((loss(i, h) - loss(i, -h)) / (2 * h));
   return gradus::from_span(slopes, like.shape());
 }
+
+/// Central differences of sum(y dy) by `value`: the node of this name, or x, weight or bias.
+Tensor differences(const ByHand& layer, const Tensor& x, const Tensor& dy, const std::string& name, const Tensor& value,
+                   double h);
 
 }  // namespace lesson

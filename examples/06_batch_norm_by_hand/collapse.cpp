@@ -1,20 +1,16 @@
 // Section 5: the staged backward pass becomes one line.
-#include "sections.hpp"
+#include "lesson.hpp"
 #include "timing.hpp"
 
 #include <cstdio>
-
-using namespace gradus;
 
 namespace lesson {
 
 namespace {
 
 /// dx as the kernel of the library computes it: one node in the graph.
-Tensor kernel_backward(const Tensor& x, const Tensor& dy, const Tensor& weight, double eps) {
-  const Tensor leaf = x.clone().requires_grad_();
-  const Tensor y = nn::functional::batch_norm(leaf, {.weight = weight.reshape({-1})}, {.training = true, .eps = eps});
-  return grad({y}, {leaf}, {.grad_outputs = {dy}})[0];
+Tensor kernel_backward(const ByHand& layer, const Tensor& x, const Tensor& dy) {
+  return gradient_of([&](const Tensor& v) { return library_y(layer, v); }, x, dy);
 }
 
 /// Nodes that `f` leaves in the graph, counted while its result is alive.
@@ -29,11 +25,11 @@ void last_digits(Page& page, const Lesson& lesson) {
   const Nodes node = lesson.by_hand.forward(lesson.x);
   const Tensor staged = lesson.by_hand.backward(lesson.dy, node).x;
   const Tensor fused = lesson.by_hand.fused_backward(lesson.dy, node);
-  const Tensor kernel = kernel_backward(lesson.x, lesson.dy, lesson.by_hand.weight, lesson.example.eps);
-  Table table({"x", "staged, by hand", "equation (15)", "nn::BatchNorm1d"});
+  const Tensor kernel = kernel_backward(lesson.by_hand, lesson.x, lesson.dy);
+  TextTable table({"x", "staged, by hand", "equation (15)", "nn::BatchNorm1d"});
+  const auto digits = [](const Tensor& number) { return short_number(number.item(), 17); };
   for (std::int64_t i = 0; i < lesson.x.size(0); ++i) {
-    table.row(lesson.x[i], short_number(staged[i].item(), 17), short_number(fused[i].item(), 17),
-              short_number(kernel[i].item(), 17));
+    table.row(lesson.x[i], digits(staged[i]), digits(fused[i]), digits(kernel[i]));
   }
   page.show(table);
   page.say(
@@ -44,42 +40,27 @@ void last_digits(Page& page, const Lesson& lesson) {
   page.near("staged = nn::BatchNorm1d", staged, kernel);
 }
 
-/// A random batch (60, 100).
-struct LargeBatch {
-  Tensor x, dy, weight, bias;
-};
-
-LargeBatch large_batch() {
-  Generator seed(5);
-  return {randn({60, 100}, float64, seed), randn({60, 100}, float64, seed), rand({1, 100}, float64, seed) + 0.5,
-          zeros({1, 100}, float64)};
-}
-
 void random_batch(Page& page, const Lesson& lesson) {
-  const LargeBatch large = large_batch();
-  const ByHand layer{large.weight, large.bias, 1e-5, lesson.mistakes};
+  Generator seed(5);
+  const Tensor x = randn({60, 100}, float64, seed), dy = randn({60, 100}, float64, seed);
+  const Tensor weight = rand({1, 100}, float64, seed) + 0.5, bias = zeros({1, 100}, float64);
+  const ByHand layer{weight, bias, 1e-5, lesson.mistakes};
   page.say("The same for a random batch: x and dy are randn({60, 100}), weight is rand({1, 100}) + 0.5, seed 5.");
-  const Tensor dx = layer.dx(large.x, large.dy);
-  page.near("staged = nn::BatchNorm1d to 14 digits", dx, kernel_backward(large.x, large.dy, large.weight, layer.eps),
-            1e-14);
-  const Tensor narrow = kernel_backward(large.x.to(float32), large.dy.to(float32), large.weight.to(float32), layer.eps);
-  page.near("and in float32, where the kernel is vectorised, to 6 digits", narrow, dx, 1e-6);
-}
+  const Tensor dx = layer.dx(x, dy);
+  page.near("staged = nn::BatchNorm1d to 14 digits", dx, kernel_backward(layer, x, dy), 1e-14);
+  const ByHand narrow{weight.to(float32), bias.to(float32), 1e-5, lesson.mistakes};
+  const Tensor leaf = x.to(float32).requires_grad_(), narrow_dy = dy.to(float32);
+  page.near("and in float32, where the kernel is vectorised, to 6 digits",
+            kernel_backward(narrow, leaf.detach(), narrow_dy), dx, 1e-6);
 
-void count_and_time(Page& page, const Lesson& lesson) {
-  const LargeBatch large = large_batch();
-  const ByHand layer{large.weight.to(float32), large.bias.to(float32), 1e-5, lesson.mistakes};
-  const Tensor leaf = large.x.to(float32).requires_grad_(), dy = large.dy.to(float32);
-  const auto staged_y = [&] { return layer.forward(leaf).y; };
-  const auto fused_y = [&] {
-    return nn::functional::batch_norm(leaf, {.weight = layer.weight.reshape({-1})}, {.training = true});
-  };
+  const auto staged_y = [&] { return narrow.forward(leaf).y; };
+  const auto fused_y = [&] { return library_y(narrow, leaf); };
   const std::int64_t staged_nodes = nodes(staged_y), fused_nodes = nodes(fused_y);
   page.claim("the graph of the nine steps has " + std::to_string(staged_nodes) + " nodes, that of the layer " +
                  std::to_string(fused_nodes) + " (both with x itself)",
              staged_nodes > 10 && fused_nodes == 2);
-  const double slow = microseconds([&] { staged_y().backward({.gradient = dy}); });
-  const double fast = microseconds([&] { fused_y().backward({.gradient = dy}); });
+  const double slow = microseconds([&] { staged_y().backward({.gradient = narrow_dy}); });
+  const double fast = microseconds([&] { fused_y().backward({.gradient = narrow_dy}); });
   std::fprintf(stderr, "section 5: forward and backward of float32 (60, 100): nine steps %.0f us, one node %.0f us\n",
                slow, fast);
   page.say(
@@ -104,7 +85,6 @@ void collapse(Page& page, const Lesson& lesson) {
       "more writes dx: this is the kernel behind nn::BatchNorm1d.");
   last_digits(page, lesson);
   random_batch(page, lesson);
-  count_and_time(page, lesson);
 }
 
 }  // namespace lesson

@@ -1,9 +1,7 @@
 // Sections 6 and 7: what dx cannot contain, and where eps matters.
-#include "sections.hpp"
+#include "lesson.hpp"
 
 #include <cmath>
-
-using namespace gradus;
 
 namespace lesson {
 
@@ -11,23 +9,18 @@ namespace {
 
 /// A layer before BatchNorm, y = BN(scale W u + b), with the gradients of W and b.
 struct LayerBefore {
-  Tensor u, w, b, dy;  // (6, 3), (2, 3), (2), (6, 2)
-  Tensor y = {}, dw = {}, db = {};
+  Tensor w, b, y, dw, db;  // (2, 3), (2), (6, 2), (2, 3), (2)
 };
 
 LayerBefore layer_before(double scale, const Mistakes& mistakes) {
   Generator seed(6);
-  LayerBefore layer{randn({6, 3}, float64, seed), randn({2, 3}, float64, seed), randn({2}, float64, seed),
-                    randn({6, 2}, float64, seed)};
-  const Tensor matrix = (layer.w * scale).detach().requires_grad_(), shift = layer.b.clone().requires_grad_();
-  const Tensor x = linear(layer.u, matrix, shift);  // (6, 2)
+  const Tensor u = randn({6, 3}, float64, seed), w = randn({2, 3}, float64, seed);
+  const Tensor b = randn({2}, float64, seed).requires_grad_(), dy = randn({6, 2}, float64, seed);
+  const Tensor matrix = (w * scale).requires_grad_(), x = linear(u, matrix, b);  // (6, 2)
   const ByHand norm{full({1, 2}, 1.5, float64), zeros({1, 2}, float64), 0, mistakes};
   const Nodes node = norm.forward(x.detach());
-  x.backward({.gradient = norm.backward(layer.dy, node).x});
-  layer.y = node.y;
-  layer.dw = matrix.grad();
-  layer.db = shift.grad();
-  return layer;
+  x.backward({.gradient = norm.backward(dy, node).x});
+  return {w, b, node.y, matrix.grad(), b.grad()};
 }
 
 double size_of(const Tensor& v) { return v.square().sum().sqrt().item(); }
@@ -37,7 +30,7 @@ void seen_from_before(Page& page, const Lesson& lesson) {
   page.say(
       "The same seen from a layer before: x = W u + b for a batch of 6, with 3 inputs and 2 units. W, b, u and dy are "
       "random (seed 6), weight = 1.5 and eps = 0.");
-  Table layer({"unit", "W", "", "", "b", "db", "|dW|", "W dW", "|dW| for 10 W"}, 4);
+  TextTable layer({"unit", "W", "", "", "b", "db", "|dW|", "W dW", "|dW| for 10 W"}, 4);
   for (std::int64_t i = 0; i < 2; ++i) {
     layer.row(i + 1, once.w[i], once.b[i], once.db[i], size_of(once.dw[i]), (once.w[i] * once.dw[i]).sum(),
               size_of(tenfold.dw[i]));
@@ -64,9 +57,7 @@ void geometry(Page& page, const Lesson& lesson) {
   const Tensor three = full(lesson.x.shape(), 3, float64);
   const auto dx_of = [&](const Tensor& dy) { return lesson.by_hand.dx(lesson.x, dy); };
   const Tensor dx = dx_of(lesson.dy), dx_of_three = dx_of(three), dx_of_xhat = dx_of(e.xhat);
-  Table table({"dy", "dx", "dy = 3", "dx", "dy = xhat", "dx"});
-  table.rows(lesson.dy, dx, three, dx_of_three, e.xhat, dx_of_xhat);
-  page.show(table);
+  page.table({"dy", "dx", "dy = 3", "dx", "dy = xhat", "dx"}, lesson.dy, dx, three, dx_of_three, e.xhat, dx_of_xhat);
   page.near("sum dx = 0", dx.sum(), 0);
   page.equals("sum dx xhat = weight rstd dweight eps / (var + eps)", (dx * e.xhat).sum(),
               lesson.dx_along_xhat() * e.dweight);
@@ -84,7 +75,7 @@ void where_eps_matters(Page& page, const Lesson& lesson) {
   constexpr double eps = 1e-5;
   const ByHand layer{lesson.by_hand.weight, lesson.by_hand.bias, eps, lesson.mistakes};
   const double spread = std::sqrt(lesson.expected.var), weight = lesson.example.weight;
-  Table table({"s", "variance of xhat", "rstd", "sum dx xhat"});
+  TextTable table({"s", "variance of xhat", "rstd", "sum dx xhat"});
   bool variance = true, residue = true;
   for (const double s : {100.0, 1.0, 0.01, 0.001}) {
     const Tensor x = (lesson.x - lesson.expected.mean) * (s / spread);

@@ -1,9 +1,7 @@
 // Section 16: what "the batch" means when its rows lie on several machines.
-#include "sections.hpp"
+#include "lesson.hpp"
 
 #include <cmath>
-
-using namespace gradus;
 
 namespace lesson {
 
@@ -25,9 +23,8 @@ void each_alone(Page& page, const ByHand& layer, const Expected& whole) {
   const Tensor x = by_machine(default_example.x);
   const Nodes node = layer.forward(x);
   const Derivatives d = layer.backward(by_machine(default_example.dy), node);
-  Table table({"x", "xhat, each alone", "xhat, all rows", "dx, each alone", "dx, all rows"});
-  table.rows(all_rows(x), all_rows(node.xhat), whole.xhat, all_rows(d.x), whole.dx);
-  page.show(table);
+  page.table({"x", "xhat, each alone", "xhat, all rows", "dx, each alone", "dx, all rows"}, all_rows(x),
+             all_rows(node.xhat), whole.xhat, all_rows(d.x), whole.dx);
   page.near("alone, 1 and 9 are the same to the net, and so are 7 and 15: xhat = -1, 1, -1, 1", all_rows(node.xhat),
             column({-1, 1, -1, 1}), 1e-12);
   page.near("dx = 0: two rows leave no direction to learn in (section 10)", all_rows(d.x), 0, 1e-12);
@@ -42,7 +39,7 @@ void together(Page& page, const Expected& whole) {
   const Tensor x = by_machine(default_example.x), dy = by_machine(default_example.dy);
   const Tensor centered = x - whole.mean, xhat = centered * whole.rstd;
   const Tensor sums = stack({x.sum(0), centered.square().sum(0), dy.sum(0), (dy * xhat).sum(0)}, 1), both = sums.sum(0);
-  Table table({"machine", "sum x", "sum (x - mean)^2", "sum dy", "sum dy xhat"});
+  TextTable table({"machine", "sum x", "sum (x - mean)^2", "sum dy", "sum dy xhat"});
   table.row("first", sums[0]);
   table.row("second", sums[1]);
   table.row("both", both);

@@ -1,9 +1,7 @@
 // BatchNorm's backward pass, shown, checked, and broken on purpose: a lesson in sixteen sections. Every number is
 // computed while it runs, every claim is checked, and one false claim makes the program end with status 1.
 #include "command_line.hpp"
-#include "sections.hpp"
-
-#include <gradus/core/error.hpp>
+#include "lesson.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -87,7 +85,7 @@ Options parse(int argc, char** argv) {
   app.add_option("--eps", o.example.eps, "what is added to the variance")->capture_default_str();
   for (const Switch& s : all_switches) app.add_flag(s.name, o.mistakes.*s.made, "break it: " + std::string(s.meaning));
   parse_command_line(app, argc, argv);
-  if (const std::string wrong = problem(o.example); !wrong.empty()) throw gradus::ValueError(wrong);
+  check(o.example);
   return o;
 }
 

@@ -1,11 +1,9 @@
 // Sections 1 and 2: every node forward, every node backward.
-#include "sections.hpp"
+#include "lesson.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <map>
-
-using namespace gradus;
 
 namespace lesson {
 
@@ -31,17 +29,6 @@ const Step backward_steps[] = {
     {"mean", "-sum dcentered", &Derivatives::mean},
     {"x", "dcentered + dmean / N", &Derivatives::x},
 };
-
-/// The loss when one element of one node is `step` more than it should be.
-double pushed_loss(const Lesson& lesson, const std::string& pushed, std::int64_t element, double step) {
-  const auto push = [&](const std::string& name, const Tensor& value) {
-    return name == pushed ? with_step(value, element, step) : value;
-  };
-  ByHand layer = lesson.by_hand;
-  layer.weight = push("weight", layer.weight);
-  layer.bias = push("bias", layer.bias);
-  return (layer.forward(push("x", lesson.x), push).y * lesson.dy).sum().item();
-}
 
 /// How far a node is pushed, small beside what it is: the deviation for x and mean, its largest element for the others.
 double push_of(const Lesson& lesson, const std::string& name) {
@@ -75,10 +62,10 @@ void forward_node_by_node(Page& page, const Lesson& lesson) {
       "    centered = x - mean          rstd = 1 / std           y      = scaled + bias\n"
       "    square   = centered^2        xhat = centered rstd\n"
       "    var      = sum square / N\n");
-  Table batch({"mean", "var", "std", "rstd"});
+  TextTable batch({"mean", "var", "std", "rstd"});
   batch.row(node.mean, node.var, node.std, node.rstd);
   page.show(batch);
-  Table values({"x", "centered", "square", "xhat", "scaled", "y", "y of nn::BatchNorm1d"});
+  TextTable values({"x", "centered", "square", "xhat", "scaled", "y", "y of nn::BatchNorm1d"});
   const Tensor y = lesson.library_layer()(lesson.x);
   values.rows(lesson.x, node.centered, node.square, node.xhat, node.scaled, node.y, y);
   page.show(values);
@@ -105,17 +92,17 @@ void backward_node_by_node(Page& page, const Lesson& lesson) {
       "    (node.y * dy).sum().backward();  // then node.xhat.grad(), and so on\n");
   const Derivatives d = lesson.by_hand.backward(lesson.dy, lesson.by_hand.forward(lesson.x));
   const std::map<std::string, Tensor> kept = gradients_of_nodes(lesson.by_hand, lesson.x, lesson.dy);
-  Table table({"gradient", "formula", "by hand", "autograd", "differences"});
+  TextTable table({"gradient", "formula", "by hand", "autograd", "differences"});
   bool like_autograd = true, like_differences = true;
   for (const Step& step : backward_steps) {
     const Tensor by_hand = d.*step.by_hand, by_autograd = kept.at(step.name);
     const double push = push_of(lesson, step.name);
-    const Tensor by_differences = central_differences(
-        by_hand, push, [&](std::int64_t i, double up) { return pushed_loss(lesson, step.name, i, up); });
-    table.row(std::string("d") + step.name, step.formula, by_hand[0], by_autograd[0], by_differences[0]);
-    for (std::int64_t i = 1; i < by_hand.numel(); ++i) table.row("", "", by_hand[i], by_autograd[i], by_differences[i]);
-    const double scale = std::max(1.0, by_autograd.abs().max().item());
-    like_autograd &= distance(by_hand, by_autograd) <= lesson.precision * scale;
+    const Tensor by_differences = differences(lesson.by_hand, lesson.x, lesson.dy, step.name, by_hand, push);
+    for (std::int64_t i = 0; i < by_hand.numel(); ++i) {
+      table.row(i > 0 ? "" : std::string("d") + step.name, i > 0 ? "" : step.formula, by_hand[i], by_autograd[i],
+                by_differences[i]);
+    }
+    like_autograd &= agree(by_hand, by_autograd, lesson.precision);
     like_differences &= distance(by_hand, by_differences) <= tolerance_of(lesson, push);
   }
   page.show(table);

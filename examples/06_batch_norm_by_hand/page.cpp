@@ -7,8 +7,6 @@
 
 namespace lesson {
 
-using namespace gradus;
-
 namespace {
 
 constexpr std::size_t page_width = 80;
@@ -63,9 +61,9 @@ void Page::claim(const std::string& statement, bool holds, const std::string& ot
   failures_.push_back("section " + std::to_string(section_) + ": " + statement);
 }
 
-void Page::near(const std::string& statement, const Numbers& got, const Numbers& expected, double tolerance) {
-  const double scale = std::max(1.0, expected.values.abs().max().item());
-  claim(statement, distance(got, expected) <= tolerance * scale,
+void Page::near(const std::string& statement, const Numbers& got, const Numbers& expected,
+                std::optional<double> tolerance) {
+  claim(statement, agree(got, expected, tolerance.value_or(precision_)),
         "got " + text_of(got) + "; expected " + text_of(expected));
 }
 
@@ -95,6 +93,10 @@ double distance(const Numbers& a, const Numbers& b) {
 double relative(const Tensor& a, const Tensor& b) {
   const double off = distance(a, b);
   return off == 0 ? 0 : off / b.detach().abs().max().item();
+}
+
+bool agree(const Numbers& got, const Numbers& expected, double tolerance) {
+  return distance(got, expected) <= tolerance * std::max(1.0, expected.values.abs().max().item());
 }
 
 }  // namespace lesson

@@ -6,19 +6,18 @@
 
 #include <gradus/core/create.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace lesson {
 
-using gradus::Tensor;
-
-using Table = TextTable;
+using namespace gradus;
 
 /// One number or a tensor of them, as claims compare and print them.
 struct Numbers {
-  Numbers(double value) : values(gradus::full({}, value, gradus::float64)) {}
-  Numbers(const Tensor& x) : values(x.detach().to(gradus::float64)) {}
+  Numbers(double value) : values(full({}, value, float64)) {}
+  Numbers(const Tensor& x) : values(x.detach().to(float64)) {}
   Tensor values;
 };
 
@@ -35,16 +34,20 @@ class Page {
   void say(const std::string& text);
   /// Lines that stay as they are, such as formulas.
   void show(const std::string& lines);
-  void show(const Table& table) { show(table.text()); }
+  void show(const TextTable& table) { show(table.text()); }
+  /// A table of these columns.
+  template <class... Tensors>
+  void table(std::vector<std::string> headings, const Tensors&... columns) {
+    TextTable table(std::move(headings));
+    table.rows(columns...);
+    show(table);
+  }
 
   /// Writes whether it is true, and remembers when it is not.
   void claim(const std::string& statement, bool holds, const std::string& otherwise = "");
-  /// Claims that no element of `got` is further from `expected` than tolerance times the largest |expected|, or 1 if
-  /// that is larger.
-  void near(const std::string& statement, const Numbers& got, const Numbers& expected, double tolerance);
-  void near(const std::string& statement, const Numbers& got, const Numbers& expected) {
-    near(statement, got, expected, precision_);
-  }
+  /// Claims that both agree().
+  void near(const std::string& statement, const Numbers& got, const Numbers& expected,
+            std::optional<double> tolerance = {});
   /// The claim "name = expected", and what else there is to say of it.
   void equals(const std::string& name, const Numbers& got, const Numbers& expected, const std::string& more = "") {
     near(name + " = " + text_of(expected) + more, got, expected);
@@ -71,5 +74,8 @@ Tensor column(const std::vector<double>& values);
 double distance(const Numbers& a, const Numbers& b);
 /// max |a - b| / max |b|; 0 for equal tensors.
 double relative(const Tensor& a, const Tensor& b);
+/// Whether none of `got` is further from `expected` than tolerance times the largest |expected|, or 1 if that is
+/// larger.
+bool agree(const Numbers& got, const Numbers& expected, double tolerance);
 
 }  // namespace lesson

@@ -1,9 +1,7 @@
 // Sections 3 and 4: the paths on which x reaches the loss, and the one that turns out to be none.
-#include "sections.hpp"
+#include "lesson.hpp"
 
 #include <cmath>
-
-using namespace gradus;
 
 namespace lesson {
 
@@ -41,7 +39,7 @@ Parts parts_of(const Lesson& lesson, const Centre& centre) {
   (xhat * lesson.by_hand.weight * lesson.dy).sum().backward();
   const Tensor detached =
       gradient_of([&](const Tensor& v) { return (v - centre.of(v)) * rstd_of(v - centre.of(v).detach(), eps); },
-                  lesson.by_hand, lesson.x, lesson.dy);
+                  lesson.x, lesson.dy * lesson.by_hand.weight);
   return {in_xhat.grad().item(), in_var.grad().item(), x.grad(), detached};
 }
 
@@ -66,7 +64,7 @@ void other_centres(Page& page, const Lesson& lesson) {
   page.say(
       "It vanishes for this mean only. Normalise around something else, and deviations no longer sum to zero: around a "
       "mean that gives the first values more weight than the last, or around the mean plus a constant.");
-  Table table({"centre", "part, direct", "part, through var", "dx is off without it"});
+  TextTable table({"centre", "part, direct", "part, through var", "dx is off without it"});
   for (const Centre& centre : centres) {
     const Parts p = parts_of(lesson, centre);
     table.row(centre.name, p.direct, p.through_var, percent(relative(p.dx_detached, p.dx)));
@@ -92,10 +90,9 @@ void three_paths(Page& page, const Lesson& lesson) {
   const Derivatives d = lesson.by_hand.backward(lesson.dy, lesson.by_hand.forward(lesson.x));
   const Tensor truth =
       gradient_of([&](const Tensor& x) { return (x - mean_of(x)) * rstd_of(x - mean_of(x), lesson.example.eps); },
-                  lesson.by_hand, lesson.x, lesson.dy);
-  Table table({"x", "direct", "through var", "through mean", "dx by hand", "dx, autograd"});
-  table.rows(lesson.x, d.direct, d.through_var, d.through_mean, d.x, truth);
-  page.show(table);
+                  lesson.x, lesson.dy * lesson.by_hand.weight);
+  page.table({"x", "direct", "through var", "through mean", "dx by hand", "dx, autograd"}, lesson.x, d.direct,
+             d.through_var, d.through_mean, d.x, truth);
   const Expected& e = lesson.expected;
   page.equals("direct", d.direct, e.direct);
   page.equals("through var", d.through_var, e.through_var);
@@ -119,9 +116,8 @@ void vanishing_term(Page& page, const Lesson& lesson) {
       "leave the part in; leave it out; detach the mean inside the variance, so that autograd does not even see it.");
   const Tensor left_out = d.direct + d.through_var - d.direct.sum() / static_cast<double>(lesson.x.size(0));
   const Parts parts = parts_of(lesson, centres[0]);
-  Table table({"x", "both parts", "first part only", "mean detached in var", "autograd"});
-  table.rows(lesson.x, d.x, left_out, parts.dx_detached, parts.dx);
-  page.show(table);
+  page.table({"x", "both parts", "first part only", "mean detached in var", "autograd"}, lesson.x, d.x, left_out,
+             parts.dx_detached, parts.dx);
   page.near("the part that comes directly is " + text_of(lesson.expected.dmean), direct, lesson.expected.dmean);
   page.near("the part that comes through var is 0", through_var, 0);
   page.near("leaving it in gives dx", d.x, parts.dx);

@@ -1,13 +1,11 @@
 // Section 15: two experiments after S. Santurkar, D. Tsipras, A. Ilyas, A. Madry (2018), "How Does Batch Normalization
 // Help Optimization?"
 #include "digits.hpp"
-#include "sections.hpp"
+#include "lesson.hpp"
 #include "training.hpp"
 
 #include <cmath>
 #include <utility>
-
-using namespace gradus;
 
 namespace lesson {
 
@@ -106,7 +104,7 @@ Outcome train_net(const ImageSet& digits, Kind kind, double lr) {
 void noise_behind_batch_norm(Page& page, const ImageSet& digits) {
   const Outcome plain = train_net(digits, Kind::plain, 0.1), normed = train_net(digits, Kind::batch_norm, 0.1),
                 noisy = train_net(digits, Kind::noisy, 0.1);
-  Table nets({"net", "loss 1", "2", "5", "10", "test", "inputs move", "gradient changes"});
+  TextTable nets({"net", "loss 1", "2", "5", "10", "test", "inputs move", "gradient changes"});
   const auto row = [&](const char* name, const Outcome& o) {
     nets.row(name, fixed(o.losses[0], 2), fixed(o.losses[1], 2), fixed(o.losses[4], 2), fixed(o.losses[9], 2),
              percent(o.test, 0), fixed(o.moved, 2), fixed(o.change, 2));
@@ -128,7 +126,7 @@ void noise_behind_batch_norm(Page& page, const ImageSet& digits) {
 
 void larger_steps(Page& page, const ImageSet& digits) {
   page.say("Where gradients hold for longer, larger steps are possible. The loss after ten epochs:");
-  Table rates({"learning rate", "no BatchNorm", "BatchNorm"});
+  TextTable rates({"learning rate", "no BatchNorm", "BatchNorm"});
   double without = 0, with = 0;
   for (const double lr : {0.03, 0.1, 0.3, 1.0, 3.0}) {
     without = train_net(digits, Kind::plain, lr).losses.back();

@@ -1,6 +1,4 @@
-#include "example.hpp"
-
-#include "page.hpp"
+#include "lesson.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -13,9 +11,9 @@ namespace {
 double sum(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
 
 double largest(const std::vector<double>& values) {
-  return std::transform_reduce(
-      values.begin(), values.end(), 0.0, [](double a, double b) { return std::max(a, b); },
-      [](double v) { return std::abs(v); });
+  double most = 0;
+  for (const double v : values) most = std::max(most, std::abs(v));
+  return most;
 }
 
 /// The size of what is added up to a gradient: N terms dy, and as many times 1/std where it is taken by x.
@@ -27,50 +25,56 @@ bool usable(double value) { return std::isfinite(value) && std::abs(value) <= 1e
 
 }  // namespace
 
-std::string problem(const Example& e) {
+void check(const Example& e) {
   constexpr std::size_t most = 8;
-  if (e.x.size() < 2 || e.x.size() > most) return "--x takes 2 to 8 numbers, " + std::to_string(e.x.size()) + " given";
+  if (e.x.size() < 2 || e.x.size() > most)
+    throw ValueError("--x takes 2 to 8 numbers, " + std::to_string(e.x.size()) + " given");
   if (e.dy.size() != e.x.size()) {
-    return "--dy takes as many numbers as --x: " + std::to_string(e.x.size()) + " expected, " +
-           std::to_string(e.dy.size()) + " given";
+    throw ValueError("--dy takes as many numbers as --x: " + std::to_string(e.x.size()) + " expected, " +
+                     std::to_string(e.dy.size()) + " given");
   }
   if (!std::ranges::all_of(e.x, usable) || !std::ranges::all_of(e.dy, usable) || !usable(e.weight) || !usable(e.bias)) {
-    return "--x, --dy, --weight and --bias take numbers between -1e6 and 1e6";
+    throw ValueError("--x, --dy, --weight and --bias take numbers between -1e6 and 1e6");
   }
-  if (!(e.eps >= 0) || !usable(e.eps)) return "--eps takes a number that is not negative";
+  if (!(e.eps >= 0) || !usable(e.eps)) throw ValueError("--eps takes a number that is not negative");
   if (std::ranges::adjacent_find(e.x, std::not_equal_to<>()) == e.x.end()) {
-    return "--x: all values are equal, so that var = 0 and only eps would be normalised; section 7 does that";
+    throw ValueError(
+        "--x: all values are equal, so that var = 0 and only eps would be normalised; section 7 does that");
   }
   if (std::sqrt(Expected(e).var) < 1e-6 * std::max(1.0, largest(e.x))) {
-    return "--x: the values lie too close together for their differences to be printed";
+    throw ValueError("--x: the values lie too close together for their differences to be printed");
   }
-  return "";
 }
 
 Expected::Expected(const Example& e) {
   const std::size_t count = e.x.size();
   const auto n = static_cast<double>(count);
+  const auto each = [count](auto f) {
+    std::vector<double> values;
+    for (std::size_t i = 0; i < count; ++i) values.push_back(f(i));
+    return values;
+  };
   mean = sum(e.x) / n;
   for (const double v : e.x) var += (v - mean) * (v - mean) / n;
   std = std::sqrt(var + e.eps);
   rstd = 1 / std;
-  std::vector<double> normalised, outputs, directly, by_var, gradient(count);
-  for (const double v : e.x) normalised.push_back((v - mean) / std);
+  const std::vector<double> normalised = each([&](std::size_t i) { return (e.x[i] - mean) / std; });
   dbias = sum(e.dy);
   for (std::size_t i = 0; i < count; ++i) dweight += e.dy[i] * normalised[i];
   dvar = -e.weight * dweight / (2 * std * std);
   dmean = -e.weight * dbias / std;
-  for (std::size_t i = 0; i < count; ++i) {
-    outputs.push_back(normalised[i] * e.weight + e.bias);
-    directly.push_back(e.weight * e.dy[i] / std);
-    by_var.push_back(-e.weight * normalised[i] * dweight / (n * std));
-    for (std::size_t j = 0; j < count; ++j) {
-      gradient[i] += e.dy[j] * e.weight / std * ((i == j ? 1 : 0) - 1 / n - normalised[i] * normalised[j] / n);
-    }
-  }
-  xhat = column(normalised), y = column(outputs), dx = column(gradient);
-  direct = column(directly), through_var = column(by_var);
+  xhat = column(normalised);
+  y = column(each([&](std::size_t i) { return normalised[i] * e.weight + e.bias; }));
+  direct = column(each([&](std::size_t i) { return e.weight * e.dy[i] / std; }));
+  through_var = column(each([&](std::size_t i) { return -e.weight * normalised[i] * dweight / (n * std); }));
   through_mean = column(std::vector<double>(count, dmean / n));
+  dx = column(each([&](std::size_t i) {
+    double gradient = 0;
+    for (std::size_t j = 0; j < count; ++j) {
+      gradient += e.dy[j] * e.weight / std * ((i == j ? 1 : 0) - 1 / n - normalised[i] * normalised[j] / n);
+    }
+    return gradient;
+  }));
 }
 
 Lesson::Lesson(const Example& numbers, const Mistakes& made)
@@ -84,8 +88,13 @@ Lesson::Lesson(const Example& numbers, const Mistakes& made)
           1e-12 * std::max(1.0, largest(numbers.x) * expected.rstd) *
           std::max({1.0, std::abs(numbers.bias), std::abs(numbers.weight) * (1 + rounded_terms(numbers, expected))})) {}
 
-gradus::nn::BatchNorm1d Lesson::library_layer() const {
-  gradus::nn::BatchNorm1d layer(1, {.eps = example.eps, .dtype = gradus::float64});
+Tensor library_y(const ByHand& layer, const Tensor& x) {
+  const nn::functional::BatchNormState state{.weight = layer.weight.reshape({-1}), .bias = layer.bias.reshape({-1})};
+  return nn::functional::batch_norm(x, state, {.training = true, .eps = layer.eps});
+}
+
+nn::BatchNorm1d Lesson::library_layer() const {
+  nn::BatchNorm1d layer(1, {.eps = example.eps, .dtype = float64});
   layer.weight.detach().copy_(by_hand.weight.reshape({1}));
   layer.bias.detach().copy_(by_hand.bias.reshape({1}));
   return layer;

@@ -1,12 +1,10 @@
-// The numbers that are followed through the lesson: four that work out exactly, or the reader's own.
+// The numbers that are followed through the lesson, four that work out exactly or the reader's own, and its sections.
 #pragma once
 
 #include "by_hand.hpp"
+#include "page.hpp"
 
-#include <gradus/nn/batch_norm.hpp>
-
-#include <string>
-#include <vector>
+#include <gradus/gradus.hpp>
 
 namespace lesson {
 
@@ -18,8 +16,8 @@ struct Example {
 };
 inline const Example default_example;
 
-/// Empty, or why no lesson can be given on this example.
-std::string problem(const Example& example);
+/// Throws ValueError for an example on which no lesson can be given.
+void check(const Example& example);
 
 /// What the mathematics of nn/README.md makes of an example, in plain arithmetic, value by value: no operation of
 /// tensors, no graph, none of the steps of ByHand. dx comes from the matrix of derivatives d y_j / d x_i.
@@ -41,8 +39,17 @@ struct Lesson {
   ByHand by_hand;    // with these mistakes
   double precision;  ///< how far rounding alone may carry a result
 
-  gradus::nn::BatchNorm1d library_layer() const;  ///< with the weight, bias and eps of the example
-  double dx_along_xhat() const;                   ///< for dy = xhat, dx is this times xhat; 0 but for eps
+  nn::BatchNorm1d library_layer() const;  ///< with the weight, bias and eps of the example
+  double dx_along_xhat() const;           ///< for dy = xhat, dx is this times xhat; 0 but for eps
 };
+
+/// What the library's layer makes of x in training: the same y, in one node of the graph.
+Tensor library_y(const ByHand& layer, const Tensor& x);
+
+/// Writes its part of the page and checks what it says.
+using Section = void(Page& page, const Lesson& lesson);
+Section forward_node_by_node, backward_node_by_node, three_paths, vanishing_term, collapse, geometry, where_eps_matters,
+    lying_checks, break_it, batch_sizes, train_and_eval, running_statistics, numerics, second_order, why_it_helps,
+    two_machines;
 
 }  // namespace lesson
