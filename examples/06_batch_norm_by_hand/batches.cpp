@@ -9,15 +9,12 @@ namespace lesson {
 namespace {
 
 /// The layer of the default example, without eps or with PyTorch's.
-ByHand default_layer(double eps, const Mistakes& mistakes) {
-  return {column({default_example.weight}), column({default_example.bias}), eps, mistakes};
-}
+ByHand default_layer(double eps, const Mistakes& mistakes) { return Lesson({.eps = eps}, mistakes).by_hand; }
 
 void batch_of_one(Page& page, const Mistakes& mistakes) {
-  page.say(
-      "N = 1. Then mean = x and var = 0: x - mean is 0 and so is the deviation: 0/0. With eps it is 0/sqrt(eps), so "
-      "xhat = 0 and y = bias for every x: nothing of x is left, and nothing could be learned. In training gradus "
-      "refuses such a batch, as PyTorch does, before any buffer has changed:");
+  page.say(R"(N = 1. Then mean = x and var = 0: x - mean is 0 and so is the deviation: 0/0. With eps it is 0/sqrt(eps),
+      so xhat = 0 and y = bias for every x: nothing of x is left, and nothing could be learned. In training gradus
+      refuses such a batch, as PyTorch does, before any buffer has changed:)");
   nn::BatchNorm1d layer(1, {.dtype = float64});
   std::string refusal;
   try {
@@ -37,9 +34,8 @@ void batch_of_one(Page& page, const Mistakes& mistakes) {
 }
 
 void batch_of_two(Page& page, const Mistakes& mistakes) {
-  page.say(
-      "N = 2. Two values lie one deviation above and below their mean, wherever they are: xhat says which is the "
-      "larger and nothing else. dx has N - 2 = 0 directions left. With eps = 0:");
+  page.say(R"(N = 2. Two values lie one deviation above and below their mean, wherever they are: xhat says which is the
+      larger and nothing else. dx has N - 2 = 0 directions left. With eps = 0:)");
   const ByHand layer = default_layer(0, mistakes);
   const Tensor x = tensor({{3, -50, 8}, {4, 50, 2}}, float64), dy = column({1, -0.5}).expand({2, 3});
   const Nodes node = layer.forward(x);
@@ -68,10 +64,9 @@ Company company(const ByHand& layer, const Tensor& all, std::int64_t n, std::int
 }
 
 void larger_batches(Page& page, const Mistakes& mistakes) {
-  page.say(
-      "Larger batches. One example, x = 1, meets random others out of 1800 standard normal values, 200 times (seed "
-      "10). How much do the mean of the batch and its own xhat vary? And how much of dy survives, |dx| / (weight rstd "
-      "|dy|)? On the average sqrt((N - 2) / N), for two of N directions are lost.");
+  page.say(R"(Larger batches. One example, x = 1, meets random others out of 1800 standard normal values, 200 times
+      (seed 10). How much do the mean of the batch and its own xhat vary? And how much of dy survives, |dx| / (weight
+      rstd |dy|)? On the average sqrt((N - 2) / N), for two of N directions are lost.)");
   Generator seed(10);
   const Tensor all = randn({1800, 1}, float64, seed);
   TextTable table({"N", "spread of mean", "of its xhat", "kept of dy", "sqrt((N - 2) / N)"}, 4);
@@ -91,29 +86,16 @@ void larger_batches(Page& page, const Mistakes& mistakes) {
   page.claim("the larger the batch, the less an example depends on its company", calmer);
 }
 
-/// The Jacobian dy/dx from unit vectors: `backward(e)` is row e of it.
+/// Shows and returns the Jacobian dy/dx, from unit vectors: `backward(e)` is row e of it.
 template <class F>
-Tensor jacobian(std::int64_t n, F backward) {
+Tensor show_jacobian(Page& page, const char* title, std::int64_t n, F backward) {
   std::vector<Tensor> rows;
   for (std::int64_t i = 0; i < n; ++i) rows.push_back(backward(eye(n, float64)[i].reshape({n, 1})).reshape({n}));
-  return stack(rows);
-}
-
-/// The layer of the library in evaluation, its buffers the mean and the variance of the example.
-nn::BatchNorm1d evaluated(const Lesson& lesson) {
-  nn::BatchNorm1d layer = lesson.library_layer();
-  layer.running_mean.fill_(lesson.expected.mean);
-  layer.running_var.fill_(lesson.expected.var);
-  layer.eval();
-  return layer;
-}
-
-void show_jacobian(Page& page, const char* title, const Tensor& jacobian) {
-  std::vector<std::string> headings(static_cast<std::size_t>(jacobian.size(1)));
+  const Tensor jacobian = stack(rows);
+  std::vector<std::string> headings(rows.size());
   headings[0] = title;
-  TextTable table(headings);
-  table.rows(jacobian);
-  page.show(table);
+  page.table(headings, jacobian);
+  return jacobian;
 }
 
 /// Any vector, without what it has of a constant and of xhat.
@@ -150,11 +132,13 @@ void batch_sizes(Page& page, const Lesson& lesson) {
 }
 
 void train_and_eval(Page& page, const Lesson& lesson) {
-  page.say(
-      "Evaluation normalises by the running buffers, which are constants: two of the three paths of section 3 are "
-      "gone. To compare nothing but the derivatives, let the buffers hold exactly the mean and the variance of this "
-      "batch; then y is the same in both modes, and dx is not:");
-  nn::BatchNorm1d layer = evaluated(lesson);
+  page.say(R"(Evaluation normalises by the running buffers, which are constants: two of the three paths of section 3 are
+      gone. To compare nothing but the derivatives, let the buffers hold exactly the mean and the variance of this
+      batch; then y is the same in both modes, and dx is not:)");
+  nn::BatchNorm1d layer = lesson.library_layer();
+  layer.running_mean.fill_(lesson.expected.mean);
+  layer.running_var.fill_(lesson.expected.var);
+  layer.eval();
   const auto eval_backward = [&](const Tensor& dy) { return gradient_of(layer, lesson.x, dy); };
   const auto train_backward = [&](const Tensor& dy) { return lesson.by_hand.dx(lesson.x, dy); };
   const Tensor dx_train = train_backward(lesson.dy), dx_eval = eval_backward(lesson.dy);
@@ -164,14 +148,11 @@ void train_and_eval(Page& page, const Lesson& lesson) {
   page.near("y is the same", y_eval, y_train);
   page.equals("dx in evaluation is the direct path, weight rstd dy", dx_eval, lesson.expected.direct);
   page.near("dx in training is " + text_of(lesson.expected.dx), dx_train, lesson.expected.dx);
-  page.say(
-      "The whole derivative of y by x is a matrix. In training every y depends on every x; in evaluation each y "
-      "depends on its own x alone.");
-  const Tensor in_training = jacobian(lesson.x.size(0), train_backward);
-  const Tensor in_evaluation = jacobian(lesson.x.size(0), eval_backward);
-  show_jacobian(page, "dy/dx, training, by hand", in_training);
-  show_jacobian(page, "dy/dx, evaluation", in_evaluation);
-  directions(page, lesson, in_training, in_evaluation);
+  page.say(R"(The whole derivative of y by x is a matrix. In training every y depends on every x; in evaluation each y
+      depends on its own x alone.)");
+  const std::int64_t n = lesson.x.size(0);
+  const Tensor in_training = show_jacobian(page, "dy/dx, training, by hand", n, train_backward);
+  directions(page, lesson, in_training, show_jacobian(page, "dy/dx, evaluation", n, eval_backward));
 }
 
 }  // namespace lesson

@@ -43,11 +43,10 @@ bool passes(const Check& check, const Mistakes& mistakes) {
 }  // namespace
 
 void lying_checks(Page& page, const Lesson& lesson) {
-  page.say(
-      "A backward pass is checked against central differences, and both agree: is it right? Four wrong ones are put to "
-      "five checks here, beside the right one: without the path through the mean; without the path through var; with "
-      "N - 1 in the forward pass and N in the backward pass; and with weight forgotten in dx. x and, but for the first "
-      "check, dy are randn({64, 2}), seed 7; weight = 1.7, -0.6 and bias = 0.3, 0.8.");
+  page.say(R"(A backward pass is checked against central differences, and both agree: is it right? Four wrong ones are
+      put to five checks here, beside the right one: without the path through the mean; without the path through var;
+      with N - 1 in the forward pass and N in the backward pass; and with weight forgotten in dx. x and, but for the
+      first check, dy are randn({64, 2}), seed 7; weight = 1.7, -0.6 and bias = 0.3, 0.8.)");
   TextTable table({"check", "by hand", "no mean path", "no var path", "N - 1, N", "no weight"});
   using Four = std::array<bool, 4>;
   std::vector<Four> passed;
@@ -70,9 +69,8 @@ void lying_checks(Page& page, const Lesson& lesson) {
   page.claim("weight = 1 hides a forgotten weight", passed[2] == Four{false, false, false, true});
   page.claim("float32 needs a tolerance, behind which 1 part in N hides", passed[3] == Four{false, false, true, false});
   page.claim("the fifth check finds every one", passed[4] == Four{false, false, false, false});
-  page.say(
-      "So: float64, a random dy, weight other than 1, and a look at dx. And once the check is green, break the formula "
-      "and see it turn red.");
+  page.say(R"(So: float64, a random dy, weight other than 1, and a look at dx. And once the check is green, break the
+      formula and see it turn red.)");
 }
 
 }  // namespace lesson

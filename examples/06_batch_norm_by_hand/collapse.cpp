@@ -32,10 +32,9 @@ void last_digits(Page& page, const Lesson& lesson) {
     table.row(lesson.x[i], digits(staged[i]), digits(fused[i]), digits(kernel[i]));
   }
   page.show(table);
-  page.say(
-      "Where last digits differ, no column is wrong. A double holds about 16 digits, every sum and every product is "
-      "rounded to that, and the three add in different orders. Equal formulas give equal numbers up to this rounding, "
-      "not to the last bit.");
+  page.say(R"(Where last digits differ, no column is wrong. A double holds about 16 digits, every sum and every product
+      is rounded to that, and the three add in different orders. Equal formulas give equal numbers up to this rounding,
+      not to the last bit.)");
   page.near("staged = equation (15)", staged, fused);
   page.near("staged = nn::BatchNorm1d", staged, kernel);
 }
@@ -63,26 +62,23 @@ void random_batch(Page& page, const Lesson& lesson) {
   const double fast = microseconds([&] { fused_y().backward({.gradient = narrow_dy}); });
   std::fprintf(stderr, "section 5: forward and backward of float32 (60, 100): nine steps %.0f us, one node %.0f us\n",
                slow, fast);
-  page.say(
-      "Fewer nodes, fewer passes over memory: how long both take in float32 is printed on stderr, since it differs "
-      "from run to run.");
+  page.say(R"(Fewer nodes, fewer passes over memory: how long both take in float32 is printed on stderr, since it
+      differs from run to run.)");
 }
 
 }  // namespace
 
 void collapse(Page& page, const Lesson& lesson) {
-  page.say(
-      "Put the twelve lines of section 2 into each other and most of them cancel; the numbers are those of "
-      "nn/README.md:");
+  page.say(R"(Put the twelve lines of section 2 into each other and most of them cancel; the numbers are those of
+      nn/README.md:)");
   page.show(
       "    (11)  dvar  = -rstd^2 / 2 sum(dxhat xhat)\n"
       "    (12)  dmean = -rstd sum dxhat\n"
       "    (13)  dx = dxhat rstd + dvar 2 (x - mean) / N + dmean / N\n"
       "    (14)     = rstd (dxhat - sum dxhat / N - xhat sum(dxhat xhat) / N)\n"
       "    (15)     = weight rstd / N (N dy - sum dy - xhat sum(dy xhat))\n");
-  page.say(
-      "Two of the sums are dbias and dweight, which are wanted anyway. So one pass over the batch finds both, and one "
-      "more writes dx: this is the kernel behind nn::BatchNorm1d.");
+  page.say(R"(Two of the sums are dbias and dweight, which are wanted anyway. So one pass over the batch finds both, and
+      one more writes dx: this is the kernel behind nn::BatchNorm1d.)");
   last_digits(page, lesson);
   random_batch(page, lesson);
 }

@@ -27,9 +27,8 @@ double size_of(const Tensor& v) { return v.square().sum().sqrt().item(); }
 
 void seen_from_before(Page& page, const Lesson& lesson) {
   const LayerBefore once = layer_before(1, lesson.mistakes), tenfold = layer_before(10, lesson.mistakes);
-  page.say(
-      "The same seen from a layer before: x = W u + b for a batch of 6, with 3 inputs and 2 units. W, b, u and dy are "
-      "random (seed 6), weight = 1.5 and eps = 0.");
+  page.say(R"(The same seen from a layer before: x = W u + b for a batch of 6, with 3 inputs and 2 units. W, b, u and dy
+      are random (seed 6), weight = 1.5 and eps = 0.)");
   TextTable layer({"unit", "W", "", "", "b", "db", "|dW|", "W dW", "|dW| for 10 W"}, 4);
   for (std::int64_t i = 0; i < 2; ++i) {
     layer.row(i + 1, once.w[i], once.b[i], once.db[i], size_of(once.dw[i]), (once.w[i] * once.dw[i]).sum(),
@@ -49,11 +48,10 @@ void seen_from_before(Page& page, const Lesson& lesson) {
 
 void geometry(Page& page, const Lesson& lesson) {
   const Expected& e = lesson.expected;
-  page.say(
-      "Equation (15) reads: take dy, remove its mean, remove its part along xhat, and multiply by weight rstd. What "
-      "has been removed, dx cannot contain; two of N directions are missing. The reason is in the forward pass: y does "
-      "not change when a constant is added to x, nor (but for eps) when x is stretched around its mean. Where the loss "
-      "cannot change, its derivative is 0.");
+  page.say(R"(Equation (15) reads: take dy, remove its mean, remove its part along xhat, and multiply by weight rstd.
+      What has been removed, dx cannot contain; two of N directions are missing. The reason is in the forward pass: y
+      does not change when a constant is added to x, nor (but for eps) when x is stretched around its mean. Where the
+      loss cannot change, its derivative is 0.)");
   const Tensor three = full(lesson.x.shape(), 3, float64);
   const auto dx_of = [&](const Tensor& dy) { return lesson.by_hand.dx(lesson.x, dy); };
   const Tensor dx = dx_of(lesson.dy), dx_of_three = dx_of(three), dx_of_xhat = dx_of(e.xhat);
@@ -68,10 +66,9 @@ void geometry(Page& page, const Lesson& lesson) {
 }
 
 void where_eps_matters(Page& page, const Lesson& lesson) {
-  page.say(
-      "eps keeps rstd finite where a batch has no variance. Where the variance is large beside it, nothing is seen of "
-      "it; where it is not, xhat shrinks, and a little of the direction xhat comes through to dx. The same x, first "
-      "scaled to a deviation s, with eps = 1e-5, which is PyTorch's and gradus's default:");
+  page.say(R"(eps keeps rstd finite where a batch has no variance. Where the variance is large beside it, nothing is
+      seen of it; where it is not, xhat shrinks, and a little of the direction xhat comes through to dx. The same x,
+      first scaled to a deviation s, with eps = 1e-5, which is PyTorch's and gradus's default:)");
   constexpr double eps = 1e-5;
   const ByHand layer{lesson.by_hand.weight, lesson.by_hand.bias, eps, lesson.mistakes};
   const double spread = std::sqrt(lesson.expected.var), weight = lesson.example.weight;

@@ -91,20 +91,18 @@ Options parse(int argc, char** argv) {
 
 void introduce(Page& page) {
   page.show("BatchNorm by hand\n*****************\n");
-  page.say(
-      "BatchNorm's gradient on a few numbers, derived, checked, and taken apart. Every number is computed while this "
-      "page is printed, by the code in examples/06_batch_norm_by_hand, where by_hand.cpp holds the backward pass in "
-      "thirty lines. A line that begins with \"true\" is a claim that was checked in this run. Names and equation "
-      "numbers are those of nn/README.md.");
+  page.say(R"(BatchNorm's gradient on a few numbers, derived, checked, and taken apart. Every number is computed while
+      this page is printed, by the code in examples/06_batch_norm_by_hand, where by_hand.cpp holds the backward pass in
+      thirty lines. A line that begins with "true" is a claim that was checked in this run. Names and equation numbers
+      are those of nn/README.md.)");
 }
 
 void announce(Page& page, const Mistakes& mistakes) {
   for (const Switch& s : all_switches) {
     if (mistakes.*s.made) page.say(std::string(s.name) + ": " + s.meaning + ".");
   }
-  page.say(
-      "What is computed by hand is now wrong, the rest is right. Only the sections that it changes follow; claims that "
-      "notice are marked FALSE and listed in the end.");
+  page.say(R"(What is computed by hand is now wrong, the rest is right. Only the sections that it changes follow; claims
+      that notice are marked FALSE and listed in the end.)");
 }
 
 Page section(int number, const Lesson& lesson) {

@@ -62,13 +62,10 @@ void forward_node_by_node(Page& page, const Lesson& lesson) {
       "    centered = x - mean          rstd = 1 / std           y      = scaled + bias\n"
       "    square   = centered^2        xhat = centered rstd\n"
       "    var      = sum square / N\n");
-  TextTable batch({"mean", "var", "std", "rstd"});
-  batch.row(node.mean, node.var, node.std, node.rstd);
-  page.show(batch);
-  TextTable values({"x", "centered", "square", "xhat", "scaled", "y", "y of nn::BatchNorm1d"});
+  page.table({"mean", "var", "std", "rstd"}, node.mean, node.var, node.std, node.rstd);
   const Tensor y = lesson.library_layer()(lesson.x);
-  values.rows(lesson.x, node.centered, node.square, node.xhat, node.scaled, node.y, y);
-  page.show(values);
+  page.table({"x", "centered", "square", "xhat", "scaled", "y", "y of nn::BatchNorm1d"}, lesson.x, node.centered,
+             node.square, node.xhat, node.scaled, node.y, y);
 
   page.equals("mean", node.mean, e.mean);
   page.equals("var", node.var, e.var, ": the batch is described, not a population guessed, so N divides");

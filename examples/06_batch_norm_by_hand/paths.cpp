@@ -61,9 +61,8 @@ void paths_one_by_one(Page& page, const Lesson& lesson, const Derivatives& d) {
 }
 
 void other_centres(Page& page, const Lesson& lesson) {
-  page.say(
-      "It vanishes for this mean only. Normalise around something else, and deviations no longer sum to zero: around a "
-      "mean that gives the first values more weight than the last, or around the mean plus a constant.");
+  page.say(R"(It vanishes for this mean only. Normalise around something else, and deviations no longer sum to zero:
+      around a mean that gives the first values more weight than the last, or around the mean plus a constant.)");
   TextTable table({"centre", "part, direct", "part, through var", "dx is off without it"});
   for (const Centre& centre : centres) {
     const Parts p = parts_of(lesson, centre);
@@ -79,10 +78,10 @@ void other_centres(Page& page, const Lesson& lesson) {
 }  // namespace
 
 void three_paths(Page& page, const Lesson& lesson) {
-  page.say(
-      "\"Mean and variance are just numbers: why do they have gradients?\" They are numbers that x has made. A change "
-      "of one x reaches the loss on three paths: directly, since xhat = (x - mean) rstd; through var, which changes "
-      "rstd for the whole batch; and through mean, which moves the whole batch. dx is the sum of three vectors:");
+  page.say(R"("Mean and variance are just numbers: why do they have gradients?" They are numbers that x has made. A
+      change of one x reaches the loss on three paths: directly, since xhat = (x - mean) rstd; through var, which
+      changes rstd for the whole batch; and through mean, which moves the whole batch. dx is the sum of three
+      vectors:)");
   page.show(
       "    direct        dxhat rstd\n"
       "    through var   dvar 2 (x - mean) / N\n"
@@ -105,15 +104,14 @@ void three_paths(Page& page, const Lesson& lesson) {
 
 void vanishing_term(Page& page, const Lesson& lesson) {
   const Derivatives d = lesson.by_hand.backward(lesson.dy, lesson.by_hand.forward(lesson.x));
-  page.say(
-      "The mean occurs in two places: in x - mean, and in the variance. So its derivative has two parts. Some "
-      "implementations have both, some only the first, and each has been reported as a bug of the other:");
+  page.say(R"(The mean occurs in two places: in x - mean, and in the variance. So its derivative has two parts. Some
+      implementations have both, some only the first, and each has been reported as a bug of the other:)");
   const double direct = -d.direct.sum().item(), through_var = -d.through_var.sum().item();
   page.show("    dmean = -sum dxhat rstd  -  dvar sum 2 (x - mean) / N\n          = " + text_of(direct) + "  -  " +
             text_of(-through_var) + "\n");
-  page.say(
-      "Deviations from the mean sum to zero, so the second part is zero, and nobody is wrong. Three proofs by running: "
-      "leave the part in; leave it out; detach the mean inside the variance, so that autograd does not even see it.");
+  page.say(R"(Deviations from the mean sum to zero, so the second part is zero, and nobody is wrong. Three proofs by
+      running: leave the part in; leave it out; detach the mean inside the variance, so that autograd does not even see
+      it.)");
   const Tensor left_out = d.direct + d.through_var - d.direct.sum() / static_cast<double>(lesson.x.size(0));
   const Parts parts = parts_of(lesson, centres[0]);
   page.table({"x", "both parts", "first part only", "mean detached in var", "autograd"}, lesson.x, d.x, left_out,

@@ -12,10 +12,9 @@ Tensor penalty(const Tensor& dx) { return dx.square().sum(); }
 }  // namespace
 
 void second_order(Page& page, const Lesson& lesson) {
-  page.say(
-      "Some losses contain a gradient, such as the penalty P = sum dx^2. To learn from P, dx itself must be "
-      "differentiated. The hand-written backward pass consists of ordinary operations, so autograd can do it: run it "
-      "on tensors that are in a graph, and ask for the gradient of P.");
+  page.say(R"(Some losses contain a gradient, such as the penalty P = sum dx^2. To learn from P, dx itself must be
+      differentiated. The hand-written backward pass consists of ordinary operations, so autograd can do it: run it on
+      tensors that are in a graph, and ask for the gradient of P.)");
   const Tensor x = lesson.x.clone().requires_grad_();
   const auto layer = [&](const Tensor& v) { return library_y(lesson.by_hand, v); };
   const auto dx_in_graph = [&](const Tensor& y) {

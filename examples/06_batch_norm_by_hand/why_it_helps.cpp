@@ -118,10 +118,9 @@ void noise_behind_batch_norm(Page& page, const ImageSet& digits) {
   page.claim("with noise behind it they move further than without BatchNorm", noisy.moved > plain.moved);
   page.claim("and that net learns all the same: its test images are recognised as well, its loss ends close by",
              noisy.test > plain.test - 0.02 && noisy.losses[9] < 2 * plain.losses[9]);
-  page.claim(
-      "what BatchNorm keeps with and without noise: a gradient still holds after the step along it, while without "
-      "BatchNorm it turns into another one",
-      normed.change < 0.4 && noisy.change < 0.4 && plain.change > 0.8);
+  page.claim(R"(what BatchNorm keeps with and without noise: a gradient still holds after the step along it, while
+      without BatchNorm it turns into another one)",
+             normed.change < 0.4 && noisy.change < 0.4 && plain.change > 0.8);
 }
 
 void larger_steps(Page& page, const ImageSet& digits) {
@@ -135,31 +134,28 @@ void larger_steps(Page& page, const ImageSet& digits) {
     rates.row(fixed(lr, 2), text(without), text(with));
   }
   page.show(rates);
-  page.claim(
-      "with the largest of these learning rates the net without BatchNorm has learned nothing (guessing has a loss "
-      "of log 10 = 2.3), with BatchNorm it has learned the digits",
-      without > 2.2 && with < 0.2);
+  page.claim(R"(with the largest of these learning rates the net without BatchNorm has learned nothing (guessing has a
+      loss of log 10 = 2.3), with BatchNorm it has learned the digits)",
+             without > 2.2 && with < 0.2);
 }
 
 }  // namespace
 
 void why_it_helps(Page& page, const Lesson&) {
-  page.say(
-      "Nets with BatchNorm learn faster: 07_paper_figure draws the curves of Ioffe and Szegedy (2015). Why they do is "
-      "less plain. The paper named internal covariate shift: the inputs of a layer change their distribution while "
-      "the layers before it learn, and BatchNorm steadies them. Santurkar et al. (2018) doubted it and put noise "
-      "behind every BatchNorm that moves and stretches each unit anew in each step. The same on a small scale: "
-      "digits, three hidden layers of 32 ReLUs, batches of 60, ten epochs of SGD, learning rate 0.1, seed 14. \"Inputs "
-      "move\" is how far the mean input of a ReLU is from that of the step before, in deviations; \"gradient changes\" "
-      "is |g' - g| / |g|, where g' is the gradient of the same batch after the step along g.");
+  page.say(R"(Nets with BatchNorm learn faster: 07_paper_figure draws the curves of Ioffe and Szegedy (2015). Why they
+      do is less plain. The paper named internal covariate shift: the inputs of a layer change their distribution while
+      the layers before it learn, and BatchNorm steadies them. Santurkar et al. (2018) doubted it and put noise behind
+      every BatchNorm that moves and stretches each unit anew in each step. The same on a small scale: digits, three
+      hidden layers of 32 ReLUs, batches of 60, ten epochs of SGD, learning rate 0.1, seed 14. "Inputs move" is how far
+      the mean input of a ReLU is from that of the step before, in deviations; "gradient changes" is |g' - g| / |g|,
+      where g' is the gradient of the same batch after the step along g.)");
   const ImageSet digits = load_digits();
   noise_behind_batch_norm(page, digits);
   larger_steps(page, digits);
-  page.say(
-      "So steady inputs cannot be the whole reason: behind the noise they were less steady than without BatchNorm. "
-      "What remained was a loss that changes more smoothly along a step. That is one finding, seen here on one small "
-      "net. Section 6 showed another part: dW shrinks as W grows, so every unit finds a step size of its own. The "
-      "discussion is not closed, and covariate shift should not be taught as if it were the answer.");
+  page.say(R"(So steady inputs cannot be the whole reason: behind the noise they were less steady than without
+      BatchNorm. What remained was a loss that changes more smoothly along a step. That is one finding, seen here on one
+      small net. Section 6 showed another part: dW shrinks as W grows, so every unit finds a step size of its own. The
+      discussion is not closed, and covariate shift should not be taught as if it were the answer.)");
 }
 
 }  // namespace lesson

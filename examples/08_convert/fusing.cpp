@@ -1,42 +1,11 @@
-#include "fusing.hpp"
-
+#include "convert.hpp"
 #include "modules.hpp"
+#include "text.hpp"
 
 #include <algorithm>
-#include <map>
+#include <cstdio>
 
 using namespace gradus;
-
-namespace {
-
-/// A copy of a tensor that must have one floating number a feature.
-Tensor features_of(const Tensor& x, std::int64_t features, const std::string& module) {
-  if (x.shape() == Shape(features) && is_floating(x.dtype())) return x.clone();
-  throw NotFused{"'" + module + "' has a tensor of shape " + to_string(x.shape()) + " where " +
-                 std::to_string(features) + " floating numbers are expected"};
-}
-
-}  // namespace
-
-nn::Linear make_linear(const Modules& modules, const std::string& name) {
-  const Tensor weight = modules.get(name, "weight"), bias = modules.get(name, "bias");
-  nn::Linear linear(weight.size(1), weight.size(0), {.bias = false});
-  linear.weight = nn::Parameter(weight.clone());
-  if (bias.defined()) linear.bias = nn::Parameter(features_of(bias, weight.size(0), name));
-  return linear;
-}
-
-nn::BatchNorm1d make_norm(const Modules& modules, const std::string& name, double eps) {
-  const std::int64_t features = modules.get(name, "running_mean").numel();
-  const Tensor weight = modules.get(name, "weight"), bias = modules.get(name, "bias");
-  nn::BatchNorm1d norm(features, {.eps = eps, .affine = false});
-  norm.eval();
-  norm.running_mean = nn::Buffer(features_of(modules.get(name, "running_mean"), features, name));
-  norm.running_var = nn::Buffer(features_of(modules.get(name, "running_var"), features, name));
-  if (weight.defined()) norm.weight = nn::Parameter(features_of(weight, features, name));
-  if (bias.defined()) norm.bias = nn::Parameter(features_of(bias, features, name));
-  return norm;
-}
 
 namespace {
 
@@ -45,28 +14,35 @@ class Fuser {
   Fuser(const StateDict& weights, const FuseOptions& options)
       : weights_(weights), options_(options), modules_(weights, options.keeps_order) {}
 
-  Fused run() {
+  StateDict run() {
     for (const auto& [linear, norm] : options_.pairs) fuse_as_told(linear, norm);
     for (const std::string& norm : modules_.names()) {
       if (!modules_.is_norm(norm) || is_fused(norm)) continue;
       try {
         fuse(modules_.linear_before(norm), norm);
       } catch (const NotFused& failure) {
-        result_.kept.push_back("'" + norm + "': " + failure.reason);
+        kept_.push_back("'" + norm + "': " + failure.reason);
       }
     }
-    if (result_.pairs.empty()) {
+    if (pairs_.empty()) {
       throw ValueError("nothing to fuse: " +
-                       (result_.kept.empty() ? "there is no BatchNorm1d with running buffers" : result_.kept.front()));
+                       (kept_.empty() ? "there is no BatchNorm1d with running buffers" : kept_.front()));
     }
-    collect();
-    return std::move(result_);
+    for (const Pair& pair : pairs_) {
+      std::printf("fused '%s' into '%s'\n", printable(pair.norm).c_str(), printable(pair.linear).c_str());
+    }
+    for (const std::string& kept : kept_) std::printf("not fused: %s\n", printable(kept).c_str());
+    std::printf("eps was taken to be %s\n", format_number(options_.eps).c_str());
+    return collected();
   }
 
  private:
-  bool is_fused(const std::string& norm) const {
-    return std::ranges::any_of(result_.pairs, [&](const auto& pair) { return pair.second == norm; });
-  }
+  struct Pair {
+    std::string linear, norm;
+    nn::Linear fused;
+  };
+
+  bool is_fused(const std::string& norm) const { return std::ranges::find(pairs_, norm, &Pair::norm) != pairs_.end(); }
 
   void fuse_as_told(const std::string& linear, const std::string& norm) {
     try {
@@ -82,29 +58,32 @@ class Fuser {
   }
 
   void fuse(const std::string& linear, const std::string& norm) {
-    if (fused_.contains(linear)) throw NotFused{"'" + linear + "' is fused with another one"};
+    if (std::ranges::find(pairs_, linear, &Pair::linear) != pairs_.end()) {
+      throw NotFused{"'" + linear + "' is fused with another one"};
+    }
     if (is_fused(norm)) throw NotFused{"'" + norm + "' is fused already"};
-    const nn::Linear fused = nn::fuse(make_linear(modules_, linear), make_norm(modules_, norm, options_.eps));
+    const nn::Linear fused = nn::fuse(modules_.make_linear(linear), modules_.make_norm(norm, options_.eps));
     if (!isfinite(fused.weight).all().item<bool>() || !isfinite(fused.bias).all().item<bool>()) {
       throw NotFused{"the result would not be finite"};
     }
-    fused_.emplace(linear, fused);
-    result_.pairs.emplace_back(linear, norm);
+    pairs_.push_back({linear, norm, fused});
   }
 
   /// The tensors in their old order, a bias right after its weight.
-  void collect() {
+  StateDict collected() const {
+    StateDict state;
     for (const auto& [name, tensor] : weights_) {
       const std::string module = module_of(name), own = ModuleName(name).own;
       if (is_fused(module)) continue;
-      const auto fused = fused_.find(module);
-      if (fused == fused_.end() || (own != "weight" && own != "bias")) {
-        result_.state[renumbered(name)] = tensor;
+      const auto pair = std::ranges::find(pairs_, module, &Pair::linear);
+      if (pair == pairs_.end() || (own != "weight" && own != "bias")) {
+        state[renumbered(name)] = tensor;
       } else if (own == "weight") {
-        result_.state[renumbered(name)] = fused->second.weight.detach();
-        result_.state[renumbered(ModuleName(name).parent + "bias")] = fused->second.bias.detach();
+        state[renumbered(name)] = pair->fused.weight.detach();
+        state[renumbered(ModuleName(name).parent + "bias")] = pair->fused.bias.detach();
       }
     }
+    return state;
   }
 
   /// The name with every index in it less the norms that are gone from before it.
@@ -123,8 +102,8 @@ class Fuser {
   }
 
   std::int64_t gaps_before(const std::string& parent, std::int64_t index) const {
-    return std::ranges::count_if(result_.pairs, [&](const auto& pair) {
-      const ModuleName norm(pair.second);
+    return std::ranges::count_if(pairs_, [&](const Pair& pair) {
+      const ModuleName norm(pair.norm);
       const auto gap = as_index(norm.own);
       return norm.parent == parent && gap && *gap < index;
     });
@@ -133,10 +112,12 @@ class Fuser {
   const StateDict& weights_;
   const FuseOptions& options_;
   Modules modules_;
-  std::map<std::string, nn::Linear> fused_;
-  Fused result_;
+  std::vector<Pair> pairs_;
+  std::vector<std::string> kept_;  // a sentence for every BatchNorm1d that stays
 };
 
 }  // namespace
 
-Fused fuse_batch_norms(const StateDict& weights, const FuseOptions& options) { return Fuser(weights, options).run(); }
+StateDict fuse_batch_norms(const StateDict& weights, const FuseOptions& options) {
+  return Fuser(weights, options).run();
+}

@@ -1,6 +1,4 @@
-#include "header.hpp"
-
-#include "fusing.hpp"
+#include "convert.hpp"
 #include "modules.hpp"
 
 #include <algorithm>
@@ -33,10 +31,10 @@ nn::Sequential net_of(const StateDict& weights, bool keeps_order, const std::str
   bool begun = false;
   for (const std::string& name : names) {
     if (modules.is_norm(name)) {
-      net.push_back(make_norm(modules, name, FuseOptions().eps));
+      net.push_back(modules.make_norm(name, FuseOptions().eps));
     } else if (modules.is_linear(name)) {
       if (begun) net.push_back(activation_named(activation));
-      net.push_back(make_linear(modules, name));
+      net.push_back(modules.make_linear(name));
       begun = true;
     } else {
       throw ValueError("'" + name + "' is neither a Linear nor a BatchNorm1d: only a perceptron is told by its names");

@@ -1,5 +1,4 @@
-#include "listing.hpp"
-
+#include "convert.hpp"
 #include "text.hpp"
 #include "text_table.hpp"
 
@@ -32,8 +31,6 @@ std::string shortened(std::string text) {
   return text.substr(0, end) + "…";
 }
 
-bool is_list(const Value& value) { return value.kind() == Kind::list || value.kind() == Kind::tuple; }
-
 /// Whether it is shown on one line: neither a tensor nor a container of something that is not shown so itself.
 bool is_plain(const Value& value) {
   if (is_list(value)) {
@@ -63,7 +60,6 @@ std::string text_of(const Value& value) {
 class Listing {
  public:
   void add(const std::string& name, const Value& value) {
-    const auto below = [&](const std::string& key) { return name.empty() ? key : name + "." + key; };
     if (value.kind() == Kind::tensor) {
       add(name, value.as_tensor());
     } else if (value.kind() == Kind::object) {
@@ -71,9 +67,9 @@ class Listing {
     } else if (is_plain(value)) {
       add_line(name, std::string(to_string(value.kind())), text_of(value));
     } else if (is_list(value)) {
-      for (std::size_t i = 0; i < value.size(); ++i) add(below(std::to_string(i)), value.as_list()[i]);
+      for (std::size_t i = 0; i < value.size(); ++i) add(below(name, std::to_string(i)), value.as_list()[i]);
     } else {
-      for (const auto& [key, item] : value.as_dict()) add(below(text_of(key)), item);
+      for (const auto& [key, item] : value.as_dict()) add(below(name, text_of(key)), item);
     }
   }
 

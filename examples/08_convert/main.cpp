@@ -1,11 +1,8 @@
 // Converts weights and checkpoints between the formats of PyTorch, safetensors and NumPy, lists what is in them, and
 // fuses BatchNorm away.
 #include "command_line.hpp"
-#include "fusing.hpp"
-#include "header.hpp"
-#include "listing.hpp"
+#include "convert.hpp"
 #include "text.hpp"
-#include "weights.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -101,22 +98,12 @@ FileFormat format_to_write(const std::string& path, const std::string& name) {
   }
 }
 
-StateDict fused(const StateDict& weights, const FuseOptions& options) {
-  const Fused result = fuse_batch_norms(weights, options);
-  for (const auto& [linear, norm] : result.pairs) {
-    std::printf("fused '%s' into '%s'\n", printable(norm).c_str(), printable(linear).c_str());
-  }
-  for (const std::string& kept : result.kept) std::printf("not fused: %s\n", printable(kept).c_str());
-  std::printf("eps was taken to be %s\n", format_number(options.eps).c_str());
-  return result.state;
-}
-
 /// Numbers, strings and the like, which arrays alone cannot hold.
 int count_plain(const Value& value) {
   int count = 0;
   if (value.kind() == Kind::dict) {
     for (const auto& [key, item] : value.as_dict()) count += count_plain(item);
-  } else if (value.kind() == Kind::list || value.kind() == Kind::tuple) {
+  } else if (is_list(value)) {
     for (const Value& element : value.as_list()) count += count_plain(element);
   } else {
     count = value.kind() != Kind::tensor;
@@ -177,7 +164,7 @@ int run(Options o) {
   if (!o.list || o.weights || o.fuse) content = without_objects(content);
   if (!o.prefix.empty()) content = tensors_below(content, o.prefix);
   if (o.weights || o.fuse || header) content = weights_of(content);
-  if (o.fuse) content = fused(content.as_state_dict(), o.fusing);
+  if (o.fuse) content = fuse_batch_norms(content.as_state_dict(), o.fusing);
   const Metadata metadata = metadata_of(o.in, from);
   if (header) {
     write_header(content.as_state_dict(), o.fusing.keeps_order, o.out, o.header);

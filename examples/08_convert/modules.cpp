@@ -1,5 +1,7 @@
 #include "modules.hpp"
 
+#include "convert.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <set>
@@ -11,7 +13,12 @@ namespace {
 /// "2" of "bn2".
 std::string digits_at_end(const std::string& name) { return name.substr(name.find_last_not_of("0123456789") + 1); }
 
-std::string entry(const std::string& module, const char* name) { return module.empty() ? name : module + "." + name; }
+/// A copy of a tensor that must have one floating number a feature.
+Tensor features_of(const Tensor& x, std::int64_t features, const std::string& module) {
+  if (x.shape() == Shape(features) && is_floating(x.dtype())) return x.clone();
+  throw NotFused{"'" + module + "' has a tensor of shape " + to_string(x.shape()) + " where " +
+                 std::to_string(features) + " floating numbers are expected"};
+}
 
 }  // namespace
 
@@ -38,7 +45,7 @@ Modules::Modules(const StateDict& weights, bool keeps_order) : weights_(weights)
 }
 
 Tensor Modules::get(const std::string& module, const char* name) const {
-  const std::string full = entry(module, name);
+  const std::string full = below(module, name);
   return weights_.contains(full) ? weights_.at(full) : Tensor();
 }
 
@@ -68,7 +75,13 @@ std::string Modules::linear_before(const std::string& norm) const {
   if (linears.size() > 1) {
     throw NotFused{"it may follow '" + linears[0] + "' or '" + linears[1] + "'; say which with --pair"};
   }
-  check_order(linears[0], norm);
+  // A weight that is not square has the norm's size on one side only, so the norm follows it.
+  const Tensor weight = get(linears[0], "weight");
+  const auto place = [&](const std::string& module) { return std::ranges::find(names_, module); };
+  if (weight.size(0) == weight.size(1) && !(keeps_order_ && place(linears[0]) < place(norm))) {
+    throw NotFused{"it may come before or after '" + linears[0] + "'; if after, say so with --pair " + linears[0] +
+                   "=" + norm};
+  }
   return linears[0];
 }
 
@@ -84,10 +97,22 @@ std::vector<std::string> Modules::linears_beside(const std::string& norm) const 
   return found;
 }
 
-/// A weight that is not square has the norm's size on one side only, so the norm follows it.
-void Modules::check_order(const std::string& linear, const std::string& norm) const {
-  const Tensor weight = get(linear, "weight");
-  const auto place = [&](const std::string& module) { return std::ranges::find(names_, module); };
-  if (weight.size(0) != weight.size(1) || (keeps_order_ && place(linear) < place(norm))) return;
-  throw NotFused{"it may come before or after '" + linear + "'; if after, say so with --pair " + linear + "=" + norm};
+nn::Linear Modules::make_linear(const std::string& name) const {
+  const Tensor weight = get(name, "weight"), bias = get(name, "bias");
+  nn::Linear linear(weight.size(1), weight.size(0), {.bias = false});
+  linear.weight = nn::Parameter(weight.clone());
+  if (bias.defined()) linear.bias = nn::Parameter(features_of(bias, weight.size(0), name));
+  return linear;
+}
+
+nn::BatchNorm1d Modules::make_norm(const std::string& name, double eps) const {
+  const std::int64_t features = get(name, "running_mean").numel();
+  const Tensor weight = get(name, "weight"), bias = get(name, "bias");
+  nn::BatchNorm1d norm(features, {.eps = eps, .affine = false});
+  norm.eval();
+  norm.running_mean = nn::Buffer(features_of(get(name, "running_mean"), features, name));
+  norm.running_var = nn::Buffer(features_of(get(name, "running_var"), features, name));
+  if (weight.defined()) norm.weight = nn::Parameter(features_of(weight, features, name));
+  if (bias.defined()) norm.bias = nn::Parameter(features_of(bias, features, name));
+  return norm;
 }

@@ -34,9 +34,12 @@ class Modules {
   /// The Linear that a BatchNorm1d follows, as far as names and sizes tell. Throws NotFused.
   std::string linear_before(const std::string& norm) const;
 
+  // The modules of those names. Throw NotFused when their tensors do not fit each other.
+  gradus::nn::Linear make_linear(const std::string& name) const;
+  gradus::nn::BatchNorm1d make_norm(const std::string& name, double eps) const;
+
  private:
   std::vector<std::string> linears_beside(const std::string& norm) const;
-  void check_order(const std::string& linear, const std::string& norm) const;
 
   const gradus::StateDict& weights_;
   bool keeps_order_;

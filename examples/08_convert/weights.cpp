@@ -1,4 +1,4 @@
-#include "weights.hpp"
+#include "convert.hpp"
 
 #include <algorithm>
 #include <set>
@@ -19,26 +19,18 @@ std::string beginnings(const StateDict& tensors) {
   return text;
 }
 
-/// Calls f(key, state_dict) for every state_dict directly below.
-template <class F>
-void for_each_state_dict(const Value& checkpoint, F f) {
-  if (checkpoint.kind() != Kind::dict) return;
-  for (const auto& [key, value] : checkpoint.as_dict()) {
-    if (key.kind() == Kind::string && is_state_dict(value)) f(key.as_string(), value);
-  }
-}
-
 StateDict only_state_dict_in(const Value& checkpoint) {
   std::string keys;
-  int count = 0;
-  StateDict found;
-  for_each_state_dict(checkpoint, [&](const std::string& key, const Value& value) {
-    keys += (keys.empty() ? "" : ", ") + key;
-    ++count;
-    found = value.as_state_dict();
-  });
-  if (count > 1) throw ValueError("there are weights under several names; choose with --prefix: " + keys);
-  if (count == 1) return found;
+  std::vector<const Value*> found;
+  if (checkpoint.kind() == Kind::dict) {
+    for (const auto& [key, value] : checkpoint.as_dict()) {
+      if (key.kind() != Kind::string || !is_state_dict(value)) continue;
+      keys += (found.empty() ? "" : ", ") + key.as_string();
+      found.push_back(&value);
+    }
+  }
+  if (found.size() > 1) throw ValueError("there are weights under several names; choose with --prefix: " + keys);
+  if (found.size() == 1) return found[0]->as_state_dict();
   const std::string names = beginnings(checkpoint.tensors());
   throw ValueError(names.empty() ? "there are no tensors in it"
                                  : "no dict in it holds weights alone; choose with --prefix: " + names);
@@ -76,28 +68,25 @@ StateDict tensors_below(const Value& file, std::string name) {
 }
 
 Value plain_value(const Value& value, const std::string& name, std::vector<std::string>& left_out) {
-  const auto below = [&](const std::string& key) { return name.empty() ? key : name + "." + key; };
-  const auto is_lost = [](const Value& item) {
-    return item.kind() == Kind::object && (item.content().is_none() || item.type_name() == "bytes");
-  };
-  const auto tell = [&](const std::string& key, const Value& item) {
-    left_out.push_back("'" + key + "', a " + std::string(item.type_name()));
+  const auto plain = [&](const std::string& key, const Value& item) -> std::optional<Value> {
+    const bool is_lost = item.kind() == Kind::object && (item.content().is_none() || item.type_name() == "bytes");
+    if (!is_lost) return plain_value(item, below(name, key), left_out);
+    left_out.push_back("'" + below(name, key) + "', a " + std::string(item.type_name()));
+    return std::nullopt;
   };
   const Value& content = value.content();
   if (content.kind() == Kind::dict) {
     Value::Dict items;
     for (const auto& [key, item] : content.as_dict()) {
-      const std::string path = below(key.kind() == Kind::integer ? std::to_string(key.as_int()) : key.as_string());
-      is_lost(item) ? tell(path, item) : void(items.emplace_back(key, plain_value(item, path, left_out)));
+      const std::string text = key.kind() == Kind::integer ? std::to_string(key.as_int()) : key.as_string();
+      if (auto kept = plain(text, item)) items.emplace_back(key, std::move(*kept));
     }
     return Value::dict(std::move(items));
   }
-  if (content.kind() != Kind::list && content.kind() != Kind::tuple) return content;
+  if (!is_list(content)) return content;
   Value::List elements;
   for (std::size_t i = 0; i < content.size(); ++i) {
-    const Value& item = content.as_list()[i];
-    if (is_lost(item)) tell(below(std::to_string(i)), item);
-    elements.push_back(is_lost(item) ? Value() : plain_value(item, below(std::to_string(i)), left_out));
+    elements.push_back(plain(std::to_string(i), content.as_list()[i]).value_or(Value()));
   }
   return content.kind() == Kind::list ? Value::list(std::move(elements)) : Value::tuple(std::move(elements));
 }
