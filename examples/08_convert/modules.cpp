@@ -70,7 +70,13 @@ std::string Modules::linear_before(const std::string& norm) const {
     if (is_linear(before) && fit(before, norm)) return before;
     throw NotFused{"no Linear with " + outputs + " is right before it"};
   }
-  const std::vector<std::string> linears = linears_beside(norm);
+  // In the same parent, of the norm's size and, if it has a number at its end, of its number.
+  std::vector<std::string> linears;
+  std::ranges::copy_if(names_, std::back_inserter(linears), [&](const std::string& module) {
+    const ModuleName other(module);
+    return other.parent == name.parent && digits_at_end(other.own) == digits_at_end(name.own) && is_linear(module) &&
+           fit(module, norm);
+  });
   if (linears.empty()) throw NotFused{"no Linear with " + outputs + " is beside it"};
   if (linears.size() > 1) {
     throw NotFused{"it may follow '" + linears[0] + "' or '" + linears[1] + "'; say which with --pair"};
@@ -83,18 +89,6 @@ std::string Modules::linear_before(const std::string& norm) const {
                    "=" + norm};
   }
   return linears[0];
-}
-
-/// In the same parent, of the norm's size and, if it has a number at its end, of its number.
-std::vector<std::string> Modules::linears_beside(const std::string& norm) const {
-  const ModuleName name(norm);
-  std::vector<std::string> found;
-  std::ranges::copy_if(names_, std::back_inserter(found), [&](const std::string& module) {
-    const ModuleName other(module);
-    return other.parent == name.parent && digits_at_end(other.own) == digits_at_end(name.own) && is_linear(module) &&
-           fit(module, norm);
-  });
-  return found;
 }
 
 nn::Linear Modules::make_linear(const std::string& name) const {

@@ -39,8 +39,6 @@ class Modules {
   gradus::nn::BatchNorm1d make_norm(const std::string& name, double eps) const;
 
  private:
-  std::vector<std::string> linears_beside(const std::string& norm) const;
-
   const gradus::StateDict& weights_;
   bool keeps_order_;
   std::vector<std::string> names_;  // in the order of the file

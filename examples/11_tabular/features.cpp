@@ -1,4 +1,4 @@
-#include "features.hpp"
+#include "tabular.hpp"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@ using namespace gradus;
 
 namespace {
 
-Value::List list_of(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
+Value list_of(const std::vector<std::string>& texts) { return Value::list({texts.begin(), texts.end()}); }
 
 std::vector<std::string> texts_in(const Value& list) {
   std::vector<std::string> texts;
@@ -14,17 +14,9 @@ std::vector<std::string> texts_in(const Value& list) {
   return texts;
 }
 
-/// The texts of a column, sorted; "" stands for a missing one.
-std::vector<std::string> categories_of(const Table& table, const std::string& name) {
-  Table filled = table;
-  filled.fill_missing(name, "");
-  return filled.codes(name, CodeOrder::sorted).names;
-}
-
-double median_of(const Table& table, const std::string& name) {
-  Table filled = table;
-  filled.fill_missing(name, Fill::median);
-  std::vector<double> numbers = filled.column(name).numbers;
+double median_of(Table table, const std::string& name) {
+  table.fill_missing(name, Fill::median);
+  std::vector<double> numbers = table.column(name).numbers;
   std::ranges::sort(numbers);
   return (numbers[(numbers.size() - 1) / 2] + numbers[numbers.size() / 2]) / 2;
 }
@@ -32,28 +24,21 @@ double median_of(const Table& table, const std::string& name) {
 }  // namespace
 
 Features::Features(const Table& training, const Table& all, const std::vector<std::string>& names) {
+  Table filled = all;
   for (const std::string& name : names) {
-    Feature& feature = columns_.emplace_back(Feature{.name = name, .is_category = all.column(name).is_text});
-    if (feature.is_category) {
-      feature.categories = categories_of(all, name);
-    } else {
-      feature.fill = median_of(training, name);
+    if (!all.column(name).is_text) {
+      columns.push_back({.name = name, .fill = median_of(training, name)});
+      continue;
     }
+    filled.fill_missing(name, "");
+    columns.push_back({.name = name, .is_category = true, .categories = filled.codes(name, CodeOrder::sorted).names});
   }
-  scaler_ = Scaler::fit(encode(training));
-}
-
-std::int64_t Features::width() const {
-  std::int64_t width = 0;
-  for (const Feature& feature : columns_) {
-    width += feature.is_category ? static_cast<std::int64_t>(feature.categories.size()) : 1;
-  }
-  return width;
+  scaler = Scaler::fit(encode(training));
 }
 
 Tensor Features::encode(Table table) const {
   std::vector<Tensor> parts;
-  for (const Feature& feature : columns_) {
+  for (const Feature& feature : columns) {
     if (feature.is_category) {
       table.fill_missing(feature.name, "");
       parts.push_back(table.one_hot(feature.name, feature.categories));
@@ -65,51 +50,45 @@ Tensor Features::encode(Table table) const {
   return cat(parts, 1);
 }
 
-Tensor Features::transform(const Table& table) const { return scaler_.transform(encode(table)); }
-
 Value Features::state() const {
-  Value::List columns;
-  for (const Feature& f : columns_) {
-    columns.push_back(Value::dict({{"name", f.name},
-                                   {"category", f.is_category},
-                                   {"fill", f.fill},
-                                   {"categories", Value::list(list_of(f.categories))}}));
+  Value::List list;
+  for (const Feature& f : columns) {
+    list.push_back(Value::dict(
+        {{"name", f.name}, {"category", f.is_category}, {"fill", f.fill}, {"categories", list_of(f.categories)}}));
   }
-  return Value::dict({{"columns", Value::list(std::move(columns))}, {"scaler", scaler_.state_dict()}});
+  return Value::dict({{"columns", Value::list(std::move(list))}, {"scaler", scaler.state_dict()}});
 }
 
 void Features::load(const Value& state) {
-  std::vector<Feature> columns;
   for (const Value& column : state["columns"].as_list()) {
     columns.push_back({column["name"].as_string(), column["category"].as_bool(), column["fill"].as_double(),
                        texts_in(column["categories"])});
   }
-  scaler_.load_state_dict(state["scaler"].as_state_dict());
-  columns_ = std::move(columns);
+  scaler.load_state_dict(state["scaler"].as_state_dict());
 }
 
-Target::Target(const Table& table, const std::string& name, bool classes) : name_(name) {
-  if (classes) {
-    classes_ = table.codes(name, CodeOrder::sorted).names;
+Target::Target(const Table& table, const std::string& name_, bool of_classes) : name(name_) {
+  if (of_classes) {
+    classes = table.codes(name, CodeOrder::sorted).names;
   } else {
-    scaler_ = Scaler::fit(table.tensor({name}, float64));
+    scaler = Scaler::fit(table.tensor({name}, float64));
   }
 }
 
 Tensor Target::transform(const Table& table) const {
-  return is_class() ? table.codes(name_, classes_) : scaler_.transform(table.tensor({name_}, float64)).to(float32);
+  return is_class() ? table.codes(name, classes) : scaler.transform(table.tensor({name}, float64)).to(float32);
 }
 
 Tensor Target::numbers(const Tensor& outputs) const {
-  return scaler_.inverse(outputs.detach().to(float64)).reshape({outputs.size(0)});
+  return scaler.inverse(outputs.detach().to(float64)).reshape({outputs.size(0)});
 }
 
 Value Target::state() const {
-  return Value::dict({{"name", name_}, {"classes", Value::list(list_of(classes_))}, {"scaler", scaler_.state_dict()}});
+  return Value::dict({{"name", name}, {"classes", list_of(classes)}, {"scaler", scaler.state_dict()}});
 }
 
 void Target::load(const Value& state) {
-  name_ = state["name"].as_string();
-  classes_ = texts_in(state["classes"]);
-  if (!is_class()) scaler_.load_state_dict(state["scaler"].as_state_dict());
+  name = state["name"].as_string();
+  classes = texts_in(state["classes"]);
+  if (!is_class()) scaler.load_state_dict(state["scaler"].as_state_dict());
 }

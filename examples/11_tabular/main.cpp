@@ -1,11 +1,8 @@
 // Predicts a column of a table from the others: reads a CSV file, trains a small net with BatchNorm, tells how good it
 // is, and predicts new rows.
 #include "command_line.hpp"
-#include "early_stopping.hpp"
-#include "features.hpp"
 #include "output_file.hpp"
-#include "report.hpp"
-#include "table_file.hpp"
+#include "tabular.hpp"
 #include "text.hpp"
 
 #include <CLI/CLI.hpp>
@@ -83,7 +80,7 @@ struct Model {
   void make_net() {
     std::vector<std::int64_t> sizes{features.width()};
     sizes.insert(sizes.end(), hidden.begin(), hidden.end());
-    sizes.push_back(target.is_class() ? static_cast<std::int64_t>(target.classes().size()) : 1);
+    sizes.push_back(target.is_class() ? static_cast<std::int64_t>(target.classes.size()) : 1);
     net = make_mlp(sizes);
   }
 };
@@ -190,27 +187,22 @@ Model train_model(const Options& o) {
   model.make_net();
   std::printf("%s of '%s'%s from %zu columns, %lld numbers; rows: training %lld, validation %lld, test %lld\n",
               classes ? "classification" : "regression", printable(target).c_str(),
-              classes ? (", " + std::to_string(model.target.classes().size()) + " classes,").c_str() : "", names.size(),
+              classes ? (", " + std::to_string(model.target.classes.size()) + " classes,").c_str() : "", names.size(),
               static_cast<long long>(model.features.width()), static_cast<long long>(parts.training.rows()),
               static_cast<long long>(parts.validation.rows()), static_cast<long long>(parts.test.rows()));
 
   const auto rows = [&](const Table& part) {
-    return Rows{model.features.transform(part), model.target.transform(part)};
+    return TensorDataset(model.features.transform(part), model.target.transform(part));
   };
-  const Rows training = rows(parts.training), test = rows(parts.test);
+  const TensorDataset training = rows(parts.training), test = rows(parts.test);
   train(model.net, training, rows(parts.validation), o.training);
-  const Tensor outputs = outputs_of(model.net, test.x);
-  if (classes) {
-    print_classes(model.target, training.y, test.y, outputs.argmax(1));
-  } else {
-    const auto numbers = [&](const Tensor& y) { return model.target.numbers(y); };
-    print_numbers(numbers(training.y), numbers(test.y), numbers(outputs));
-  }
+  const Tensor outputs = outputs_of(model.net, test.tensors()[0]);
+  print_result(model.target, training.tensors()[1], test.tensors()[1], outputs);
   return model;
 }
 
 void predict(Model& model, TableFile file, const std::string& out) {
-  for (const Feature& feature : model.features.columns()) {
+  for (const Feature& feature : model.features.columns) {
     file.columns.emplace_back(feature.name);
     (feature.is_category ? file.text : file.numbers).emplace_back(feature.name);
   }

@@ -1,5 +1,4 @@
-#include "report.hpp"
-
+#include "tabular.hpp"
 #include "text.hpp"
 #include "text_table.hpp"
 
@@ -35,6 +34,27 @@ void add_errors(TextTable& table, const char* name, const Tensor& truth, const T
             variance > 0 ? short_number(1 - square / variance) : "-");
 }
 
+void print_classes(const Target& target, const Tensor& training, const Tensor& truth, const Tensor& predicted) {
+  std::vector<std::string> names;
+  double most = 0;
+  std::size_t majority = 0;
+  for (std::size_t c = 0; c < target.classes.size(); ++c) {
+    names.push_back(printable(target.classes[c]));
+    const double rows = (training == c).sum().item();
+    if (rows > most) most = rows, majority = c;
+  }
+  std::printf("test accuracy %.4f; always '%s' would be right in %.4f\n", mean_of(truth == predicted),
+              names[majority].c_str(), mean_of(truth == majority));
+  if (names.size() <= 12) std::printf("\n%s", confusion_matrix(names, truth, predicted).c_str());
+}
+
+void print_numbers(const Tensor& training, const Tensor& truth, const Tensor& predicted) {
+  TextTable table({"", "RMSE", "MAE", "R2"}, {.text_columns = 1, .plain = true});
+  add_errors(table, "test", truth, predicted);
+  add_errors(table, "mean of train", truth, full(truth.shape(), mean_of(training), float64));
+  std::printf("%s", table.text().c_str());
+}
+
 std::string quoted(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == text.npos) return text;
   std::string result = "\"";
@@ -59,25 +79,9 @@ void print_table(const Table& table) {
   if (table.columns().size() > most) std::printf("  and %zu more\n", table.columns().size() - most);
 }
 
-void print_classes(const Target& target, const Tensor& training, const Tensor& truth, const Tensor& predicted) {
-  std::vector<std::string> names;
-  double most = 0;
-  std::size_t majority = 0;
-  for (std::size_t c = 0; c < target.classes().size(); ++c) {
-    names.push_back(printable(target.classes()[c]));
-    const double rows = (training == c).sum().item();
-    if (rows > most) most = rows, majority = c;
-  }
-  std::printf("test accuracy %.4f; always '%s' would be right in %.4f\n", mean_of(truth == predicted),
-              names[majority].c_str(), mean_of(truth == majority));
-  if (names.size() <= 12) std::printf("\n%s", confusion_matrix(names, truth, predicted).c_str());
-}
-
-void print_numbers(const Tensor& training, const Tensor& truth, const Tensor& predicted) {
-  TextTable table({"", "RMSE", "MAE", "R2"}, {.text_columns = 1, .plain = true});
-  add_errors(table, "test", truth, predicted);
-  add_errors(table, "mean of train", truth, full(truth.shape(), mean_of(training), float64));
-  std::printf("%s", table.text().c_str());
+void print_result(const Target& target, const Tensor& training, const Tensor& truth, const Tensor& outputs) {
+  if (target.is_class()) return print_classes(target, training, truth, outputs.argmax(1));
+  print_numbers(target.numbers(training), target.numbers(truth), target.numbers(outputs));
 }
 
 std::string predictions_as_csv(const Target& target, const Tensor& outputs) {
@@ -89,7 +93,7 @@ std::string predictions_as_csv(const Target& target, const Tensor& outputs) {
   const auto [shares, classes] = softmax(outputs, 1).max(1);
   for (std::int64_t i = 0; i < outputs.size(0); ++i) {
     const auto c = static_cast<std::size_t>(classes[i].item<std::int64_t>());
-    csv += quoted(target.classes()[c]) + "," + short_number(shares[i].item()) + "\n";
+    csv += quoted(target.classes[c]) + "," + short_number(shares[i].item()) + "\n";
   }
   return csv;
 }

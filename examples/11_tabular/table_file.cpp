@@ -1,4 +1,4 @@
-#include "table_file.hpp"
+#include "tabular.hpp"
 
 #include <algorithm>
 #include <fstream>
