@@ -113,42 +113,33 @@ struct Layer {
   Tensor x, weight, bias;
 };
 
-struct Node {
-  std::string name;
-  Tensor value;
-};
-
-/// The loss when element i of a node is `step` more than it should be.
-double pushed_loss(const Request& request, const std::string& pushed, std::int64_t i, double step) {
-  const auto push = [&](const std::string& name, const Tensor& value) {
-    return name == pushed ? lesson::with_step(value, i, step) : value;
-  };
-  Layer layer(request);
-  layer.x = push("x", layer.x);
-  layer.weight = push("weight", layer.weight);
-  layer.bias = push("bias", layer.bias);
-  return layer.loss(push).item();
-}
-
 /// Central differences of the loss by a node.
-Tensor differences(const Request& request, const Node& node, double spread) {
-  const bool moves_the_batch = node.name == "x" || node.name == "mean" || node.name == "centered";
-  const double size = moves_the_batch ? spread : node.value.detach().abs().max().item();
+Tensor differences(const Request& request, const std::string& name, const Tensor& value, double spread) {
+  const bool moves_the_batch = name == "x" || name == "mean" || name == "centered";
+  const double size = moves_the_batch ? spread : value.detach().abs().max().item();
   const double h = 1e-4 * (size > 0 && std::isfinite(size) ? size : 1);
-  return lesson::central_differences(
-      node.value, h, [&](std::int64_t i, double step) { return pushed_loss(request, node.name, i, step); });
+  return lesson::central_differences(value, h, [&](std::int64_t i, double step) {
+    const auto push = [&](const std::string& node, const Tensor& is) {
+      return node == name ? lesson::with_step(is, i, step) : is;
+    };
+    Layer layer(request);
+    layer.x = push("x", layer.x);
+    layer.weight = push("weight", layer.weight);
+    layer.bias = push("bias", layer.bias);
+    return layer.loss(push).item();
+  });
 }
 
-/// x, weight, bias and every node, in the order of forward, after backward.
-std::vector<Node> differentiated(const Request& request) {
+using Nodes = std::vector<std::pair<std::string, Tensor>>;
+
+/// x, weight, bias and every node with its name, in the order of forward, after backward.
+Nodes differentiated(const Request& request) {
   Layer layer(request);
-  layer.x.requires_grad_();
-  layer.weight.requires_grad_();
-  layer.bias.requires_grad_();
-  std::vector<Node> nodes = {{"x", layer.x}};
+  for (Tensor* leaf : {&layer.x, &layer.weight, &layer.bias}) leaf->requires_grad_();
+  Nodes nodes = {{"x", layer.x}};
   const Tensor loss = layer.loss([&](const char* name, const Tensor& value) {
     if (value.requires_grad()) value.retain_grad();
-    nodes.push_back({name, value});
+    nodes.emplace_back(name, value);
     return value;
   });
   loss.backward();
@@ -191,12 +182,12 @@ std::string compute(const std::string& text) {
     const auto [least, most] = std::ranges::minmax(request.lines.at("x"));
     const double spread = most > least ? most - least : 1;
     std::string response;
-    for (const Node& node : differentiated(request)) {
-      response += line("value " + node.name, node.value);
-      if (!node.value.requires_grad()) continue;
-      response += line("grad " + node.name, node.value.grad());
-      response += line("difference " + node.name, differences(request, node, spread));
-      if (node.name == "x") response += line("right", node.value.grad());
+    for (const auto& [name, value] : differentiated(request)) {
+      response += line("value " + name, value);
+      if (!value.requires_grad()) continue;
+      response += line("grad " + name, value.grad());
+      response += line("difference " + name, differences(request, name, value, spread));
+      if (name == "x") response += line("right", value.grad());
     }
     return response + paths(request) + step_of_buffers(request);
   } catch (const std::exception& e) {

@@ -1,9 +1,9 @@
 // The page's numbers without the page, for its tests: reads a request (model.hpp) and prints the response; with
 // --printed as the page prints numbers; with --steps N times N steps of both nets of the second tab.
+#include "../common/timing.hpp"
 #include "model.hpp"
 #include "trainer.hpp"
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -34,10 +34,10 @@ std::string printed(const std::string& response) {
 
 void time_steps(int count) {
   live::Comparison nets({});
-  const auto start = std::chrono::steady_clock::now();
+  const double start = now();
   for (int i = 0; i < count; ++i) nets.step();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  std::printf("%.0f steps a second, losses %.6f %.6f\n", count / seconds.count(), nets.loss(0), nets.loss(1));
+  const double seconds = now() - start;
+  std::printf("%.0f steps a second, losses %.6f %.6f\n", count / seconds, nets.loss(0), nets.loss(1));
 }
 
 }  // namespace

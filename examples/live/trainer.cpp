@@ -37,8 +37,7 @@ Comparison::Comparison(const ComparisonOptions& options) : generator_(options.se
   std::vector<std::int64_t> y;
   for (std::int64_t i = 0; i < point_count; ++i) {
     const auto [first, second] = place(options.points, i);
-    x.push_back(static_cast<float>(first));
-    x.push_back(static_cast<float>(second));
+    x.insert(x.end(), {static_cast<float>(first), static_cast<float>(second)});
     y.push_back(i % 2);
   }
   const double noise = options.points == Points::moons ? 0.15 : 0.05;
@@ -55,19 +54,17 @@ Comparison::Comparison(const ComparisonOptions& options) : generator_(options.se
   }
 }
 
-void Comparison::train(Runner& runner) {
-  runner.optimizer->zero_grad();
-  const Tensor loss = loss_of(runner.net(batch_x_), batch_y_);
-  loss.backward();
-  runner.optimizer->step();
-  runner.loss = loss.item();
-}
-
 void Comparison::step() {
   const Tensor rows = randint(0, point_count, {batch_size}, int64, generator_);
   batch_x_ = x_.index_select(0, rows);
   batch_y_ = y_.index_select(0, rows);
-  for (Runner& runner : runners_) train(runner);
+  for (Runner& runner : runners_) {
+    runner.optimizer->zero_grad();
+    const Tensor loss = loss_of(runner.net(batch_x_), batch_y_);
+    loss.backward();
+    runner.optimizer->step();
+    runner.loss = loss.item();
+  }
 }
 
 std::vector<float> Comparison::regions(int net, std::int64_t n) {

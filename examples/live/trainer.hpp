@@ -42,8 +42,6 @@ class Comparison {
     double loss = 0;
   };
 
-  void train(Runner& runner);
-
   std::vector<Runner> runners_;
   gradus::Generator generator_;
   gradus::Tensor x_, y_;              // (512, 2), (512)
