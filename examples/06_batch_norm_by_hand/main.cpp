@@ -76,13 +76,12 @@ Options parse(int argc, char** argv) {
       "Your own numbers: --x 1,2,4,8 --dy=-1,0,2,0.5 --weight 3");
   app.add_option("--section", o.section, "print this one only")->check(CLI::Range(1, section_count));
   app.add_flag("--list", o.list, "print the titles");
-  app.add_option("--x", o.example.x, "the batch, 2 to 8 numbers")->delimiter(',')->capture_default_str();
-  app.add_option("--dy", o.example.dy, "the derivative of the loss by y, as many")
-      ->delimiter(',')
-      ->capture_default_str();
-  app.add_option("--weight", o.example.weight, "weight of the layer")->capture_default_str();
-  app.add_option("--bias", o.example.bias, "bias of the layer")->capture_default_str();
-  app.add_option("--eps", o.example.eps, "what is added to the variance")->capture_default_str();
+  app.option_defaults()->always_capture_default();
+  app.add_option("--x", o.example.x, "the batch, 2 to 8 numbers")->delimiter(',');
+  app.add_option("--dy", o.example.dy, "the derivative of the loss by y, as many")->delimiter(',');
+  app.add_option("--weight", o.example.weight, "weight of the layer");
+  app.add_option("--bias", o.example.bias, "bias of the layer");
+  app.add_option("--eps", o.example.eps, "what is added to the variance");
   for (const Switch& s : all_switches) app.add_flag(s.name, o.mistakes.*s.made, "break it: " + std::string(s.meaning));
   parse_command_line(app, argc, argv);
   check(o.example);

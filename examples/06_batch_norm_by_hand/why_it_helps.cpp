@@ -23,21 +23,6 @@ struct Noise : nn::Module {
   }
 };
 
-/// Lets x pass, and measures how far the means of its units have moved since the last time, in deviations.
-struct Watch : nn::Module {
-  Tensor forward(const Tensor& x) override {
-    const Tensor now = x.detach();
-    const Tensor mean = now.mean({0});
-    if (last.defined()) moved += ((mean - last).abs() / now.std({0})).mean().item();
-    last = mean;
-    ++steps;
-    return x;
-  }
-  Tensor last;
-  double moved = 0;
-  int steps = 0;
-};
-
 enum class Kind { plain, batch_norm, noisy };
 
 nn::Sequential make_net(Kind kind) {
@@ -49,7 +34,6 @@ nn::Sequential make_net(Kind kind) {
     net.push_back(std::move(linear));
     if (kind != Kind::plain) net.push_back(nn::BatchNorm1d(32, {.dtype = float64}));
     if (kind == Kind::noisy) net.push_back(Noise());
-    net.push_back(Watch());
     net.push_back(nn::ReLU());
   }
   net.push_back(nn::Linear(32, 10, {.dtype = float64}));
@@ -80,8 +64,17 @@ struct Outcome {
 Outcome train_net(const ImageSet& digits, Kind kind, double lr) {
   nn::Sequential net = make_net(kind);
   const std::vector<Tensor> parameters = net.parameters();
-  double changes = 0;
+  double changes = 0, moved = 0;
   int steps = 0, measured = 0;
+  for (nn::Module* module : net.modules()) {
+    if (!dynamic_cast<nn::ReLU*>(module)) continue;
+    // How far the means of its units have moved since the step before, in deviations.
+    module->register_forward_pre_hook([&moved, last = Tensor()](nn::Module&, const Tensor& x) mutable {
+      const Tensor now = x.detach(), mean = now.mean({0});
+      if (last.defined()) moved += ((mean - last).abs() / now.std({0})).mean().item();
+      last = mean;
+    });
+  }
   const auto gradients = [&](const Tensor& x, const Tensor& y) {
     const Generator noise = default_generator();  // both gradients of change_of_gradient meet the same noise
     const double loss = loss_with_gradients(net, x, y);
@@ -94,11 +87,8 @@ Outcome train_net(const ImageSet& digits, Kind kind, double lr) {
     return loss;
   };
   const auto losses = train(net, digits.train, lr, gradients);
-  double moved = 0;
-  for (nn::Module* module : net.modules()) {
-    if (const auto* watch = dynamic_cast<const Watch*>(module)) moved += watch->moved / (watch->steps - 1) / 3;
-  }
-  return {losses, evaluate(net, digits.test.x, digits.test.y).accuracy, changes / measured, moved};
+  const double move = moved / (steps - 1) / 3;  // of a layer in a step; what follows moves them, too
+  return {losses, evaluate(net, digits.test.x, digits.test.y).accuracy, changes / measured, move};
 }
 
 void noise_behind_batch_norm(Page& page, const ImageSet& digits) {

@@ -1,5 +1,4 @@
-#include "experiment.hpp"
-
+#include "paper_figure.hpp"
 #include "percentiles.hpp"
 #include "training.hpp"
 

@@ -1,6 +1,5 @@
-#include "figure.hpp"
-
 #include "gnuplot.hpp"
+#include "paper_figure.hpp"
 #include "text.hpp"
 
 #include <gradus/gradus.hpp>
@@ -12,9 +11,7 @@ namespace {
 /// "50,000"
 std::string grouped(std::int64_t count) {
   std::string text = std::to_string(count);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
-    text.insert(static_cast<std::size_t>(at), ",");
-  }
+  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
   return text;
 }
 

@@ -1,6 +1,6 @@
 // Draws Fig. 1 of Ioffe & Szegedy 2015: what BatchNorm does to the speed of learning and to the input of a sigmoid.
 #include "command_line.hpp"
-#include "figure.hpp"
+#include "paper_figure.hpp"
 
 #include <gradus/gradus.hpp>
 
@@ -23,26 +23,23 @@ struct Options : Settings {
 Options parse(int argc, char** argv) {
   Options o;
   CLI::App app("Train a network of sigmoids without and with BatchNorm, and draw Fig. 1 of Ioffe & Szegedy 2015.");
-  auto* data =
-      app.add_option("--data", o.data, "folder of MNIST's four IDX files, plain or .gz; without it, 8 x 8 digits");
-  auto* steps = app.add_option("--steps", o.steps, "training steps; 50000 in the paper");
-  auto* lr = app.add_option("--lr", o.lr, "learning rate of SGD");
-  auto* init_std = app.add_option("--init-std", o.init_std, "standard deviation of the first weights");
-  auto* threshold = app.add_option("--threshold", o.threshold, "brighter pixels, of 0 to 1, become 1, others 0");
+  app.option_defaults()->always_capture_default();
+  app.add_option("--data", o.data, "folder of MNIST's four IDX files, plain or .gz; without it, 8 x 8 digits")
+      ->check(not_empty);
+  app.add_option("--steps", o.steps, "training steps; 50000 in the paper")->check(whole_number(1, 1'000'000'000));
+  app.add_option("--lr", o.lr, "learning rate of SGD")->check(number(0));
+  app.add_option("--init-std", o.init_std, "standard deviation of the first weights")->check(number(0));
+  app.add_option("--threshold", o.threshold, "brighter pixels, of 0 to 1, become 1, others 0")->check(number(0, 1));
   auto* unit = app.add_option("--unit", o.unit, "the sigmoid of the last hidden layer to watch");
-  auto* seed = app.add_option("--seed", o.seed, "of every random draw");
-  app.add_option("--eval-every", o.eval_every, "steps from point to point of the curves (0: a 200th of all)")
-      ->check(whole_number(0));
-  auto* out = app.add_option("--out", o.prefix, "write OUT.csv and OUT.svg");
-  app.add_option("--threads", o.threads, "0: as many as the machine has")->check(whole_number(0, INT_MAX));
-  app.add_flag("--quiet", o.quiet, "print the last line only");
-  steps->check(whole_number(1, 1'000'000'000));
-  for (auto* from_zero : {lr, init_std}) from_zero->check(number(0));
-  threshold->check(number(0, 1));
   unit->check(whole_number(0, hidden_units - 1));
-  seed->check(whole_number(INT64_MIN));
-  for (auto* name : {data, out}) name->check(not_empty);
-  for (auto* option : {steps, lr, init_std, threshold, unit, seed, out}) option->capture_default_str();
+  app.add_option("--seed", o.seed, "of every random draw")->check(whole_number(INT64_MIN));
+  auto* eval_every =
+      app.add_option("--eval-every", o.eval_every, "steps from point to point of the curves (0: a 200th of all)");
+  eval_every->check(whole_number(0))->default_str("");
+  app.add_option("--out", o.prefix, "write OUT.csv and OUT.svg")->check(not_empty);
+  auto* threads = app.add_option("--threads", o.threads, "0: as many as the machine has");
+  threads->check(whole_number(0, INT_MAX))->default_str("");
+  app.add_flag("--quiet", o.quiet, "print the last line only");
   parse_command_line(app, argc, argv);
   if (o.eval_every > o.steps) throw ValueError("--eval-every: expected 0 to the number of steps");
   if (o.eval_every == 0) o.eval_every = std::max<std::int64_t>(1, o.steps / 200);

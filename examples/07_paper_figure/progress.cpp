@@ -1,7 +1,5 @@
-#include "progress.hpp"
-
+#include "paper_figure.hpp"
 #include "text.hpp"
-#include "timing.hpp"
 
 #include <cmath>
 #include <csignal>
@@ -10,13 +8,11 @@
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
-void interrupt(int) { interrupted = 1; }
 
 }  // namespace
 
 Progress::Progress(std::int64_t steps, bool quiet) : steps_(steps), line_(stderr, quiet) {
-  std::signal(SIGINT, interrupt);
-  std::signal(SIGTERM, interrupt);
+  for (const int number : {SIGINT, SIGTERM}) std::signal(number, [](int) { interrupted = 1; });
 }
 
 void Progress::start(std::string training) {
@@ -34,8 +30,6 @@ void Progress::step(double test_accuracy) {
     line_.update(text(test_accuracy));
   }
 }
-
-double Progress::seconds() const { return now() - started_; }
 
 std::string Progress::text(double test_accuracy) const {
   const double left = seconds() / static_cast<double>(done_) * static_cast<double>(steps_ - done_);
