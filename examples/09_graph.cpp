@@ -1,6 +1,7 @@
 // The graph as a picture: a small expression and BatchNorm node by node, before and after backward. Writes files for
 // Graphviz into the folder of its argument; examples/render turns them into SVG.
 #include "command_line.hpp"
+#include "output_file.hpp"
 
 #include <gradus/gradus.hpp>
 
@@ -8,15 +9,13 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 
 using namespace gradus;
 
 namespace {
 
 void write(const std::string& path, const std::string& text) {
-  std::ofstream file(path);
-  if (!(file << text << std::flush)) throw FileError(path + ": cannot be written");
+  OutputFile(path).write(text);
   std::printf("%s\n", path.c_str());
 }
 

@@ -68,18 +68,15 @@ void Trainer::throw_diverged() const {
                    std::to_string(progress_.epoch + 1) + "\ntake a smaller --lr");
 }
 
-Tensor Trainer::forward(const Tensor& x) {
-  try {
-    return model_(x);
-  } catch (const ValueError&) {  // BatchNorm refuses what is not finite
-    throw_diverged();
-  }
-}
-
 double Trainer::train_step(const Tensor& rows) {
   const Tensor x = images_.x.index_select(0, rows), y = images_.y.index_select(0, rows);
   optimizer_->zero_grad();
-  const Tensor logits = forward(x);
+  Tensor logits;
+  try {
+    logits = model_(x);
+  } catch (const ValueError&) {  // BatchNorm refuses what is not finite
+    throw_diverged();
+  }
   const Tensor loss = nn::functional::cross_entropy(logits, y);
   if (!std::isfinite(loss.item())) throw_diverged();
   loss.backward();

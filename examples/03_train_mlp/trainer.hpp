@@ -39,7 +39,6 @@ class Trainer {
 
   bool run_epoch(Report& report, const volatile std::sig_atomic_t* interrupted);
   double train_step(const gradus::Tensor& rows);
-  gradus::Tensor forward(const gradus::Tensor& x);
   [[noreturn]] void throw_diverged() const;
   void save();
 

@@ -30,10 +30,9 @@ void seen_from_before(Page& page, const Lesson& lesson) {
   page.say(R"(The same seen from a layer before: x = W u + b for a batch of 6, with 3 inputs and 2 units. W, b, u and dy
       are random (seed 6), weight = 1.5 and eps = 0.)");
   TextTable layer({"unit", "W", "", "", "b", "db", "|dW|", "W dW", "|dW| for 10 W"}, 4);
-  for (std::int64_t i = 0; i < 2; ++i) {
-    layer.row(i + 1, once.w[i], once.b[i], once.db[i], size_of(once.dw[i]), (once.w[i] * once.dw[i]).sum(),
-              size_of(tenfold.dw[i]));
-  }
+  const auto size_of_rows = [](const Tensor& w) { return w.square().sum({1}).sqrt(); };
+  layer.rows(tensor({1, 2}), once.w, once.b, once.db, size_of_rows(once.dw), (once.w * once.dw).sum({1}),
+             size_of_rows(tenfold.dw));
   page.show(layer);
   page.near("db = 0: a bias before BatchNorm learns nothing, leave it out (Linear with .bias = false)", once.db, 0,
             1e-12);

@@ -37,30 +37,22 @@ const Line formula_lines[] = {
     {"x", &Derivatives::x, "x is used in centered and in mean"},
 };
 
+/// A random batch, and what autograd says of every line.
 struct Batch {
-  Tensor x, weight, bias, dy;
-  Nodes node;
+  Generator seed{11};
+  Tensor x = randn({row_count, column_count}, float64, seed) * 2 + 1,
+         weight = randn({1, column_count}, float64, seed) + 2;
+  Tensor bias = randn({1, column_count}, float64, seed), dy = randn({row_count, column_count}, float64, seed);
+  Nodes node = lesson::ByHand{weight, bias}.forward(x);
+  std::map<std::string, Tensor> right = lesson::gradients_of_nodes({weight, bias}, x, dy);
+
+  /// The two shares of centered and that of mean follow from the others.
+  Batch() {
+    right["direct"] = right["xhat"] * node.rstd;
+    right["through_var"] = right["centered"] - right["direct"];
+    right["through_mean"] = right["x"] - right["centered"];
+  }
 };
-
-Batch random_batch() {
-  Generator seed(11);
-  Batch b{randn({row_count, column_count}, float64, seed) * 2 + 1,
-          randn({1, column_count}, float64, seed) + 2,
-          randn({1, column_count}, float64, seed),
-          randn({row_count, column_count}, float64, seed),
-          {}};
-  b.node = lesson::ByHand{b.weight, b.bias}.forward(b.x);
-  return b;
-}
-
-/// What autograd says of every line; the two shares of centered and that of mean follow from it.
-std::map<std::string, Tensor> expected(const Batch& b) {
-  auto nodes = lesson::gradients_of_nodes({b.weight, b.bias}, b.x, b.dy);
-  nodes["direct"] = nodes["xhat"] * b.node.rstd;
-  nodes["through_var"] = nodes["centered"] - nodes["direct"];
-  nodes["through_mean"] = nodes["x"] - nodes["centered"];
-  return nodes;
-}
 
 bool agrees(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape()) return false;
@@ -77,9 +69,8 @@ std::string wrong_shape(const Tensor& got, const Tensor& right) {
 }
 
 /// What a wrong value looks like; empty if nothing is recognised.
-std::string wrong_value(const std::string& name, const Tensor& got, const std::map<std::string, Tensor>& right,
-                        const Batch& b) {
-  const Tensor& value = right.at(name);
+std::string wrong_value(const std::string& name, const Tensor& got, const Batch& b) {
+  const Tensor& value = b.right.at(name);
   if (agrees(got, -value)) return "has the wrong sign";
   if (agrees(got, value * row_count)) return "is N times too large: where does 1/N belong?";
   if (agrees(got * row_count, value)) return "is N times too small: 1/N counts once";
@@ -90,30 +81,29 @@ std::string wrong_value(const std::string& name, const Tensor& got, const std::m
   if (agrees(got, value * b.weight)) return "has weight once too often";
   if (name == "centered" || name == "x") {
     for (const char* path : {"direct", "through_var", "through_mean"}) {
-      if (agrees(got + right.at(path), value)) return "lacks a path to x: " + std::string(path);
+      if (agrees(got + b.right.at(path), value)) return "lacks a path to x: " + std::string(path);
     }
-    if (agrees(got, right.at("direct"))) return "lacks a path to x: only direct is left";
+    if (agrees(got, b.right.at("direct"))) return "lacks a path to x: only direct is left";
   }
-  if (name == "mean" && agrees(got, -right.at("through_var").sum(lesson::over_batch, true)))
+  if (name == "mean" && agrees(got, -b.right.at("through_var").sum(lesson::over_batch, true)))
     return "lacks the direct share";
   return "";
 }
 
-std::string diagnosis(const Line& line, const Tensor& got, const std::map<std::string, Tensor>& right, const Batch& b) {
-  const Tensor& value = right.at(line.name);
+std::string diagnosis(const Line& line, const Tensor& got, const Batch& b) {
+  const Tensor& value = b.right.at(line.name);
   if (!got.defined()) return "is not filled in yet";
   if (got.dtype() != float64) return "has another dtype than dy";
   if (got.shape() != value.shape()) return wrong_shape(got, value);
   if (agrees(got, value)) return "";
-  const std::string recognised = wrong_value(line.name, got, right, b);
+  const std::string recognised = wrong_value(line.name, got, b);
   return recognised.empty() ? "has the right shape, but another value than autograd finds" : recognised;
 }
 
 }  // namespace
 
 std::optional<Mistake> first_mistake(Backward backward) {
-  const Batch b = random_batch();
-  const auto right = expected(b);
+  const Batch b;
   Derivatives d;
   std::string error;
   try {
@@ -122,7 +112,7 @@ std::optional<Mistake> first_mistake(Backward backward) {
     error = e.what();
   }
   for (const Line& line : formula_lines) {
-    std::string wrong = diagnosis(line, d.*line.value, right, b);
+    std::string wrong = diagnosis(line, d.*line.value, b);
     if (wrong.empty()) continue;
     if (!error.empty() && !(d.*line.value).defined()) wrong += ", and a line stops with an error: " + error;
     return Mistake{std::string("d.") + line.name, wrong, line.hint};

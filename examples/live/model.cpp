@@ -26,8 +26,8 @@ struct Request {
       {"training", {1}}, {"momentum", {0.1}}, {"running_mean", {0}}, {"running_var", {1}}, {"batches", {0}},
       {"sum", {0}},      {"drop_mean", {0}},  {"drop_var", {0}}};
 
-  double operator[](const char* name) const { return lines.at(name).at(0); }
-  Tensor column(const char* name) const {
+  double operator[](const std::string& name) const { return lines.at(name).at(0); }
+  Tensor column(const std::string& name) const {
     const Numbers& numbers = lines.at(name);
     return from_span(numbers, {static_cast<std::int64_t>(numbers.size()), 1});
   }
@@ -88,25 +88,16 @@ struct Layer {
   explicit Layer(const Request& request_)
       : request(request_), x(request.column("x")), weight(request.column("weight")), bias(request.column("bias")) {}
 
+  /// In evaluation mean and var are the buffers, and nobody needs the squares.
   template <class F>
   Tensor loss(F keep) const {
     const lesson::ByHand layer{weight, bias, request["eps"]};
-    return ((request.training() ? layer.forward(x, keep) : evaluated(keep)).y * request.dy()).sum();
-  }
-
-  /// In evaluation mean and var are buffers.
-  template <class F>
-  lesson::Nodes evaluated(F keep) const {
-    lesson::Nodes node;
-    node.mean = keep("mean", request.column("running_mean"));
-    node.centered = keep("centered", x - node.mean);
-    node.var = keep("var", request.column("running_var"));
-    node.std = keep("std", (node.var + request["eps"]).sqrt());
-    node.rstd = keep("rstd", 1 / node.std);
-    node.xhat = keep("xhat", node.centered * node.rstd);
-    node.scaled = keep("scaled", node.xhat * weight);
-    node.y = keep("y", node.scaled + bias);
-    return node;
+    const auto node = [&](const std::string& name, const Tensor& value) {
+      if (request.training()) return keep(name, value);
+      if (name == "mean" || name == "var") return keep(name, request.column("running_" + name));
+      return name == "square" ? value : keep(name, value);
+    };
+    return (layer.forward(x, node).y * request.dy()).sum();
   }
 
   const Request& request;
@@ -137,7 +128,7 @@ Nodes differentiated(const Request& request) {
   Layer layer(request);
   for (Tensor* leaf : {&layer.x, &layer.weight, &layer.bias}) leaf->requires_grad_();
   Nodes nodes = {{"x", layer.x}};
-  const Tensor loss = layer.loss([&](const char* name, const Tensor& value) {
+  const Tensor loss = layer.loss([&](const std::string& name, const Tensor& value) {
     if (value.requires_grad()) value.retain_grad();
     nodes.emplace_back(name, value);
     return value;
