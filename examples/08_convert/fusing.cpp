@@ -73,14 +73,14 @@ class Fuser {
   StateDict collected() const {
     StateDict state;
     for (const auto& [name, tensor] : weights_) {
-      const std::string module = module_of(name), own = ModuleName(name).own;
+      const auto [module, own] = DottedName(name);
       if (is_fused(module)) continue;
       const auto pair = std::ranges::find(pairs_, module, &Pair::linear);
       if (pair == pairs_.end() || (own != "weight" && own != "bias")) {
         state[renumbered(name)] = tensor;
       } else if (own == "weight") {
         state[renumbered(name)] = pair->fused.weight.detach();
-        state[renumbered(ModuleName(name).parent + "bias")] = pair->fused.bias.detach();
+        state[renumbered(below(module, "bias"))] = pair->fused.bias.detach();
       }
     }
     return state;
@@ -88,22 +88,15 @@ class Fuser {
 
   /// The name with every index in it less the norms that are gone from before it.
   std::string renumbered(const std::string& name) const {
-    if (!options_.renumber) return name;
-    std::string result;
-    for (std::size_t begin = 0; begin < name.size();) {
-      const std::size_t end = std::min(name.find('.', begin), name.size());
-      const std::string parent = name.substr(0, begin), own = name.substr(begin, end - begin);
-      const auto index = as_index(own);
-      result += index ? std::to_string(*index - gaps_before(parent, *index)) : own;
-      if (end < name.size()) result += '.';
-      begin = end + 1;
-    }
-    return result;
+    if (!options_.renumber || name.empty()) return name;
+    const auto [parent, own] = DottedName(name);
+    const auto index = as_index(own);
+    return below(renumbered(parent), index ? std::to_string(*index - gaps_before(parent, *index)) : own);
   }
 
   std::int64_t gaps_before(const std::string& parent, std::int64_t index) const {
     return std::ranges::count_if(pairs_, [&](const Pair& pair) {
-      const ModuleName norm(pair.norm);
+      const DottedName norm(pair.norm);
       const auto gap = as_index(norm.own);
       return norm.parent == parent && gap && *gap < index;
     });

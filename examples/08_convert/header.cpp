@@ -18,7 +18,7 @@ nn::AnyModule activation_named(const std::string& name) {
 
 /// "layers.10" behind "layers.9".
 bool counts_before(const std::string& a, const std::string& b) {
-  const ModuleName x(a), y(b);
+  const DottedName x(a), y(b);
   const auto i = as_index(x.own), j = as_index(y.own);
   return x.parent == y.parent && i && j ? *i < *j : a < b;
 }

@@ -60,27 +60,20 @@ std::string text_of(const Value& value) {
 class Listing {
  public:
   void add(const std::string& name, const Value& value) {
-    if (value.kind() == Kind::tensor) {
+    const Value& content = value.content();  // of an object what it holds
+    const std::string type = printable(std::string(value.type_name()));
+    if (value.kind() == Kind::object && content.is_none()) return add_line(name, type, "(passed over)");
+    if (is_plain(content)) return add_line(name, type, text_of(content));
+    if (value.kind() == Kind::object) {
+      add_line(name.empty() ? "(all)" : name, type, "");
+      add(name, content);
+    } else if (value.kind() == Kind::tensor) {
       add(name, value.as_tensor());
-    } else if (value.kind() == Kind::object) {
-      add_object(name, value);
-    } else if (is_plain(value)) {
-      add_line(name, std::string(to_string(value.kind())), text_of(value));
     } else if (is_list(value)) {
       for (std::size_t i = 0; i < value.size(); ++i) add(below(name, std::to_string(i)), value.as_list()[i]);
     } else {
       for (const auto& [key, item] : value.as_dict()) add(below(name, text_of(key)), item);
     }
-  }
-
-  /// Its class, and what it holds.
-  void add_object(const std::string& name, const Value& object) {
-    const Value& content = object.content();
-    const std::string type = printable(std::string(object.type_name()));
-    if (content.is_none()) return add_line(name, type, "(passed over)");
-    if (is_plain(content)) return add_line(name, type, text_of(content));
-    add_line(name.empty() ? "(all)" : name, type, "");
-    add(name, content);
   }
 
   void add_line(const std::string& name, const std::string& type, const std::string& text) {

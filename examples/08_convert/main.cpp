@@ -100,13 +100,12 @@ FileFormat format_to_write(const std::string& path, const std::string& name) {
 
 /// Numbers, strings and the like, which arrays alone cannot hold.
 int count_plain(const Value& value) {
+  if (value.kind() != Kind::dict && !is_list(value)) return value.kind() != Kind::tensor;
   int count = 0;
-  if (value.kind() == Kind::dict) {
-    for (const auto& [key, item] : value.as_dict()) count += count_plain(item);
-  } else if (is_list(value)) {
+  if (is_list(value)) {
     for (const Value& element : value.as_list()) count += count_plain(element);
   } else {
-    count = value.kind() != Kind::tensor;
+    for (const auto& [key, item] : value.as_dict()) count += count_plain(item);
   }
   return count;
 }

@@ -22,8 +22,9 @@ Tensor features_of(const Tensor& x, std::int64_t features, const std::string& mo
 
 }  // namespace
 
-ModuleName::ModuleName(const std::string& path)
-    : parent(path.substr(0, path.rfind('.') + 1)), own(path.substr(parent.size())) {}
+DottedName::DottedName(const std::string& path) : own(path.substr(path.rfind('.') + 1)) {
+  if (own.size() < path.size()) parent = path.substr(0, path.size() - own.size() - 1);
+}
 
 std::optional<std::int64_t> as_index(const std::string& name) {
   std::int64_t index = 0;
@@ -32,15 +33,11 @@ std::optional<std::int64_t> as_index(const std::string& name) {
   return index;
 }
 
-std::string module_of(const std::string& tensor) {
-  const std::size_t dot = tensor.rfind('.');
-  return dot == tensor.npos ? "" : tensor.substr(0, dot);
-}
-
 Modules::Modules(const StateDict& weights, bool keeps_order) : weights_(weights), keeps_order_(keeps_order) {
   std::set<std::string> seen;
   for (const auto& [name, tensor] : weights) {
-    if (seen.insert(module_of(name)).second) names_.push_back(module_of(name));
+    const std::string module = DottedName(name).parent;
+    if (seen.insert(module).second) names_.push_back(module);
   }
 }
 
@@ -63,17 +60,17 @@ bool Modules::fit(const std::string& linear, const std::string& norm) const {
 }
 
 std::string Modules::linear_before(const std::string& norm) const {
-  const ModuleName name(norm);
+  const DottedName name(norm);
   const std::string outputs = std::to_string(get(norm, "running_mean").numel()) + " outputs";
   if (const auto index = as_index(name.own)) {
-    std::string before = name.parent + std::to_string(*index - 1);
+    std::string before = below(name.parent, std::to_string(*index - 1));
     if (is_linear(before) && fit(before, norm)) return before;
     throw NotFused{"no Linear with " + outputs + " is right before it"};
   }
   // In the same parent, of the norm's size and, if it has a number at its end, of its number.
   std::vector<std::string> linears;
   std::ranges::copy_if(names_, std::back_inserter(linears), [&](const std::string& module) {
-    const ModuleName other(module);
+    const DottedName other(module);
     return other.parent == name.parent && digits_at_end(other.own) == digits_at_end(name.own) && is_linear(module) &&
            fit(module, norm);
   });

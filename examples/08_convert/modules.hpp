@@ -3,17 +3,14 @@
 
 #include <gradus/gradus.hpp>
 
-/// "blocks.2.norm" as "blocks.2." and "norm".
-struct ModuleName {
-  explicit ModuleName(const std::string& path);
+/// "blocks.2.norm" as "blocks.2" and "norm"; of a tensor, its module and its own name.
+struct DottedName {
+  explicit DottedName(const std::string& path);
   std::string parent, own;
 };
 
 /// The number that `name` is, as modules in a Sequential are called.
 std::optional<std::int64_t> as_index(const std::string& name);
-
-/// "a.b" for the tensor "a.b.weight".
-std::string module_of(const std::string& tensor);
 
 /// Why a module cannot be fused.
 struct NotFused {
