@@ -1,6 +1,6 @@
 // Trains a perceptron with BatchNorm on handwritten digits: the main job of the examples.
 #include "command_line.hpp"
-#include "trainer.hpp"
+#include "train_mlp.hpp"
 
 #include <CLI/CLI.hpp>
 

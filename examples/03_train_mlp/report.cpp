@@ -1,10 +1,7 @@
-#include "report.hpp"
-
 #include "gnuplot.hpp"
 #include "text.hpp"
 #include "text_table.hpp"
-
-#include <gradus/gradus.hpp>
+#include "train_mlp.hpp"
 
 #include <algorithm>
 #include <cstdio>

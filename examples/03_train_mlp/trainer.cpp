@@ -1,6 +1,5 @@
-#include "trainer.hpp"
-
 #include "timing.hpp"
+#include "train_mlp.hpp"
 
 #include <cmath>
 

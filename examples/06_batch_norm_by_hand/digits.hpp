@@ -6,7 +6,6 @@
 #include <gradus/gradus.hpp>
 
 #include <functional>
-#include <tuple>
 #include <vector>
 
 namespace lesson {
@@ -38,23 +37,19 @@ gradus::nn::Sequential small_net(F normalise) {
   return net;
 }
 
-/// Operation::apply(x, weight, bias, others...) as a module, weight and bias (1, C). It has no running statistics:
-/// evaluation, too, normalises by those of x.
-template <class Operation, class... Others>
+/// f(x, weight, bias) as a module, weight and bias (1, C). It has no running statistics: evaluation, too, normalises by
+/// those of x.
+template <class F>
 class OwnBatchNorm : public gradus::nn::Module {
  public:
-  explicit OwnBatchNorm(std::int64_t units, const Others&... others)
-      : weight_(gradus::ones({1, units}, gradus::float64)),
-        bias_(gradus::zeros({1, units}, gradus::float64)),
-        others_(others...) {}
+  OwnBatchNorm(std::int64_t units, F f)
+      : weight_(gradus::ones({1, units}, gradus::float64)), bias_(gradus::zeros({1, units}, gradus::float64)), f_(f) {}
   void state(gradus::nn::StateList& list) override { list("weight", weight_)("bias", bias_); }
-  Tensor forward(const Tensor& x) const override {
-    return std::apply([&](const auto&... others) { return Operation::apply(x, weight_, bias_, others...); }, others_);
-  }
+  Tensor forward(const Tensor& x) const override { return f_(x, weight_, bias_); }
 
  private:
   gradus::nn::Parameter weight_, bias_;
-  std::tuple<Others...> others_;
+  F f_;
 };
 
 }  // namespace lesson

@@ -86,7 +86,10 @@ Result result_of(const Lesson& lesson, const ImageSet& digits, const Mistakes& m
   const ByHand layer{lesson.by_hand.weight, lesson.by_hand.bias, lesson.example.eps, mistakes};
   const ByHand wide{full({1, 32}, 2, float64), zeros({1, 32}, float64), 1e-5, mistakes};
   manual_seed(1);
-  nn::Sequential net = small_net([&] { return OwnBatchNorm<BatchNormByHand, Mistakes>(32, mistakes); });
+  const auto y = [mistakes](const Tensor& in, const Tensor& weight, const Tensor& bias) {
+    return BatchNormByHand::apply(in, weight, bias, mistakes);
+  };
+  nn::Sequential net = small_net([&] { return OwnBatchNorm(32, y); });
   const std::vector<double> losses = train(net, digits.train);
   return {share(layer, lesson.x, lesson.dy), share(wide, x, dy), losses,
           evaluate(net, digits.test.x, digits.test.y).accuracy};

@@ -21,6 +21,11 @@ std::string response, message;
 std::vector<float> regions, hidden, points;
 std::unique_ptr<live::Comparison> nets;
 
+const float* kept(std::vector<float>& place, std::vector<float> values) {
+  place = std::move(values);
+  return place.data();
+}
+
 /// Calls f, and returns what it throws as a text.
 template <class F>
 const char* message_of(F f) {
@@ -65,19 +70,10 @@ EMSCRIPTEN_KEEPALIVE const char* nets_steps(int count) {
   });
 }
 EMSCRIPTEN_KEEPALIVE double nets_loss(int net) { return nets->loss(net); }
-EMSCRIPTEN_KEEPALIVE const float* nets_regions(int net, int n) {
-  regions = nets->regions(net, n);
-  return regions.data();
-}
-EMSCRIPTEN_KEEPALIVE const float* nets_hidden(int net) {
-  hidden = nets->hidden(net);
-  return hidden.data();
-}
+EMSCRIPTEN_KEEPALIVE const float* nets_regions(int net, int n) { return kept(regions, nets->regions(net, n)); }
+EMSCRIPTEN_KEEPALIVE const float* nets_hidden(int net) { return kept(hidden, nets->hidden(net)); }
 EMSCRIPTEN_KEEPALIVE int nets_hidden_count() { return static_cast<int>(hidden.size()); }
-EMSCRIPTEN_KEEPALIVE const float* nets_points() {
-  points = nets->points();
-  return points.data();
-}
+EMSCRIPTEN_KEEPALIVE const float* nets_points() { return kept(points, nets->points()); }
 EMSCRIPTEN_KEEPALIVE int nets_points_count() { return static_cast<int>(points.size()) / 3; }
 
 }  // extern "C"
