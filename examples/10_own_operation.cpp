@@ -139,7 +139,7 @@ bool add_row(TextTable& table, const char* name, bool twice, const Expected& exp
 int main() {
   manual_seed(1);
   const Expected expected;
-  TextTable table({"", "passed", "y off", "dx off", "us"}, {.text_columns = 2, .plain = true});
+  TextTable table({"", "passed", "y off", "dx off", "us"}, {.text_columns = 2});
   bool right = add_row<NumpyBatchNorm>(table, "xtensor, as in NumPy", false, expected);
   right &= add_row<ComposedBatchNorm>(table, "gradus operations", true, expected);
   right &= add_row<FusedBatchNorm>(table, "fused", true, expected);

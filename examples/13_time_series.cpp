@@ -77,7 +77,7 @@ void fuse_and_test(nn::Sequential& net, const TensorDataset<2>& test) {
   const Tensor outputs = outputs_of(fused, x), classes = outputs.argmax(1);
   std::printf("\nfused: %zu layers instead of %zu, largest difference %.0e\n", fused.size(), net.size(),
               (outputs - outputs_of(net, x)).abs().max().item());
-  TextTable table({"kind", "right"}, {.text_columns = 1, .plain = true});
+  TextTable table({"kind", "right"}, {.text_columns = 1});
   for (std::int64_t kind = 0; kind < 4; ++kind) {
     table.row(kind_names[kind], percent((classes == kind)[kinds == kind].to(float64).mean().item()));
   }

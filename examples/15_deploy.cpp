@@ -63,7 +63,7 @@ class Comparison {
 
   const Images& test_;
   Tensor row_;
-  TextTable table_{{"", "right", "size", "one row"}, {.text_columns = 1, .plain = true}};
+  TextTable table_{{"", "right", "size", "one row"}, {.text_columns = 1}};
 };
 
 std::uintmax_t bytes_of(const nn::Module& net) {

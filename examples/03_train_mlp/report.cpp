@@ -49,7 +49,7 @@ void print_model(nn::Sequential& model, std::int64_t inputs) {
   const NoGradGuard no_grad;
   const nn::EvalGuard eval(model);
   Tensor x = zeros({1, inputs});
-  TextTable table({"layer", "", "outputs", "parameters"}, {.text_columns = 2, .plain = true});
+  TextTable table({"layer", "", "outputs", "parameters"}, {.text_columns = 2});
   for (const auto& [name, module] : model.children()) {
     x = (*module)(x);
     table.row(name, module->name(), x.size(1), parameter_count(*module));

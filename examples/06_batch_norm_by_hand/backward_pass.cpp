@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 namespace lesson {
 
@@ -92,14 +91,6 @@ double part_through_var(const Lesson& lesson, const Tensor& centre) {
   const double sum = (lesson.dy * lesson.example.weight * deviation).sum().item();
   const double dvar = -sum * std::pow(var, -1.5) / 2;
   return -2 * dvar * (lesson.expected.mean - centre.item());
-}
-
-void paths_one_by_one(Page& page, const Lesson& lesson, const Derivatives& d) {
-  page.say("detach() cuts a path. With the other two cut, autograd sees one path alone:");
-  const Paths alone = paths_of(lesson.by_hand, lesson.x, lesson.dy);
-  page.near("direct is what is left with mean and rstd detached", d.direct, alone.direct);
-  page.near("through var: only the variance may see x", d.through_var, alone.through_var);
-  page.near("through mean: only the mean may see x", d.through_mean, alone.through_mean);
 }
 
 void other_centres(Page& page, const Lesson& lesson) {
@@ -202,7 +193,11 @@ void three_paths(Page& page, const Lesson& lesson) {
   page.equals("through var", d.through_var, e.through_var);
   page.near("through mean = " + text_of(e.through_mean[0]) + " for each x", d.through_mean, e.through_mean);
   page.near("the three add up to dx", d.direct + d.through_var + d.through_mean, truth);
-  paths_one_by_one(page, lesson, d);
+  page.say("detach() cuts a path. With the other two cut, autograd sees one path alone:");
+  const Paths alone = paths_of(lesson.by_hand, lesson.x, lesson.dy);
+  page.near("direct is what is left with mean and rstd detached", d.direct, alone.direct);
+  page.near("through var: only the variance may see x", d.through_var, alone.through_var);
+  page.near("through mean: only the mean may see x", d.through_mean, alone.through_mean);
   page.say("Who takes mean and var for constants keeps one path of three, and dx is off by " +
            percent(relative(e.direct, e.dx), 0) + " of its largest element.");
 }

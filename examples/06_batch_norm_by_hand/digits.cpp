@@ -1,7 +1,5 @@
 #include "digits.hpp"
 
-#include <gradus/gradus.hpp>
-
 using namespace gradus;
 
 namespace lesson {

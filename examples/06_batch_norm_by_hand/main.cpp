@@ -7,7 +7,6 @@
 
 #include <cstdio>
 #include <iterator>
-#include <optional>
 
 using namespace lesson;
 

@@ -7,8 +7,6 @@
 #include <gradus/core/create.hpp>
 
 #include <optional>
-#include <string>
-#include <vector>
 
 namespace lesson {
 

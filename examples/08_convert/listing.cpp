@@ -93,7 +93,7 @@ class Listing {
   }
 
   // Of what is no tensor, the third cell is its value and the last.
-  TextTable table_{{"name", "type", "shape", "min", "mean", "max", "NaN"}, {.text_columns = 3, .plain = true}};
+  TextTable table_{{"name", "type", "shape", "min", "mean", "max", "NaN"}, {.text_columns = 3}};
   long long tensors_ = 0, elements_ = 0, bytes_ = 0;
 };
 

@@ -49,7 +49,7 @@ void print_classes(const Target& target, const Tensor& training, const Tensor& t
 }
 
 void print_numbers(const Tensor& training, const Tensor& truth, const Tensor& predicted) {
-  TextTable table({"", "RMSE", "MAE", "R2"}, {.text_columns = 1, .plain = true});
+  TextTable table({"", "RMSE", "MAE", "R2"}, {.text_columns = 1});
   add_errors(table, "test", truth, predicted);
   add_errors(table, "mean of train", truth, full(truth.shape(), mean_of(training), float64));
   std::printf("%s", table.text().c_str());
@@ -71,7 +71,7 @@ void print_table(const Table& table) {
               static_cast<long long>(table.rows()), columns, columns - texts, texts,
               static_cast<long long>(table.missing()));
   constexpr std::size_t most = 40;
-  TextTable list({"column"}, {.text_columns = 2, .plain = true});
+  TextTable list({"column"}, {.text_columns = 2});
   for (std::size_t i = 0; i < std::min(most, table.columns().size()); ++i) {
     list.row("  " + printable(table.columns()[i].name), contents(table, table.columns()[i]));
   }

@@ -52,10 +52,6 @@ std::string TextTable::text_of(const Cell& cell, const Column& column) const {
   return cell.text.empty() && cell.is_number ? fixed(cell.value, column.decimals) : cell.text;
 }
 
-bool TextTable::to_the_right(std::size_t column, bool is_number) const {
-  return style_.text_columns > 0 ? column >= style_.text_columns : is_number;
-}
-
 std::vector<TextTable::Column> TextTable::columns() const {
   std::vector<Column> columns(headings_.size());
   for (const auto& row : rows_) {
@@ -87,11 +83,11 @@ std::string TextTable::head(std::vector<Column>& columns) const {
     columns[next - 1].width += missing;
     group += missing;
     const bool right = next == first + 1 && to_the_right(first, columns[first].numbers);
-    const std::string before(first > 0 || !style_.plain ? gap : 0, ' ');
+    const std::string before(first > 0 || !plain() ? gap : 0, ' ');
     headings += before + padded(headings_[first], group, right);
     rules += before + std::string(group, '-');
   }
-  return without_end(headings) + (style_.plain ? "" : rules + "\n");
+  return without_end(headings) + (plain() ? "" : rules + "\n");
 }
 
 std::string TextTable::text() const {
@@ -100,7 +96,7 @@ std::string TextTable::text() const {
   for (const auto& row : rows_) {
     std::string line;
     for (std::size_t c = 0; c < row.size(); ++c) {
-      line += std::string(c > 0 || !style_.plain ? gap : 0, ' ');
+      line += std::string(c > 0 || !plain() ? gap : 0, ' ');
       line += padded(text_of(row[c], columns[c]), columns[c].width, to_the_right(c, row[c].is_number));
     }
     lines += without_end(line);
@@ -111,7 +107,7 @@ std::string TextTable::text() const {
 std::string confusion_matrix(const std::vector<std::string>& classes, const Tensor& truth, const Tensor& predicted) {
   std::vector<std::string> headings{"true \\ predicted"};
   headings.insert(headings.end(), classes.begin(), classes.end());
-  TextTable table(headings, {.text_columns = 1, .plain = true});
+  TextTable table(headings, {.text_columns = 1});
   for (std::size_t t = 0; t < classes.size(); ++t) {
     std::vector<std::string> row{classes[t]};
     for (std::size_t p = 0; p < classes.size(); ++p) {

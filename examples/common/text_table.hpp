@@ -14,8 +14,9 @@ class TextTable {
  public:
   struct Style {
     int digits = 6;
-    std::size_t text_columns = 0;  ///< if any, they are text and the others numbers, whatever a cell looks like
-    bool plain = false;            ///< without a rule below the headings and blanks before a line
+    /// If any, they are text and the others numbers, whatever a cell looks like, and the table is plain: without a rule
+    /// below the headings and blanks before a line.
+    std::size_t text_columns = 0;
   };
   explicit TextTable(std::vector<std::string> headings, int digits = 6)
       : TextTable(std::move(headings), Style{digits}) {}
@@ -54,7 +55,10 @@ class TextTable {
   void add(const gradus::Tensor& x);
 
   std::string text_of(const Cell& cell, const Column& column) const;
-  bool to_the_right(std::size_t column, bool is_number) const;
+  bool plain() const { return style_.text_columns > 0; }
+  bool to_the_right(std::size_t column, bool is_number) const {
+    return plain() ? column >= style_.text_columns : is_number;
+  }
   std::vector<Column> columns() const;
   std::string head(std::vector<Column>& columns) const;
 

@@ -1,13 +1,9 @@
 // What the page calls. Texts and arrays stay valid until the next call of the same function.
-#include "model.hpp"
-#include "trainer.hpp"
+#include "live.hpp"
 
 #include <cmath>
 #include <cstdio>
 #include <exception>
-#include <memory>
-#include <string>
-#include <vector>
 
 #ifdef __EMSCRIPTEN__
 #include <emscripten.h>

@@ -1,6 +1,5 @@
-#include "model.hpp"
-
 #include "../06_batch_norm_by_hand/by_hand.hpp"
+#include "live.hpp"
 
 #include <gradus/gradus.hpp>
 
@@ -9,7 +8,6 @@
 #include <cstdio>
 #include <map>
 #include <sstream>
-#include <vector>
 
 using namespace gradus;
 

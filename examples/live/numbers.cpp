@@ -1,8 +1,7 @@
-// The page's numbers without the page, for its tests: reads a request (model.hpp) and prints the response; with
+// The page's numbers without the page, for its tests: reads a request (live.hpp) and prints the response; with
 // --printed as the page prints numbers; with --steps N times N steps of both nets of the second tab.
 #include "../common/timing.hpp"
-#include "model.hpp"
-#include "trainer.hpp"
+#include "live.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -10,7 +9,6 @@
 #include <iostream>
 #include <iterator>
 #include <sstream>
-#include <string>
 
 extern "C" const char* live_printed(double value);
 

@@ -1,6 +1,5 @@
-#include "trainer.hpp"
-
 #include "../common/training.hpp"
+#include "live.hpp"
 
 #include <gradus/gradus.hpp>
 
