@@ -53,9 +53,9 @@ EMSCRIPTEN_KEEPALIVE const char* live_printed(double value) {
 /// Empty, or why the nets cannot start; then those from before stay.
 EMSCRIPTEN_KEEPALIVE const char* nets_start(int spirals, int depth, double lr, int seed) {
   return message_of([&] {
-    const auto points = spirals != 0 ? live::Points::spirals : live::Points::moons;
-    nets = std::make_unique<live::Comparison>(
-        live::ComparisonOptions{points, depth, lr, static_cast<std::uint64_t>(seed)});
+    const auto kind = spirals != 0 ? live::Points::spirals : live::Points::moons;
+    nets =
+        std::make_unique<live::Comparison>(live::ComparisonOptions{kind, depth, lr, static_cast<std::uint64_t>(seed)});
   });
 }
 
