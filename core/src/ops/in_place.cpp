@@ -232,13 +232,10 @@ Tensor& Tensor::index_put_(std::initializer_list<Index> indices, const Tensor& v
     const NoGradGuard no_grad;
     const Tensor values = values_.to(dtype()).expand(places.shape());  // a copy: *this may be a part of it
     visit(dtype(), [&]<class T>(T*) {
-      const auto put = [](T& place, T& value) { place = value; };
-      const auto add = [](T& place, T& value) { place = plus(place, value); };
-      if (accumulate) {
-        pair_runs(elements<T>(*this), offsets, places.run(), elements<T>(values), add);
-      } else {
-        pair_runs(elements<T>(*this), offsets, places.run(), elements<T>(values), put);
-      }
+      const auto put = [&](auto change) {
+        pair_runs(elements<T>(*this), offsets, places.run(), elements<T>(values), change);
+      };
+      accumulate ? put(add_back) : put(write);
     });
   }
   bump_version(*this);

@@ -31,15 +31,15 @@ Tensor embed(const Tensor& x, const Shape& shape, int dim, std::int64_t start, c
                   [dim, start, length = x.shape()[dim]](const Tensor& dy) { return narrow(dy, dim, start, length); });
 }
 
-[[noreturn]] void refuse_changed_index() {  // data() writes to an index unseen
+[[noreturn]] void refuse_changed_index(const Tensor&, int, const Shape&) {  // data() writes to an index unseen
   fail<RuntimeError>("the index of index_select or gather was changed after the forward pass");
 }
 
 /// Zeros of `shape` with the slices of x added at `index` of `dim`: the adjoint of index_select.
 Tensor index_add(const Tensor& x, const Shape& shape, int dim, const Tensor& index) {
-  if (index_outside(index, shape[dim])) refuse_changed_index();
+  if (index_outside(index, shape[dim])) refuse_changed_index(index, dim, shape);
   Tensor y = zeros(shape, x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { pair_selected(elements<T>(y), shape, dim, index, elements<T>(x), add_back); });
+  visit(x.dtype(), [&]<class T>(T*) { pair_selected<T>(y, dim, index, x, add_back); });
   return recorded(y, "IndexAddBackward0", {x}, keep(index),
                   [dim](const Tensor& dy, const Tensor& index) { return index_select(dy, dim, index); });
 }
@@ -72,9 +72,7 @@ void detail::refuse_index(const Tensor& index, int dim, const Shape& shape) {
 
 Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const Tensor& index) {
   Tensor y = zeros(shape, x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) {
-    pair_gathered(elements<T>(y), shape, dim, index, elements<T>(x), add_back, Access::write, refuse_changed_index);
-  });
+  visit(x.dtype(), [&]<class T>(T*) { pair_gathered<T>(y, dim, index, x, add_back, refuse_changed_index); });
   return recorded(y, "ScatterAddBackward0", {x}, keep(index),
                   [dim](const Tensor& dy, const Tensor& index) { return gather(dy, dim, index); });
 }
@@ -142,8 +140,7 @@ Tensor index_select(const Tensor& x, Integer dim_, const Tensor& index) {
   Shape shape = x.shape();
   shape[dim] = index.numel();
   Tensor y = make_tensor(shape, x.dtype());
-  visit(x.dtype(),
-        [&]<class T>(T*) { pair_selected(elements<T>(x), x.shape(), dim, index, elements<T>(y), read, Access::read); });
+  visit(x.dtype(), [&]<class T>(T*) { pair_selected<T>(x, dim, index, y, read); });
   return recorded(
       y, "IndexSelectBackward0", {x}, keep(index),
       [from = x.shape(), dim](const Tensor& dy, const Tensor& index) { return index_add(dy, from, dim, index); });
@@ -162,10 +159,7 @@ Tensor gather(const Tensor& x, Integer dim_, const Tensor& index) {
                            " apart from dimension ", dim);
   }
   Tensor y = make_tensor(index.shape(), x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) {
-    pair_gathered(elements<T>(x), x.shape(), dim, index, elements<T>(y), read, Access::read,
-                  [&] { refuse_index(index, dim, x.shape()); });
-  });
+  visit(x.dtype(), [&]<class T>(T*) { pair_gathered<T>(x, dim, index, y, read); });
   return recorded(
       y, "GatherBackward0", {x}, keep(index),
       [from = x.shape(), dim](const Tensor& dy, const Tensor& index) { return scatter_add(dy, from, dim, index); });

@@ -190,7 +190,7 @@ Tensor Places::offsets() const {
 
 Tensor take_at(const Tensor& x, const Tensor& offsets, std::int64_t run, const Shape& shape, const char* name) {
   Tensor y = make_tensor(shape, x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { pair_runs(elements<T>(x), offsets, run, elements<T>(y), read, Access::read); });
+  visit(x.dtype(), [&]<class T>(T*) { pair_runs(elements<T>(x), offsets, run, elements<T>(y), read); });
   return recorded(y, name, {x}, keep(offsets), [from = x.shape(), run, name](const Tensor& dy, const Tensor& offsets) {
     return add_at(dy, offsets, run, from, name);
   });

@@ -12,10 +12,7 @@ namespace {
 template <class F>
 Tensor changed_at(const Tensor& x, int dim, const Tensor& index, const Tensor& source, F f) {
   Tensor y = clone(x.detach());
-  visit(y.dtype(), [&]<class T>(T*) {
-    pair_gathered(elements<T>(y), y.shape(), dim, index, elements<T>(source), f, Access::write,
-                  [&] { refuse_index(index, dim, y.shape()); });
-  });
+  visit(y.dtype(), [&]<class T>(T*) { pair_gathered<T>(y, dim, index, source, f); });
   return y;
 }
 
@@ -65,8 +62,7 @@ Tensor index_add(const Tensor& x, Integer dim_, const Tensor& index, const Tenso
   Tensor y = clone(x.detach());
   visit(y.dtype(), [&]<class T>(T*) {
     const T factor = alpha.to<T>();
-    pair_selected(elements<T>(y), y.shape(), dim, index, elements<T>(source),
-                  [factor](T& sum, T& value) { sum = plus(sum, times(factor, value)); });
+    pair_selected<T>(y, dim, index, source, [=](T& sum, T& value) { sum = plus(sum, times(factor, value)); });
   });
   return recorded(y, "IndexAddBackward0", {x, source}, keep(index),
                   [dim, alpha](const Tensor& dy, const Tensor& index, InputGradients& dx) {
