@@ -42,27 +42,11 @@ Tensor map_scalar(const Tensor& x_, Scalar scalar, F f, BinaryLoop kernel, Order
   });
 }
 
-/// Two operands in one dtype: themselves where they have it.
-class Operands {
- public:
-  Operands(const Tensor& x, const Tensor& y, const char* op = __builtin_FUNCTION())
-      : Operands(x, y, checked_type(x, y, op)) {}
-  Operands(const Tensor& x, const Tensor& y, Dtype dtype)
-      : a(in(dtype, x, converted_a_)), b(in(dtype, y, converted_b_)) {}
-
- private:
-  static Dtype checked_type(const Tensor& x, const Tensor& y, const char* op) {
-    check_defined(x, y, op);
-    return result_type(x, y);
-  }
-  static const Tensor& in(Dtype dtype, const Tensor& x, Tensor& converted) {
-    return x.dtype() == dtype ? x : converted = x.to(dtype);
-  }
-  Tensor converted_a_, converted_b_;
-
- public:
-  const Tensor &a, &b;
-};
+/// An operation of two tensors, of these in the dtype that they meet in.
+Tensor in_one_dtype(Tensor (*operation)(const Tensor&, const Tensor&), const Tensor& a, const Tensor& b) {
+  const Dtype dtype = result_type(a, b);
+  return operation(a.to(dtype), b.to(dtype));
+}
 
 template <class T>
 T power(T base, T exponent) {
@@ -104,17 +88,15 @@ void refuse_subtraction(Dtype a, Dtype b) {
                      "\nin gradus: a != b, logical_not(a), or convert with to(dtype)");
 }
 
-void refuse_negative_integer_power(const Tensor& exponent) {
-  throw_if<RuntimeError>(
-      !is_floating(exponent.dtype()) && exponent.numel() > 0 && exponent.min().item<std::int64_t>() < 0,
-      "Integers to negative integer powers are not allowed.");
+void refuse_integer_power(bool is_negative) {
+  throw_if<RuntimeError>(is_negative, "Integers to negative integer powers are not allowed.");
 }
 
 }  // namespace
 
-Tensor add(const Tensor& a_, const Tensor& b_) {
-  const Operands operands(a_, b_);
-  const Tensor &a = operands.a, &b = operands.b;
+Tensor add(const Tensor& a, const Tensor& b) {
+  check_defined(a, b);
+  if (a.dtype() != b.dtype()) return in_one_dtype(add, a, b);
   Tensor y = zip_promoted(a, b, plus, loop<Binary::add>);
   return recorded(y, "AddBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
                   Elementwise([](const Tensor& dy, InputGradients& dx) {
@@ -123,11 +105,10 @@ Tensor add(const Tensor& a_, const Tensor& b_) {
                   }));
 }
 
-Tensor sub(const Tensor& a_, const Tensor& b_) {
-  check_defined(a_, b_);
-  refuse_subtraction(a_.dtype(), b_.dtype());
-  const Operands operands(a_, b_);
-  const Tensor &a = operands.a, &b = operands.b;
+Tensor sub(const Tensor& a, const Tensor& b) {
+  check_defined(a, b);
+  refuse_subtraction(a.dtype(), b.dtype());
+  if (a.dtype() != b.dtype()) return in_one_dtype(sub, a, b);
   Tensor y = zip_promoted(a, b, minus, loop<Binary::sub>);
   return recorded(y, "SubBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
                   Elementwise([](const Tensor& dy, InputGradients& dx) {
@@ -136,9 +117,9 @@ Tensor sub(const Tensor& a_, const Tensor& b_) {
                   }));
 }
 
-Tensor mul(const Tensor& a_, const Tensor& b_) {
-  const Operands operands(a_, b_);
-  const Tensor &a = operands.a, &b = operands.b;
+Tensor mul(const Tensor& a, const Tensor& b) {
+  check_defined(a, b);
+  if (a.dtype() != b.dtype()) return in_one_dtype(mul, a, b);
   Tensor y = zip_promoted(a, b, times, loop<Binary::mul>);
   return recorded(y, "MulBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
                   keep(only_if(tracks(b), a), only_if(tracks(a), b)),
@@ -148,11 +129,10 @@ Tensor mul(const Tensor& a_, const Tensor& b_) {
                   }));
 }
 
-Tensor div(const Tensor& a_, const Tensor& b_) {
-  check_defined(a_, b_);
-  const Dtype met = result_type(a_, b_);
-  const Operands operands(a_, b_, is_floating(met) ? met : float32);
-  const Tensor &a = operands.a, &b = operands.b;
+Tensor div(const Tensor& a, const Tensor& b) {
+  check_defined(a, b);
+  if (a.dtype() != b.dtype()) return in_one_dtype(div, a, b);
+  if (!is_floating(a.dtype())) return div(a.to(float32), b.to(float32));
   Tensor y = zip_promoted(
       a, b, [](auto p, auto q) { return p / q; }, loop<Binary::div>);
   return recorded(y, "DivBackward0", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())},
@@ -202,19 +182,19 @@ Tensor rdiv(Scalar a, const Tensor& b) {
 
 Tensor pow(const Tensor& a, Scalar exponent) {
   check_defined(a);
-  throw_if<RuntimeError>(!is_floating(promote(a.dtype(), exponent.kind())) && exponent.to<std::int64_t>() < 0,
-                         "Integers to negative integer powers are not allowed.");
-  Tensor y = power_of(a.to(promote(a.dtype(), exponent.kind())), exponent);
+  const Dtype dtype = promote(a.dtype(), exponent.kind());
+  refuse_integer_power(!is_floating(dtype) && exponent.to<std::int64_t>() < 0);
+  Tensor y = power_of(a.to(dtype), exponent);
   return recorded(y, "PowBackward0", {a}, keep(a),
                   Elementwise([p = exponent.to<double>()](const Tensor& dy, const Tensor& a) {
                     return p == 0 ? dy * 0.0 : dy * (p == 2 ? a * 2.0 : pow(a, p - 1) * p);
                   }));
 }
 
-Tensor pow(const Tensor& a_, const Tensor& b_) {
-  const Operands operands(a_, b_);
-  const Tensor &a = operands.a, &b = operands.b;
-  refuse_negative_integer_power(b);
+Tensor pow(const Tensor& a, const Tensor& b) {
+  check_defined(a, b);
+  if (a.dtype() != b.dtype()) return in_one_dtype(pow, a, b);
+  refuse_integer_power(!is_floating(b.dtype()) && b.numel() > 0 && b.min().item<std::int64_t>() < 0);
   Tensor y = zip_promoted(a, b, [](auto p, auto q) { return power(p, q); });
   return recorded(
       y, "PowBackward1", {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())}, keep(a, b, y),
@@ -242,8 +222,9 @@ namespace {
 template <class F>
 Tensor extremum(const Tensor& a_, const Tensor& b_, const char* name, F wins, BinaryLoop kernel,
                 const char* op = __builtin_FUNCTION()) {
-  const Operands operands(a_, b_, op);
-  const Tensor &a = operands.a, &b = operands.b;
+  check_defined(a_, b_, op);
+  const Dtype dtype = result_type(a_, b_);
+  const Tensor a = a_.to(dtype), b = b_.to(dtype);
   Tensor y = zip_promoted(
       a, b, [wins](auto p, auto q) { return p != p || wins(p, q) ? p : q; }, kernel);
   return recorded(y, name, {broadcast_input(a, y.shape()), broadcast_input(b, y.shape())}, keep(a, b),

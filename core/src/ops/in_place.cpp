@@ -29,11 +29,6 @@ void check_writable(const Tensor& x, bool recorded) {
   }
 }
 
-void check_writable(const Tensor& x, const char* op = __builtin_FUNCTION()) {
-  check_defined(x, op);
-  check_writable(x, tracks(x));
-}
-
 /// The same where the new elements are computed from `source`, too.
 void check_writable(const Tensor& x, const Tensor& source, const char* op = __builtin_FUNCTION()) {
   check_defined(x, source, op);
@@ -63,7 +58,7 @@ Tensor& move_into(Tensor& x, const Tensor& result_) {
   return x;
 }
 
-/// x = f(x, b) without a detour, where nothing needs recording and a kernel serves.
+/// x = f(x, b) by a kernel, where nothing needs recording and the kernel serves.
 bool write_directly(Tensor& x, const Tensor& b, BinaryLoop kernel) {
   if (tracks(x, b) || !is_floating(x.dtype()) || x.dtype() != b.dtype()) return false;
   if (x.shape() != b.shape() && broadcast_shapes(x.shape(), b.shape()) != x.shape()) return false;
@@ -104,59 +99,49 @@ Tensor scaled(const Tensor& x, const Tensor& other, Scalar alpha) {
   return alpha.to<double>() == 1 ? other : mul(other, alpha);
 }
 
+enum class Keeps { nothing, x };
+
+/// x = f(x, other), where f may keep x for the gradient of other.
+Tensor& update(Tensor& x, const Tensor& other, BinaryLoop kernel, Tensor (*f)(const Tensor&, const Tensor&),
+               Keeps keeps = Keeps::nothing) {
+  if (write_directly(x, other, kernel)) return x;
+  const Tensor before = keeps == Keeps::x ? copy_to_save(x, other) : x;
+  return move_into(x, f(before, other.is_same(x) ? before : other));
+}
+
+Tensor& update(Tensor& x, Scalar other, BinaryLoop kernel, Tensor (*f)(const Tensor&, Scalar),
+               const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
+  check_writable(x, tracks(x));
+  return write_directly(x, other, kernel) ? x : move_into(x, f(x, other));
+}
+
 }  // namespace
 
 Tensor& Tensor::add_(const Tensor& other, Scalar alpha) {
   check_writable(*this, other);
-  const Tensor change = scaled(*this, other, alpha);
-  if (write_directly(*this, change, loop<Binary::add>)) return *this;
-  return move_into(*this, add(*this, change));
+  return update(*this, scaled(*this, other, alpha), loop<Binary::add>, add);
 }
 
 Tensor& Tensor::sub_(const Tensor& other, Scalar alpha) {
   check_writable(*this, other);
-  const Tensor change = scaled(*this, other, alpha);
-  if (write_directly(*this, change, loop<Binary::sub>)) return *this;
-  return move_into(*this, sub(*this, change));
+  return update(*this, scaled(*this, other, alpha), loop<Binary::sub>, sub);
 }
 
 Tensor& Tensor::mul_(const Tensor& other) {
   check_writable(*this, other);
-  if (write_directly(*this, other, loop<Binary::mul>)) return *this;
-  const Tensor x = copy_to_save(*this, other);
-  return move_into(*this, mul(x, other.is_same(*this) ? x : other));
+  return update(*this, other, loop<Binary::mul>, mul, Keeps::x);
 }
 
 Tensor& Tensor::div_(const Tensor& other) {
   check_writable(*this, other);
-  if (write_directly(*this, other, loop<Binary::div>)) return *this;
-  const Tensor x = copy_to_save(*this, other);
-  return move_into(*this, div(x, other.is_same(*this) ? x : other));
+  return update(*this, other, loop<Binary::div>, div, Keeps::x);
 }
 
-Tensor& Tensor::add_(Scalar other) {
-  check_writable(*this);
-  if (write_directly(*this, other, loop<Binary::add>)) return *this;
-  return move_into(*this, add(*this, other));
-}
-
-Tensor& Tensor::sub_(Scalar other) {
-  check_writable(*this);
-  if (write_directly(*this, other, loop<Binary::sub>)) return *this;
-  return move_into(*this, sub(*this, other));
-}
-
-Tensor& Tensor::mul_(Scalar other) {
-  check_writable(*this);
-  if (write_directly(*this, other, loop<Binary::mul>)) return *this;
-  return move_into(*this, mul(*this, other));
-}
-
-Tensor& Tensor::div_(Scalar other) {
-  check_writable(*this);
-  if (write_directly(*this, other, loop<Binary::div>)) return *this;
-  return move_into(*this, div(*this, other));
-}
+Tensor& Tensor::add_(Scalar other) { return update(*this, other, loop<Binary::add>, add); }
+Tensor& Tensor::sub_(Scalar other) { return update(*this, other, loop<Binary::sub>, sub); }
+Tensor& Tensor::mul_(Scalar other) { return update(*this, other, loop<Binary::mul>, mul); }
+Tensor& Tensor::div_(Scalar other) { return update(*this, other, loop<Binary::div>, div); }
 
 void detail::prepare_overwrite(const Tensor& x, const char* name) {
   check_writable(x, tracks(x));
