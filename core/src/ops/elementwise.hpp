@@ -60,18 +60,8 @@ Tensor map(const Tensor& x, F f) {
   return map(x, dtype_of<R>, loop, &f);
 }
 
-/// The same for a floating x of either width, which a kernel serves where one is given.
-template <class F>
-Tensor map_floating(const Tensor& x, F f, UnaryLoop kernel = {}) {
-  return visit_floating(x.dtype(), [&]<class T>(T*) {
-    if (!kernel || x.numel() < worth_a_kernel) return map<T, T>(x, f);
-    Tensor y = make_tensor(x.shape(), x.dtype());
-    kernel(elements<T>(y), elements<T>(x), x.numel());
-    return y;
-  });
-}
-/// For functions that a kernel computes in another way than the standard library does: what becomes of an element must
-/// not depend on how many there are.
+/// y = f(x) for a floating x of either width, by a kernel, also for few elements: what becomes of one must not depend
+/// on how many there are.
 inline Tensor map_floating(const Tensor& x, UnaryLoop kernel) {
   Tensor y = make_tensor(x.shape(), x.dtype());
   visit_floating(x.dtype(), [&]<class T>(T*) { kernel(elements<T>(y), elements<T>(x), x.numel()); });

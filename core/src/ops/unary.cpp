@@ -1,8 +1,8 @@
 // Functions of one operand: each with its derivative.
 #include "ops/elementwise.hpp"
 
+#include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <numbers>
 
@@ -28,8 +28,7 @@ std::int64_t negative(std::int64_t p) { return minus(std::int64_t{0}, p); }
 Tensor neg(const Tensor& x) {
   check_defined(x);
   throw_if<RuntimeError>(x.dtype() == boolean, "Negation, the `-` operator, on a bool tensor is not supported.");
-  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, negative)
-                                : map_floating(x, std::negate<>(), loop<Unary::neg>);
+  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, negative) : map_floating(x, loop<Unary::neg>);
   return recorded(y, "NegBackward0", {x}, [](const Tensor& dy) { return -dy; });
 }
 
@@ -63,19 +62,14 @@ Tensor smooth(const Tensor& x_, const char* name, UnaryLoop kernel, F derivative
 
 }  // namespace
 
-Tensor sqrt(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(
-      x, [](auto p) { return std::sqrt(p); }, loop<Unary::sqrt>);
-  return recorded(y, "SqrtBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& y) { return dy / (y * 2); });
+Tensor sqrt(const Tensor& x) {
+  return smooth<Saves::y>(x, "SqrtBackward0", loop<Unary::sqrt>,
+                          [](const Tensor& dy, const Tensor& y) { return dy / (y * 2); });
 }
 
-Tensor rsqrt(const Tensor& x_) {
-  const Tensor x = floating(x_);
-  Tensor y = map_floating(
-      x, [](auto p) { return 1 / std::sqrt(p); }, loop<Unary::rsqrt>);
-  return recorded(y, "RsqrtBackward0", {x}, keep(y),
-                  [](const Tensor& dy, const Tensor& y) { return dy * pow(y, 3) * -0.5; });
+Tensor rsqrt(const Tensor& x) {
+  return smooth<Saves::y>(x, "RsqrtBackward0", loop<Unary::rsqrt>,
+                          [](const Tensor& dy, const Tensor& y) { return dy * pow(y, 3) * -0.5; });
 }
 
 Tensor reciprocal(const Tensor& x) {
@@ -154,9 +148,8 @@ Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
 Tensor relu(const Tensor& x) {
   check_defined(x);
   throw_if<RuntimeError>(x.dtype() == boolean, "Boolean inputs not supported for relu");
-  const auto positive = []<class T>(T p) { return p < T{0} ? T{0} : p; };  // keeps NaN
-  Tensor y =
-      x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, positive, loop<Unary::relu>);
+  const auto positive = [](std::int64_t p) { return p < 0 ? 0 : p; };
+  Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, loop<Unary::relu>);
   return recorded(y, "ReluBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& y) {
     const Tensor dx = fused_backward(dy, y, loop<Binary::relu_backward>);
     return dx.defined() ? dx : where_positive(dy, y, 0);
@@ -192,6 +185,21 @@ Tensor softplus(const Tensor& x) {
   });
 }
 
+namespace {
+
+/// The limits of clamp in T. Where one is left out: what no number is beyond.
+template <class T>
+struct Limits {
+  using Of = std::numeric_limits<T>;
+  static constexpr T least = Of::has_infinity ? -Of::infinity() : Of::lowest();
+  static constexpr T most = Of::has_infinity ? Of::infinity() : Of::max();
+  Limits(std::optional<Scalar> min, std::optional<Scalar> max)
+      : low(min ? min->to<T>() : least), high(max ? max->to<T>() : most) {}
+  T low, high;
+};
+
+}  // namespace
+
 Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max) {
   check_defined(x);
   throw_if<RuntimeError>(!min && !max, "torch.clamp: At least one of 'min' or 'max' must not be None");
@@ -202,37 +210,30 @@ Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> m
   // As in PyTorch, where one limit alone, if NaN, limits nothing.
   const bool is_nan = min && max && (std::isnan(min->to<double>()) || std::isnan(max->to<double>()));
   Tensor y = is_nan ? full_like(from, NAN) : visit(dtype, [&]<class T>(T*) {
-    const T low = min ? min->to<T>() : T{}, high = max ? max->to<T>() : T{};
+    const Limits<T> limits(min, max);
     if constexpr (std::floating_point<T>) {
-      if (from.numel() >= worth_a_kernel) {
-        constexpr T infinity = std::numeric_limits<T>::infinity();
-        Tensor clamped = make_tensor(from.shape(), dtype);
-        kernels::clamp(elements<T>(clamped), elements<T>(from), min ? low : -infinity, max ? high : infinity,
-                       from.numel());
-        return clamped;
-      }
+      Tensor clamped = make_tensor(from.shape(), dtype);
+      kernels::clamp(elements<T>(clamped), elements<T>(from), limits.low, limits.high, from.numel());
+      return clamped;
+    } else {
+      return map<T, T>(from, [limits](T p) { return std::min(std::max(p, limits.low), limits.high); });
     }
-    return map<T, T>(from, [&](T p) {
-      if (min && p < low) p = low;
-      if (max && p > high) p = high;
-      return p;
-    });
   });
-  return recorded(
-      y, "ClampBackward1", {from}, keep(from), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-        if (!grad_enabled()) {
-          dx[0] = visit_floating(dy.dtype(), [&]<class T>(T*) {
-            constexpr T infinity = std::numeric_limits<T>::infinity();
-            const T low = min ? min->to<T>() : -infinity, high = max ? max->to<T>() : infinity;
-            return zip<T, T>(dy, x, [low, high](T d, T v) { return d * static_cast<T>((v >= low) & (v <= high)); });
-          });
-          return;
-        }
-        Tensor inside = ones_like(dy);
-        if (min) inside = inside * (x >= *min).to(dy.dtype());
-        if (max) inside = inside * (x <= *max).to(dy.dtype());
-        dx[0] = dy * inside;
-      });
+  return recorded(y, "ClampBackward1", {from}, keep(from),
+                  [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {
+                    if (!grad_enabled()) {
+                      dx[0] = visit_floating(dy.dtype(), [&]<class T>(T*) {
+                        return zip<T, T>(dy, x, [limits = Limits<T>(min, max)](T d, T v) {
+                          return d * static_cast<T>((v >= limits.low) & (v <= limits.high));
+                        });
+                      });
+                      return;
+                    }
+                    Tensor inside = ones_like(dy);
+                    if (min) inside = inside * (x >= *min).to(dy.dtype());
+                    if (max) inside = inside * (x <= *max).to(dy.dtype());
+                    dx[0] = dy * inside;
+                  });
 }
 
 }  // namespace gradus
