@@ -11,18 +11,6 @@
 namespace gradus::detail {
 namespace {
 
-/// One row for every element of the output, one column for every element of the input.
-struct Jacobian {
-  Jacobian(std::int64_t outputs, std::int64_t inputs)
-      : cols(inputs), elements(static_cast<std::size_t>(outputs * inputs)) {}
-  double& operator()(std::int64_t row, std::int64_t col) {
-    return elements[static_cast<std::size_t>(row * cols + col)];
-  }
-
-  std::int64_t cols;
-  std::vector<double> elements;
-};
-
 /// "[1, 0, 2]": where element `i` of a tensor of this shape is.
 std::string place(std::int64_t i, const Shape& shape) {
   Shape index = shape;
@@ -35,13 +23,7 @@ std::string place(std::int64_t i, const Shape& shape) {
 
 bool same_elements(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
-  return visit(a.dtype(), [&]<class T>(T*) {
-    const auto p = a.data<T>(), q = b.data<T>();
-    for (std::size_t i = 0; i < p.size(); ++i) {
-      if (p[i] != q[i] && (p[i] == p[i] || q[i] == q[i])) return false;  // NaN is the same as NaN
-    }
-    return true;
-  });
+  return all((a == b) | (isnan(a) & isnan(b))).item<bool>();
 }
 
 std::vector<Tensor> copies(const std::vector<Tensor>& tensors) {
@@ -82,31 +64,32 @@ Tensor checked_output(const TensorFunction& f, const std::vector<Tensor>& inputs
   return y;
 }
 
-/// dy / d inputs[input] by backward, one output element at a time.
-Jacobian by_backward(const Tensor& y, const Tensor& x, std::size_t input, const std::string& check) {
-  Jacobian jacobian(y.numel(), x.numel());
+/// dy / d inputs[input] by backward, one output element at a time: a row for each, a column for each of the input.
+Tensor by_backward(const Tensor& y, const Tensor& x, std::size_t input, const std::string& check) {
+  Tensor jacobian = zeros({y.numel(), x.numel()}, float64);
   if (!y.requires_grad()) return jacobian;
   for (std::int64_t row = 0; row < y.numel(); ++row) {
-    Tensor dy = zeros_like(y);
-    dy.data<double>()[static_cast<std::size_t>(row)] = 1;
+    const Tensor dy = zeros_like(y);
+    elements<double>(dy)[row] = 1;
     const Tensor dx = grad({y}, {x}, {.grad_outputs = {dy}, .retain_graph = true, .allow_unused = true})[0];
     if (!dx.defined()) continue;
     throw_if<RuntimeError>(dx.shape() != x.shape() || dx.dtype() != float64, check, ": the gradient of input ", input,
                            " has shape ", dx.shape(), " and dtype ", dx.dtype(), ", the input has ", x.shape(),
                            " and float64");
-    const auto elements = std::as_const(dx).data<double>();
-    for (std::int64_t col = 0; col < x.numel(); ++col) jacobian(row, col) = elements[static_cast<std::size_t>(col)];
+    jacobian[row].copy_(dx.reshape(-1));
   }
   return jacobian;
 }
 
-Jacobian by_differences(const TensorFunction& f, const std::vector<Tensor>& inputs, std::size_t input,
-                        std::int64_t outputs, double eps) {
+/// The same by differences.
+Tensor by_differences(const TensorFunction& f, const std::vector<Tensor>& inputs, std::size_t input,
+                      std::int64_t outputs, double eps) {
   const NoGradGuard no_grad;
   std::vector<Tensor> moved = copies(inputs);
-  Jacobian jacobian(outputs, inputs[input].numel());
-  for (std::int64_t col = 0; col < jacobian.cols; ++col) {
-    double& x = moved[input].data<double>()[static_cast<std::size_t>(col)];
+  const std::int64_t cols = moved[input].numel();
+  Tensor jacobian = zeros({outputs, cols}, float64);
+  for (std::int64_t col = 0; col < cols; ++col) {
+    double& x = elements<double>(moved[input])[col];
     const double before = x;
     x = before + eps;
     const Tensor above = f(moved).detach().clone();
@@ -114,10 +97,7 @@ Jacobian by_differences(const TensorFunction& f, const std::vector<Tensor>& inpu
     x = before - eps;
     const Tensor below = f(moved).detach();
     const double step = right - x;  // 2 eps, but for rounding
-    for (std::int64_t row = 0; row < outputs; ++row) {
-      const auto i = static_cast<std::size_t>(row);
-      jacobian(row, col) = (std::as_const(above).data<double>()[i] - std::as_const(below).data<double>()[i]) / step;
-    }
+    jacobian.index_put_({Slice(), col}, ((above - below) / step).reshape(-1));
     x = before;
   }
   return jacobian;
@@ -130,25 +110,18 @@ std::string number(double value) {
   return text.str();
 }
 
-/// What a difference that is 0 wherever one looks may mean.
-std::string unread(const Jacobian& differences, std::size_t input) {
-  for (const double d : differences.elements) {
-    if (d != 0) return "";
-  }
-  return message("\nevery difference is 0: f does not seem to read input ", input,
-                 ", but a tensor of its own; it has to use what it is given");
-}
-
-void compare(Jacobian backward, Jacobian differences, const Tensor& y, const Tensor& x, std::size_t input,
+void compare(const Tensor& backward, const Tensor& differences, const Tensor& y, const Tensor& x, std::size_t input,
              const GradcheckOptions& options, const std::string& check) {
-  for (std::int64_t row = 0; row < y.numel(); ++row) {
-    for (std::int64_t col = 0; col < x.numel(); ++col) {
-      const double b = backward(row, col), d = differences(row, col);
-      if (std::abs(b - d) <= options.atol + options.rtol * std::abs(d)) continue;
-      fail<RuntimeError>(check, ": the derivative of output element ", place(row, y.shape()), " with respect to input ",
-                         input, ", element ", place(col, x.shape()), ", is ", number(b), " by backward but ", number(d),
-                         " by differences", unread(differences, input));
-    }
+  for (std::int64_t i = 0; i < backward.numel(); ++i) {
+    const double b = elements<double>(backward)[i], d = elements<double>(differences)[i];
+    if (std::abs(b - d) <= options.atol + options.rtol * std::abs(d)) continue;
+    const bool reads = any(differences != 0).item<bool>();
+    fail<RuntimeError>(check, ": the derivative of output element ", place(i / x.numel(), y.shape()),
+                       " with respect to input ", input, ", element ", place(i % x.numel(), x.shape()), ", is ",
+                       number(b), " by backward but ", number(d), " by differences",
+                       reads ? ""
+                             : message("\nevery difference is 0: f does not seem to read input ", input,
+                                       ", but a tensor of its own; it has to use what it is given"));
   }
 }
 

@@ -70,13 +70,12 @@ ValuesIndices extrema(const Tensor& x, const Groups& groups, bool keepdim) {
   return y;
 }
 
-/// The group to look for an extremum in; `dims` is one dimension, or none for all elements.
-Groups nonempty_groups(const Tensor& x, const Dims& dims, const char* op) {
+/// The groups along a dimension, to look for an extremum in.
+Groups nonempty_groups(const Tensor& x, std::int64_t dim, const char* op) {
   check_defined(x, op);
-  Groups groups(x.shape(), dims);
-  if (groups.size == 0 && !dims.empty()) {
-    fail<IndexError>(op, "(): Expected reduction dim ", normalize_dim(dims[0], x.dim()), " to have non-zero size.");
-  }
+  Groups groups(x.shape(), dim);
+  throw_if<IndexError>(groups.size == 0, op, "(): Expected reduction dim ", normalize_dim(dim, x.dim()),
+                       " to have non-zero size.");
   return groups;
 }
 
@@ -96,15 +95,13 @@ Tensor extremum_of_all(const Tensor& x, const char* op, const char* name) {
 
 template <bool largest>
 ValuesIndices extremum_along(const Tensor& x, std::int64_t dim_, bool keepdim, const char* op, const char* name) {
-  check_defined(x, op);
+  const Groups groups = nonempty_groups(x, dim_, op);
   const int dim = normalize_dim(dim_, x.dim());
-  const Groups groups = nonempty_groups(x, dim, op);
   ValuesIndices y = extrema<largest>(x, groups, keepdim);
   if (tracks(x)) {
     record(y.values, name, {x}, keep(Kept(y.indices, "indices")),
-           [shape = x.shape(), kept = groups.shape(true), dim](const Tensor& dy, const Tensor& indices,
-                                                               InputGradients& dx) {
-             dx[0] = scatter_add(dy.reshape(kept), shape, dim, indices.reshape(kept));
+           [shape = x.shape(), kept = groups.shape(true), dim](const Tensor& dy, const Tensor& indices) {
+             return scatter_add(dy.reshape(kept), shape, dim, indices.reshape(kept));
            });
   }
   return y;
@@ -122,28 +119,27 @@ template <bool every>
 struct Truth {
   template <class T>
   void add(T x) {
-    value = every ? value & (x != 0) : value | (x != 0);
+    truth = every ? truth & (x != 0) : truth | (x != 0);
   }
   void add(const bool* x, std::int64_t n) {
-    if (std::memchr(x, !every, static_cast<std::size_t>(n))) value = !every;
+    if (std::memchr(x, !every, static_cast<std::size_t>(n))) truth = !every;
   }
-  bool value = every;
+  bool value() const { return truth; }
+  bool truth = every;
 };
 
 template <bool every>
 Tensor truths(const Tensor& x, const Dims& dims, bool keepdim, const char* op = __builtin_FUNCTION()) {
   check_defined(x, op);
   const Groups groups(x.shape(), dims);
-  Tensor y = make_tensor(groups.shape(keepdim), boolean);
-  visit(x.dtype(), [&]<class T>(T*) {
-    const auto make = [](std::int64_t) { return Truth<every>(); };
-    for_each_group(elements<T>(x), groups, make,
-                   [to = elements<bool>(y)](std::int64_t i, const Truth<every>& truth) { to[i] = truth.value; });
-  });
-  return y;
+  return visit(x.dtype(), [&]<class T>(T*) { return reduced<T, bool>(x, groups, keepdim, Truth<every>()); });
 }
 
 }  // namespace
+
+Tensor detail::extreme_values(const Tensor& x, const Groups& groups, bool keepdim, bool largest) {
+  return (largest ? extrema<true> : extrema<false>)(x, groups, keepdim).values;
+}
 
 Tensor max(const Tensor& x) { return extremum_of_all<true>(x, "max", "MaxBackward1"); }
 Tensor min(const Tensor& x) { return extremum_of_all<false>(x, "min", "MinBackward1"); }

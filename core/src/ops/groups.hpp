@@ -148,6 +148,23 @@ void for_each_group(const T* x, const Groups& groups, Make make, Finish finish) 
   });
 }
 
+/// What sums and products of T are: int64 for integers and truths.
+template <class T>
+using Accumulated = std::conditional_t<std::floating_point<T>, T, std::int64_t>;
+
+/// A tensor of R with the value() that a copy of `start` has after every group.
+template <class T, class R, class Accumulator>
+Tensor reduced(const Tensor& x, const Groups& groups, bool keepdim, const Accumulator& start) {
+  Tensor y = make_tensor(groups.shape(keepdim), dtype_of<R>);
+  for_each_group(
+      elements<T>(x), groups, [start](std::int64_t) { return start; },
+      [to = elements<R>(y)](std::int64_t i, const Accumulator& of) { to[i] = static_cast<R>(of.value()); });
+  return y;
+}
+
+/// The largest, or smallest, elements of the groups, outside the graph; 0 where there are none.
+Tensor extreme_values(const Tensor& x, const Groups& groups, bool keepdim, bool largest);
+
 /// x.sum(0) of a floating matrix, outside the graph.
 Tensor column_sums(const Tensor& x);
 

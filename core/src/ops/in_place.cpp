@@ -35,19 +35,19 @@ void check_writable(const Tensor& x, const Tensor& source, const char* op = __bu
   check_writable(x, tracks(x, source));
 }
 
-void check_result(const Tensor& x, const Tensor& result) {
-  throw_if<RuntimeError>(result.shape() != x.shape(), "output with shape ", x.shape(),
-                         " doesn't match the broadcast shape ", result.shape());
-  throw_if<RuntimeError>(is_floating(result.dtype()) && !is_floating(x.dtype()), "result type ",
-                         type_name(result.dtype()), " can't be cast to the desired output type ", type_name(x.dtype()),
-                         "\nconvert first: x = x.to(", result.dtype(), ")");
+void check_shape(const Tensor& x, const Shape& result) {
+  throw_if<RuntimeError>(result != x.shape(), "output with shape ", x.shape(), " doesn't match the broadcast shape ",
+                         result);
 }
 
 void note_writer(const Tensor& x) { impl_of(x)->storage->written_by = impl_of(x)->grad_fn->name(); }
 
 /// Moves the elements of `result`, and its place in the graph, into x.
 Tensor& move_into(Tensor& x, const Tensor& result_) {
-  check_result(x, result_);
+  check_shape(x, result_.shape());
+  throw_if<RuntimeError>(is_floating(result_.dtype()) && !is_floating(x.dtype()), "result type ",
+                         type_name(result_.dtype()), " can't be cast to the desired output type ", type_name(x.dtype()),
+                         "\nconvert first: x = x.to(", result_.dtype(), ")");
   const Tensor result = result_.to(x.dtype());
   copy_elements(x, result);
   bump_version(x);
@@ -184,11 +184,8 @@ bool broadcasts_to(const Shape& from, const Shape& to) {
 Tensor& Tensor::copy_(const Tensor& source) {
   check_writable(*this, source);
   if (source.is_same(*this)) return *this;
-  if (broadcast_shapes(shape(), source.shape()) != shape()) {
-    fail<RuntimeError>("output with shape ", shape(), " doesn't match the broadcast shape ",
-                       broadcast_shapes(shape(), source.shape()));
-  }
-  const bool recorded = tracks(source) || tracks(*this);
+  check_shape(*this, broadcast_shapes(shape(), source.shape()));
+  const bool recorded = tracks(*this, source);
   {
     const NoGradGuard no_grad;
     const Tensor same = source.to(dtype()), values = same.shape() == shape() ? same : same.expand(shape());

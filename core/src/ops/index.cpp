@@ -1,6 +1,7 @@
 // select, narrow, index_select, gather, masked_fill, and the adjoints that put elements back where an index took them.
 #include "ops/elementwise.hpp"
 #include "ops/pairs.hpp"
+#include "ops/places.hpp"
 #include "ops/views.hpp"
 
 #include <algorithm>
@@ -79,13 +80,8 @@ Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const T
 
 Tensor Tensor::operator[](Integer index) const {
   check_defined(*this);
-  throw_if<IndexError>(dim() == 0,
-                       "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ "
-                       "to convert a 0-dim tensor to a number");
-  const std::int64_t extent = shape()[0];
-  throw_if<IndexError>(index < -extent || index >= extent, "index ", index,
-                       " is out of bounds for dimension 0 with size ", extent);
-  return gradus::select(*this, 0, index);
+  if (dim() == 0) refuse_0d();
+  return take_one(*this, 0, position_in(shape()[0], index, 0), "SelectBackward0");
 }
 
 Tensor select(const Tensor& x, Integer dim_, Integer index) {

@@ -32,34 +32,6 @@ struct SumOfPowers {
   double p, sum = 0;
 };
 
-/// p = infinity: the largest magnitude, p = -infinity: the smallest. NaN stays.
-struct ExtremeSize {
-  void add(double x) {
-    const double size = std::abs(x);
-    const bool replaces = first || (largest ? size > extreme : size < extreme) || size != size;
-    if (replaces && extreme == extreme) extreme = size;
-    first = false;
-  }
-  double value() const { return extreme; }
-  bool largest, first = true;
-  double extreme = 0;
-};
-
-template <class T, class Make>
-Tensor norms(const Tensor& x, const Groups& groups, bool keepdim, Make make) {
-  using Accumulator = decltype(make());
-  Tensor y = make_tensor(groups.shape(keepdim), x.dtype());
-  for_each_group(
-      elements<T>(x), groups, [make](std::int64_t) { return make(); },
-      [to = elements<T>(y)](std::int64_t i, const Accumulator& a) { to[i] = static_cast<T>(a.value()); });
-  return y;
-}
-
-Tensor sum_of_sizes(const Tensor& x, const Dims& dims, bool keepdim) {
-  const NoGradGuard no_grad;
-  return sum(abs(x), dims, keepdim);
-}
-
 /// The derivative: the limit 0 where the norm is 0, as PyTorch.
 Tensor norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Dims& dims, double p) {
   if (p == 0) return zeros_like(x);
@@ -83,10 +55,10 @@ Tensor norm_along(const Tensor& x, double p, const Dims& dims, bool keepdim) {
                          " instead.\nconvert first: x.to(float32).norm()");
   const Groups groups(x.shape(), dims);
   Tensor y = visit_floating(x.dtype(), [&]<class T>(T*) {
-    if (p == 1) return sum_of_sizes(x, dims, keepdim);
-    if (p == 2) return norms<T>(x, groups, keepdim, [] { return SumOfSquares(); });
-    if (std::isinf(p)) return norms<T>(x, groups, keepdim, [p] { return ExtremeSize{.largest = p > 0}; });
-    return norms<T>(x, groups, keepdim, [p] { return SumOfPowers{.p = p}; });
+    if (p == 1) return sum(abs(x.detach()), dims, keepdim);
+    if (p == 2) return reduced<T, T>(x, groups, keepdim, SumOfSquares());
+    if (std::isinf(p)) return extreme_values(abs(x.detach()), groups, keepdim, p > 0);
+    return reduced<T, T>(x, groups, keepdim, SumOfPowers{.p = p});
   });
   return recorded(y, "NormBackward1", {x}, keep(x, y),
                   [dims, p, kept = groups.shape(true)](const Tensor& dy, const Tensor& x, const Tensor& y) {

@@ -24,6 +24,19 @@ Slice::Range Slice::in(std::int64_t extent) const {
 }
 
 namespace detail {
+
+std::int64_t position_in(std::int64_t extent, std::int64_t index, int dim) {
+  throw_if<IndexError>(index < -extent || index >= extent, "index ", index, " is out of bounds for dimension ", dim,
+                       " with size ", extent);
+  return index < 0 ? index + extent : index;
+}
+
+void refuse_0d() {
+  fail<IndexError>(
+      "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
+      "tensor to a number");
+}
+
 namespace {
 
 /// The positions where a mask is true, counted in row-major order: by blocks, each of which writes where the ones
@@ -53,18 +66,13 @@ Tensor true_positions(const Tensor& mask) {
   return positions;
 }
 
-[[noreturn]] void refuse_position(std::int64_t position, int dim, std::int64_t extent) {
-  fail<IndexError>("index ", position, " is out of bounds for dimension ", dim, " with size ", extent);
-}
-
 Tensor checked_positions(const Tensor& index, int dim, std::int64_t extent) {
   Tensor positions = make_tensor(index.shape(), int64);
   const auto* from = elements<std::int64_t>(index);
   auto* to = elements<std::int64_t>(positions);
   parallel_for(0, index.numel(), worth_a_thread, [=](std::int64_t i, std::int64_t end) {
     for (; i < end; ++i) {
-      if (from[i] < -extent || from[i] >= extent) refuse_position(from[i], dim, extent);
-      to[i] = from[i] < 0 ? from[i] + extent : from[i];
+      to[i] = position_in(extent, from[i], dim);
     }
   });
   return positions;
@@ -76,10 +84,7 @@ Places::Places(const Shape& shape, std::span<const Index> indices) : from_(shape
   for (const Index& index : indices) {
     const bool fits = next_ < shape.rank() || (index.kind() == Index::Kind::tensor && index.tensor().dim() == 0 &&
                                                index.tensor().dtype() == boolean);
-    throw_if<IndexError>(
-        !fits && shape.empty() && index.kind() == Index::Kind::position,
-        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
-        "0-dim tensor to a number");
+    if (!fits && shape.empty() && index.kind() == Index::Kind::position) refuse_0d();
     throw_if<IndexError>(!fits, "too many indices for tensor of dimension ", shape.rank(), "\nits shape is ", shape);
     ends_with_slice_ = index.kind() == Index::Kind::slice;
     switch (index.kind()) {
@@ -99,9 +104,7 @@ Places::Places(const Shape& shape, std::span<const Index> indices) : from_(shape
 }
 
 void Places::take_position(std::int64_t position, int dim) {
-  const std::int64_t extent = from_[dim];
-  if (position < -extent || position >= extent) refuse_position(position, dim, extent);
-  start_ += (position < 0 ? position + extent : position) * strides_[dim];
+  start_ += position_in(from_[dim], position, dim) * strides_[dim];
 }
 
 void Places::take_slice(Slice::Range range) {

@@ -7,6 +7,11 @@
 
 namespace gradus::detail {
 
+/// The position in [0, extent) that an index means, which may count from the end. Throws IndexError.
+std::int64_t position_in(std::int64_t extent, std::int64_t index, int dim);
+/// Throws IndexError: a number has no elements to index.
+[[noreturn]] void refuse_0d();
+
 /// The elements in the order of the result: runs of `run` neighbours.
 class Places {
  public:

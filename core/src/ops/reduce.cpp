@@ -144,9 +144,7 @@ Tensor sums(const Tensor& x, const Groups& groups, bool keepdim, double divisor 
 Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
   check_defined(x);
   const Groups groups(x.shape(), dims);
-  Tensor y = visit(x.dtype(), [&]<class T>(T*) {
-    return sums<T, std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>>(x, groups, keepdim);
-  });
+  Tensor y = visit(x.dtype(), [&]<class T>(T*) { return sums<T, Accumulated<T>>(x, groups, keepdim); });
   return recorded(y, name, {x}, [shape = x.shape(), kept = groups.shape(true)](const Tensor& dy, InputGradients& dx) {
     dx.spread(0, dy.reshape(kept), shape);
   });

@@ -54,10 +54,7 @@ void running_sums(const T* x, R* y, const Lines& lines, bool reverse) {
 Tensor running_sum(const Tensor& x, int dim, bool reverse) {
   const Lines lines(x.shape(), dim);
   Tensor y = make_tensor(x.shape(), is_floating(x.dtype()) ? x.dtype() : int64);
-  visit(x.dtype(), [&]<class T>(T*) {
-    using R = std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>;
-    running_sums(elements<T>(x), elements<R>(y), lines, reverse);
-  });
+  visit(x.dtype(), [&]<class T>(T*) { running_sums(elements<T>(x), elements<Accumulated<T>>(y), lines, reverse); });
   return recorded(y, "CumsumBackward0", {x},
                   [dim, reverse](const Tensor& dy) { return running_sum(dy, dim, !reverse); });
 }
@@ -74,6 +71,7 @@ struct Product {
     }
     for (std::int64_t i = 0; i < n; ++i) add(x[i]);
   }
+  Carried<T> value() const { return product; }
   Carried<T> product = 1;
 };
 
@@ -99,16 +97,8 @@ Tensor product_backward(const Tensor& dy, const Tensor& x, const Tensor& y, int 
   return dy * (before * after);
 }
 
-Tensor product(const Tensor& x, const Dims& dims, bool keepdim) {
-  const Groups groups(x.shape(), dims);
-  Tensor y = make_tensor(groups.shape(keepdim), is_floating(x.dtype()) ? x.dtype() : int64);
-  visit(x.dtype(), [&]<class T>(T*) {
-    using R = std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>;
-    const auto make = [](std::int64_t) { return Product<T>(); };
-    for_each_group(elements<T>(x), groups, make,
-                   [to = elements<R>(y)](std::int64_t i, const Product<T>& of) { to[i] = static_cast<R>(of.product); });
-  });
-  return y;
+Tensor product(const Tensor& x, const Groups& groups, bool keepdim) {
+  return visit(x.dtype(), [&]<class T>(T*) { return reduced<T, Accumulated<T>>(x, groups, keepdim, Product<T>()); });
 }
 
 }  // namespace
@@ -120,7 +110,7 @@ Tensor cumsum(const Tensor& x, Integer dim) {
 
 Tensor prod(const Tensor& x) {
   check_defined(x);
-  Tensor y = product(x, {}, false);
+  Tensor y = product(x, Groups(x.shape(), {}), false);
   return recorded(y, "ProdBackward0", {x}, keep(x, y), [](const Tensor& dy, const Tensor& x, const Tensor& y) {
     return product_backward(dy, x.reshape(-1), y, 0).reshape(x.shape());
   });
@@ -130,15 +120,12 @@ Tensor prod(const Tensor& x, Integer dim_, bool keepdim) {
   check_defined(x);
   const int dim = normalize_dim(dim_, x.dim());
   if (x.dim() == 0) return prod(x.reshape(1), 0, keepdim).reshape({});
-  Tensor y = product(x, dim, keepdim);
-  if (tracks(x)) {
-    Shape kept = x.shape();
-    kept[dim] = 1;
-    record(y, "ProdBackward1", {x}, keep(x, y), [dim, kept](const Tensor& dy, const Tensor& x, const Tensor& y) {
-      return product_backward(dy.reshape(kept), x, y.reshape(kept), dim);
-    });
-  }
-  return y;
+  const Groups groups(x.shape(), dim);
+  Tensor y = product(x, groups, keepdim);
+  return recorded(y, "ProdBackward1", {x}, keep(x, y),
+                  [dim, kept = groups.shape(true)](const Tensor& dy, const Tensor& x, const Tensor& y) {
+                    return product_backward(dy.reshape(kept), x, y.reshape(kept), dim);
+                  });
 }
 
 }  // namespace gradus

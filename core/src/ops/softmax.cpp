@@ -20,7 +20,8 @@ template <class Kernel, class... Operands>
 Tensor along(int dim, Kernel kernel, const Tensor& x, const Operands&... more) {
   Tensor y = make_tensor(x.shape(), x.dtype());
   if (x.numel() == 0) return y;
-  const std::int64_t n = x.dim() == 0 ? 1 : x.shape()[dim], inner = x.dim() == 0 ? 1 : strides_of(x.shape())[dim];
+  const Lines lines(x.shape(), dim);
+  const std::int64_t n = lines.size, inner = lines.inner;
   visit_floating(x.dtype(), [&]<class T>(T*) {
     if (inner == 1) return kernel(elements<T>(y), elements<T>(x), elements<T>(more)..., x.numel() / n, n);
     const T* const operands[] = {elements<T>(x), elements<T>(more)...};
