@@ -4,6 +4,8 @@
 #include "ops/strided.hpp"
 #include "tensor/message.hpp"
 
+#include <algorithm>
+
 namespace gradus {
 
 using namespace detail;
@@ -65,13 +67,11 @@ Tensor permute(const Tensor& x, Dims dims) {
 
 Tensor flip(const Tensor& x, Dims dims) {
   check_defined(x);
+  const auto flipped = named(dims, x.dim());
   Shape strides = strides_of(x.shape());
   std::int64_t offset = 0;
-  bool seen[Shape::max_rank] = {};
-  for (const std::int64_t dim : dims) {
-    const int d = normalize_dim(dim, x.dim());
-    throw_if<RuntimeError>(std::exchange(seen[d], true), "dim ", d, " appears multiple times in the list of dims");
-    if (x.dim() == 0) continue;
+  for (int d = 0; d < x.dim(); ++d) {
+    if (!flipped[d]) continue;
     offset += (x.shape()[d] - 1) * strides[d];
     strides[d] = -strides[d];
   }
@@ -109,43 +109,15 @@ namespace {
 
 bool legacy_empty(const Tensor& x) { return x.shape() == Shape{0}; }  // goes with any shape, as in PyTorch
 
-/// Dimension and shape of cat's result, checked.
-struct Joined {
-  Joined(std::span<const Tensor> tensors, std::int64_t dim_) : dtype(tensors.front().dtype()) {
-    const Tensor* first = nullptr;
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      const Tensor& x = tensors[i];
-      dtype = promote(dtype, x.dtype());
-      throw_if<RuntimeError>(x.dim() == 0, "zero-dimensional tensor (at position ", i,
-                             ") cannot be concatenated\nstack() joins 0-d tensors");
-      if (legacy_empty(x)) continue;
-      if (!first) {
-        first = &x;
-        shape = x.shape();
-        dim = normalize_dim(dim_, x.dim());
-        continue;
-      }
-      check(first->shape(), x.shape(), i);
-      shape[dim] += x.shape()[dim];
-    }
-    if (!first) normalize_dim(dim_, 1);
+void check_joinable(const Shape& expected, const Shape& got, int dim, std::size_t position) {
+  throw_if<RuntimeError>(expected.rank() != got.rank(), "Tensors must have same number of dimensions: got ",
+                         expected.rank(), " and ", got.rank());
+  for (int d = 0; d < expected.rank(); ++d) {
+    throw_if<RuntimeError>(d != dim && expected[d] != got[d], "Sizes of tensors must match except in dimension ", dim,
+                           ". Expected size ", expected[d], " but got size ", got[d], " for tensor number ", position,
+                           " in the list.");
   }
-
-  void check(const Shape& expected, const Shape& got, std::size_t position) const {
-    throw_if<RuntimeError>(expected.rank() != got.rank(), "Tensors must have same number of dimensions: got ",
-                           expected.rank(), " and ", got.rank());
-    for (int d = 0; d < expected.rank(); ++d) {
-      if (d != dim && expected[d] != got[d]) {
-        fail<RuntimeError>("Sizes of tensors must match except in dimension ", dim, ". Expected size ", expected[d],
-                           " but got size ", got[d], " for tensor number ", position, " in the list.");
-      }
-    }
-  }
-
-  Dtype dtype;
-  Shape shape{0};
-  int dim = 0;
-};
+}
 
 /// Each part gets its own range of dy.
 struct CatBackward {
@@ -160,10 +132,7 @@ struct CatBackward {
 };
 
 bool any_tracked(std::span<const Tensor> tensors) {
-  for (const Tensor& x : tensors) {
-    if (tracks(x)) return true;
-  }
-  return false;
+  return std::ranges::any_of(tensors, [](const Tensor& x) { return tracks(x); });
 }
 
 }  // namespace
@@ -174,14 +143,26 @@ inline constexpr bool detail::captures_no_tensor<CatBackward> = true;
 Tensor cat(std::span<const Tensor> tensors, Integer dim_) {
   check_defined(tensors);
   throw_if<RuntimeError>(tensors.empty(), "torch.cat(): expected a non-empty list of Tensors");
-  const Joined joined(tensors, dim_);
-  const int dim = joined.dim;
-  Shape nothing = joined.shape;  // what an empty vector among matrices stands for
-  nothing[dim] = 0;
+  Dtype dtype = boolean;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    dtype = promote(dtype, tensors[i].dtype());
+    throw_if<RuntimeError>(tensors[i].dim() == 0, "zero-dimensional tensor (at position ", i,
+                           ") cannot be concatenated\nstack() joins 0-d tensors");
+  }
+  const auto first = std::ranges::find_if_not(tensors, legacy_empty);
+  Shape nothing = (first == tensors.end() ? tensors.front() : *first).shape();
+  const int dim = normalize_dim(dim_, nothing.rank());
+  nothing[dim] = 0;  // what an empty vector among matrices stands for
+  Shape shape = nothing;
   std::vector<Tensor> parts;
-  for (const Tensor& x : tensors) parts.push_back((legacy_empty(x) ? x.reshape(nothing) : x).to(joined.dtype));
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const Tensor x = legacy_empty(tensors[i]) ? tensors[i].reshape(nothing) : tensors[i];
+    check_joinable(nothing, x.shape(), dim, i);
+    shape[dim] += x.shape()[dim];
+    parts.push_back(x.to(dtype));
+  }
 
-  Tensor y = make_tensor(joined.shape, joined.dtype);
+  Tensor y = make_tensor(shape, dtype);
   std::vector<Tensor> filled;
   for (const Tensor& x : parts) {
     if (x.numel() > 0) filled.push_back(x);

@@ -30,15 +30,6 @@ double multiplications(const MatrixProduct<T>& p) {
 
 constexpr std::int64_t largest_extent = std::numeric_limits<blasint>::max();
 
-void multiply(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k, const float* a, blasint lda,
-              const float* b, blasint ldb, float beta, float* c, blasint ldc) {
-  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
-}
-void multiply(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k, const double* a, blasint lda,
-              const double* b, blasint ldb, double beta, double* c, blasint ldc) {
-  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
-}
-
 /// Whether OpenBLAS uses what the processor has. For one that is newer than itself, as a distribution's often is, it
 /// takes kernels without AVX2, mostly Prescott's; where ours have AVX2, they are two to four times as fast as those.
 bool knows_the_processor() {
@@ -68,8 +59,16 @@ void multiply(const MatrixProduct<T>& p) {
   keep_to_the_calling_thread();
   for (std::int64_t row = 0; p.bias && row < p.m; ++row) std::copy_n(p.bias, p.n, p.c + row * p.ldc);
   const auto size = [](std::int64_t n) { return static_cast<blasint>(n); };
-  multiply(p.trans_a ? CblasTrans : CblasNoTrans, p.trans_b ? CblasTrans : CblasNoTrans, size(p.m), size(p.n),
-           size(p.k), p.a, size(p.lda), p.b, size(p.ldb), p.bias ? 1 : 0, p.c, size(p.ldc));
+  const auto transposed = [](bool is) { return is ? CblasTrans : CblasNoTrans; };
+  const auto call = [&](auto blas_gemm) {
+    blas_gemm(CblasRowMajor, transposed(p.trans_a), transposed(p.trans_b), size(p.m), size(p.n), size(p.k), 1, p.a,
+              size(p.lda), p.b, size(p.ldb), p.bias ? 1 : 0, p.c, size(p.ldc));
+  };
+  if constexpr (std::is_same_v<T, float>) {
+    call(cblas_sgemm);
+  } else {
+    call(cblas_dgemm);
+  }
 }
 
 #else

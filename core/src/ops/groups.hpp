@@ -6,14 +6,18 @@
 #include "runtime/parallel_for.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace gradus::detail {
+
+/// Which of `rank` dimensions `dims` names; negative ones count from the end. Throws IndexError for one out of range,
+/// RuntimeError for one that is named twice.
+std::array<bool, Shape::max_rank> named(const Dims& dims, int rank);
 
 /// The groups that arise when some dimensions of a shape are reduced.
 class Groups {
  public:
-  /// Negative dimensions count from the end; none at all means every dimension. Throws IndexError for a dimension out
-  /// of range, RuntimeError for one that is named twice.
+  /// No dimensions at all means every one. Throws as named().
   Groups(const Shape& shape, const Dims& dims);
 
   /// The shape of the result; with `keepdim` the reduced dimensions stay, with extent 1.

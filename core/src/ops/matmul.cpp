@@ -13,6 +13,9 @@ using namespace detail;
 
 namespace {
 
+/// The extents of a shape but for the last n.
+Shape without_last(int n, const Shape& shape) { return Shape(std::span(shape.begin(), shape.end() - n)); }
+
 /// Matrices (…, rows, cols), or the transposes of those that are stored.
 struct Operand {
   const Tensor& stored;
@@ -24,12 +27,7 @@ struct Operand {
     const Shape& all = shape();
     return all[all.rank() - i];
   }
-  Shape batch() const {
-    Shape batch = shape();
-    batch.erase(batch.rank() - 1);
-    batch.erase(batch.rank() - 1);
-    return batch;
-  }
+  Shape batch() const { return without_last(2, shape()); }
 };
 
 /// y = a b + bias for every matrix of the batches, which broadcast; outside the graph. The bias may be undefined.
@@ -125,22 +123,15 @@ std::string wrong_first_two(std::int64_t batches, std::int64_t k, const Shape& b
 std::string wrong_sizes(const Shape& a, const Shape& b) {
   const std::int64_t k = a[a.rank() - 1], inner = b[b.rank() - 2], columns = inner == 0 ? 0 : numel(b) / inner;
   if (a.rank() == 1) return message("size mismatch, got ", columns, ", ", columns, "x", inner, ",", k);
-  if (a.rank() == 2) {
-    return message("mat1 and mat2 shapes cannot be multiplied (", columns, "x", inner, " and ", k, "x", a[0], ")");
-  }
-  Shape batch = a;
-  batch.erase(a.rank() - 1);
-  batch.erase(a.rank() - 2);
-  return wrong_first_two(numel(batch), k, b);
+  if (a.rank() == 2) return cannot_multiply(columns, inner, {k, a[0]});
+  return wrong_first_two(numel(without_last(2, a)), k, b);
 }
 
 /// matmul where one operand has more than two dimensions; dtypes are checked.
 Tensor batch_matmul(const Tensor& a, const Tensor& b) {
   if (b.dim() <= 2) {  // one product: all rows of a, times b
-    Shape shape = a.shape();
-    const std::int64_t k = shape[shape.rank() - 1];
-    shape.erase(shape.rank() - 1);
-    const Tensor y = matmul(a.reshape({numel(shape), k}), b);
+    Shape shape = without_last(1, a.shape());
+    const Tensor y = matmul(a.reshape({numel(shape), a.size(-1)}), b);
     if (b.dim() == 2) shape.push_back(b.shape()[1]);
     return reshaped(y, shape, "UnsafeViewBackward0");
   }
@@ -196,12 +187,6 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 
 namespace {
 
-/// Number of vectors along the last dimension.
-std::int64_t rows_of(Shape shape) {
-  shape.erase(shape.rank() - 1);
-  return numel(shape);
-}
-
 void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   throw_if<RuntimeError>(weight.dim() != 2, "linear: expected a weight of shape (outputs, inputs), got ",
                          weight.shape());
@@ -210,8 +195,7 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
       x.dim() == 0,
       "both arguments to matmul need to be at least 1D, but they are 0D and 2D\nlinear: x needs a dimension of "
       "features");
-  const std::int64_t k = x.shape()[x.dim() - 1];
-  const std::int64_t m = rows_of(x.shape());
+  const std::int64_t k = x.shape()[x.dim() - 1], m = numel(without_last(1, x.shape()));
   if (k != w[1]) {
     fail<RuntimeError>(cannot_multiply(m, k, {w[1], w[0]}), "\nlinear: x ", x.shape(), " has ", k, " features, weight ",
                        w, " takes ", w[1]);
@@ -240,9 +224,10 @@ const char* linear_name(int rank, bool has_bias) {
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check_defined(x, weight);
   check_linear(x, weight, bias);
-  const std::int64_t rows = rows_of(x.shape()), outputs = weight.shape()[0], inputs = weight.shape()[1];
-  Shape shape = x.shape();
-  shape[x.dim() - 1] = outputs;
+  const std::int64_t outputs = weight.shape()[0], inputs = weight.shape()[1];
+  Shape shape = without_last(1, x.shape());
+  const std::int64_t rows = numel(shape);
+  shape.push_back(outputs);
   Tensor y = make_tensor(shape, x.dtype());
   multiply({x.dim() == 2 ? x : part_of(x, {rows, inputs})}, {weight, true}, y, bias);
   return recorded(y, linear_name(x.dim(), bias.defined()), {x, weight, bias},

@@ -11,12 +11,17 @@ namespace gradus {
 
 using namespace detail;
 
-detail::Groups::Groups(const Shape& shape, const Dims& dims) : kept_shape_(shape) {
-  bool reduced[Shape::max_rank] = {};
-  for (std::int64_t dim : dims) {
-    const int d = normalize_dim(dim, shape.rank());
-    throw_if<RuntimeError>(std::exchange(reduced[d], true), "dim ", d, " appears multiple times in the list of dims");
+std::array<bool, Shape::max_rank> detail::named(const Dims& dims, int rank) {
+  std::array<bool, Shape::max_rank> all{};
+  for (const std::int64_t dim : dims) {
+    const int d = normalize_dim(dim, rank);
+    throw_if<RuntimeError>(std::exchange(all[d], true), "dim ", d, " appears multiple times in the list of dims");
   }
+  return all;
+}
+
+detail::Groups::Groups(const Shape& shape, const Dims& dims) : kept_shape_(shape) {
+  const auto reduced = named(dims, shape.rank());
   const Shape strides = strides_of(shape);
   for (int d = 0; d < shape.rank(); ++d) {
     if (dims.empty() || reduced[d]) {
