@@ -10,6 +10,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -73,20 +74,14 @@ void fill_integers(T* out, std::int64_t n, std::int64_t from, std::int64_t to, G
 
 /// Integers from 0 to the largest that T counts to without a gap: 2^63 - 1, 2^24, 2^53 or true
 /// (bool, float: 1; int64, double: 2).
-inline void fill_integers(bool* out, std::int64_t n, Generator& generator) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = generator.next_uint32() & 1;
-}
-
-inline void fill_integers(std::int64_t* out, std::int64_t n, Generator& generator) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<std::int64_t>(generator.next_uint64() & ~(1ULL << 63));
-}
-
-inline void fill_integers(float* out, std::int64_t n, Generator& generator) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(generator.next_uint32() % ((1U << 24) + 1));
-}
-
-inline void fill_integers(double* out, std::int64_t n, Generator& generator) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<double>(generator.next_uint64() % ((1ULL << 53) + 1));
+template <class T>
+void fill_integers(T* out, std::int64_t n, Generator& generator) {
+  constexpr int digits = std::numeric_limits<T>::digits;
+  constexpr std::uint64_t count = (std::uint64_t{1} << digits) + std::floating_point<T>;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::uint64_t word = digits < 32 ? generator.next_uint32() : generator.next_uint64();
+    out[i] = static_cast<T>(static_cast<std::int64_t>(word % count));
+  }
 }
 
 /// A permutation of 0 … n - 1 (n - 1 words in all).

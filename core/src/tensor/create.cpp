@@ -108,22 +108,22 @@ Tensor eye(std::int64_t n, Dtype dtype) {
   return x;
 }
 
+namespace {
+
+Tensor filled_like(const Tensor& x, Scalar value, const char* op = __builtin_FUNCTION()) {
+  check_defined(x, op);
+  return full(x.shape(), value, x.dtype());
+}
+
+}  // namespace
+
 Tensor empty_like(const Tensor& x) {
   check_defined(x);
   return make_tensor(x.shape(), x.dtype());
 }
-Tensor zeros_like(const Tensor& x) {
-  check_defined(x);
-  return zeros(x.shape(), x.dtype());
-}
-Tensor ones_like(const Tensor& x) {
-  check_defined(x);
-  return full(x.shape(), 1, x.dtype());
-}
-Tensor full_like(const Tensor& x, Scalar value) {
-  check_defined(x);
-  return full(x.shape(), value, x.dtype());
-}
+Tensor full_like(const Tensor& x, Scalar value) { return filled_like(x, value); }
+Tensor zeros_like(const Tensor& x) { return filled_like(x, 0); }
+Tensor ones_like(const Tensor& x) { return filled_like(x, 1); }
 
 Tensor arange(Scalar end) { return arange(0, end); }
 
@@ -152,13 +152,6 @@ struct Progression {
   std::int64_t count;
 };
 
-template <class R, class T>
-Tensor listed(const Progression<T>& numbers) {
-  Tensor x = make_tensor(numbers.count, dtype_of<R>);
-  for (std::int64_t i = 0; i < numbers.count; ++i) elements<R>(x)[i] = static_cast<R>(numbers(i));
-  return x;
-}
-
 void refuse_boolean(Dtype dtype, const char* op) {
   throw_if<RuntimeError>(dtype == boolean, '"', op, "_cpu\" not implemented for 'Bool'");
 }
@@ -168,9 +161,12 @@ void refuse_boolean(Dtype dtype, const char* op) {
 Tensor arange(Scalar start, Scalar end, Scalar step, std::optional<Dtype> wanted) {
   const Dtype dtype = wanted.value_or(promote(promote(start.kind(), end.kind()), promote(step.kind(), int64)));
   refuse_boolean(dtype, "arange");
-  if (dtype == int64) return listed<std::int64_t>(Progression<std::int64_t>(start, end, step));
-  const Progression<double> numbers(start, end, step);
-  return dtype == float32 ? listed<float>(numbers) : listed<double>(numbers);
+  return visit(dtype, [&]<class T>(T*) {
+    const Progression<std::conditional_t<std::integral<T>, std::int64_t, double>> numbers(start, end, step);
+    Tensor x = make_tensor(numbers.count, dtype);
+    for (std::int64_t i = 0; i < numbers.count; ++i) elements<T>(x)[i] = static_cast<T>(numbers(i));
+    return x;
+  });
 }
 
 Tensor linspace(double start, double end, std::int64_t steps, Dtype dtype) {

@@ -5,9 +5,14 @@
 namespace gradus {
 namespace {
 
-[[noreturn]] void throw_missing(std::string_view name, const StateDict& state) {
-  const auto names = detail::listed(state, [](const StateDict::Entry& entry) { return entry.first; });
-  detail::fail<KeyError>("no tensor named '", detail::shown(name), "'\nThere are: ", names);
+/// The place of a name in the index of `state`. Throws KeyError when it has none.
+auto find(const auto& index, std::string_view name, const StateDict& state) {
+  const auto found = index.find(name);
+  if (found == index.end()) {
+    const auto names = detail::listed(state, [](const StateDict::Entry& entry) { return entry.first; });
+    detail::fail<KeyError>("no tensor named '", detail::shown(name), "'\nThere are: ", names);
+  }
+  return found;
 }
 
 }  // namespace
@@ -19,11 +24,7 @@ StateDict::StateDict(std::initializer_list<Entry> entries) {
   }
 }
 
-const Tensor& StateDict::at(std::string_view name) const& {
-  const auto found = index_.find(name);
-  if (found == index_.end()) throw_missing(name, *this);
-  return entries_[found->second].second;
-}
+const Tensor& StateDict::at(std::string_view name) const& { return entries_[find(index_, name, *this)->second].second; }
 
 Tensor& StateDict::operator[](std::string_view name) & {
   const auto found = index_.find(name);
@@ -34,8 +35,7 @@ Tensor& StateDict::operator[](std::string_view name) & {
 }
 
 void StateDict::erase(std::string_view name) {
-  const auto found = index_.find(name);
-  if (found == index_.end()) throw_missing(name, *this);
+  const auto found = find(index_, name, *this);
   const std::size_t position = found->second;
   entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(position));
   index_.erase(found);
