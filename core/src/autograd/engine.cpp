@@ -30,14 +30,35 @@ class Pass {
     return output == 0 ? notes(node).gradient : outputs_of(node)[output];
   }
   /// The gradients of all outputs of a node that has several; empty when none of them but the first has come.
-  std::vector<Tensor> take_outputs(const Node& node);
+  std::vector<Tensor> take_outputs(const Node& node) {
+    return outputs_.contains(&node) ? std::move(outputs_.at(&node)) : std::vector<Tensor>();
+  }
 
  private:
   bool holds(const Node& node) const { return node.pass.load(std::memory_order_relaxed) == this; }
-  bool claim(Node& node) const;
-  void visit(Node* node);
-  std::vector<Tensor>& outputs_of(const Node& node);
-  static std::vector<Node*>& spare();  // capacity for the next pass
+  bool claim(Node& node) const {
+    const Pass* nobody = nullptr;
+    if (node.is_leaf() && !one_thread())
+      return node.pass.compare_exchange_strong(nobody, this, std::memory_order_acquire);
+    if (node.pass.load(std::memory_order_relaxed)) return false;  // the rest of a graph is one thread's
+    node.pass.store(this, std::memory_order_relaxed);
+    return true;
+  }
+  void visit(Node* node) {
+    if (!node || contains(*node)) return;
+    nodes_.push_back(node);
+    (claim(*node) ? node->notes : elsewhere_[node]).needed = true;
+  }
+  std::vector<Tensor>& outputs_of(const Node& node) {
+    std::vector<Tensor>& gradients = outputs_[&node];
+    gradients.resize(node.outputs);
+    return gradients;
+  }
+  /// Capacity for the next pass.
+  static std::vector<Node*>& spare() {
+    thread_local std::vector<Node*> nodes;
+    return nodes;
+  }
 
   inline static thread_local bool active_ = false;
   const Scoped<bool> this_is_active_{active_, true};
@@ -65,36 +86,6 @@ Pass::~Pass() {
   }
   nodes_.clear();
   nodes_.swap(spare());
-}
-
-bool Pass::claim(Node& node) const {
-  const Pass* nobody = nullptr;
-  if (node.is_leaf() && !one_thread())
-    return node.pass.compare_exchange_strong(nobody, this, std::memory_order_acquire);
-  if (node.pass.load(std::memory_order_relaxed)) return false;  // the rest of a graph is one thread's
-  node.pass.store(this, std::memory_order_relaxed);
-  return true;
-}
-
-void Pass::visit(Node* node) {
-  if (!node || contains(*node)) return;
-  nodes_.push_back(node);
-  (claim(*node) ? node->notes : elsewhere_[node]).needed = true;
-}
-
-std::vector<Tensor>& Pass::outputs_of(const Node& node) {
-  std::vector<Tensor>& gradients = outputs_[&node];
-  gradients.resize(node.outputs);
-  return gradients;
-}
-
-std::vector<Tensor> Pass::take_outputs(const Node& node) {
-  return outputs_.contains(&node) ? std::move(outputs_.at(&node)) : std::vector<Tensor>();
-}
-
-std::vector<Node*>& Pass::spare() {
-  thread_local std::vector<Node*> nodes;
-  return nodes;
 }
 
 namespace {
@@ -242,20 +233,6 @@ void mark_needed(Pass& pass, std::span<const Ref<Node>> targets) {
   }
 }
 
-void seed(const Tensor& y, const Tensor& gradient, Tensor& sum, std::size_t position) {
-  if (!gradient.defined()) {
-    throw_if<RuntimeError>(y.numel() != 1,
-                           "grad can be implicitly created only for scalar outputs\nthis output has the shape ",
-                           y.shape(), ": reduce it, or give its gradient: backward({.gradient = …})");
-    return accumulate(sum, ones_like(y));
-  }
-  if (gradient.shape() != y.shape()) {
-    fail<RuntimeError>("Mismatch in shape: grad_output[", position, "] has a shape of ", torch_size(gradient.shape()),
-                       " and output[", position, "] has a shape of ", torch_size(y.shape()), ".");
-  }
-  accumulate(sum, gradient.to(y.dtype()));
-}
-
 Few<Ref<Node>> roots_of(std::span<const Tensor> outputs, const char* op = __builtin_FUNCTION()) {
   if (!records_graphs) {
     fail<NotImplementedError>(op, ": this gradus was built without gradients\nBuild it with -DGRADUS_AUTOGRAD=ON.");
@@ -270,12 +247,22 @@ Few<Ref<Node>> roots_of(std::span<const Tensor> outputs, const char* op = __buil
   return roots;
 }
 
-void seed_all(Pass& pass, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
-              std::span<const Ref<Node>> roots) {
+/// Gives each output its gradient: 1, if it is undefined.
+void seed(Pass& pass, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
+          std::span<const Ref<Node>> roots) {
   throw_if<RuntimeError>(!gradients.empty() && gradients.size() != outputs.size(), "got ", outputs.size(),
                          " tensors and ", gradients.size(), " gradients");
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    seed(outputs[i], gradients.empty() ? Tensor() : gradients[i], pass.notes(*roots[i]).gradient, i);
+    const Tensor& y = outputs[i];
+    const Tensor gradient = gradients.empty() ? Tensor() : gradients[i];
+    throw_if<RuntimeError>(!gradient.defined() && y.numel() != 1,
+                           "grad can be implicitly created only for scalar outputs\nthis output has the shape ",
+                           y.shape(), ": reduce it, or give its gradient: backward({.gradient = …})");
+    if (gradient.defined() && gradient.shape() != y.shape()) {
+      fail<RuntimeError>("Mismatch in shape: grad_output[", i, "] has a shape of ", torch_size(gradient.shape()),
+                         " and output[", i, "] has a shape of ", torch_size(y.shape()), ".");
+    }
+    accumulate(pass.notes(*roots[i]).gradient, gradient.defined() ? gradient.to(y.dtype()) : ones_like(y));
   }
 }
 
@@ -292,7 +279,7 @@ void detail::backward(std::span<const Tensor> outputs, std::span<const Tensor> g
   Few<Ref<Node>> roots = roots_of(outputs);
   const auto recording = set_recording(create_graph);
   Pass pass(roots.all());
-  seed_all(pass, outputs, gradients, roots.all());
+  seed(pass, outputs, gradients, roots.all());
   run(pass, retain_graph.value_or(create_graph), [](Node&, const Tensor&) { return true; });
 }
 
@@ -313,7 +300,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   Pass pass(roots.all());
   pass.keeps_parts = false;
   mark_needed(pass, targets);
-  seed_all(pass, outputs, options.grad_outputs, roots.all());
+  seed(pass, outputs, options.grad_outputs, roots.all());
 
   std::vector<Tensor> results(inputs.size());
   run(pass, options.retain_graph.value_or(options.create_graph), [&](Node& node, const Tensor& dy) {

@@ -30,12 +30,6 @@ class UserNode final : public Node {
   Ref<Node> output_node(std::size_t i) override;
   void forget(const Node& port) { std::ranges::replace(ports_, &port, nullptr); }
 
-  static std::vector<Tensor> saved_by(Context& context) { return std::exchange(context.to_save_, {}); }
-  static bool is_constant(const Context& context, const Tensor& y) {
-    return std::ranges::any_of(context.constant_, [&](const Tensor& other) { return other.is_same(y); });
-  }
-  static void set_needed(Context& context, std::uint64_t needed) { context.needed_ = needed; }
-
  private:
   void check(const Gradients& gradients, const InputGradients& dx) const;
   Tensor forbid_derivative(const Tensor& gradient, std::span<const Tensor> dy);
@@ -166,11 +160,9 @@ const char* backward_name(const std::type_info& type) {
 FunctionCall::FunctionCall(const FunctionInfo& info, std::span<const Tensor* const> inputs, Context& context)
     : info_(info), inputs_(inputs), context_(context) {
   if (!grad_enabled()) return;
-  std::uint64_t needed = 0;
-  for (std::size_t i = 0; i < inputs.size(); ++i) needed |= std::uint64_t{tracks(*inputs[i])} << i;
-  UserNode::set_needed(context, needed);
-  versions_ = needed ? versions_of(inputs) : 0;
-  tracked_ = needed != 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) context.needed_ |= std::uint64_t{tracks(*inputs[i])} << i;
+  tracked_ = context.needed_ != 0;
+  versions_ = tracked_ ? versions_of(inputs) : 0;
 }
 
 void FunctionCall::finish(std::span<Tensor* const> outputs) {
@@ -178,7 +170,7 @@ void FunctionCall::finish(std::span<Tensor* const> outputs) {
   throw_if<RuntimeError>(versions_of(inputs_) != versions_, info_.name,
                          ": forward wrote to an argument that is in a graph, so its gradient is not known\n"
                          "compute a new tensor, or write to a clone()");
-  const std::vector<Tensor> to_save = UserNode::saved_by(context_);
+  const std::vector<Tensor> to_save = std::exchange(context_.to_save_, {});
   const auto position = [](const Tensor& x, const auto& tensors) {
     return std::ranges::find_if(tensors, [&](const Tensor* other) { return other->is_same(x); }) - tensors.begin();
   };
@@ -203,7 +195,8 @@ void FunctionCall::finish(std::span<Tensor* const> outputs) {
   std::vector<bool> differentiable;
   for (const Tensor* y : outputs) {
     likes.emplace_back(*y);
-    differentiable.push_back(y->defined() && is_floating(y->dtype()) && !UserNode::is_constant(context_, *y));
+    const auto is_y = [y](const Tensor& constant) { return constant.is_same(*y); };
+    differentiable.push_back(y->defined() && is_floating(y->dtype()) && std::ranges::none_of(context_.constant_, is_y));
   }
   make_separate(inputs_, outputs);
   const Ref<Node> node =

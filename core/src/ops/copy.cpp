@@ -1,8 +1,5 @@
 // Copies: in another order of dimensions, repeated, joined, in another dtype.
-#include "autograd/record.hpp"
 #include "ops/elementwise.hpp"
-#include "ops/strided.hpp"
-#include "tensor/message.hpp"
 
 #include <algorithm>
 

@@ -9,8 +9,6 @@
 #include "ops/groups.hpp"
 #include "tensor/message.hpp"
 
-#include <optional>
-
 namespace gradus::detail {
 
 using kernels::Binary;

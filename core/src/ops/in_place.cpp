@@ -1,10 +1,7 @@
 // Writing into a tensor. Inside a graph, an in-place operation is the ordinary one whose result then moves into the
 // tensor: y.mul_(x) makes y the result of y * x.
-#include "ops/elementwise.hpp"
 #include "ops/pairs.hpp"
 #include "ops/places.hpp"
-
-#include <algorithm>
 
 namespace gradus {
 

@@ -1,5 +1,4 @@
 // select, narrow, index_select, gather, masked_fill, and the adjoints that put elements back where an index took them.
-#include "ops/elementwise.hpp"
 #include "ops/pairs.hpp"
 #include "ops/places.hpp"
 #include "ops/views.hpp"

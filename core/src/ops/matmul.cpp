@@ -2,10 +2,7 @@
 // copy, forwards and backwards.
 #include "ops/elementwise.hpp"
 #include "ops/gemm.hpp"
-#include "ops/groups.hpp"
 #include "ops/views.hpp"
-
-#include <algorithm>
 
 namespace gradus {
 

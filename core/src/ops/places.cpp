@@ -1,8 +1,6 @@
 #include "ops/places.hpp"
 
-#include "autograd/record.hpp"
 #include "ops/pairs.hpp"
-#include "tensor/message.hpp"
 
 #include <algorithm>
 #include <numeric>

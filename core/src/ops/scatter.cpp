@@ -1,5 +1,4 @@
 // index_add, scatter_add, scatter, take_along_dim, one_hot.
-#include "ops/elementwise.hpp"
 #include "ops/pairs.hpp"
 
 namespace gradus {

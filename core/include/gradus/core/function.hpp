@@ -25,19 +25,11 @@ namespace gradus {
 using Gradients = std::vector<Tensor>;
 
 namespace detail {
+class FunctionCall;
 class UserNode;
 
-struct KeptData {
-  explicit KeptData(const char* kept_type) : type(kept_type) {}
-  virtual ~KeptData() = default;
-  const char* const type;  // its address tells types apart
-};
 template <class T>
-struct KeptDataOf final : KeptData {
-  static constexpr char id = 0;
-  explicit KeptDataOf(T kept) : KeptData(&id), data(std::move(kept)) {}
-  T data;
-};
+inline constexpr char type_mark = 0;  // its address tells types apart
 }  // namespace detail
 
 /// What the forward function of one call leaves for its backward function.
@@ -55,7 +47,8 @@ class Context {
   template <class T>
   void keep(T data) {
     static_assert(!std::is_base_of_v<Tensor, T>, "tensors are kept by save_for_backward");
-    kept_ = std::make_unique<detail::KeptDataOf<T>>(std::move(data));
+    kept_ = std::make_shared<T>(std::move(data));
+    kept_type_ = &detail::type_mark<T>;
   }
   /// These results carry no gradient, as results that are not floating never do.
   void mark_non_differentiable(std::vector<Tensor> results) { constant_ = std::move(results); }
@@ -75,17 +68,19 @@ class Context {
   /// What `keep` was given. Throws RuntimeError when that was another type, or nothing.
   template <class T>
   const T& kept() const {
-    if (!kept_ || kept_->type != &detail::KeptDataOf<T>::id) refuse_kept();
-    return static_cast<const detail::KeptDataOf<T>&>(*kept_).data;
+    if (!kept_ || kept_type_ != &detail::type_mark<T>) refuse_kept();
+    return *static_cast<const T*>(kept_.get());
   }
 
  private:
+  friend class detail::FunctionCall;
   friend class detail::UserNode;
   void unpack(std::span<Tensor> tensors) const;
   [[noreturn]] void refuse_kept() const;
 
   std::vector<Tensor> to_save_, constant_;
-  std::unique_ptr<detail::KeptData> kept_;
+  std::shared_ptr<const void> kept_;
+  const char* kept_type_ = nullptr;
   std::uint64_t needed_ = 0;                // a bit for each Tensor argument
   const detail::UserNode* node_ = nullptr;  // in backward
 };
