@@ -6,7 +6,6 @@
 #include <gradus/core/random.hpp>
 
 #include <cmath>
-#include <sstream>
 
 namespace gradus::detail {
 namespace {
@@ -104,10 +103,8 @@ Tensor by_differences(const TensorFunction& f, const std::vector<Tensor>& inputs
 }
 
 std::string number(double value) {
-  std::ostringstream text;
-  text.precision(10);
-  text << value;
-  return text.str();
+  char text[32];
+  return std::string(text, static_cast<std::size_t>(std::snprintf(text, sizeof text, "%.10g", value)));
 }
 
 void compare(const Tensor& backward, const Tensor& differences, const Tensor& y, const Tensor& x, std::size_t input,

@@ -160,11 +160,7 @@ Tensor cat(std::span<const Tensor> tensors, Integer dim_) {
   }
 
   Tensor y = make_tensor(shape, dtype);
-  std::vector<Tensor> filled;
-  for (const Tensor& x : parts) {
-    if (x.numel() > 0) filled.push_back(x);
-  }
-  join(y, filled, dim);
+  join(y, parts, dim);
   if (any_tracked(parts)) {
     std::vector<std::int64_t> lengths;
     for (const Tensor& x : parts) lengths.push_back(x.shape()[dim]);

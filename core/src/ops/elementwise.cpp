@@ -57,8 +57,7 @@ Tensor zip(const Tensor& a, const Tensor& b, Dtype result, ZipLoop* loop, const 
     loop(elements<char>(y) + at_y * to_size, elements<char>(a) + at_a * from_size, step[0],
          elements<char>(b) + at_b * from_size, step[1], count, f);
   };
-  const std::int64_t rows = pairs.outer.count();
-  if (rows == 1) {
+  if (pairs.outer.count() == 1) {
     parallel_for(
         0, n, worth_a_thread,
         [&, step = pairs.inner.stride](std::int64_t first, std::int64_t last) {
@@ -66,9 +65,7 @@ Tensor zip(const Tensor& a, const Tensor& b, Dtype result, ZipLoop* loop, const 
         },
         64);
   } else {
-    parallel_for(0, rows, worth_a_thread / n + 1, [&](std::int64_t first, std::int64_t last) {
-      pairs.outer.for_each(first, last, [&](std::int64_t row, auto at) { part(row * n, at[0], at[1], n); });
-    });
+    share_walk(pairs.outer, worth_a_thread / n + 1, [&](std::int64_t row, auto at) { part(row * n, at[0], at[1], n); });
   }
   return y;
 }
@@ -102,7 +99,7 @@ Tensor choose(const Shape& shape, const Tensor& condition, const Tensor& a, cons
   const Walk<3>::Dimension inner = walk.pop();
   const std::int64_t n = inner.extent, step_a = inner.stride[1], step_b = inner.stride[2];
   visit(a.dtype(), [&]<class T>(T*) {
-    const auto row = [&](std::int64_t i, auto at) {
+    share_walk(walk, worth_a_thread / n + 1, [&](std::int64_t i, auto at) {
       T* const to = elements<T>(y) + i * n;
       const bool* which = elements<bool>(condition) + at[0];
       const T *from_a = elements<T>(a) + at[1], *from_b = elements<T>(b) + at[2];
@@ -113,9 +110,7 @@ Tensor choose(const Shape& shape, const Tensor& condition, const Tensor& a, cons
         const std::int64_t step = *which ? step_a : step_b;
         for (std::int64_t k = 0; k < n; ++k) to[k] = from[k * step];
       }
-    };
-    parallel_for(0, walk.count(), worth_a_thread / n + 1,
-                 [&](std::int64_t first, std::int64_t last) { walk.for_each(first, last, row); });
+    });
   });
   return y;
 }

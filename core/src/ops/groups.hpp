@@ -46,9 +46,8 @@ inline constexpr std::int64_t worth_a_kernel = 16;  // elements; fewer are done 
 /// Calls f(i, elements, their number) for group i of `groups.rows()`, on several threads.
 template <class T, class F>
 void for_each_row(const T* x, const Groups& groups, F f) {
-  parallel_for(0, groups.count, (1 << 15) / (groups.size + 1) + 1, [&](std::int64_t first, std::int64_t last) {
-    groups.outer.for_each(first, last, [&](std::int64_t i, auto begin) { f(i, x + begin[0], groups.size); });
-  });
+  share_walk(groups.outer, (1 << 15) / (groups.size + 1) + 1,
+             [&](std::int64_t i, auto begin) { f(i, x + begin[0], groups.size); });
 }
 
 /// accumulators[k].add(element k of every row) for n neighbours in each of `rows` rows, `apart` from one another.
@@ -128,9 +127,7 @@ void for_each_group(const T* x, const Groups& groups, Make make, Finish finish) 
       }
       finish(i, accumulator);
     };
-    parallel_for(0, groups.count, grain,
-                 [&](std::int64_t first, std::int64_t last) { groups.outer.for_each(first, last, group); });
-    return;
+    return share_walk(groups.outer, grain, group);
   }
 
   // Neighbouring groups are read together, row by row, so that memory is read in order.

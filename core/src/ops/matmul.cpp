@@ -20,10 +20,7 @@ struct Operand {
   const Shape& shape() const { return stored.shape(); }
   std::int64_t rows() const { return from_the_end(transposed ? 1 : 2); }
   std::int64_t cols() const { return from_the_end(transposed ? 2 : 1); }
-  std::int64_t from_the_end(int i) const {
-    const Shape& all = shape();
-    return all[all.rank() - i];
-  }
+  std::int64_t from_the_end(int i) const { return shape()[shape().rank() - i]; }
   Shape batch() const { return without_last(2, shape()); }
 };
 
@@ -48,19 +45,8 @@ void multiply(Operand a, Operand b, const Tensor& y, const Tensor& bias = {}) {
   });
 }
 
-Tensor product(Operand a, Operand b);
-
-struct Transposed {
-  bool a, b;
-};
-
-/// da = dy b^T, db = a^T dy; where an operand is stored transposed, so is its gradient.
-void product_backward(const Tensor& dy, const Tensor& a, const Tensor& b, Transposed t, InputGradients& dx) {
-  if (dx.needs(0)) dx[0] = t.a ? product({b, t.b}, {dy, true}) : product({dy}, {b, !t.b});
-  if (dx.needs(1)) dx[1] = t.b ? product({dy, true}, {a, t.a}) : product({a, !t.a}, {dy});
-}
-
-/// a b as a node of its own: the derivative of every product is made of such products.
+/// a b as a node of its own: the derivative of every product is made of such products, da = dy b^T and db = a^T dy.
+/// Where an operand is stored transposed, so is its gradient; where it was broadcast, that is summed.
 Tensor product(Operand a, Operand b) {
   const bool matrices = a.shape().rank() == 2 && b.shape().rank() == 2;
   Shape shape = matrices ? Shape() : broadcast_shapes(a.batch(), b.batch());
@@ -68,20 +54,16 @@ Tensor product(Operand a, Operand b) {
   shape.push_back(b.cols());
   Tensor y = make_tensor(shape, a.stored.dtype());
   multiply(a, b, y);
-  const auto kept = keep(only_if(tracks(b.stored), a.stored), only_if(tracks(a.stored), b.stored));
-  const Transposed t{a.transposed, b.transposed};
-  if (matrices) {
-    return recorded(y, "MmBackward0", {a.stored, b.stored}, kept,
-                    [t](const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
-                      product_backward(dy, a, b, t, dx);
-                    });
-  }
-  return recorded(y, "BmmBackward0", {a.stored, b.stored}, kept,
-                  [t, a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy, const Tensor& a, const Tensor& b,
-                                                                InputGradients& dx) {
-                    product_backward(dy, a, b, t, dx);
-                    if (dx.needs(0)) dx[0] = sum_to(dx[0], a_shape);
-                    if (dx.needs(1)) dx[1] = sum_to(dx[1], b_shape);
+  return recorded(y, matrices ? "MmBackward0" : "BmmBackward0", {a.stored, b.stored},
+                  keep(only_if(tracks(b.stored), a.stored), only_if(tracks(a.stored), b.stored)),
+                  [ta = a.transposed, tb = b.transposed, a_shape = a.shape(), b_shape = b.shape()](
+                      const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
+                    if (dx.needs(0)) {
+                      dx[0] = sum_to(ta ? product({b, tb}, {dy, true}) : product({dy}, {b, !tb}), a_shape);
+                    }
+                    if (dx.needs(1)) {
+                      dx[1] = sum_to(tb ? product({dy, true}, {a, ta}) : product({a, !ta}, {dy}), b_shape);
+                    }
                   });
 }
 

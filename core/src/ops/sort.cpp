@@ -15,15 +15,13 @@ using namespace detail;
 namespace {
 
 /// An unsigned number that is ordered as x is: NaN above all, -0 as 0.
-std::uint32_t rank_of(float x) {
-  if (x != x) return UINT32_MAX;
-  const auto bits = std::bit_cast<std::uint32_t>(x + 0.0F);
-  return bits >> 31 ? ~bits : bits | 0x8000'0000U;
-}
-std::uint64_t rank_of(double x) {
-  if (x != x) return UINT64_MAX;
-  const auto bits = std::bit_cast<std::uint64_t>(x + 0.0);
-  return bits >> 63 ? ~bits : bits | std::uint64_t{1} << 63;
+template <std::floating_point T>
+auto rank_of(T x) {
+  using Bits = std::conditional_t<std::is_same_v<T, float>, std::uint32_t, std::uint64_t>;
+  constexpr Bits all = ~Bits{0}, sign = all ^ all >> 1;
+  if (x != x) return all;
+  const auto bits = std::bit_cast<Bits>(x + T{0});
+  return bits & sign ? ~bits : bits | sign;
 }
 std::uint64_t rank_of(std::int64_t x) { return static_cast<std::uint64_t>(x) ^ std::uint64_t{1} << 63; }
 std::uint32_t rank_of(bool x) { return x; }

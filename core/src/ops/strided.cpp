@@ -58,10 +58,8 @@ void copy_walked(T* to, const T* from, Walk<2> walk) {
   const std::int64_t n = inner.extent, stride = inner.stride[1];
   if (const int dense = stride > 1 ? dense_dimension(walk) : -1; dense >= 0) {
     const Walk<2>::Dimension across = walk.take(dense);
-    parallel_for(0, walk.count(), worth_a_thread / (n * across.extent) + 1, [&](std::int64_t first, std::int64_t last) {
-      walk.for_each(first, last, [&](std::int64_t, auto at) { transpose(to + at[0], from + at[1], inner, across); });
-    });
-    return;
+    return share_walk(walk, worth_a_thread / (n * across.extent) + 1,
+                      [&](std::int64_t, auto at) { transpose(to + at[0], from + at[1], inner, across); });
   }
   share_matrix({walk.count(), 1}, {n, 16},
                [&](std::int64_t first, std::int64_t last, std::int64_t left, std::int64_t right) {

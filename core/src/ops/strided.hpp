@@ -108,6 +108,12 @@ class Walk {
   Dimension dims_[Shape::max_rank];
 };
 
+/// Calls f(i, offsets) for all positions of a walk, on several threads where each gets `grain` of them.
+template <std::size_t N, class F>
+void share_walk(const Walk<N>& walk, std::int64_t grain, F f) {
+  parallel_for(0, walk.count(), grain, [&](std::int64_t first, std::int64_t last) { walk.for_each(first, last, f); });
+}
+
 /// What elements of T are moved as by kernels, which look at no bit of them.
 template <class T>
 using Moved = std::conditional_t<std::same_as<T, std::int64_t>, double, T>;

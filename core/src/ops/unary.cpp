@@ -19,11 +19,7 @@ Tensor detail::fused_backward(const Tensor& dy, const Tensor& saved, BinaryLoop 
   return dx;
 }
 
-namespace {
-
-std::int64_t negative(std::int64_t p) { return minus(std::int64_t{0}, p); }
-
-}  // namespace
+constexpr auto negative = [](std::int64_t p) { return minus(std::int64_t{0}, p); };
 
 Tensor neg(const Tensor& x) {
   check_defined(x);

@@ -1,7 +1,4 @@
 #include "ops/elementwise.hpp"
-#include "tensor/message.hpp"
-
-#include <gradus/core/create.hpp>
 
 #include <algorithm>
 #include <cmath>
