@@ -234,9 +234,8 @@ void mark_needed(Pass& pass, std::span<const Ref<Node>> targets) {
 }
 
 Few<Ref<Node>> roots_of(std::span<const Tensor> outputs, const char* op = __builtin_FUNCTION()) {
-  if (!records_graphs) {
-    fail<NotImplementedError>(op, ": this gradus was built without gradients\nBuild it with -DGRADUS_AUTOGRAD=ON.");
-  }
+  throw_if<NotImplementedError>(!records_graphs, op,
+                                ": this gradus was built without gradients\nBuild it with -DGRADUS_AUTOGRAD=ON.");
   check_defined(outputs, "outputs", op);
   Few<Ref<Node>> roots(outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -310,13 +309,10 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
     return std::ranges::any_of(node.inputs(), [&](const Ref<Node>& x) { return x && pass.notes(*x).needed; });
   });
   for (Tensor& gradient : results) {
-    if (gradient.defined()) {
-      gradient = own(gradient);
-    } else if (!options.allow_unused) {
-      throw RuntimeError(
-          "One of the differentiated Tensors appears to not have been used in the graph. "
-          "Set allow_unused=True if this is the desired behavior.");
-    }
+    throw_if<RuntimeError>(!gradient.defined() && !options.allow_unused,
+                           "One of the differentiated Tensors appears to not have been used in the graph. "
+                           "Set allow_unused=True if this is the desired behavior.");
+    if (gradient.defined()) gradient = own(gradient);
   }
   return results;
 }

@@ -54,10 +54,8 @@ Tensor permute(const Tensor& x, Dims dims) {
   bool seen[Shape::max_rank] = {};
   for (int d = 0; d < dims.rank(); ++d) {
     dims[d] = normalize_dim(dims[d], x.dim());
-    if (std::exchange(seen[dims[d]], true)) {
-      fail<RuntimeError>("permute(): duplicate dims are not allowed.\ndimension ", dims[d], " of x ", x.shape(),
-                         " is named twice");
-    }
+    throw_if<RuntimeError>(std::exchange(seen[dims[d]], true), "permute(): duplicate dims are not allowed.\ndimension ",
+                           dims[d], " of x ", x.shape(), " is named twice");
   }
   return permuted(x, dims, "PermuteBackward0", "permute()");
 }
@@ -90,11 +88,9 @@ Tensor expand(const Tensor& x, Shape shape) {
                            "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ",
                            d);
     if (shape[d] == -1) shape[d] = extent;
-    if (shape[d] != extent && extent != 1) {
-      fail<RuntimeError>("The expanded size of the tensor (", shape[d], ") must match the existing size (", extent,
-                         ") at non-singleton dimension ", d, ".  Target sizes: ", wanted,
-                         ".  Tensor sizes: ", x.shape());
-    }
+    throw_if<RuntimeError>(shape[d] != extent && extent != 1, "The expanded size of the tensor (", shape[d],
+                           ") must match the existing size (", extent, ") at non-singleton dimension ", d,
+                           ".  Target sizes: ", wanted, ".  Tensor sizes: ", x.shape());
     walked[d] = extent == 1 ? 0 : strides[d - extra];
   }
   Tensor y = strided_copy(x, shape, walked);
@@ -181,10 +177,8 @@ Tensor stack(std::span<const Tensor> tensors, Integer dim_) {
   Dtype dtype = boolean;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     dtype = promote(dtype, tensors[i].dtype());
-    if (tensors[i].shape() != shape) {
-      fail<RuntimeError>("stack expects each tensor to be equal size, but got ", shape, " at entry 0 and ",
-                         tensors[i].shape(), " at entry ", i);
-    }
+    throw_if<RuntimeError>(tensors[i].shape() != shape, "stack expects each tensor to be equal size, but got ", shape,
+                           " at entry 0 and ", tensors[i].shape(), " at entry ", i);
   }
   std::vector<Tensor> parts, slices;
   Shape slice = shape;
@@ -257,10 +251,8 @@ Tensor to(const Tensor& x, Dtype dtype) {
       }
     });
   });
-  if (is_floating(dtype) && tracks(x)) {
-    record(y, "ToCopyBackward0", {x}, [from = x.dtype()](const Tensor& dy) { return dy.to(from); });
-  }
-  return y;
+  if (!is_floating(dtype)) return y;
+  return recorded(y, "ToCopyBackward0", {x}, [from = x.dtype()](const Tensor& dy) { return dy.to(from); });
 }
 
 }  // namespace gradus

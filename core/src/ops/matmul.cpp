@@ -75,13 +75,10 @@ void check_shapes(const Shape& a, const Shape& b) {
   throw_if<RuntimeError>(a.empty() || b.empty(), "both arguments to matmul need to be at least 1D, but they are ",
                          a.rank(), "D and ", b.rank(), "D");
   if (a.rank() > 2 || b.rank() > 2 || a[a.rank() - 1] == b[0]) return;
-  if (a.rank() == 2 && b.rank() == 1) {
-    fail<RuntimeError>("size mismatch, got ", a[0], ", ", a[0], "x", a[1], ",", b[0]);
-  }
-  if (a.rank() == 1 && b.rank() == 1) {
-    fail<RuntimeError>("inconsistent tensor size, expected tensor ", a, " and src ", b,
-                       " to have the same number of elements, but got ", a[0], " and ", b[0], " elements respectively");
-  }
+  throw_if<RuntimeError>(a.rank() == 2 && b.rank() == 1, "size mismatch, got ", a[0], ", ", a[0], "x", a[1], ",", b[0]);
+  throw_if<RuntimeError>(a.rank() == 1 && b.rank() == 1, "inconsistent tensor size, expected tensor ", a, " and src ",
+                         b, " to have the same number of elements, but got ", a[0], " and ", b[0],
+                         " elements respectively");
   throw RuntimeError(cannot_multiply(a.rank() == 1 ? 1 : a[0], a[a.rank() - 1], b));
 }
 

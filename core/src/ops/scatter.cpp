@@ -51,10 +51,9 @@ Tensor index_add(const Tensor& x, Integer dim_, const Tensor& index, const Tenso
   if (x.dim() == 0) return index_add(x.reshape(1), 0, index, source.reshape(-1), alpha).reshape({});
   Shape expected = x.shape();
   expected[dim] = index.numel();
-  if (source.dim() == x.dim() && source.shape()[dim] != index.numel()) {
-    fail<RuntimeError>("index_add_(): Number of indices (", index.numel(), ") should be equal to source.size(dim): (",
-                       source.shape()[dim], "), for dim: ", dim);
-  }
+  throw_if<RuntimeError>(source.dim() == x.dim() && source.shape()[dim] != index.numel(),
+                         "index_add_(): Number of indices (", index.numel(), ") should be equal to source.size(dim): (",
+                         source.shape()[dim], "), for dim: ", dim);
   throw_if<RuntimeError>(source.shape() != expected, "index_add_(): expected a source of shape ", expected, ", got ",
                          source.shape());
   check_slices(index, dim, x.shape());
@@ -77,10 +76,8 @@ Tensor scattered(const Tensor& x, Integer dim_, const Tensor& index, const Tenso
                  const char* op = __builtin_FUNCTION()) {
   check_defined(x, index, src, op);
   const int dim = normalize_dim(dim_, x.dim());
-  if (x.dtype() != src.dtype()) {
-    fail<RuntimeError>("scatter(): Expected self.dtype to be equal to src.dtype\nthey are ", x.dtype(), " and ",
-                       src.dtype(), ": convert one with to(dtype)");
-  }
+  throw_if<RuntimeError>(x.dtype() != src.dtype(), "scatter(): Expected self.dtype to be equal to src.dtype\nthey are ",
+                         x.dtype(), " and ", src.dtype(), ": convert one with to(dtype)");
   check_scatter(x, dim, index, src.shape());
   const Tensor source = part_for(index, src);
   Tensor y = adds ? changed_at(x, dim, index, source, add_back) : changed_at(x, dim, index, source, write);

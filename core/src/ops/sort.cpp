@@ -126,10 +126,8 @@ ValuesIndices topk(const Tensor& x, Integer k, Integer dim_, bool largest) {
   check_defined(x);
   const int dim = normalize_dim(dim_, x.dim());
   throw_if<RuntimeError>(x.dtype() == boolean, "\"topk_cpu\" not implemented for 'Bool'\nconvert first: x.to(int64)");
-  if (k < 0 || k > size_along(x, dim)) {
-    fail<RuntimeError>("selected index k out of range\ntopk: k = ", k, " of the ", size_along(x, dim),
-                       " elements of dimension ", dim);
-  }
+  throw_if<RuntimeError>(k < 0 || k > size_along(x, dim), "selected index k out of range\ntopk: k = ", k, " of the ",
+                         size_along(x, dim), " elements of dimension ", dim);
   throw_if<RuntimeError>(x.dim() == 0 && k == 0, "selected index k out of range\ntopk: k = 0 of a 0-dim tensor");
   return ordered(x, dim, k, largest, "TopkBackward0");
 }

@@ -40,9 +40,8 @@ std::vector<Tensor> equal_parts(const Tensor& x, int dim, std::int64_t size) {
 std::vector<Tensor> split(const Tensor& x, Integer size, Integer dim_) {
   const int dim = dimension_to_split(x, dim_, "split");
   throw_if<RuntimeError>(size < 0, "split expects split_size be non-negative, but got split_size=", size);
-  if (size == 0 && x.shape()[dim] != 0) {
-    fail<RuntimeError>("split_size can only be 0 if dimension size is 0, but got dimension size of ", x.shape()[dim]);
-  }
+  throw_if<RuntimeError>(size == 0 && x.shape()[dim] != 0,
+                         "split_size can only be 0 if dimension size is 0, but got dimension size of ", x.shape()[dim]);
   return equal_parts(x, dim, std::max<std::int64_t>(size, 1));
 }
 
@@ -51,16 +50,12 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& size
   const std::string list = "[" + listed(sizes, [](std::int64_t n) { return std::to_string(n); }) + "]";
   std::int64_t left = x.shape()[dim];
   for (const std::int64_t size : sizes) {
-    if (size < 0) {
-      throw RuntimeError("split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=" +
-                         list);
-    }
+    throw_if<RuntimeError>(
+        size < 0, "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", list);
     left = size > left ? -1 : left - size;
   }
-  if (left != 0) {
-    fail<RuntimeError>("split_with_sizes expects split_sizes to sum exactly to ", x.shape()[dim],
-                       " (input tensor's size at dimension ", dim, "), but got split_sizes=", list);
-  }
+  throw_if<RuntimeError>(left != 0, "split_with_sizes expects split_sizes to sum exactly to ", x.shape()[dim],
+                         " (input tensor's size at dimension ", dim, "), but got split_sizes=", list);
   return parts(x, dim, sizes, "SplitWithSizesBackward0");
 }
 

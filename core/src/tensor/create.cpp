@@ -38,9 +38,8 @@ T element_of(Scalar number) {
 
 template <class T>
 T* flatten_into(T* to, std::span<const Nested> list, const Shape& shape, int dim) {
-  if (static_cast<std::int64_t>(list.size()) != shape[dim]) {
-    fail<ValueError>("expected sequence of length ", shape[dim], " at dim ", dim, " (got ", list.size(), ")");
-  }
+  throw_if<ValueError>(static_cast<std::int64_t>(list.size()) != shape[dim], "expected sequence of length ", shape[dim],
+                       " at dim ", dim, " (got ", list.size(), ")");
   for (const Nested& item : list) {
     throw_if<ValueError>(item.is_list() != (dim + 1 < shape.rank()), "tensor: numbers and lists are mixed at dim ",
                          dim + 1, "\nevery list of one level holds either");

@@ -147,9 +147,7 @@ detail::TensorImpl& checked(const Tensor& x, const char* op = __builtin_FUNCTION
 std::uint32_t Tensor::version() const { return checked(*this).storage->version; }
 std::int64_t Tensor::size(Integer dim) const {
   check_defined(*this);
-  if (shape().empty()) {
-    throw IndexError("Dimension specified as " + std::to_string(dim) + " but tensor has no dimensions");
-  }
+  throw_if<IndexError>(shape().empty(), "Dimension specified as ", dim, " but tensor has no dimensions");
   return shape()[normalize_dim(dim, shape().rank())];
 }
 
@@ -176,11 +174,10 @@ void* Tensor::data_to_write(Dtype dtype) {
 }
 
 Tensor& detail::lasting(Tensor&& x) {
-  if (x.defined() && owned_alone(x)) {
-    throw RuntimeError(
-        "a temporary on the left of +=, -=, *= or /=: it is a copy, which nobody could see after the write\n"
-        "write into the tensor itself: x.index_put_({mask}, x[mask] + y)");
-  }
+  throw_if<RuntimeError>(
+      x.defined() && owned_alone(x),
+      "a temporary on the left of +=, -=, *= or /=: it is a copy, which nobody could see after the write\n"
+      "write into the tensor itself: x.index_put_({mask}, x[mask] + y)");
   return x;
 }
 
