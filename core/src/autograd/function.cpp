@@ -211,8 +211,7 @@ void FunctionCall::finish(std::span<Tensor* const> outputs) {
 using namespace detail;
 
 std::vector<Tensor> Context::saved() const {
-  if (!node_) return to_save_;
-  std::vector<Tensor> tensors(node_->saved().size());
+  std::vector<Tensor> tensors(node_ ? node_->saved().size() : to_save_.size());
   unpack(tensors);
   return tensors;
 }

@@ -107,7 +107,7 @@ void Places::take_position(std::int64_t position, int dim) {
 
 void Places::take_slice(Slice::Range range) {
   start_ += range.first * strides_[next_];
-  (gathered_.empty() ? before_ : after_).push_back({range.count, range.step * strides_[next_]});
+  (gathered_.empty() ? before_ : after_).push_back({range.count, {range.step * strides_[next_]}});
   ++next_;
 }
 
@@ -146,10 +146,10 @@ void Places::finish() {
       throw IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes " + shapes);
     }
   }
-  for (const Part& part : before_) result_.push_back(part.extent);
+  for (const auto& part : before_) result_.push_back(part.extent);
   for (const std::int64_t extent : gathered_shape_) result_.push_back(extent);
-  for (const Part& part : after_) result_.push_back(part.extent);
-  while (!after_.empty() && (after_.back().extent == 1 || after_.back().stride == run_)) {
+  for (const auto& part : after_) result_.push_back(part.extent);
+  while (!after_.empty() && (after_.back().extent == 1 || after_.back().stride[0] == run_)) {
     run_ *= after_.back().extent;
     after_.pop_back();
   }
@@ -171,9 +171,9 @@ Tensor Places::gathered_offsets(const Shape& shape) const {
 Tensor Places::offsets() const {
   Tensor offsets = make_tensor(count_, int64);
   if (count_ == 0) return offsets;
-  const auto walk = [](const std::vector<Part>& parts) {
+  const auto walk = [](const auto& parts) {
     Walk<1> w;
-    for (const Part& part : parts) w.push(part.extent, {part.stride});
+    for (const auto& [extent, stride] : parts) w.push(extent, stride);
     return w;
   };
   const Walk<1> before = walk(before_), after = walk(after_);

@@ -1,7 +1,7 @@
 // Where in a tensor the elements lie that a list of indices names.
 #pragma once
 
-#include "tensor/tensor_impl.hpp"
+#include "ops/strided.hpp"
 
 #include <gradus/core/index.hpp>
 
@@ -34,9 +34,6 @@ class Places {
     Tensor positions;  // int64, not negative
     std::int64_t stride;
   };
-  struct Part {
-    std::int64_t extent, stride;
-  };
   void take_position(std::int64_t position, int dim);
   void take_slice(Slice::Range range);
   void take_tensor(const Tensor& index, int dim);
@@ -45,7 +42,7 @@ class Places {
 
   const Shape& from_;
   Shape strides_;
-  std::vector<Part> before_, after_;  // slices before and after the tensors
+  std::vector<Walk<1>::Dimension> before_, after_;  // slices before and after the tensors
   std::vector<Gathered> gathered_;
   int next_ = 0;  // the dimension that the next index is for
   bool apart_ = false, ends_with_slice_ = true;

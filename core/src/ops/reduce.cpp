@@ -146,13 +146,18 @@ Tensor sums(const Tensor& x, const Groups& groups, bool keepdim, double divisor 
   return y;
 }
 
+/// The same as a node of the graph.
+Tensor divided_sum(const Tensor& x, const Groups& groups, bool keepdim, double divisor, const char* name) {
+  Tensor y = visit(x.dtype(), [&]<class T>(T*) { return sums<T, Accumulated<T>>(x, groups, keepdim, divisor); });
+  return recorded(y, name, {x},
+                  [shape = x.shape(), kept = groups.shape(true), divisor](const Tensor& dy, InputGradients& dx) {
+                    dx.spread(0, (divisor == 1 ? dy : dy / divisor).reshape(kept), shape);
+                  });
+}
+
 Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
   check_defined(x);
-  const Groups groups(x.shape(), dims);
-  Tensor y = visit(x.dtype(), [&]<class T>(T*) { return sums<T, Accumulated<T>>(x, groups, keepdim); });
-  return recorded(y, name, {x}, [shape = x.shape(), kept = groups.shape(true)](const Tensor& dy, InputGradients& dx) {
-    dx.spread(0, dy.reshape(kept), shape);
-  });
+  return divided_sum(x, Groups(x.shape(), dims), keepdim, 1, name);
 }
 
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
@@ -162,12 +167,7 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, const char* name) {
                          "dtype. Got: ",
                          type_name(x.dtype()), "\nconvert first: x.to(float32).mean()");
   const Groups groups(x.shape(), dims);
-  const auto n = static_cast<double>(groups.size);
-  Tensor y = visit_floating(x.dtype(), [&]<class T>(T*) { return sums<T, T>(x, groups, keepdim, n); });
-  return recorded(y, name, {x},
-                  [shape = x.shape(), kept = groups.shape(true), n](const Tensor& dy, InputGradients& dx) {
-                    dx.spread(0, (dy / n).reshape(kept), shape);
-                  });
+  return divided_sum(x, groups, keepdim, static_cast<double>(groups.size), name);
 }
 
 double degrees_of_freedom(const Groups& groups, bool unbiased) {
