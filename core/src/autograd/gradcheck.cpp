@@ -75,7 +75,7 @@ Tensor by_backward(const Tensor& y, const Tensor& x, std::size_t input, const st
     throw_if<RuntimeError>(dx.shape() != x.shape() || dx.dtype() != float64, check, ": the gradient of input ", input,
                            " has shape ", dx.shape(), " and dtype ", dx.dtype(), ", the input has ", x.shape(),
                            " and float64");
-    jacobian[row].copy_(dx.reshape(-1));
+    jacobian[row].copy_(dx.detach().reshape(-1));
   }
   return jacobian;
 }

@@ -102,24 +102,20 @@ Tensor bernoulli(const Tensor& p, Generator& generator) {
 
 namespace {
 
-/// Standard normal values of this shape, times std, plus mean.
-template <class Mean, class Std>
-Tensor normal_of(const Mean& mean, const Std& std, const Shape& shape, Dtype dtype, Generator& generator) {
-  const NoGradGuard no_grad;
-  return randn(shape, dtype, generator).mul_(std).add_(mean);
-}
-
-void check_std(const Tensor& std) {
+/// Standard normal values of this shape, times std, plus mean, which is a tensor or a number.
+template <class Mean>
+Tensor normal_of(const Mean& mean, const Tensor& std, const Shape& shape, Dtype dtype, Generator& generator) {
   if (std.numel() > 0 && !(std.min().item() >= 0)) {
     fail<RuntimeError>("normal expects all elements of std >= 0.0\nthe smallest is ", std.min().item());
   }
+  const NoGradGuard no_grad;
+  return randn(shape, dtype, generator).mul_(std).add_(mean);
 }
 
 }  // namespace
 
 Tensor normal(const Tensor& mean, const Tensor& std, Generator& generator) {
   check_defined(mean, std);
-  check_std(std);
   return normal_of(mean, std, broadcast_shapes(mean.shape(), std.shape()), mean.dtype(), generator);
 }
 
@@ -131,7 +127,6 @@ Tensor normal(const Tensor& mean, double std, Generator& generator) {
 
 Tensor normal(double mean, const Tensor& std, Generator& generator) {
   check_defined(std);
-  check_std(std);
   return normal_of(mean, std, std.shape(), std.dtype(), generator);
 }
 
