@@ -38,7 +38,7 @@ struct Result {
 
 struct Options {
   std::int64_t offset = 0;
-  bool affine = true, training = true, stream = false, in_place = false, scratch = false;
+  bool affine = true, training = true, stream = false, in_place = false, scratch = false, on_threads = false;
 };
 
 template <class T>
@@ -55,20 +55,17 @@ Result<T> run(const Kernels<T>& kernels, const Problem<T>& p, Options o = {}) {
   Result<T> r;
   if (o.training) {
     forward.low = low.data();
-    r.finite = kernels.batch_norm(forward, 0, c, copies);
+    r.finite = o.on_threads ? nn::kernels::batch_norm(forward) : kernels.batch_norm(forward, 0, c, copies);
   } else {
     for (std::int64_t i = 0; i < c; ++i)
       mean[i] = 0.1 * double(i), var[i] = 2 + double(i), rstd[i] = 1 / std::sqrt(var[i]);
-    kernels.batch_norm_apply(forward, 0, c);
+    o.on_threads ? nn::kernels::batch_norm_apply(forward) : kernels.batch_norm_apply(forward, 0, c);
   }
-  const BatchNormBackward<T> backward{p.shape,        o.in_place ? dy.data() : dx.data(),
-                                      dweight.data(), dbias.data(),
-                                      dy.data(),      x.data(),
-                                      weight,         mean.data(),
-                                      var.data(),     rstd.data(),
-                                      o.training,     o.stream,
-                                      sums.data()};
-  kernels.batch_norm_backward(backward, 0, c, copies);
+  T* const to = o.in_place ? dy.data() : dx.data();
+  const BatchNormBackward<T> backward{p.shape,    to,       dweight.data(), dbias.data(), dy.data(),
+                                      x.data(),   weight,   mean.data(),    var.data(),   rstd.data(),
+                                      o.training, o.stream, sums.data()};
+  o.on_threads ? nn::kernels::batch_norm_backward(backward) : kernels.batch_norm_backward(backward, 0, c, copies);
   EXPECT_TRUE(same_bits(x.values(), p.x));
   r.y = y.values(), r.dx = o.in_place ? dy.values() : dx.values();
   r.dweight = dweight.values(), r.dbias = dbias.values();
@@ -355,29 +352,15 @@ TEST_P(BatchNormKernels, ComputesOnlyTheGradientsAskedFor) {
   }
 }
 
-template <class T>
-class BatchNormPasses : public testing::Test {};
-using Elements = testing::Types<float, double>;
-TYPED_TEST_SUITE(BatchNormPasses, Elements);
-
-TYPED_TEST(BatchNormPasses, TwoOverALargeArrayGiveTheBitsOfOne) {
-  using T = TypeParam;
-  const BatchShape shape{280, 1000};
-  ASSERT_TRUE(nn::kernels::in_two_passes(shape));
-  const Problem<T> p = problem<T>(shape);
-  for (const bool training : {true, false}) {
-    const Result<T> one = run(gradus::kernels::table<nn::kernels::Table>().of<T>(), p, {.training = training});
-    Result<T> two = one;
-    two.y.assign(two.y.size(), 0), two.dx = two.y;
-    two.dweight.assign(two.dweight.size(), 0), two.dbias = two.dweight;
-    const BatchNormForward<T> forward{shape,           two.y.data(),   p.x.data(),      p.weight.data(), p.bias.data(),
-                                      two.mean.data(), two.var.data(), two.rstd.data(), usual_eps};
-    training ? void(nn::kernels::batch_norm(forward)) : nn::kernels::batch_norm_apply(forward);
-    nn::kernels::batch_norm_backward(BatchNormBackward<T>{shape, two.dx.data(), two.dweight.data(), two.dbias.data(),
-                                                          p.dy.data(), p.x.data(), p.weight.data(), two.mean.data(),
-                                                          two.var.data(), two.rstd.data(), training});
-    expect_same(one, two);
-  }
+TEST_P(BatchNormKernels, TwoPassesOverALargeArrayGiveTheBitsOfOne) {
+  for_both_widths([&]<class T>(T*) {
+    const Problem<T> p = problem<T>({280, 1000});
+    ASSERT_TRUE(nn::kernels::in_two_passes(p.shape));
+    for (const bool training : {true, false}) {
+      expect_same(run(of<T>(GetParam()), p, {.training = training}),
+                  run(of<T>(GetParam()), p, {.training = training, .on_threads = true}));
+    }
+  });
 }
 
 using BatchNormThreads = Threaded;
