@@ -7,40 +7,63 @@
 
 #include <algorithm>
 #include <mutex>
-#include <typeinfo>
 
 namespace gradus::nn {
 
 using detail::fail, detail::throw_if;
-
-namespace {
 
 void check_name(const char* kind, std::string_view name) {
   throw_if<KeyError>(name.empty(), kind, " name can't be empty string \"\"");
   throw_if<KeyError>(name.find('.') != std::string_view::npos, kind, " name can't contain \".\", got: ", name);
 }
 
-}  // namespace
-
-StateList& StateList::operator()(std::string_view name, Parameter& p) {
-  check_name("parameter", name);
-  if (p.defined()) parameter(name, p);
+StateList& StateList::add(const char* kind, Member member) {
+  check_name(kind, member.name);
+  if (member.module || member.tensor()->defined()) members.push_back(std::move(member));
   return *this;
+}
+StateList& StateList::operator()(std::string_view name, Parameter& p) {
+  return add("parameter", {.name = std::string(name), .parameter = &p});
 }
 StateList& StateList::operator()(std::string_view name, Buffer& b) {
-  check_name("buffer", name);
-  if (b.defined()) buffer(name, b, false);
-  return *this;
+  return add("buffer", {.name = std::string(name), .buffer = &b});
 }
 StateList& StateList::optional(std::string_view name, Buffer& b) {
-  check_name("buffer", name);
-  if (b.defined()) buffer(name, b, true);
-  return *this;
+  return add("buffer", {.name = std::string(name), .buffer = &b, .optional = true});
 }
-StateList& StateList::operator()(std::string_view name, Module& module) {
-  check_name("module", name);
-  child(name, module);
-  return *this;
+StateList& StateList::operator()(std::string_view name, Module& m) {
+  return add("module", {.name = std::string(name), .module = &m});
+}
+
+std::vector<Member> listed_by(Module& module) {
+  StateList list;
+  module.state(list);
+  return std::move(list.members);
+}
+
+namespace {
+
+/// What all_members() says, of modules whose ties are settled if they are `in_use`.
+void add_members(std::vector<Member>& all, Module& module, const std::string& path, bool in_use) {
+  if (in_use) settle_ties(module);
+  all.push_back({.name = path, .module = &module});
+  for (Member& member : listed_by(module)) {
+    if (!path.empty()) member.name = detail::message(path, ".", member.name);
+    if (member.module) {
+      add_members(all, *member.module, member.name, in_use);
+    } else {
+      if (in_use && member.parameter) mark_listed(*member.parameter);
+      all.push_back(std::move(member));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Member> all_members(const Module& top) {
+  std::vector<Member> all;
+  add_members(all, const_cast<Module&>(top), "", true);
+  return all;
 }
 
 // --- copies
@@ -60,31 +83,21 @@ Module& Module::operator=(const Module& other) {
 Module& Module::operator=(Module&& other) { return *this = std::as_const(other); }
 Module::~Module() = default;
 
-namespace {
-
-/// All parameters and modules from one module down.
-struct Subtree {
-  void add(Module& module) {
-    modules.push_back(&module);
-    Listed(
-        module, [this](auto, Parameter& p) { parameters.push_back(&p); }, nothing,
-        [this](auto, Module& child) { add(child); });
-  }
-  std::vector<Parameter*> parameters;
-  std::vector<Module*> modules;
-};
-
-}  // namespace
-
 void settle_ties(const Module& module) {
   if (!module.fresh_copy_.load(std::memory_order_acquire)) return;
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
   if (!module.fresh_copy_) return;
-  Subtree below;
-  below.add(const_cast<Module&>(module));
-  Module::tie_copies(below.parameters);
-  for (Module* m : below.modules) m->fresh_copy_.store(false, std::memory_order_release);
+  std::vector<Member> below;
+  add_members(below, const_cast<Module&>(module), "", false);
+  std::vector<Parameter*> parameters;
+  for (const Member& member : below) {
+    if (member.parameter) parameters.push_back(member.parameter);
+  }
+  Module::tie_copies(parameters);
+  for (const Member& member : below) {
+    if (member.module) member.module->fresh_copy_.store(false, std::memory_order_release);
+  }
 }
 
 void Module::tie_copies(std::span<Parameter* const> copies) {
@@ -124,6 +137,14 @@ Tensor through(const std::vector<std::shared_ptr<ForwardHook>>& hooks, Tensor x,
   return x;
 }
 
+std::vector<std::pair<std::string, Module*>> modules_of(std::vector<Member> members) {
+  std::vector<std::pair<std::string, Module*>> found;
+  for (Member& member : members) {
+    if (member.module) found.emplace_back(std::move(member.name), member.module);
+  }
+  return found;
+}
+
 template <class T>
 std::vector<T> without_names(std::vector<std::pair<std::string, T>> named) {
   std::vector<T> all;
@@ -154,13 +175,11 @@ std::string Module::name() const { return detail::type_name_of(typeid(*this)); }
 
 std::vector<std::pair<std::string, Tensor>> Module::named_parameters() const {
   std::vector<std::pair<std::string, Tensor>> found;
-  const auto add = [&](std::string name, Parameter& p) {
-    for (const auto& [other, tensor] : found) {
-      if (tensor.is_same(p)) return;
-    }
-    found.emplace_back(std::move(name), p);
-  };
-  walk(*this, add, nothing, nothing);
+  for (Member& member : all_members(*this)) {
+    const auto is_it = [&member](const auto& other) { return other.second.is_same(*member.parameter); };
+    if (!member.parameter || std::ranges::any_of(found, is_it)) continue;
+    found.emplace_back(std::move(member.name), *member.parameter);
+  }
   return found;
 }
 
@@ -168,26 +187,19 @@ std::vector<Tensor> Module::parameters() const { return without_names(named_para
 
 std::vector<std::pair<std::string, Tensor>> Module::named_buffers() const {
   std::vector<std::pair<std::string, Tensor>> found;
-  walk(
-      *this, nothing, [&](std::string name, Buffer& b, bool) { found.emplace_back(std::move(name), b); }, nothing);
+  for (Member& member : all_members(*this)) {
+    if (member.buffer) found.emplace_back(std::move(member.name), *member.buffer);
+  }
   return found;
 }
 
 std::vector<Tensor> Module::buffers() const { return without_names(named_buffers()); }
 
-std::vector<std::pair<std::string, Module*>> Module::named_modules() {
-  std::vector<std::pair<std::string, Module*>> found;
-  walk(*this, nothing, nothing, [&](const std::string& name, Module& module) { found.emplace_back(name, &module); });
-  return found;
-}
+std::vector<std::pair<std::string, Module*>> Module::named_modules() { return modules_of(all_members(*this)); }
 
 std::vector<Module*> Module::modules() { return without_names(named_modules()); }
 
-std::vector<std::pair<std::string, Module*>> Module::named_children() {
-  std::vector<std::pair<std::string, Module*>> found;
-  Listed(*this, nothing, nothing, [&](std::string_view name, Module& child) { found.emplace_back(name, &child); });
-  return found;
-}
+std::vector<std::pair<std::string, Module*>> Module::named_children() { return modules_of(listed_by(*this)); }
 
 Module& Module::train(bool mode) {
   for (Module* module : modules()) module->training_ = mode;
@@ -208,21 +220,20 @@ Module& Module::requires_grad_(bool requires_grad) {
 }
 
 void Module::zero_grad() {
-  walk(
-      *this, [](const std::string&, Parameter& p) { p.set_grad({}); }, nothing, nothing);
+  for (const Member& member : all_members(*this)) {
+    if (member.parameter) member.parameter->set_grad({});
+  }
 }
 
 Module& Module::to(Dtype dtype) {
   throw_if<TypeError>(!is_floating(dtype), "Module::to expects float32 or float64, got ", dtype);
   const NoGradGuard no_grad;
-  const auto convert = [dtype](Tensor& x) {
-    if (!is_floating(x.dtype())) return;
-    detail::replace_elements(x, x.to(dtype));
-    if (x.grad().defined()) x.set_grad(x.grad().to(dtype));
-  };
-  walk(
-      *this, [&](const std::string&, Parameter& p) { convert(p); },
-      [&](const std::string&, Buffer& b, bool) { convert(b); }, nothing);
+  for (const Member& member : all_members(*this)) {
+    Tensor* const x = member.tensor();
+    if (!x || !is_floating(x->dtype())) continue;
+    detail::replace_elements(*x, x->to(dtype));
+    if (x->grad().defined()) x->set_grad(x->grad().to(dtype));
+  }
   return *this;
 }
 

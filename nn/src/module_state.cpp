@@ -13,12 +13,11 @@ using detail::fail, detail::message, detail::throw_if;
 
 StateDict Module::state_dict() const {
   StateDict dict;
-  const auto add = [&](const std::string& name, const Tensor& x) {
-    throw_if<KeyError>(dict.contains(name), "attribute '", name, "' already exists");
-    dict[name] = x.detach();
-  };
-  walk(
-      *this, add, [&](const std::string& name, Buffer& b, bool) { add(name, b); }, nothing);
+  for (const Member& member : all_members(*this)) {
+    if (!member.tensor()) continue;
+    throw_if<KeyError>(dict.contains(member.name), "attribute '", member.name, "' already exists");
+    dict[member.name] = member.tensor()->detach();
+  }
   return dict;
 }
 
@@ -36,12 +35,14 @@ bool fits(const Tensor& value, const Tensor& into) {
 /// Matches the state of `module` with `from`; complaints go into `report`, values that fit into the result.
 std::vector<Slot> match(const Module& module, const StateDict& from, LoadReport& report) {
   std::vector<Slot> slots;
-  std::vector<std::string> known;
-  const auto take = [&](const std::string& name, Tensor& into, bool optional) {
-    known.push_back(name);
+  const std::vector<Member> members = all_members(module);
+  for (const Member& member : members) {
+    if (!member.tensor()) continue;
+    const std::string& name = member.name;
+    const Tensor& into = *member.tensor();
     if (!from.contains(name) || !from.at(name).defined()) {
-      (optional ? report.defaulted : report.missing).push_back(name);
-      return;
+      (member.optional ? report.defaulted : report.missing).push_back(name);
+      continue;
     }
     const Tensor& value = from.at(name);
     if (!fits(value, into)) {
@@ -54,12 +55,10 @@ std::vector<Slot> match(const Module& module, const StateDict& from, LoadReport&
     } else {
       slots.push_back({into, &value});
     }
-  };
-  walk(
-      module, [&](const std::string& name, Parameter& p) { take(name, p, false); },
-      [&](const std::string& name, Buffer& b, bool optional) { take(name, b, optional); }, nothing);
+  }
   for (const auto& [name, value] : from) {
-    if (std::ranges::find(known, name) == known.end()) report.unexpected.push_back(name);
+    const auto is_it = [&key = name](const Member& member) { return member.tensor() && member.name == key; };
+    if (std::ranges::none_of(members, is_it)) report.unexpected.push_back(name);
   }
   return slots;
 }
@@ -161,27 +160,22 @@ std::ostream& operator<<(std::ostream& out, const Module& module) { return out <
 std::string summary(const Module& module) {
   std::vector<std::pair<std::string, std::int64_t>> rows;  // text and parameters of each module
   std::vector<std::string> paths;
-  std::vector<Tensor> counted;
+  std::size_t width = 9;  // of "trainable"
+  for (const auto& [path, m] : const_cast<Module&>(module).named_modules()) {
+    const auto depth = path.empty() ? 0 : static_cast<std::size_t>(std::ranges::count(path, '.')) + 1;
+    const std::string own_name = path.substr(path.rfind('.') + 1);
+    rows.emplace_back(std::string(2 * depth, ' ') + (path.empty() ? "" : own_name + ": ") + m->name(), 0);
+    width = std::max(width, rows.back().first.size());
+    paths.push_back(path);
+  }
   std::int64_t total = 0, trainable = 0;
-  const auto count = [&](const std::string& name, const Tensor& p) {
-    for (const Tensor& other : counted) {
-      if (other.is_same(p)) return;
-    }
-    counted.push_back(p);
+  for (const auto& [name, p] : module.named_parameters()) {
     const std::size_t dot = name.rfind('.');
     const auto owner = std::ranges::find(paths, dot == std::string::npos ? "" : name.substr(0, dot)) - paths.begin();
     rows[static_cast<std::size_t>(owner)].second += p.numel();
     total += p.numel();
     trainable += p.requires_grad() ? p.numel() : 0;
-  };
-  walk(module, count, nothing, [&](const std::string& path, const Module& m) {
-    const auto depth = path.empty() ? 0 : static_cast<std::size_t>(std::ranges::count(path, '.')) + 1;
-    const std::string own_name = path.substr(path.rfind('.') + 1);
-    rows.emplace_back(std::string(2 * depth, ' ') + (path.empty() ? "" : own_name + ": ") + m.name(), 0);
-    paths.push_back(path);
-  });
-  std::size_t width = 9;  // of "trainable"
-  for (const auto& [text, parameters] : rows) width = std::max(width, text.size());
+  }
   const auto row = [&](const std::string& text, std::int64_t number) {
     const std::string digits = std::to_string(number);
     return text + std::string(width - text.size() + 12 - std::min<std::size_t>(digits.size(), 12), ' ') + digits + "\n";

@@ -1,4 +1,5 @@
 #include "tensor/message.hpp"
+#include "walk.hpp"
 
 #include <gradus/nn/sequential.hpp>
 
@@ -25,8 +26,7 @@ ModuleContainer& ModuleContainer::operator=(ModuleContainer other) {
 }
 
 void ModuleContainer::add(std::string name, AnyModule module) {
-  throw_if<KeyError>(name.empty(), "module name can't be empty string \"\"");
-  throw_if<KeyError>(name.find('.') != std::string::npos, "module name can't contain \".\", got: ", name);
+  check_name("module", name);
   for (const auto& [taken, child] : children_) {
     throw_if<KeyError>(taken == name, "attribute '", name, "' already exists");
   }

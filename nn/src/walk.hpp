@@ -21,50 +21,17 @@ void mark_listed(Parameter& parameter);
 /// Ties the parameters of a copy as those of the original are. Done once; later calls only test a flag.
 void settle_ties(const Module& module);
 
-constexpr auto nothing = [](auto&&...) {};
+/// Throws KeyError for a name that cannot be a part of a dotted one. `kind` is e.g. "module".
+void check_name(const char* kind, std::string_view name);
 
-/// Hands what one module lists to a function for its kind, each with its name.
-template <class OnParameter, class OnBuffer, class OnChild>
-class Listed final : public StateList {
- public:
-  Listed(Module& module, OnParameter on_parameter, OnBuffer on_buffer, OnChild on_child)
-      : on_parameter_(on_parameter), on_buffer_(on_buffer), on_child_(on_child) {
-    module.state(*this);
-  }
+using Member = StateList::Member;
 
- private:
-  void parameter(std::string_view name, Parameter& p) override { on_parameter_(name, p); }
-  void buffer(std::string_view name, Buffer& b, bool optional) override { on_buffer_(name, b, optional); }
-  void child(std::string_view name, Module& module) override { on_child_(name, module); }
+/// What a module lists itself.
+std::vector<Member> listed_by(Module& module);
 
-  OnParameter on_parameter_;
-  OnBuffer on_buffer_;
-  OnChild on_child_;
-};
-
-/// Walks a module, whose name is `path`, and all below it, depth first, and calls `on` with the dotted name of
-/// everything of one kind.
-template <class P, class B, class M>
-void walk(Module& module, const std::string& path, P& on_parameter, B& on_buffer, M& on_module) {
-  const auto dotted = [&path](std::string_view name) {
-    return path.empty() ? std::string(name) : detail::message(path, ".", name);
-  };
-  settle_ties(module);
-  on_module(path, module);
-  Listed(
-      module,
-      [&](std::string_view name, Parameter& p) {
-        mark_listed(p);
-        on_parameter(dotted(name), p);
-      },
-      [&](std::string_view name, Buffer& b, bool optional) { on_buffer(dotted(name), b, optional); },
-      [&](std::string_view name, Module& child) { walk(child, dotted(name), on_parameter, on_buffer, on_module); });
-}
-
-/// The state of a const module is listed through the same function; none of the callers writes to it then.
-template <class P, class B, class M>
-void walk(const Module& module, P on_parameter, B on_buffer, M on_module) {
-  walk(const_cast<Module&>(module), "", on_parameter, on_buffer, on_module);
-}
+/// `top`, whose name is empty, and all that it and the modules below it list, with dotted names: each module stands
+/// before what it lists, depth first. The state of a const module is listed through the same function; none of the
+/// callers writes to it then.
+std::vector<Member> all_members(const Module& top);
 
 }  // namespace gradus::nn

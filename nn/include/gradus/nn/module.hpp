@@ -22,11 +22,19 @@ class StateList {
   /// A buffer that files of older versions lack: loading without it keeps the value and reports it as defaulted.
   StateList& optional(std::string_view name, Buffer& buffer);
 
- protected:
-  ~StateList() = default;
-  virtual void parameter(std::string_view name, Parameter& parameter) = 0;
-  virtual void buffer(std::string_view name, Buffer& buffer, bool optional) = 0;
-  virtual void child(std::string_view name, Module& module) = 0;
+  /// One of the three pointers is not null.
+  struct Member {
+    std::string name;
+    Parameter* parameter = nullptr;
+    Buffer* buffer = nullptr;
+    Module* module = nullptr;
+    bool optional = false;
+    Tensor* tensor() const { return parameter ? parameter : static_cast<Tensor*>(buffer); }
+  };
+  std::vector<Member> members;
+
+ private:
+  StateList& add(const char* kind, Member member);
 };
 
 struct LoadOptions {
