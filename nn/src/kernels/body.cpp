@@ -30,19 +30,11 @@ void batch_norm_input_gradient(const BatchNormBackward<T>& pass) {
 }
 
 template <class T>
-constexpr nn::kernels::Kernels<T> make_kernels() {
-  nn::kernels::Kernels<T> k{};
-  k.batch_norm_running = batch_norm_running<T>;
-  k.batch_norm = batch_norm<T>, k.batch_norm_apply = batch_norm_apply<T>,
-  k.batch_norm_backward = batch_norm_backward<T>, k.batch_norm_input_gradient = batch_norm_input_gradient<T>;
-  k.layer_norm = layer_norm<T>, k.layer_norm_backward = layer_norm_backward<T>;
-  k.cross_entropy_backward = cross_entropy_backward<T>, k.binary_cross_entropy = binary_cross_entropy<T>;
-  k.weighted_sums = weighted_sums<T>, k.row_products = row_products<T>;
-  return k;
-}
-
-template <class T>
-constexpr nn::kernels::Kernels<T> made = make_kernels<T>();
+constexpr nn::kernels::Kernels<T> made{
+    batch_norm_running<T>,        batch_norm<T>,    batch_norm_apply<T>,    batch_norm_backward<T>,
+    batch_norm_input_gradient<T>, layer_norm<T>,    layer_norm_backward<T>, cross_entropy_backward<T>,
+    binary_cross_entropy<T>,      weighted_sums<T>, row_products<T>,
+};
 
 constinit const nn::kernels::Table table{made<float>, made<double>};
 

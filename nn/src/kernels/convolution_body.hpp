@@ -1,7 +1,7 @@
 // Convolutions and their gradients. A tile of results stays in registers while the loop runs over what they sum.
 #pragma once
 
-#include "kernels/lanes.hpp"
+#include "kernels/each_of.hpp"
 #include "kernels/nn_table.hpp"
 
 namespace gradus::body {
@@ -71,37 +71,26 @@ template <int rows, int vectors, class T>
   const int64_t stride = s.x.count;
   const T *const weight = s.weight + row * stride, *const x = s.x.data + column;
   Batch<T> sum[rows][vectors];
-#pragma GCC unroll 8
-  for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) sum[i][v] = Batch<T>(s.bias[row + i]);
-  }
+  each_of<rows, vectors>([&](int i, int v) GRADUS_INLINED { sum[i][v] = Batch<T>(s.bias[row + i]); });
   for (int64_t p = 0; p < stride; ++p) {
     const T* const from = x + s.x.begin[p];
     Batch<T> element[vectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) element[v] = Batch<T>::load_unaligned(from + v * width_of<T>);
-#pragma GCC unroll 8
-    for (int i = 0; i < rows; ++i) {
+    each_of<vectors>([&](int v) GRADUS_INLINED { element[v] = Batch<T>::load_unaligned(from + v * width_of<T>); });
+    each_of<rows>([&](int i) GRADUS_INLINED {
       const Batch<T> w(weight[i * stride + p]);
-#pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sum[i][v] = add_product(sum[i][v], w, element[v]);
-    }
+      each_of<vectors>([&](int v) GRADUS_INLINED { sum[i][v] = add_product(sum[i][v], w, element[v]); });
+    });
   }
   const int64_t left = s.length - column;
-#pragma GCC unroll 8
-  for (int i = 0; i < rows; ++i) {
-    T* const to = s.y + (row + i) * s.y_stride + column;
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) {
-      const int64_t rest = left - v * width_of<T>;
-      if (rest >= width_of<T>) {
-        sum[i][v].store_unaligned(to + v * width_of<T>);
-      } else if (rest > 0) {
-        store_first(to + v * width_of<T>, sum[i][v], rest);
-      }
+  each_of<rows, vectors>([&](int i, int v) GRADUS_INLINED {
+    T* const to = s.y + (row + i) * s.y_stride + column + v * width_of<T>;
+    const int64_t rest = left - v * width_of<T>;
+    if (rest >= width_of<T>) {
+      sum[i][v].store_unaligned(to);
+    } else if (rest > 0) {
+      store_first(to, sum[i][v], rest);
     }
-  }
+  });
 }
 
 template <int vectors, class T>
@@ -150,25 +139,18 @@ template <int count, class T>
 template <int rows, int others, class T>
 [[gnu::noinline]] void product_tile(const RowProducts<T>& s, int64_t row, int64_t p) {
   Batch<T> sum[rows][others];
-#pragma GCC unroll 4
-  for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 4
-    for (int q = 0; q < others; ++q) sum[i][q] = Batch<T>(T(0));
-  }
+  each_of<rows, others>([&](int i, int q) GRADUS_INLINED { sum[i][q] = Batch<T>(T(0)); });
   for (int64_t run = 0; run < s.runs; ++run) {
     const T* const dy = s.dy + row * s.dy_row + run * s.dy_run;
     const T* const x = s.x.data + run * s.x_run;
     const auto add = [&](auto load_lanes) GRADUS_INLINED {
       Batch<T> b[others];
-#pragma GCC unroll 4
-      for (int q = 0; q < others; ++q) b[q] = load_lanes(x + s.x.begin[p + q]);
-#pragma GCC unroll 4
-      for (int i = 0; i < rows; ++i) {
+      each_of<others>([&](int q) GRADUS_INLINED { b[q] = load_lanes(x + s.x.begin[p + q]); });
+      each_of<rows>([&](int i) GRADUS_INLINED {
         Batch<T> a = load_lanes(dy + i * s.dy_row);
         keep_in_register(a);
-#pragma GCC unroll 4
-        for (int q = 0; q < others; ++q) sum[i][q] = add_product(sum[i][q], a, b[q]);
-      }
+        each_of<others>([&](int q) GRADUS_INLINED { sum[i][q] = add_product(sum[i][q], a, b[q]); });
+      });
     };
     int64_t l = 0;
     for (; l + width_of<T> <= s.length; l += width_of<T>) {
@@ -177,11 +159,7 @@ template <int rows, int others, class T>
     if (l < s.length) add([&](const T* from) GRADUS_INLINED { return load_first(from + l, s.length - l); });
   }
   T lane[rows][others][width_of<T>];
-#pragma GCC unroll 4
-  for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 4
-    for (int q = 0; q < others; ++q) sum[i][q].store_unaligned(lane[i][q]);
-  }
+  each_of<rows, others>([&](int i, int q) GRADUS_INLINED { sum[i][q].store_unaligned(lane[i][q]); });
   for (int i = 0; i < rows; ++i) add_lanes<others>(s.dw + (row + i) * s.x.count + p, lane[i]);
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/dense.hpp"
-#include "kernels/lanes.hpp"
+#include "kernels/each_of.hpp"
 
 namespace gradus::body {
 
@@ -44,10 +44,9 @@ GRADUS_INLINE Floats weights(const uint16_t* w) {
 #elif defined(__F16C__)
 GRADUS_INLINE Floats weights(const uint16_t* w) {
   Floats a;
-#pragma GCC unroll 16
-  for (int i = 0; i < 2; ++i) {
+  each_of<2>([&](int i) GRADUS_INLINED {
     a.part[i] = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w + 8 * i)));
-  }
+  });
   return a;
 }
 #else
@@ -76,63 +75,37 @@ GRADUS_INLINE void tile(const Dense& dense, DenseRows at, int64_t column) {
   const W* w = static_cast<const W*>(dense.weight) + column * dense.inputs;
   const int64_t next_panel = groups * lane_count * dense.inputs;
   Floats total[rows][all];
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) {
-#pragma GCC unroll 16
-    for (int g = 0; g < all; ++g) total[r][g] = load(dense.bias + column + g * lane_count);
-  }
+  each_of<rows, all>([&](int r, int g) GRADUS_INLINED { total[r][g] = load(dense.bias + column + g * lane_count); });
   for (int64_t first = 0; first < dense.inputs;) {
     const int64_t end = dense.inputs - first > input_block<W> ? first + input_block<W> : dense.inputs;
     Floats sum[chains][rows][all];
-#pragma GCC unroll 16
-    for (int c = 0; c < chains; ++c) {
-#pragma GCC unroll 16
-      for (int r = 0; r < rows; ++r) {
-#pragma GCC unroll 16
-        for (int g = 0; g < all; ++g) sum[c][r][g] = Floats(0);
-      }
-    }
+    each_of<chains, rows, all>([&](int c, int r, int g) GRADUS_INLINED { sum[c][r][g] = Floats(0); });
     const auto add_input = [&](int64_t input, auto& sums) GRADUS_INLINED {
       Floats element[rows];
-#pragma GCC unroll 16
-      for (int r = 0; r < rows; ++r) element[r] = Floats(at.x[r * at.stride + input]);
-#pragma GCC unroll 16
-      for (int g = 0; g < all; ++g) {
+      each_of<rows>([&](int r) GRADUS_INLINED { element[r] = Floats(at.x[r * at.stride + input]); });
+      each_of<all>([&](int g) GRADUS_INLINED {
         const Floats weight = weights(w + g / groups * next_panel + g % groups * lane_count);
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; ++r) sums[r][g] = multiply_add(element[r], weight, sums[r][g]);
-      }
+        each_of<rows>([&](int r) GRADUS_INLINED { sums[r][g] = multiply_add(element[r], weight, sums[r][g]); });
+      });
       w += groups * lane_count;
     };
     constexpr int at_once = chains > 1 ? chains : inputs_at_once<rows, W>;
     for (; first + at_once <= end; first += at_once) {
-#pragma GCC unroll 16
-      for (int i = 0; i < at_once; ++i) add_input(first + i, sum[i % chains]);
+      each_of<at_once>([&](int i) GRADUS_INLINED { add_input(first + i, sum[i % chains]); });
     }
     for (; first < end; ++first) add_input(first, sum[0]);
-#pragma GCC unroll 16
-    for (int c = 0; c < chains; ++c) {
-#pragma GCC unroll 16
-      for (int r = 0; r < rows; ++r) {
-#pragma GCC unroll 16
-        for (int g = 0; g < all; ++g) total[r][g] = total[r][g] + sum[c][r][g];
-      }
-    }
+    each_of<chains, rows, all>([&](int c, int r, int g) GRADUS_INLINED { total[r][g] = total[r][g] + sum[c][r][g]; });
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) {
-    float* out = at.y + r * at.y_stride + column;
-#pragma GCC unroll 16
-    for (int g = 0; g < all; ++g) {
-      const int64_t rest = dense.outputs - column - g * lane_count;
-      const Floats value = finish(total[r][g], dense);
-      if (rest >= lane_count) {
-        store(out + g * lane_count, value);
-      } else {
-        store(out + g * lane_count, value, First{static_cast<int>(rest)});
-      }
+  each_of<rows, all>([&](int r, int g) GRADUS_INLINED {
+    float* const out = at.y + r * at.y_stride + column + g * lane_count;
+    const int64_t rest = dense.outputs - column - g * lane_count;
+    const Floats value = finish(total[r][g], dense);
+    if (rest >= lane_count) {
+      store(out, value);
+    } else {
+      store(out, value, First{static_cast<int>(rest)});
     }
-  }
+  });
 }
 
 /// The tile of `left` groups, a number known only now.
