@@ -70,7 +70,7 @@ const char* expression(Function function) {
 }  // namespace
 
 Writer::Writer(const SourceOptions& options)
-    : int8_(options.int8_weights), prefix_(options.cpp ? "" : options.name + "_") {
+    : int8(options.int8_weights), prefix_(options.cpp ? "" : options.name + "_") {
   std::string big = options.name + "_";
   for (char& c : big) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   words = {{"@", prefix_}, {"name", options.name}, {"big_", big}};
@@ -106,21 +106,21 @@ void Writer::numbers(const std::string& own, const std::vector<double>& values) 
 
 // --- steps
 
-void Writer::begin() { emit("$function void @step$n(const float* $restrict x, float* $restrict y)$noexcept {\n"); }
-
-void Writer::step(const Step& step, std::size_t number) {
-  words.insert_or_assign("n", number);
-  words.insert_or_assign("in", step.in);
-  words.insert_or_assign("out", step.out);
-  std::string layers = step.layers;
-  for (char& c : layers) c = c < 0x20 || c > 0x7e || c == '\\' ? '?' : c;
-  emit("\n// $layers: $in to $out\n", {{"layers", layers}});
-  std::visit([&](const auto& work) { write(work, step); }, step.work);
+void Writer::begin(std::string_view pattern, const Fillings& own) {
+  emit("$function void @step$n(const float* $restrict x, float* $restrict y)$noexcept {\n");
+  emit(pattern, own);
 }
 
-void Writer::write(const Patches& p, const Step&) {
-  begin();
-  emit(
+std::string Writer::applied(const Activation& activation, const std::string& v) {
+  const auto a = static_cast<float>(activation.a), b = static_cast<float>(activation.b);
+  needs_math = needs_math || activation.function > Function::hardtanh || std::isinf(a) || std::isinf(b);
+  return filled(expression(activation.function), {{"v", v}, {"a", literal(a)}, {"b", literal(b)}}, words);
+}
+
+namespace {
+
+void write(Writer& to, const Patches& p) {
+  to.begin(
       "  for ($size g = 0; g < $groups; ++g) {\n"
       "    for ($size i = 0; i < $positions; ++i) {\n"
       "      for ($size k = 0; k < $kernel; ++k, y += $part) {\n"
@@ -136,13 +136,12 @@ void Writer::write(const Patches& p, const Step&) {
        {"channels", p.channels}});
 }
 
-void Writer::write(const Norm& norm, const Step&) {
-  numbers("mean", norm.mean);
-  numbers("scale", norm.scale);
-  numbers("shift", norm.shift);
-  begin();
+void write(Writer& to, const Norm& norm) {
+  to.numbers("mean", norm.mean);
+  to.numbers("scale", norm.scale);
+  to.numbers("shift", norm.shift);
   const std::int64_t channels = std::ssize(norm.mean);
-  emit(
+  to.begin(
       "  for ($size r = 0; r < $in; r += $period) {\n"
       "    for ($size j = 0; j < $period; ++j) {\n"
       "      y[r + j] = (x[r + j] - @mean$n[j$each]) * @scale$n[j$each] + @shift$n[j$each];\n"
@@ -150,12 +149,11 @@ void Writer::write(const Norm& norm, const Step&) {
       {{"period", channels * norm.each}, {"each", norm.each > 1 ? " / " + std::to_string(norm.each) : ""}});
 }
 
-void Writer::write(const RowNorm& norm, const Step&) {
-  needs_math = true;
-  numbers("weight", norm.weight);
-  numbers("bias", norm.bias);
-  begin();
-  emit(
+void write(Writer& to, const RowNorm& norm) {
+  to.needs_math = true;
+  to.numbers("weight", norm.weight);
+  to.numbers("bias", norm.bias);
+  to.begin(
       "  for ($size r = 0; r < $in; r += $width) {\n"
       "    float mean = 0.0f, var = 0.0f;\n"
       "    for ($size j = 0; j < $width; ++j) mean += x[r + j];\n"
@@ -167,37 +165,29 @@ void Writer::write(const RowNorm& norm, const Step&) {
       {{"width", norm.weight.size()}, {"eps", literal(static_cast<float>(norm.eps))}});
 }
 
-std::string Writer::applied(const Activation& activation, const std::string& v) {
-  const auto a = static_cast<float>(activation.a), b = static_cast<float>(activation.b);
-  needs_math = needs_math || activation.function > Function::hardtanh || std::isinf(a) || std::isinf(b);
-  return filled(expression(activation.function), {{"v", v}, {"a", literal(a)}, {"b", literal(b)}}, words);
+void write(Writer& to, const Activation& activation) {
+  const std::string then = to.applied(activation, "x[j]");
+  to.begin("  for ($size j = 0; j < $in; ++j) y[j] = $then;\n}\n", {{"then", then}});
 }
 
-void Writer::write(const Activation& activation, const Step&) {
-  const std::string then = applied(activation, "x[j]");
-  begin();
-  emit("  for ($size j = 0; j < $in; ++j) y[j] = $then;\n}\n", {{"then", then}});
-}
-
-void Writer::write(const Softmax& s, const Step&) {
-  needs_math = true;
-  begin();
-  emit(
+void write(Writer& to, const Softmax& s) {
+  to.needs_math = true;
+  to.begin(
       "  for ($size g = 0; g < $in; g += $width) {\n"
       "    float top = x[g], total = 0.0f;\n"
       "    for ($size j = 0; j < $width; ++j) top = x[g + j] > top ? x[g + j] : top;\n",
       {{"width", s.size}});
-  emit(s.log ? "    for ($size j = 0; j < $width; ++j) total += $exp(x[g + j] - top);\n"
-               "    total = $log(total);\n"
-               "    for ($size j = 0; j < $width; ++j) y[g + j] = (x[g + j] - top) - total;\n  }\n}\n"
-             : "    for ($size j = 0; j < $width; ++j) {\n"
-               "      y[g + j] = $exp(x[g + j] - top);\n"
-               "      total += y[g + j];\n    }\n"
-               "    for ($size j = 0; j < $width; ++j) y[g + j] /= total;\n  }\n}\n",
-       {{"width", s.size}});
+  to.emit(s.log ? "    for ($size j = 0; j < $width; ++j) total += $exp(x[g + j] - top);\n"
+                  "    total = $log(total);\n"
+                  "    for ($size j = 0; j < $width; ++j) y[g + j] = (x[g + j] - top) - total;\n  }\n}\n"
+                : "    for ($size j = 0; j < $width; ++j) {\n"
+                  "      y[g + j] = $exp(x[g + j] - top);\n"
+                  "      total += y[g + j];\n    }\n"
+                  "    for ($size j = 0; j < $width; ++j) y[g + j] /= total;\n  }\n}\n",
+          {{"width", s.size}});
 }
 
-void Writer::write(const Pool& pool, const Step&) {
+void write(Writer& to, const Pool& pool) {
   std::vector<unsigned> ends;
   std::vector<double> counts;
   for (std::int64_t i = 0; i < pool.windows.places; ++i) {
@@ -205,10 +195,9 @@ void Writer::write(const Pool& pool, const Step&) {
     ends.insert(ends.end(), {static_cast<unsigned>(window.first), static_cast<unsigned>(window.last)});
     counts.push_back(window.count);
   }
-  array("ends" + words.at("n").text, std::span<const unsigned>(ends));
-  if (!pool.max) numbers("count", counts);
-  begin();
-  emit(
+  to.array("ends" + to.words.at("n").text, std::span<const unsigned>(ends));
+  if (!pool.max) to.numbers("count", counts);
+  to.begin(
       "  for ($size i = 0; i < $places; ++i) {\n"
       "    const $size first = @ends$n[2 * i], last = @ends$n[2 * i + 1];\n"
       "    for ($size c = 0; c < $channels; ++c) {\n"
@@ -221,23 +210,33 @@ void Writer::write(const Pool& pool, const Step&) {
        {"channels", pool.channels},
        {"step", pool.windows.dilation},
        {"take", pool.max ? "all = v > all || v != v ? v : all" : "all += v"},
-       {"all", pool.max ? "all" : "all / " + id("count") + words.at("n").text + "[i]"}});
+       {"all", pool.max ? "all" : "all / " + to.id("count") + to.words.at("n").text + "[i]"}});
 }
 
-void Writer::write(const Transpose& t, const Step&) {
-  begin();
-  emit(
+void write(Writer& to, const Transpose& t) {
+  to.begin(
       "  for ($size j = 0; j < $columns; ++j) {\n"
       "    for ($size i = 0; i < $rows; ++i) y[j * $rows + i] = x[i * $columns + j];\n  }\n}\n",
       {{"rows", t.rows}, {"columns", t.columns}});
 }
 
-void Writer::write(const Pad& pad, const Step&) {
-  begin();
-  emit(
+void write(Writer& to, const Pad& pad) {
+  to.begin(
       "  for ($size j = 0; j < $out; ++j) y[j] = 0.0f;\n"
       "  for ($size j = 0; j < $in; ++j) y[j + $before] = x[j];\n}\n",
       {{"before", pad.before}});
+}
+
+}  // namespace
+
+void Writer::step(const Step& step, std::size_t number) {
+  words.insert_or_assign("n", number);
+  words.insert_or_assign("in", step.in);
+  words.insert_or_assign("out", step.out);
+  std::string layers = step.layers;
+  for (char& c : layers) c = c < 0x20 || c > 0x7e || c == '\\' ? '?' : c;
+  emit("\n// $layers: $in to $out\n", {{"layers", layers}});
+  std::visit([&](const auto& work) { write(*this, work); }, step.work);
 }
 
 }  // namespace gradus::nn::frozen

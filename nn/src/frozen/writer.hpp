@@ -71,35 +71,23 @@ class Writer {
 
   std::string id(const std::string& own) const { return prefix_ + own; }  ///< a name as it is seen in the file
 
+  // Of the step that is being written.
+  void begin(std::string_view pattern = "", const Fillings& own = {});  ///< of the function
+  void numbers(const std::string& own, const std::vector<double>& values);
+  std::string applied(const Activation& activation, const std::string& v);
+
   std::string text;
   std::vector<std::string> arrays;  ///< in the order in which the checksum takes them
   std::uint32_t checksum = 2166136261u;
   bool needs_math = false;
+  const bool int8;
   Fillings words;  ///< that differ between the languages
 
  private:
-  void write(const Product& p, const Step& step);
-  void write(const Patches& p, const Step& step);
-  void write(const Norm& norm, const Step& step);
-  void write(const RowNorm& norm, const Step& step);
-  void write(const Activation& activation, const Step& step);
-  void write(const Softmax& softmax, const Step& step);
-  void write(const Pool& pool, const Step& step);
-  void write(const Transpose& transpose, const Step& step);
-  void write(const Pad& pad, const Step& step);
-
-  void begin();  ///< of the function
-  void numbers(const std::string& own, const std::vector<double>& values);
-  std::string applied(const Activation& activation, const std::string& v);
-
-  // writer_product.cpp
-  void weights(const Product& p);
-  void body(const Product& p);
-  void columns(const Product& p, std::int64_t count);
-  std::string of_group(const Product& p, const std::string& array, std::int64_t each) const;
-
-  const bool int8_;
   const std::string prefix_;
 };
+
+/// The constants and the function of a product.
+void write(Writer& to, const Product& p);
 
 }  // namespace gradus::nn::frozen
