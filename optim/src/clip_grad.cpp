@@ -9,17 +9,6 @@ namespace gradus::optim {
 
 namespace {
 
-template <class T>
-double largest(const T* x, std::int64_t n) {
-  double result = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double size = std::abs(static_cast<double>(x[i]));
-    if (!(size <= result)) result = size;  // NaN wins
-    if (std::isnan(result)) break;
-  }
-  return result;
-}
-
 double norm_of(const std::vector<Tensor>& gradients, double p) {
   double total = 0;
   for (const Tensor& g : gradients) {
@@ -27,8 +16,10 @@ double norm_of(const std::vector<Tensor>& gradients, double p) {
       const T* x = elements<T>(g);
       const std::int64_t n = g.numel();
       if (std::isinf(p)) {
-        const double size = largest(x, n);
-        if (!(size <= total)) total = size;
+        for (std::int64_t i = 0; i < n && !std::isnan(total); ++i) {
+          const double size = std::abs(static_cast<double>(x[i]));
+          if (!(size <= total)) total = size;  // NaN wins
+        }
       } else if (p == 2) {
         total += gradus::kernels::sum_of_squares(x, n);
       } else {

@@ -40,21 +40,16 @@ void Optimizer::add_parameters(const std::vector<Tensor>& params) {
   for (std::size_t i = 0; i < params.size(); ++i) {
     const Tensor& p = params[i];
     const std::string which = message("\nit is parameter ", i, " of group ", group_count());
-    if (!p.defined()) {
-      throw TypeError("optimizer can only optimize Tensors, but one of the params is undefined" + which +
-                      "\na layer without a bias has none to give: leave it out");
-    }
+    throw_if<TypeError>(!p.defined(), "optimizer can only optimize Tensors, but one of the params is undefined", which,
+                        "\na layer without a bias has none to give: leave it out");
     throw_if<TypeError>(!is_floating(p.dtype()),
                         "optimizer can only optimize floating Tensors, but one of the params is ", p.dtype(), which);
     if (!p.is_leaf()) {
       fail<ValueError>("can't optimize a non-leaf Tensor", which, ", computed by ", p.grad_fn());
     }
-    if (before.contains(impl_of(p))) {
-      throw ValueError("some parameters appear in more than one parameter group" + which);
-    }
-    if (!now.insert(impl_of(p)).second) {
-      throw ValueError("optimizer contains a parameter group with duplicate parameters" + which);
-    }
+    throw_if<ValueError>(before.contains(impl_of(p)), "some parameters appear in more than one parameter group", which);
+    throw_if<ValueError>(!now.insert(impl_of(p)).second,
+                         "optimizer contains a parameter group with duplicate parameters", which);
   }
   parameters_.reserve(parameters_.size() + params.size());
   group_ends_.reserve(group_ends_.size() + 1);
@@ -158,10 +153,15 @@ std::map<std::string, double> read_schedule(const StateReader& reader, const Val
 
 }  // namespace
 
+// Members are listed by functions that are not const, for loading.
+Value Optimizer::saved_options(std::size_t group) const {
+  return const_cast<Optimizer&>(*this).option_fields(group).values();
+}
+
 Value Optimizer::state_dict() const {
   Value states = Value::dict();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (parameters_[i].has_state) states[i] = saved_state(i);
+    if (parameters_[i].has_state) states[i] = const_cast<Optimizer&>(*this).state_fields(i).values();
   }
   Value groups = Value::list();
   for (std::size_t group = 0; group < group_count(); ++group) {
@@ -175,19 +175,19 @@ Value Optimizer::state_dict() const {
 }
 
 void Optimizer::check_groups(const Value& groups) const {
-  if (!is_list(groups) || groups.size() != group_count()) {
-    fail<ValueError>("loaded state dict has a different number of parameter groups\n", name(), " has ", group_count());
-  }
+  throw_if<ValueError>(!is_list(groups) || groups.size() != group_count(),
+                       "loaded state dict has a different number of parameter groups\n", name(), " has ",
+                       group_count());
   for (std::size_t g = 0; g < group_count(); ++g) {
     const Value& group = groups.as_list()[g];
     if (group.kind() != Kind::dict || !group.contains("params") || !is_list(group.at("params"))) {
       fail<KeyError>("loaded state dict has no list ", group_path(g), "params");
     }
-    if (const std::size_t size = group.at("params").size(); size != size_of(g)) {
-      fail<ValueError>(
-          "loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n", "group ",
-          g, " has ", size_of(g), " parameters, in the state dict ", size);
-    }
+    const std::size_t size = group.at("params").size();
+    throw_if<ValueError>(
+        size != size_of(g),
+        "loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n", "group ", g,
+        " has ", size_of(g), " parameters, in the state dict ", size);
   }
 }
 

@@ -90,10 +90,10 @@ class Optimizer {
  private:
   friend std::string to_string(const Optimizer& optimizer);
   virtual void check_options() const = 0;
-  virtual Value saved_options(std::size_t group) const = 0;
-  virtual Value saved_state(std::size_t parameter) const = 0;
   virtual FieldList option_fields(std::size_t group) = 0;
   virtual FieldList state_fields(std::size_t parameter) = 0;
+  /// The options of a group, as they are saved.
+  Value saved_options(std::size_t group) const;
   void check_groups(const Value& groups) const;
   void read_state(StateReader& reader, const Value& saved, std::size_t parameter);
 

@@ -82,22 +82,19 @@ class OptimizerWith : public Optimizer {
 
   double lr(std::size_t group = 0) const final { return options(group).lr; }
   double momentum(std::size_t group = 0) const final {
-    Options copy = options(group);
-    const double* momentum = momentum_of(copy);
+    const double* momentum = momentum_of(options(group));
     return momentum ? *momentum : 0;
   }
   void set_lr(std::size_t group, double lr) final {
     Options changed = options(group);
     changed.lr = lr;
-    changed.check();
-    groups_[group].options = changed;
+    change(group, changed);
   }
   void set_momentum(std::size_t group, double momentum) final {
     Options changed = options(group);
     if (!momentum_of(changed)) refuse_momentum();
     *momentum_of(changed) = momentum;
-    changed.check();
-    groups_[group].options = changed;
+    change(group, changed);
   }
 
  protected:
@@ -136,13 +133,17 @@ class OptimizerWith : public Optimizer {
     check_group(group);
     return groups_[group].options;
   }
-  static double* momentum_of(Options& options) {
+  void change(std::size_t group, const Options& changed) {
+    changed.check();
+    groups_[group].options = changed;
+  }
+  static auto momentum_of(auto& options) {
     if constexpr (requires { options.betas; }) {
       return &options.betas[0];
     } else if constexpr (requires { options.momentum; }) {
       return &options.momentum;
     } else {
-      return nullptr;
+      return static_cast<double*>(nullptr);
     }
   }
   void check_options() const final {
@@ -153,14 +154,6 @@ class OptimizerWith : public Optimizer {
     FieldList fields;
     listed.list(fields);
     return fields;
-  }
-  Value saved_options(std::size_t group) const final {
-    Options copy = groups_[group].options;
-    return fields_of(copy).values();
-  }
-  Value saved_state(std::size_t parameter) const final {
-    State copy = states_[parameter];
-    return fields_of(copy).values();
   }
   FieldList option_fields(std::size_t group) final { return fields_of(groups_[group].options); }
   FieldList state_fields(std::size_t parameter) final { return fields_of(states_[parameter]); }
