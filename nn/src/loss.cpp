@@ -105,7 +105,7 @@ Tensor NLLLoss::forward(const Tensor& log_probabilities, const Tensor& target) c
 }
 
 BCEWithLogitsLoss::BCEWithLogitsLoss(const BceOptions& options)
-    : weight(options.weight), pos_weight(options.pos_weight), reduction_(options.reduction) {}
+    : Loss(options.reduction), weight(options.weight), pos_weight(options.pos_weight) {}
 
 Tensor BCEWithLogitsLoss::forward(const Tensor& x, const Tensor& target) const {
   const BceOptions options{.weight = weight, .reduction = reduction_, .pos_weight = pos_weight};

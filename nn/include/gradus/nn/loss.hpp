@@ -12,6 +12,10 @@ class Loss : public Module {
   virtual Tensor forward(const Tensor& x, const Tensor& target) const = 0;
   Tensor operator()(const Tensor& x, const Tensor& target) const { return forward(x, target); }
 
+ protected:
+  explicit Loss(Reduction reduction = Reduction::mean) : reduction_(reduction) {}
+  Reduction reduction_;
+
  private:
   using Module::forward;  // of one input: there is none
 };
@@ -19,50 +23,42 @@ class Loss : public Module {
 /// Mean of (x - target)^2; see functional::mse_loss.
 class MSELoss : public Loss {
  public:
-  explicit MSELoss(Reduction reduction = Reduction::mean) : reduction_(reduction) {}
+  explicit MSELoss(Reduction reduction = Reduction::mean) : Loss(reduction) {}
   Tensor forward(const Tensor& x, const Tensor& target) const override {
     return functional::mse_loss(x, target, reduction_);
   }
-
- private:
-  Reduction reduction_;
 };
 
 /// Mean of |x - target|; see functional::l1_loss.
 class L1Loss : public Loss {
  public:
-  explicit L1Loss(Reduction reduction = Reduction::mean) : reduction_(reduction) {}
+  explicit L1Loss(Reduction reduction = Reduction::mean) : Loss(reduction) {}
   Tensor forward(const Tensor& x, const Tensor& target) const override {
     return functional::l1_loss(x, target, reduction_);
   }
-
- private:
-  Reduction reduction_;
 };
 
 /// See functional::huber_loss.
 class HuberLoss : public Loss {
  public:
-  explicit HuberLoss(Reduction reduction = Reduction::mean, double delta = 1) : reduction_(reduction), delta_(delta) {}
+  explicit HuberLoss(Reduction reduction = Reduction::mean, double delta = 1) : Loss(reduction), delta_(delta) {}
   Tensor forward(const Tensor& x, const Tensor& target) const override {
     return functional::huber_loss(x, target, reduction_, delta_);
   }
 
  private:
-  Reduction reduction_;
   double delta_;
 };
 
 /// See functional::smooth_l1_loss.
 class SmoothL1Loss : public Loss {
  public:
-  explicit SmoothL1Loss(Reduction reduction = Reduction::mean, double beta = 1) : reduction_(reduction), beta_(beta) {}
+  explicit SmoothL1Loss(Reduction reduction = Reduction::mean, double beta = 1) : Loss(reduction), beta_(beta) {}
   Tensor forward(const Tensor& x, const Tensor& target) const override {
     return functional::smooth_l1_loss(x, target, reduction_, beta_);
   }
 
  private:
-  Reduction reduction_;
   double beta_;
 };
 
@@ -82,16 +78,13 @@ class KLDivLoss : public Loss {
 class BCELoss : public Loss {
  public:
   explicit BCELoss(const Tensor& weight_ = {}, Reduction reduction = Reduction::mean)
-      : weight(weight_), reduction_(reduction) {}
+      : Loss(reduction), weight(weight_) {}
   void state(StateList& list) override { list("weight", weight); }
   Tensor forward(const Tensor& x, const Tensor& target) const override {
     return functional::binary_cross_entropy(x, target, weight, reduction_);
   }
 
   Buffer weight;
-
- private:
-  Reduction reduction_;
 };
 
 /// Mean of -log softmax(x)[target] from logits; see functional::cross_entropy.
@@ -128,9 +121,6 @@ class BCEWithLogitsLoss : public Loss {
   Tensor forward(const Tensor& x, const Tensor& target) const override;
 
   Buffer weight, pos_weight;
-
- private:
-  Reduction reduction_;
 };
 
 }  // namespace gradus::nn
