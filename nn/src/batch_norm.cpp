@@ -41,18 +41,15 @@ BatchShape batch_shape(const Tensor& x) {
 
 void check_channels(const Tensor& x, const char* what, const Tensor& values) {
   if (!values.defined()) return;
-  if (values.numel() != x.shape()[1]) {
-    fail<RuntimeError>(what, " should contain ", x.shape()[1], " elements not ", values.numel(),
-                       "\nbatch_norm: x of shape ", x.shape(), " has its channels in dimension 1");
-  }
+  throw_if<RuntimeError>(values.numel() != x.shape()[1], what, " should contain ", x.shape()[1], " elements not ",
+                         values.numel(), "\nbatch_norm: x of shape ", x.shape(), " has its channels in dimension 1");
   if (values.dim() != 1) {
     fail<RuntimeError>("TensorAccessor expected 1 dims but tensor has ", values.dim(), "\nbatch_norm: expected ", what,
                        " of shape ", Shape{x.shape()[1]}, ", got ", values.shape(), "; flatten() makes one of it");
   }
-  if (values.dtype() != x.dtype()) {
-    fail<RuntimeError>("mixed dtype (CPU): expect parameter to have scalar type of Float\nbatch_norm: x is ", x.dtype(),
-                       ", ", what, " is ", values.dtype(), "; convert one with to()");
-  }
+  throw_if<RuntimeError>(values.dtype() != x.dtype(),
+                         "mixed dtype (CPU): expect parameter to have scalar type of Float\nbatch_norm: x is ",
+                         x.dtype(), ", ", what, " is ", values.dtype(), "; convert one with to()");
 }
 
 void check(const Tensor& x, const NormTensors& state, const BatchNormCall& call) {
@@ -61,12 +58,10 @@ void check(const Tensor& x, const NormTensors& state, const BatchNormCall& call)
                        "D input)\nbatch_norm: x is (N, C) or (N, C, L), ", "got the shape ", x.shape(),
                        "; unsqueeze(0) makes a batch of one sample");
   require_floating("batch_norm", x.dtype());
-  if (state.running_mean.defined() != state.running_var.defined()) {
-    throw RuntimeError("batch_norm: running_mean and running_var come together, or not at all");
-  }
-  if (!call.training && !(state.running_mean.defined() && state.running_var.defined())) {
-    throw RuntimeError("running_mean must be defined in evaluation mode");
-  }
+  throw_if<RuntimeError>(state.running_mean.defined() != state.running_var.defined(),
+                         "batch_norm: running_mean and running_var come together, or not at all");
+  throw_if<RuntimeError>(!call.training && !(state.running_mean.defined() && state.running_var.defined()),
+                         "running_mean must be defined in evaluation mode");
   if (call.training && !call.sync && x.numel() > 0 && x.numel() == x.shape()[1]) {
     fail<ValueError>("Expected more than 1 value per channel when training, got input size ", torch_size(x.shape()),
                      "\nthe variance of one value is 0: drop the last batch (drop_last), or call eval()");

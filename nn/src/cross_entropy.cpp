@@ -48,10 +48,9 @@ void check_target(const Tensor& x, const Tensor& target) {
 
 void check_weight(const Tensor& x, const Tensor& weight, const char* prefix = "") {
   if (!weight.defined()) return;
-  if (weight.shape() != Shape{class_count(x.shape())}) {
-    fail<RuntimeError>(prefix, "weight tensor should be defined either for all ", class_count(x.shape()),
-                       " classes or no classes but got weight tensor of shape: ", weight.shape());
-  }
+  throw_if<RuntimeError>(weight.shape() != Shape{class_count(x.shape())}, prefix,
+                         "weight tensor should be defined either for all ", class_count(x.shape()),
+                         " classes or no classes but got weight tensor of shape: ", weight.shape());
 }
 
 void check_smoothing(double smoothing) {
@@ -104,28 +103,25 @@ double checked_total(const Tensor& x, const Tensor& target, const CrossEntropyOp
 }
 
 /// The loss is linear in the log-probabilities, of the given shape; this is the factor of each, times `scale`.
-template <class T>
-Tensor coefficients(const Shape& shape, const Tensor& target, const CrossEntropyOptions& options, double total,
-                    double scale) {
-  Tensor k = zeros(shape, dtype_of<T>);
+Tensor coefficients(Dtype dtype, const Shape& shape, const Tensor& target, const CrossEntropyOptions& options,
+                    double total, double scale = 1) {
+  Tensor k = zeros(shape, dtype);
   const Weights weight(options.weight);
   const std::int64_t classes = class_count(shape), step = class_step(shape);
   const double share = scale * (options.reduction == Reduction::mean ? 1 / total : 1);
   const double hard = share * (1 - options.label_smoothing);
   const bool smooth = options.label_smoothing > 0;
   const double soft = smooth ? share * options.label_smoothing / static_cast<double>(classes) : 0;
-  for_each_sample(shape, target, options.ignore_index, [&](std::int64_t begin, std::int64_t c, std::int64_t) {
-    T* row = elements<T>(k) + begin;
-    for (std::int64_t other = 0; smooth && other < classes; ++other) {
-      row[other * step] = static_cast<T>(-soft * weight[other]);
-    }
-    row[c * step] = static_cast<T>(-soft * weight[c] - hard * weight[c]);
+  visit_floating(dtype, [&]<class T>(T*) {
+    for_each_sample(shape, target, options.ignore_index, [&](std::int64_t begin, std::int64_t c, std::int64_t) {
+      T* row = elements<T>(k) + begin;
+      for (std::int64_t other = 0; smooth && other < classes; ++other) {
+        row[other * step] = static_cast<T>(-soft * weight[other]);
+      }
+      row[c * step] = static_cast<T>(-soft * weight[c] - hard * weight[c]);
+    });
   });
   return k;
-}
-Tensor coefficients(Dtype dtype, const Shape& shape, const Tensor& target, const CrossEntropyOptions& options,
-                    double total, double scale = 1) {
-  return (dtype == float32 ? coefficients<float> : coefficients<double>)(shape, target, options, total, scale);
 }
 
 const char* name_of(const Tensor& x, const CrossEntropyOptions& options) {

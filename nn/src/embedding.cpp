@@ -28,9 +28,8 @@ void check_embedding(const Tensor& index, const Tensor& weight) {
 /// The row meant by padding_idx, which may count from the end.
 std::optional<std::int64_t> row_of(std::optional<std::int64_t> padding_idx, std::int64_t rows) {
   if (!padding_idx) return padding_idx;
-  if (*padding_idx < -rows || *padding_idx >= rows) {
-    fail<ValueError>("Padding_idx must be within num_embeddings\ngot ", *padding_idx, " of ", rows);
-  }
+  throw_if<ValueError>(*padding_idx < -rows || *padding_idx >= rows, "Padding_idx must be within num_embeddings\ngot ",
+                       *padding_idx, " of ", rows);
   return *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
 }
 

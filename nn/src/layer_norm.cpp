@@ -116,10 +116,9 @@ void check_rows(const Tensor& x, const Shape& shape, const Tensor& weight, const
   require_floating("LayerNormKernelImpl", x.dtype());
   for (const auto& [name, values] : {std::pair("weight", &weight), std::pair("bias", &bias)}) {
     if (!values->defined()) continue;
-    if (values->shape() != shape) {
-      fail<RuntimeError>("Expected ", name, " to be of same shape as normalized_shape, but got ", name, " of shape ",
-                         values->shape(), " and normalized_shape = ", shape);
-    }
+    throw_if<RuntimeError>(values->shape() != shape, "Expected ", name,
+                           " to be of same shape as normalized_shape, but got ", name, " of shape ", values->shape(),
+                           " and normalized_shape = ", shape);
     require_dtype_of(x, *values, "layer_norm: convert x or the layer with to()");
   }
 }

@@ -106,21 +106,17 @@ bool overlap(std::span<const float> a, std::span<const float> b) {
 
 void Plan::run(std::span<const float> in, std::span<float> out) const {
   alignas(64) float stack[stack_floats];
-  if (scratch_size() > stack_floats) {
-    fail<ValueError>("Plan: needs ", scratch_size(), " floats of scratch, more than the ", stack_floats,
-                     " on the stack\nhand over a span of them");
-  }
+  throw_if<ValueError>(scratch_size() > stack_floats, "Plan: needs ", scratch_size(),
+                       " floats of scratch, more than the ", stack_floats, " on the stack\nhand over a span of them");
   run(in, out, stack);
 }
 
 void Plan::run(std::span<const float> in, std::span<float> out, std::span<float> scratch) const {
-  if (const char* mistake = impl_->mistake(in.size(), out.size()); *mistake) {
-    fail<ValueError>("Plan: ", mistake, ": expected N x ", inputs(), " and N x ", outputs(), " floats, got ", in.size(),
-                     " and ", out.size());
-  }
-  if (scratch.size() < scratch_size()) {
-    fail<ValueError>("Plan: expected ", scratch_size(), " floats of scratch, got ", scratch.size());
-  }
+  const char* mistake = impl_->mistake(in.size(), out.size());
+  throw_if<ValueError>(*mistake, "Plan: ", mistake, ": expected N x ", inputs(), " and N x ", outputs(),
+                       " floats, got ", in.size(), " and ", out.size());
+  throw_if<ValueError>(scratch.size() < scratch_size(), "Plan: expected ", scratch_size(), " floats of scratch, got ",
+                       scratch.size());
   throw_if<ValueError>(overlap(in, out) || overlap(in, scratch) || overlap(out, scratch),
                        "Plan: input, output and scratch overlap\ngive each memory of its own");
   (*this)(in, out, scratch);
@@ -131,9 +127,8 @@ Tensor Plan::operator()(const Tensor& x) const {
   Shape row = x.shape();
   const std::int64_t rows = row.empty() ? 0 : row[0];
   if (!row.empty()) row.erase(0);
-  if (x.dim() == 0 || row != input_shape()) {
-    fail<ValueError>("Plan: expected a batch of rows ", input_shape(), ", got ", x.shape());
-  }
+  throw_if<ValueError>(x.dim() == 0 || row != input_shape(), "Plan: expected a batch of rows ", input_shape(), ", got ",
+                       x.shape());
   Shape shape = output_shape();
   shape.insert(0, rows);
   Tensor y = empty(shape);

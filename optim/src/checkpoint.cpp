@@ -6,6 +6,9 @@
 #include <cstring>
 
 namespace gradus::optim {
+
+using gradus::detail::throw_if;
+
 namespace {
 
 /// The state of a generator as int64 words, eight of its bytes in each.
@@ -19,8 +22,8 @@ Tensor pack(const Generator& generator) {
 void unpack(const Tensor& words, Generator& generator) {
   std::vector<std::uint8_t> bytes(generator.state().size());
   const auto from = words.data<std::int64_t>();
-  gradus::detail::throw_if<RuntimeError>(from.size() != (bytes.size() + 7) / 8,
-                                         "load_checkpoint: this is not the state of a generator");
+  throw_if<RuntimeError>(from.size() != (bytes.size() + 7) / 8,
+                         "load_checkpoint: this is not the state of a generator");
   std::memcpy(bytes.data(), from.data(), bytes.size());
   generator.set_state(bytes);
 }
@@ -72,9 +75,8 @@ void save_checkpoint(const std::string& path, const TrainingState& training, con
 
 Value load_checkpoint(const std::string& path, const TrainingState& training) {
   const Value state = load_value(path);
-  if (state.kind() != Value::Kind::dict || !state.contains("model") || !state.contains("optimizer")) {
-    throw KeyError("load_checkpoint: '" + path + "' has no keys 'model' and 'optimizer', so it is no checkpoint");
-  }
+  throw_if<KeyError>(state.kind() != Value::Kind::dict || !state.contains("model") || !state.contains("optimizer"),
+                     "load_checkpoint: '", path, "' has no keys 'model' and 'optimizer', so it is no checkpoint");
   Value progress = state.contains("progress") ? state.at("progress") : Value::dict();
   Value before = state_of(training);
   before["model"] = copy_of(training.model.state_dict());  // the others are copies already

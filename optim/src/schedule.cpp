@@ -5,7 +5,7 @@
 
 namespace gradus::optim {
 
-using gradus::detail::fail;
+using gradus::detail::fail, gradus::detail::throw_if;
 
 double LRScheduler::base_lr(std::size_t group) const {
   if (group < base_lrs_.size()) return base_lrs_[group];
@@ -34,9 +34,8 @@ void LRScheduler::start() {
 }
 
 void LRScheduler::step() {
-  if (fields_.fields().empty()) {
-    fail<RuntimeError>(name(), ": its constructor did not call start(), which has to be its last line");
-  }
+  throw_if<RuntimeError>(fields_.fields().empty(), name(),
+                         ": its constructor did not call start(), which has to be its last line");
   go_to(last_epoch_ + 1);
 }
 
@@ -96,10 +95,9 @@ void LRScheduler::load_state_dict(const Value& state) {
   reader.finish(name());
   reader.exchange([this] {
     if (last_epoch_ < first_epoch_) fail<ValueError>(name(), ": last_epoch is ", last_epoch_);
-    if (base_lrs_.size() > optimizer_.group_count()) {
-      fail<RuntimeError>("Error(s) in loading state_dict for ", name(), ":\n\tmismatch for base_lrs: expected ",
-                         optimizer_.group_count(), " numbers, got ", base_lrs_.size(), ".");
-    }
+    throw_if<RuntimeError>(base_lrs_.size() > optimizer_.group_count(), "Error(s) in loading state_dict for ", name(),
+                           ":\n\tmismatch for base_lrs: expected ", optimizer_.group_count(), " numbers, got ",
+                           base_lrs_.size(), ".");
     check();
   });
 }

@@ -47,10 +47,8 @@ Aligned<std::byte> packed(const Product& p, std::int64_t first, int groups_in_pa
 
 void check_half(const Product& product, const std::string& layers) {
   for (const double w : product.weight) {
-    if (std::abs(w) >= beyond_half) {
-      gradus::detail::fail<ValueError>("Plan: half_weights hold numbers up to 65504, (", layers, ") has ", w,
-                                       "\nkeep its weights as float32");
-    }
+    gradus::detail::throw_if<ValueError>(std::abs(w) >= beyond_half, "Plan: half_weights hold numbers up to 65504, (",
+                                         layers, ") has ", w, "\nkeep its weights as float32");
   }
 }
 

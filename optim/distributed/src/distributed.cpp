@@ -114,10 +114,10 @@ void check_layout(const std::string& own, const Communicator& communicator, int 
   std::string text = own;
   text.resize(length);
   communicator.broadcast(std::as_writable_bytes(std::span(text.data(), text.size())), root);
-  if (const double others = communicator.sum(text == own ? 0.0 : 1.0); others > 0) {
-    fail<RuntimeError>("broadcast: ", static_cast<std::int64_t>(others), " of ", communicator.size(),
-                       " processes have another module than rank ", root, "\nmake it with the same layers everywhere");
-  }
+  const double others = communicator.sum(text == own ? 0.0 : 1.0);
+  throw_if<RuntimeError>(others > 0, "broadcast: ", static_cast<std::int64_t>(others), " of ", communicator.size(),
+                         " processes have another module than rank ", root,
+                         "\nmake it with the same layers everywhere");
 }
 
 }  // namespace
