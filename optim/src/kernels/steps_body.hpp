@@ -42,15 +42,18 @@ void sgd(T* p, const T* g, T* momentum_buffer, int64_t n, const SgdStep& step) {
   const Gradient<T> gradient(step.maximize, step.weight_decay);
   const Pack<T> rate = rounded<T>(-step.lr), momentum = rounded<T>(step.momentum),
                 undamped = rounded<T>(1 - step.dampening);
+  if (!momentum_buffer) {
+    each_group(0, n, [&](int64_t i, auto lanes) GRADUS_INLINED {
+      const Pack<T> x = load(p + i, lanes);
+      store(p + i, fused(rate, gradient(load(g + i, lanes), x), x), lanes);
+    });
+    return;
+  }
   each_group(0, n, [&](int64_t i, auto lanes) GRADUS_INLINED {
     const Pack<T> x = load(p + i, lanes), d = gradient(load(g + i, lanes), x);
-    Pack<T> direction = d;
-    if (momentum_buffer) {
-      const Pack<T> b = step.first ? d : fused(undamped, d, momentum * load(momentum_buffer + i, lanes));
-      store(momentum_buffer + i, b, lanes);
-      direction = step.nesterov ? fused(momentum, b, d) : b;
-    }
-    store(p + i, fused(rate, direction, x), lanes);
+    const Pack<T> b = step.first ? d : fused(undamped, d, momentum * load(momentum_buffer + i, lanes));
+    store(momentum_buffer + i, b, lanes);
+    store(p + i, fused(rate, step.nesterov ? fused(momentum, b, d) : b, x), lanes);
   });
 }
 
