@@ -119,21 +119,9 @@ class NextValues {
   const double scale_, momentum_;
 };
 
-/// Statistics of the batch, y, and then, when all of it is finite, the buffers. Returns whether they were written to.
-template <class T>
-bool forward_training(const Tensor& x, const Tensor& y, const NormTensors& state, const BatchNormCall& call,
-                      const Statistics& stats) {
-  const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, state, call.eps, stats);
-  const bool finite = kernels::batch_norm(pass);
-  const double values = static_cast<double>(pass.shape.n * pass.shape.l);
-  return move_buffers(state, call, stats.mean(), stats.var(), values, finite);
-}
-
 /// The statistics of the running buffers.
 template <class T>
-void running_statistics(const Tensor& x, const Tensor& y, const NormTensors& state, double eps,
-                        const Statistics& stats) {
-  const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, state, eps, stats);
+void running_statistics(const kernels::BatchNormForward<T>& pass, const NormTensors& state) {
   if (kernels::batch_norm_running(pass, elements<T>(state.running_mean), elements<T>(state.running_var))) return;
   const auto bad = std::find_if(pass.rstd, pass.rstd + pass.shape.c, [](double r) { return std::isnan(r); });
   fail<ValueError>("batch_norm: running_var of channel ", bad - pass.rstd,
@@ -166,6 +154,12 @@ Tensor empty_batch(const Tensor& x, const NormTensors& state) {
   const Shape channels = x.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
   const Tensor y = state.weight.defined() ? x * state.weight.reshape(channels) : x.clone();
   return state.bias.defined() ? y + state.bias.reshape(channels) : y;
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.defined() && a.dtype() == b.dtype() && a.numel() == b.numel() &&
+         std::memcmp(elements<char>(a), elements<char>(b),
+                     static_cast<std::size_t>(a.numel()) * item_size(a.dtype())) == 0;
 }
 
 }  // namespace
@@ -225,16 +219,6 @@ void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, 
   if (dx.needs(2)) dx[2] = dy.sum(over).to(x_.dtype());
 }
 
-namespace {
-
-bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.defined() && a.dtype() == b.dtype() && a.numel() == b.numel() &&
-         std::memcmp(elements<char>(a), elements<char>(b),
-                     static_cast<std::size_t>(a.numel()) * item_size(a.dtype())) == 0;
-}
-
-}  // namespace
-
 Tensor EvaluationCache::find(const NormTensors& state, double eps) const {
   const std::lock_guard lock(lock_);
   const bool holds =
@@ -263,11 +247,14 @@ BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, co
   Statistics stats = kept.defined() ? Statistics(kept) : Statistics(x.shape()[1]);
   bool counted = false;
   visit_floating(x.dtype(), [&]<class T>(T*) {
+    const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, state, call.eps, stats);
     if (call.training) {
-      counted = forward_training<T>(x, y, state, call, stats);
+      const bool finite = kernels::batch_norm(pass);
+      const double values = static_cast<double>(pass.shape.n * pass.shape.l);
+      counted = move_buffers(state, call, stats.mean(), stats.var(), values, finite);
     } else {
-      if (!kept.defined()) running_statistics<T>(x, y, state, call.eps, stats);
-      kernels::batch_norm_apply(pass_over<T>(x, y, state, call.eps, stats));
+      if (!kept.defined()) running_statistics(pass, state);
+      kernels::batch_norm_apply(pass);
     }
   });
   if (cache && !call.training && !kept.defined()) cache->keep(state, call.eps, stats.rows());

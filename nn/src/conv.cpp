@@ -85,6 +85,13 @@ void check_operands(const Tensor& x, const Tensor& weight, const Tensor& bias, s
   }
 }
 
+void check_layer(std::int64_t in, std::int64_t out, const Conv1dOptions& o) {
+  throw_if<ValueError>(o.groups <= 0, "groups must be a positive integer");
+  throw_if<ValueError>(in % o.groups != 0, "in_channels must be divisible by groups");
+  throw_if<ValueError>(out % o.groups != 0, "out_channels must be divisible by groups");
+  throw_if<ValueError>(o.padding.same() && o.stride != 1, "padding='same' is not supported for strided convolutions");
+}
+
 Geometry geometry(const Tensor& x, const Tensor& weight, const functional::Conv1dCall& call) {
   const std::int64_t kernel = weight.size(2), reach = call.dilation * (kernel - 1) + 1;
   const std::int64_t padding = call.padding.same() ? reach - 1 : 2 * call.padding.size();
@@ -127,17 +134,6 @@ Padding::Padding(const char* kind) {
 std::string Padding::text() const {
   return kind_ == Kind::same ? "same" : kind_ == Kind::valid ? "valid" : message("(", size_, ",)");
 }
-
-namespace {
-
-void check_layer(std::int64_t in, std::int64_t out, const Conv1dOptions& o) {
-  throw_if<ValueError>(o.groups <= 0, "groups must be a positive integer");
-  throw_if<ValueError>(in % o.groups != 0, "in_channels must be divisible by groups");
-  throw_if<ValueError>(out % o.groups != 0, "out_channels must be divisible by groups");
-  throw_if<ValueError>(o.padding.same() && o.stride != 1, "padding='same' is not supported for strided convolutions");
-}
-
-}  // namespace
 
 Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_size,
                const Conv1dOptions& options, Generator& generator)

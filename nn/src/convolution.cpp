@@ -168,6 +168,35 @@ class Patches {
   std::vector<std::int64_t> begin_;
 };
 
+/// What gives the elements of row r of x their gradient: sums over filters and the elements k that see the row.
+template <class T>
+struct Transposed {
+  Transposed(const Layout& layout, const T* weight, std::int64_t r, std::int64_t row_length) {
+    const Geometry& g = layout.g;
+    std::vector<std::int64_t> elements;
+    for (std::int64_t k = 0; k < g.kernel; ++k) {
+      if (layout.seen[static_cast<std::size_t>(k)].row == r) elements.push_back(k);
+    }
+    const std::int64_t own = g.filters_of_group();
+    for (std::int64_t o = 0; o < own; ++o) {
+      for (const std::int64_t k : elements) {
+        begin.push_back(o * row_length + layout.reach - layout.seen[static_cast<std::size_t>(k)].shift);
+      }
+    }
+    weights.resize(static_cast<std::size_t>(g.channels) * begin.size());
+    T* to = weights.data();
+    for (std::int64_t c = 0; c < g.channels; ++c) {
+      const std::int64_t group = c / g.channels_of_group();
+      const T* row = weight + group * own * g.patch() + c % g.channels_of_group() * g.kernel;
+      for (std::int64_t o = 0; o < own; ++o, row += g.patch()) {
+        for (const std::int64_t k : elements) *to++ = row[k];
+      }
+    }
+  }
+  std::vector<std::int64_t> begin;
+  std::vector<T> weights;  // (channels, filters of a group, elements)
+};
+
 }  // namespace
 
 template <class T>
@@ -202,39 +231,6 @@ void convolve(T* y, const T* x, const T* weight, const T* bias, const Geometry& 
     }
   });
 }
-
-namespace {
-
-/// What gives the elements of row r of x their gradient: sums over filters and the elements k that see the row.
-template <class T>
-struct Transposed {
-  Transposed(const Layout& layout, const T* weight, std::int64_t r, std::int64_t row_length) {
-    const Geometry& g = layout.g;
-    std::vector<std::int64_t> elements;
-    for (std::int64_t k = 0; k < g.kernel; ++k) {
-      if (layout.seen[static_cast<std::size_t>(k)].row == r) elements.push_back(k);
-    }
-    const std::int64_t own = g.filters_of_group();
-    for (std::int64_t o = 0; o < own; ++o) {
-      for (const std::int64_t k : elements) {
-        begin.push_back(o * row_length + layout.reach - layout.seen[static_cast<std::size_t>(k)].shift);
-      }
-    }
-    weights.resize(static_cast<std::size_t>(g.channels) * begin.size());
-    T* to = weights.data();
-    for (std::int64_t c = 0; c < g.channels; ++c) {
-      const std::int64_t group = c / g.channels_of_group();
-      const T* row = weight + group * own * g.patch() + c % g.channels_of_group() * g.kernel;
-      for (std::int64_t o = 0; o < own; ++o, row += g.patch()) {
-        for (const std::int64_t k : elements) *to++ = row[k];
-      }
-    }
-  }
-  std::vector<std::int64_t> begin;
-  std::vector<T> weights;  // (channels, filters of a group, elements)
-};
-
-}  // namespace
 
 template <class T>
 void convolve_input_gradient(T* dx, const T* dy, const T* weight, const Geometry& g) {

@@ -9,14 +9,11 @@ namespace gradus::nn {
 
 Linear::Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options, Generator& generator)
     : weight(empty({out_features, in_features}, options.dtype)) {
-  if (in_features > 0)
-    init::kaiming_uniform_(weight, std::sqrt(5.0), init::FanMode::fan_in, init::Nonlinearity::leaky_relu, generator);
-  if (!options.bias) return;
-  bias = Parameter(zeros({out_features}, options.dtype));
-  if (in_features > 0) {
-    const double bound = 1 / std::sqrt(static_cast<double>(in_features));
-    init::uniform_(bias, -bound, bound, generator);
-  }
+  if (options.bias) bias = Parameter(zeros({out_features}, options.dtype));
+  if (in_features == 0) return;
+  init::kaiming_uniform_(weight, std::sqrt(5.0), init::FanMode::fan_in, init::Nonlinearity::leaky_relu, generator);
+  const double bound = 1 / std::sqrt(static_cast<double>(in_features));
+  if (options.bias) init::uniform_(bias, -bound, bound, generator);
 }
 
 Tensor Linear::forward(const Tensor& x) const {

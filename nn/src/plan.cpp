@@ -18,6 +18,11 @@ namespace {
 constexpr std::size_t stack_floats = 16384;
 constexpr std::size_t rows_at_once = 64;  // more gain nothing: the weights are read once for each tile of rows anyway
 
+bool overlap(std::span<const float> a, std::span<const float> b) {
+  const std::less<const float*> before;
+  return !a.empty() && !b.empty() && before(a.data(), b.data() + b.size()) && before(b.data(), a.data() + a.size());
+}
+
 }  // namespace
 
 struct Plan::Impl {
@@ -94,15 +99,6 @@ void Plan::operator()(std::span<const float> in, std::span<float> out,
     impl_->run(in.data(), out.data(), in.size() / impl_->in, scratch);
   }
 }
-
-namespace {
-
-bool overlap(std::span<const float> a, std::span<const float> b) {
-  const std::less<const float*> before;
-  return !a.empty() && !b.empty() && before(a.data(), b.data() + b.size()) && before(b.data(), a.data() + a.size());
-}
-
-}  // namespace
 
 void Plan::run(std::span<const float> in, std::span<float> out) const {
   alignas(64) float stack[stack_floats];

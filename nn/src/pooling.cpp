@@ -39,6 +39,14 @@ void for_each_row(const Tensor& x, F f) {
   });
 }
 
+/// f(offset of the row in x, place in the result, window) for all windows of all rows of x.
+template <class F>
+void for_each_window(const Tensor& x, const Windows& windows, F f) {
+  for_each_row(x, [&](std::int64_t row) {
+    for (std::int64_t i = 0; i < windows.places; ++i) f(row * windows.length, row * windows.places + i, windows[i]);
+  });
+}
+
 // --- means
 
 Tensor spread(const Tensor& dy, const Windows& windows);
@@ -55,14 +63,10 @@ Tensor average(const Tensor& x, const Windows& windows) {
     if (is_whole_row(windows)) {
       return gradus::kernels::row_sums(elements<T>(y), elements<T>(x), y.numel(), windows.length, windows[0].count);
     }
-    for_each_row(x, [&](std::int64_t r) {
-      const T* row = elements<T>(x) + r * windows.length;
-      for (std::int64_t i = 0; i < windows.places; ++i) {
-        const Window w = windows[i];
-        double sum = 0;
-        for (std::int64_t l = w.first; l < w.last; ++l) sum += row[l];
-        elements<T>(y)[r * windows.places + i] = static_cast<T>(sum / w.count);
-      }
+    for_each_window(x, windows, [from = elements<T>(x), to = elements<T>(y)](auto row, auto i, const Window& w) {
+      double sum = 0;
+      for (std::int64_t l = w.first; l < w.last; ++l) sum += from[row + l];
+      to[i] = static_cast<T>(sum / w.count);
     });
   });
   return recorded(y, node_name, {x}, [windows](const Tensor& dy) { return spread(dy, windows); });
@@ -71,13 +75,9 @@ Tensor average(const Tensor& x, const Windows& windows) {
 Tensor spread(const Tensor& dy, const Windows& windows) {
   Tensor dx = zeros(with_last(dy.shape(), windows.length), dy.dtype());
   visit_floating(dy.dtype(), [&]<class T>(T*) {
-    for_each_row(dx, [&](std::int64_t r) {
-      T* row = elements<T>(dx) + r * windows.length;
-      for (std::int64_t i = 0; i < windows.places; ++i) {
-        const Window w = windows[i];
-        const T share = static_cast<T>(elements<T>(dy)[r * windows.places + i] / w.count);
-        for (std::int64_t l = w.first; l < w.last; ++l) row[l] += share;
-      }
+    for_each_window(dx, windows, [from = elements<T>(dy), to = elements<T>(dx)](auto row, auto i, const Window& w) {
+      const T share = static_cast<T>(from[i] / w.count);
+      for (std::int64_t l = w.first; l < w.last; ++l) to[row + l] += share;
     });
   });
   return recorded(dx, "AvgPool2DBackwardBackward0", {dy},
@@ -90,18 +90,15 @@ Tensor spread(const Tensor& dy, const Windows& windows) {
 Tensor places_of_maxima(const Tensor& x, const Windows& windows) {
   Tensor places = make_tensor(with_last(x.shape(), windows.places), int64);
   visit_floating(x.dtype(), [&]<class T>(T*) {
-    for_each_row(x, [&](std::int64_t r) {
-      const T* row = elements<T>(x) + r * windows.length;
-      for (std::int64_t i = 0; i < windows.places; ++i) {
-        const Window w = windows[i];
-        std::int64_t best = std::min(w.first, w.last);
-        for (std::int64_t l = w.first; l < w.last; l += windows.dilation) {  // without a branch on the numbers
-          const T v = row[l], top = row[best];
-          const bool wins = (v > top) | ((v != v) & (top == top));
-          best += (l - best) & -static_cast<std::int64_t>(wins);
-        }
-        elements<std::int64_t>(places)[r * windows.places + i] = best;
+    for_each_window(x, windows, [&](std::int64_t begin, std::int64_t i, const Window& w) {
+      const T* row = elements<T>(x) + begin;
+      std::int64_t best = std::min(w.first, w.last);
+      for (std::int64_t l = w.first; l < w.last; l += windows.dilation) {  // without a branch on the numbers
+        const T v = row[l], top = row[best];
+        const bool wins = (v > top) | ((v != v) & (top == top));
+        best += (l - best) & -static_cast<std::int64_t>(wins);
       }
+      elements<std::int64_t>(places)[i] = best;
     });
   });
   return places;

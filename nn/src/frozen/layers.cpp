@@ -26,14 +26,6 @@ std::string described(const std::string& name, const std::string& type) {
   return name.empty() ? type : message(type, " '", name, "'");
 }
 
-}  // namespace
-
-void refuse(const char* caller, const std::string& name, const std::string& type, const std::string& why) {
-  fail<ValueError>(caller, ": ", described(name, type), " ", why);
-}
-
-namespace {
-
 constexpr std::int64_t row_count = 3;  // of a batch that shapes are tried with
 
 std::optional<Activation> activation_of(const Module& module) {
@@ -82,18 +74,6 @@ std::optional<decltype(Layer::what)> what_is(const Module& module, const Shape& 
 
 /// Whether `module` is one of the layers, or vanishes in evaluation.
 bool is_known(const Module& module) { return vanishes(module) || what_is(module, {}); }
-
-}  // namespace
-
-Tensor batch_of(Shape row, const Module& module, bool random) {
-  row.insert(0, row_count);
-  const std::vector<Tensor> parameters = module.parameters();
-  const Dtype dtype = parameters.empty() ? float32 : parameters[0].dtype();
-  Generator generator(0);
-  return random ? rand(row, dtype, generator) - 0.5 : zeros(row, dtype);
-}
-
-namespace {
 
 struct Known {
   const char* node;
@@ -256,6 +236,18 @@ class Collector {
 }  // namespace
 
 // --- a net
+
+void refuse(const char* caller, const std::string& name, const std::string& type, const std::string& why) {
+  fail<ValueError>(caller, ": ", described(name, type), " ", why);
+}
+
+Tensor batch_of(Shape row, const Module& module, bool random) {
+  row.insert(0, row_count);
+  const std::vector<Tensor> parameters = module.parameters();
+  const Dtype dtype = parameters.empty() ? float32 : parameters[0].dtype();
+  Generator generator(0);
+  return random ? rand(row, dtype, generator) - 0.5 : zeros(row, dtype);
+}
 
 Layers layers_of(const Module& net, const Shape& row, const char* caller) {
   throw_if<ValueError>(row.rank() == 0 || numel(row) <= 0, caller,

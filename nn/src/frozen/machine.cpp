@@ -85,8 +85,16 @@ ReadyProduct ready(const Product& p, bool half, const std::string& layers) {
 
 std::vector<float> floats(const std::vector<double>& values) { return {values.begin(), values.end()}; }
 
-ReadyNorm ready(const Norm& norm) { return {floats(norm.mean), floats(norm.scale), floats(norm.shift), norm.each}; }
-ReadyRowNorm ready(const RowNorm& norm) { return {floats(norm.weight), floats(norm.bias), norm.eps}; }
+ReadyNorm ready(const Norm& norm, bool, const std::string&) {
+  return {floats(norm.mean), floats(norm.scale), floats(norm.shift), norm.each};
+}
+ReadyRowNorm ready(const RowNorm& norm, bool, const std::string&) {
+  return {floats(norm.weight), floats(norm.bias), norm.eps};
+}
+template <class W>
+W ready(const W& work, bool, const std::string&) {
+  return work;
+}
 
 // --- running
 
@@ -218,17 +226,10 @@ void run(const Pad& pad, const ReadyStep& step, float* y, const float* x, std::i
 }  // namespace
 
 ReadyStep make_ready(Step step, bool half_weights) {
-  return std::visit(
-      [&]<class W>(W& work) -> ReadyStep {
-        if constexpr (std::is_same_v<W, Product>) {
-          return {ready(work, half_weights, step.layers), step.in, step.out};
-        } else if constexpr (std::is_same_v<W, Norm> || std::is_same_v<W, RowNorm>) {
-          return {ready(work), step.in, step.out};
-        } else {
-          return {work, step.in, step.out};
-        }
-      },
-      step.work);
+  const auto made = [&](const auto& work) -> ReadyStep {
+    return {ready(work, half_weights, step.layers), step.in, step.out};
+  };
+  return std::visit(made, step.work);
 }
 
 void run(const ReadyStep& step, float* y, const float* x, std::int64_t rows) noexcept {
