@@ -1,5 +1,5 @@
-// binary_cross_entropy_with_logits, and the modules of all losses with weights. Losses of x - target are in
-// distance_loss.cpp, those that need the classes together in cross_entropy.cpp.
+// binary_cross_entropy_with_logits. Losses of x - target are in distance_loss.cpp, those that need the classes together
+// in cross_entropy.cpp.
 #include "arguments.hpp"
 #include "kernels/nn_table.hpp"
 #include "kernels/split.hpp"
@@ -82,34 +82,6 @@ Tensor functional::binary_cross_entropy_with_logits(const Tensor& x_, const Tens
         if (dx.needs(0)) dx[0] = slope_in_x(x, target, p) * dlosses;
         if (dx.needs(1)) dx[1] = slope_in_target(x, p) * dlosses;
       });
-}
-
-// --- modules: the options without the weights, which are state
-
-CrossEntropyLoss::CrossEntropyLoss(const CrossEntropyOptions& options) : weight(options.weight), options_(options) {
-  options_.weight = {};
-}
-
-Tensor CrossEntropyLoss::forward(const Tensor& x, const Tensor& target) const {
-  CrossEntropyOptions options = options_;
-  options.weight = weight;
-  return functional::cross_entropy(x, target, options);
-}
-
-NLLLoss::NLLLoss(const NllOptions& options) : weight(options.weight), options_(options) { options_.weight = {}; }
-
-Tensor NLLLoss::forward(const Tensor& log_probabilities, const Tensor& target) const {
-  NllOptions options = options_;
-  options.weight = weight;
-  return functional::nll_loss(log_probabilities, target, options);
-}
-
-BCEWithLogitsLoss::BCEWithLogitsLoss(const BceOptions& options)
-    : Loss(options.reduction), weight(options.weight), pos_weight(options.pos_weight) {}
-
-Tensor BCEWithLogitsLoss::forward(const Tensor& x, const Tensor& target) const {
-  const BceOptions options{.weight = weight, .reduction = reduction_, .pos_weight = pos_weight};
-  return functional::binary_cross_entropy_with_logits(x, target, options);
 }
 
 }  // namespace gradus::nn

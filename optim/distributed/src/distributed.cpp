@@ -138,41 +138,28 @@ void broadcast(nn::Module& module, const Communicator& communicator, int root) {
   module.load_state_dict(received);
 }
 
-namespace {
-
-template <class F>
-void for_each_element(Tensor x, F f) {
-  gradus::visit_floating(x.dtype(), [&]<class T>(T*) { std::ranges::for_each(x.data<T>(), f); });
-}
-
-}  // namespace
-
 void average_gradients(const std::vector<Tensor>& parameters, std::int64_t rows, const Communicator& communicator) {
   throw_if<ValueError>(rows < 0, "average_gradients: expected a number of rows from 0 up, got ", rows);
   if (communicator.size() == 1) return;
   const NoGradGuard no_grad;
-  std::size_t length = 1;
-  for (const Tensor& p : parameters) length += static_cast<std::size_t>(p.numel()) + 1;
   // rows g of every parameter, each followed by the rows of the processes that have a gradient; then all rows.
-  std::vector<double> sums(length);
-  double* at = sums.data();
+  std::vector<Tensor> parts;
   for (const Tensor& p : parameters) {
-    const double weight = rows > 0 && p.grad().defined() ? static_cast<double>(rows) : 0;
-    if (weight > 0)
-      for_each_element(p.grad(), [weight, sum = at](auto& g) mutable { *sum++ = weight * static_cast<double>(g); });
-    at += p.numel();
-    *at++ = weight;
+    const bool counts = rows > 0 && p.grad().defined();
+    parts.push_back(counts ? p.grad().to(float64).reshape(-1) * rows : zeros(p.numel(), float64));
+    parts.push_back(full({1}, counts ? rows : 0, float64));
   }
-  *at = static_cast<double>(rows);
-  communicator.sum(sums);
-  const double share = 1 / sums.back();
-  at = sums.data();
+  parts.push_back(full({1}, rows, float64));
+  Tensor sums = cat(parts, 0);
+  communicator.sum(sums.data<double>());
+  const double share = 1 / sums[-1].item();
+  std::int64_t at = 0;
   for (const Tensor& p : parameters) {
-    const double* sum = at;
+    const Tensor sum = sums.narrow(0, at, p.numel());
     at += p.numel() + 1;
-    if (at[-1] == 0) continue;  // no process has a gradient of it
+    if (sums[at - 1].item() == 0) continue;  // no process has a gradient of it
     if (!p.grad().defined() || p.grad().requires_grad()) p.set_grad(empty_like(p.detach()));
-    for_each_element(p.grad(), [share, sum]<class T>(T& g) mutable { g = static_cast<T>(share * *sum++); });
+    p.grad().copy_((sum * share).reshape(p.shape()));
   }
 }
 

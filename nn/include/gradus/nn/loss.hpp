@@ -90,35 +90,48 @@ class BCELoss : public Loss {
 /// Mean of -log softmax(x)[target] from logits; see functional::cross_entropy.
 class CrossEntropyLoss : public Loss {
  public:
-  explicit CrossEntropyLoss(const CrossEntropyOptions& options = {});
+  explicit CrossEntropyLoss(const CrossEntropyOptions& options = {})
+      : Loss(options.reduction),
+        weight(options.weight),
+        ignore_index_(options.ignore_index),
+        label_smoothing_(options.label_smoothing) {}
   void state(StateList& list) override { list("weight", weight); }
-  Tensor forward(const Tensor& x, const Tensor& target) const override;
+  Tensor forward(const Tensor& x, const Tensor& target) const override {
+    return functional::cross_entropy(x, target, {weight, ignore_index_, reduction_, label_smoothing_});
+  }
 
   Buffer weight;  ///< (C), undefined: all 1
 
  private:
-  CrossEntropyOptions options_;
+  std::int64_t ignore_index_;
+  double label_smoothing_;
 };
 
 /// Mean of -x[target] from log-probabilities; see functional::nll_loss.
 class NLLLoss : public Loss {
  public:
-  explicit NLLLoss(const NllOptions& options = {});
+  explicit NLLLoss(const NllOptions& options = {})
+      : Loss(options.reduction), weight(options.weight), ignore_index_(options.ignore_index) {}
   void state(StateList& list) override { list("weight", weight); }
-  Tensor forward(const Tensor& log_probabilities, const Tensor& target) const override;
+  Tensor forward(const Tensor& log_probabilities, const Tensor& target) const override {
+    return functional::nll_loss(log_probabilities, target, {weight, ignore_index_, reduction_});
+  }
 
   Buffer weight;  ///< (C), undefined: all 1
 
  private:
-  NllOptions options_;
+  std::int64_t ignore_index_;
 };
 
 /// Mean cross-entropy of yes/no answers, from logits; see functional::binary_cross_entropy_with_logits.
 class BCEWithLogitsLoss : public Loss {
  public:
-  explicit BCEWithLogitsLoss(const BceOptions& options = {});
+  explicit BCEWithLogitsLoss(const BceOptions& options = {})
+      : Loss(options.reduction), weight(options.weight), pos_weight(options.pos_weight) {}
   void state(StateList& list) override { list("weight", weight)("pos_weight", pos_weight); }
-  Tensor forward(const Tensor& x, const Tensor& target) const override;
+  Tensor forward(const Tensor& x, const Tensor& target) const override {
+    return functional::binary_cross_entropy_with_logits(x, target, {weight, reduction_, pos_weight});
+  }
 
   Buffer weight, pos_weight;
 };
