@@ -29,6 +29,11 @@ inline void require_dtype_of(const Tensor& x, const Tensor& other, const char* r
                              detail::type_name(other.dtype()), '\n', remedy);
 }
 
+/// A row of what a graph keeps of a normalisation: (rows, C) in double.
+inline double* row_of(const Tensor& statistics, int row) {
+  return detail::elements<double>(statistics) + row * statistics.shape()[1];
+}
+
 // --- losses
 
 inline Tensor reduced(const Tensor& losses, Reduction reduction) {

@@ -11,7 +11,6 @@
 #include <cstring>
 #include <limits>
 #include <mutex>
-#include <span>
 
 namespace gradus::nn::functional {
 
@@ -19,21 +18,6 @@ using namespace gradus::detail;
 using kernels::BatchShape;
 
 namespace {
-
-/// mean, biased var and rstd = 1 / sqrt(var + eps), each (C), in double whatever the dtype of x.
-class Statistics {
- public:
-  explicit Statistics(std::int64_t channels) : rows_(make_tensor({3, channels}, float64)) {}
-  explicit Statistics(Tensor rows) : rows_(std::move(rows)) {}
-  Tensor& rows() { return rows_; }
-  double* mean() const { return elements<double>(rows_); }
-  double* var() const { return mean() + channels(); }
-  double* rstd() const { return var() + channels(); }
-  std::int64_t channels() const { return rows_.shape()[1]; }
-
- private:
-  Tensor rows_;
-};
 
 BatchShape batch_shape(const Tensor& x) {
   return {.n = x.shape()[0], .c = x.shape()[1], .l = x.dim() == 3 ? x.shape()[2] : 1};
@@ -74,49 +58,41 @@ void check(const Tensor& x, const NormTensors& state, const BatchNormCall& call)
   refuse_gradient("native_batch_norm", "running_var", state.running_var);
 }
 
+/// `statistics` has rows of mean, biased var and rstd = 1 / sqrt(var + eps), in double whatever the dtype of x.
 template <class T>
 kernels::BatchNormForward<T> pass_over(const Tensor& x, const Tensor& y, const NormTensors& state, double eps,
-                                       const Statistics& stats) {
+                                       const Tensor& statistics) {
   return {.shape = batch_shape(x),
           .y = elements<T>(y),
           .x = elements<T>(x),
           .weight = elements_or_null<T>(state.weight),
           .bias = elements_or_null<T>(state.bias),
-          .mean = stats.mean(),
-          .var = stats.var(),
-          .rstd = stats.rstd(),
+          .mean = row_of(statistics, 0),
+          .var = row_of(statistics, 1),
+          .rstd = row_of(statistics, 2),
           .eps = eps};
 }
 
 /// A running buffer, on its way to its next values: each computed in double and rounded once.
 template <class T>
-class NextValues {
- public:
-  NextValues(const Tensor& running, const double* batch, double scale, double momentum)
-      : running_(running),
-        values_(elements<T>(running), static_cast<std::size_t>(running.numel())),
-        batch_(batch),
-        scale_(scale),
-        momentum_(momentum) {}
+struct NextValues {
+  const Tensor& running;
+  T* values;
+  const double* batch;
+  double scale, momentum;
+
   bool all_finite() const {
     int others = 0;  // found without branches, of which the compiler makes vectors
-    for (std::size_t c = 0; c < values_.size(); ++c) others |= !(std::abs(next(c)) <= std::numeric_limits<T>::max());
+    for (std::int64_t c = 0; c < running.numel(); ++c) others |= !(std::abs(next(c)) <= std::numeric_limits<T>::max());
     return others == 0;
   }
   void write() const {
-    for (std::size_t c = 0; c < values_.size(); ++c) values_[c] = next(c);
-    bump_version(running_);
+    for (std::int64_t c = 0; c < running.numel(); ++c) values[c] = next(c);
+    bump_version(running);
   }
-
- private:
-  T next(std::size_t c) const {
-    return static_cast<T>((1 - momentum_) * static_cast<double>(values_[c]) + momentum_ * scale_ * batch_[c]);
+  T next(std::int64_t c) const {
+    return static_cast<T>((1 - momentum) * static_cast<double>(values[c]) + momentum * scale * batch[c]);
   }
-
-  const Tensor& running_;
-  const std::span<T> values_;
-  const double* batch_;
-  const double scale_, momentum_;
 };
 
 /// The statistics of the running buffers.
@@ -131,8 +107,8 @@ void running_statistics(const kernels::BatchNormForward<T>& pass, const NormTens
 
 template <class T>
 void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const Tensor& weight,
-                    const Statistics& stats, bool training) {
-  const auto vector = [&](std::size_t i) { return dx.needs(i) ? make_tensor(stats.channels(), x.dtype()) : Tensor(); };
+                    const Tensor& statistics, bool training) {
+  const auto vector = [&](std::size_t i) { return dx.needs(i) ? make_tensor(x.shape()[1], x.dtype()) : Tensor(); };
   if (dx.needs(0)) dx[0] = owned_alone(dy) ? dy : empty_like(dy);
   dx[1] = vector(1);
   dx[2] = vector(2);
@@ -143,17 +119,16 @@ void fused_backward(const Tensor& dy, InputGradients& dx, const Tensor& x, const
                                                              .dy = elements<T>(dy),
                                                              .x = elements<T>(x),
                                                              .weight = elements_or_null<T>(weight),
-                                                             .mean = stats.mean(),
-                                                             .var = stats.var(),
-                                                             .rstd = stats.rstd(),
+                                                             .mean = row_of(statistics, 0),
+                                                             .var = row_of(statistics, 1),
+                                                             .rstd = row_of(statistics, 2),
                                                              .batch_statistics = training});
 }
 
 /// Nothing to normalise: x itself in a graph where weight and bias get gradients of zeros.
 Tensor empty_batch(const Tensor& x, const NormTensors& state) {
-  const Shape channels = x.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
-  const Tensor y = state.weight.defined() ? x * state.weight.reshape(channels) : x.clone();
-  return state.bias.defined() ? y + state.bias.reshape(channels) : y;
+  const Tensor y = state.weight.defined() ? x * per_channel(state.weight, x) : x.clone();
+  return state.bias.defined() ? y + per_channel(state.bias, x) : y;
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
@@ -180,8 +155,9 @@ bool move_buffers(const NormTensors& state, const BatchNormCall& call, const dou
                   double values, bool finite) {
   if (!state.running_mean.defined()) return false;
   visit_floating(state.running_mean.dtype(), [&]<class T>(T*) {
-    const NextValues<T> next_mean(state.running_mean, mean, 1, call.momentum);
-    const NextValues<T> next_var(state.running_var, var, values / (values - 1), call.momentum);
+    const NextValues<T> next_mean{state.running_mean, elements<T>(state.running_mean), mean, 1, call.momentum};
+    const double unbiased = values / (values - 1);
+    const NextValues<T> next_var{state.running_var, elements<T>(state.running_var), var, unbiased, call.momentum};
     finite = finite && next_mean.all_finite() && next_var.all_finite();
     throw_if<ValueError>(
         !finite && call.non_finite == NonFinite::raise,
@@ -197,7 +173,6 @@ bool move_buffers(const NormTensors& state, const BatchNormCall& call, const dou
 void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, const Tensor& weight, double eps,
                        const BatchMeans* means, const Tensor& statistics) {
   const Dims over = over_batch(x_);
-  const Shape channels = x_.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1};
   const Tensor x = x_.to(float64), dy = dy_.to(float64);
   Tensor centered, rstd;
   if (means) {
@@ -205,11 +180,11 @@ void composed_backward(const Tensor& dy_, InputGradients& dx, const Tensor& x_, 
     centered = centered - means->of_values(centered);  // the first mean was rounded
     rstd = rstd_of(means->of_values(centered.square()), eps);
   } else {
-    centered = x - statistics[0].reshape(channels);
-    rstd = statistics[2].reshape(channels);
+    centered = x - per_channel(statistics[0], x);
+    rstd = per_channel(statistics[2], x);
   }
   const Tensor xhat = centered * rstd;
-  const Tensor dxhat = weight.defined() ? dy * weight.to(float64).reshape(channels) : dy;
+  const Tensor dxhat = weight.defined() ? dy * per_channel(weight.to(float64), x) : dy;
   if (dx.needs(0)) {
     const Tensor wide =
         means ? rstd * (dxhat - means->of_gradients(dxhat) - xhat * means->of_gradients(dxhat * xhat)) : rstd * dxhat;
@@ -244,32 +219,32 @@ BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, co
   if (x.numel() == 0) return {tracks(x, state.weight, state.bias) ? empty_batch(x, state) : empty_like(x), false};
   Tensor y = empty_like(x);
   const Tensor kept = cache && !call.training ? cache->find(state, call.eps) : Tensor();
-  Statistics stats = kept.defined() ? Statistics(kept) : Statistics(x.shape()[1]);
+  Tensor statistics = kept.defined() ? kept : make_tensor({3, x.shape()[1]}, float64);
   bool counted = false;
   visit_floating(x.dtype(), [&]<class T>(T*) {
-    const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, state, call.eps, stats);
+    const kernels::BatchNormForward<T> pass = pass_over<T>(x, y, state, call.eps, statistics);
     if (call.training) {
       const bool finite = kernels::batch_norm(pass);
       const double values = static_cast<double>(pass.shape.n * pass.shape.l);
-      counted = move_buffers(state, call, stats.mean(), stats.var(), values, finite);
+      counted = move_buffers(state, call, pass.mean, pass.var, values, finite);
     } else {
       if (!kept.defined()) running_statistics(pass, state);
       kernels::batch_norm_apply(pass);
     }
   });
-  if (cache && !call.training && !kept.defined()) cache->keep(state, call.eps, stats.rows());
+  if (cache && !call.training && !kept.defined()) cache->keep(state, call.eps, statistics);
   if (tracks(x, state.weight, state.bias)) {
     record(y, "NativeBatchNormBackward0", {x, state.weight, state.bias},
-           keep(x, state.weight, Kept(std::move(stats.rows()), "mean, var, 1/std")),
+           keep(x, state.weight, Kept(std::move(statistics), "mean, var, 1/std")),
            [training = call.training, eps = call.eps](const Tensor& dy, const Tensor& x, const Tensor& weight,
-                                                      const Tensor& rows, InputGradients& dx) {
+                                                      const Tensor& statistics, InputGradients& dx) {
              if (grad_enabled()) {
                const auto mean = [over = over_batch(x)](const Tensor& z) { return z.mean(over, true); };
                const BatchMeans means{mean, mean};
-               return composed_backward(dy, dx, x, weight, eps, training ? &means : nullptr, rows);
+               return composed_backward(dy, dx, x, weight, eps, training ? &means : nullptr, statistics);
              }
              const auto fused = dy.dtype() == float32 ? fused_backward<float> : fused_backward<double>;
-             fused(dy, dx, x, weight, Statistics(rows), training);
+             fused(dy, dx, x, weight, statistics, training);
            });
     if (!call.training) {
       trace_operand(y, state.running_mean);

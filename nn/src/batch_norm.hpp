@@ -45,6 +45,11 @@ BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, co
 /// The dimensions of x, (N, C) or (N, C, L), that statistics are taken over.
 inline Dims over_batch(const Tensor& x) { return x.dim() == 2 ? Dims{0} : Dims{0, 2}; }
 
+/// (C), as it broadcasts against x.
+inline Tensor per_channel(const Tensor& values, const Tensor& x) {
+  return values.reshape(x.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1});
+}
+
 /// Moves the running buffers towards mean and biased var of a batch with M `values` a channel; each next value is
 /// computed in double and rounded once. Where there are none, or the batch is not `finite`, or they would not be, they
 /// stay as they are, and `call` says whether that is an error. Returns whether they moved.

@@ -53,11 +53,6 @@ void check_weight(const Tensor& x, const Tensor& weight, const char* prefix = ""
                          " classes or no classes but got weight tensor of shape: ", weight.shape());
 }
 
-void check_smoothing(double smoothing) {
-  if (smoothing >= 0 && smoothing <= 1) return;
-  fail<RuntimeError>("label_smoothing must be between 0.0 and 1.0. Got: ", smoothing);
-}
-
 // --- class numbers
 
 /// Weights of the classes as doubles, 1 where there are none.
@@ -255,7 +250,8 @@ Tensor probability_loss(const Tensor& x, const Tensor& target, const CrossEntrop
 
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
   check_defined(x, target);
-  check_smoothing(options.label_smoothing);
+  throw_if<RuntimeError>(!(options.label_smoothing >= 0 && options.label_smoothing <= 1),
+                         "label_smoothing must be between 0.0 and 1.0. Got: ", options.label_smoothing);
   if (x.dim() > 0 && x.shape() == target.shape()) return probability_loss(x, target, options);
   const double total = checked_total(x, target, options);
   const bool plain =

@@ -30,9 +30,7 @@ Tensor sum_of_samples(const Tensor& x, const Shape& shape) {
   return x.reshape(flat).sum(0);
 }
 
-/// The rows of what a graph keeps: mean, what a double cannot hold of it, and 1 / std of every sample.
-double* row_of(const Tensor& statistics, int row) { return elements<double>(statistics) + row * statistics.shape()[1]; }
-
+/// `statistics` has rows of mean, what a double cannot hold of it, and 1 / std of every sample.
 template <class T>
 void forward(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& statistics,
              double eps) {

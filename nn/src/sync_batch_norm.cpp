@@ -2,9 +2,8 @@
 // gradients of processes add up with the shares of rows as weights: process r has M_r of all M values of a channel, and
 //
 //   dx = rstd (dxhat - sum_q w_q dxhat / M_r - xhat sum_q w_q (dxhat xhat) / M_r),  w_q = M_q / M.
-#include "autograd/record.hpp"
+#include "arguments.hpp"
 #include "batch_norm.hpp"
-#include "tensor/message.hpp"
 
 #include <gradus/nn/all_reduce.hpp>
 
@@ -37,10 +36,6 @@ Tensor weighted_sum(const Tensor& z, const Processes& processes) {
   processes.all->sum(y.data<double>());
   for (double& sum : y.data<double>()) sum *= processes.here > 0 ? 1 / processes.share() : 0;
   return recorded(y, "AllReduceMeanBackward", {z}, [processes](const Tensor& dy) { return plain_sum(dy, processes); });
-}
-
-Tensor per_channel(const Tensor& values, const Tensor& x) {
-  return values.reshape(x.dim() == 2 ? Shape{1, -1} : Shape{1, -1, 1});
 }
 
 /// Two sums for each channel here become those over all processes: (2, C).
@@ -101,9 +96,8 @@ BatchNormResult sync_batch_norm(const Tensor& x, const NormTensors& state, const
     if (state.bias.defined()) y = y + per_channel(state.bias.to(float64), x);
     y = y.to(x.dtype());
   }
-  const double* const mean = elements<double>(rows);
   const bool counted =
-      processes.total > 0 && move_buffers(state, call, mean, mean + x.shape()[1], processes.total, true);
+      processes.total > 0 && move_buffers(state, call, row_of(rows, 0), row_of(rows, 1), processes.total, true);
   y = recorded(y, "SyncBatchNormBackward", {x, state.weight, state.bias},
                keep(x, state.weight, Kept(std::move(rows), "mean, var, 1/std, low part of mean")),
                [processes, eps = call.eps](const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rows,
