@@ -191,14 +191,6 @@ void Optimizer::check_groups(const Value& groups) const {
   }
 }
 
-void Optimizer::read_state(StateReader& reader, const Value& saved, std::size_t parameter) {
-  const bool there = saved.kind() == Kind::dict && saved.contains(parameter);
-  reader.set(parameters_[parameter].has_state, there);
-  if (!there) return;
-  reader.read(state_fields(parameter), saved.at(parameter), message("state.", parameter, "."),
-              parameters_[parameter].tensor);
-}
-
 void Optimizer::load_state_dict(const Value& state) {
   refuse_flat(name(), state);
   StateReader reader;
@@ -206,7 +198,11 @@ void Optimizer::load_state_dict(const Value& state) {
   if (!groups) reader.finish(name());
   check_groups(*groups);
   const Value* saved = reader.take(state, "state", "state", false);
-  for (std::size_t i = 0; i < parameters_.size(); ++i) read_state(reader, saved ? *saved : Value(), i);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const bool there = saved && saved->kind() == Kind::dict && saved->contains(i);
+    reader.set(parameters_[i].has_state, there);
+    if (there) reader.read(state_fields(i), saved->at(i), message("state.", i, "."), parameters_[i].tensor);
+  }
   for (std::size_t g = 0; g < group_count(); ++g) {
     const Value& group = groups->as_list()[g];
     reader.read(option_fields(g), group, group_path(g));

@@ -14,13 +14,6 @@ double LRScheduler::base_lr(std::size_t group) const {
   return noted == notes.end() ? optimizer_.lr(group) : noted->second;
 }
 
-void LRScheduler::note_groups() {
-  for (std::size_t group = base_lrs_.size(); group < optimizer_.group_count(); ++group) {
-    base_lrs_.push_back(first_lr(group));
-    optimizer_.schedule(group)["initial_lr"] = base_lrs_.back();
-  }
-}
-
 void LRScheduler::list_fields(bool base_lrs) {
   list(fields_);
   if (base_lrs) fields_("base_lrs", base_lrs_);
@@ -40,7 +33,10 @@ void LRScheduler::step() {
 }
 
 void LRScheduler::go_to(std::int64_t epoch, bool restarts) {
-  note_groups();
+  for (std::size_t group = base_lrs_.size(); group < optimizer_.group_count(); ++group) {
+    base_lrs_.push_back(first_lr(group));
+    optimizer_.schedule(group)["initial_lr"] = base_lrs_.back();
+  }
   std::vector<double> rates, before;
   for (std::size_t group = 0; group < optimizer_.group_count(); ++group) {
     rates.push_back(restarts ? restart_lr(group) : lr_at(group, epoch));

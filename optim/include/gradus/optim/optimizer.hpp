@@ -13,8 +13,6 @@
 
 namespace gradus::optim {
 
-class StateReader;
-
 /// The value of an option that has no default: whoever leaves it out is told so.
 inline constexpr double required = -std::numeric_limits<double>::infinity();
 
@@ -95,7 +93,6 @@ class Optimizer {
   /// The options of a group, as they are saved.
   Value saved_options(std::size_t group) const;
   void check_groups(const Value& groups) const;
-  void read_state(StateReader& reader, const Value& saved, std::size_t parameter);
 
   std::vector<Parameter> parameters_;  // of all groups, one after the other, as PyTorch numbers them
   std::vector<std::size_t> group_ends_;

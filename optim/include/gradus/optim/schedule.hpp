@@ -79,7 +79,6 @@ class LRScheduler {
   /// The rate of a group when a SequentialLR comes to this schedule.
   virtual double restart_lr(std::size_t group) const;
   virtual std::optional<double> momentum_at(std::size_t, std::int64_t) const { return {}; }
-  void note_groups();
 
   Optimizer& optimizer_;
   std::int64_t last_epoch_ = 0, first_epoch_ = 0;
