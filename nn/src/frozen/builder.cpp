@@ -3,11 +3,12 @@
 
 #include <gradus/core/autograd.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace gradus::nn::frozen {
 
-using gradus::detail::fail, gradus::detail::message;
+using gradus::detail::message, gradus::detail::throw_if;
 
 namespace {
 
@@ -82,12 +83,10 @@ class Builder {
     for (const Step& step : program_.steps) {
       const auto* product = std::get_if<Product>(&step.work);
       if (!product) continue;
-      for (const std::vector<double>* values : {&product->weight, &product->bias}) {
-        for (const double v : *values) {
-          if (std::isfinite(static_cast<float>(v))) continue;
-          fail<ValueError>(caller_, ": (", step.layers, ") as one product has weights beyond float32");
-        }
-      }
+      const auto too_large = [](double v) { return !std::isfinite(static_cast<float>(v)); };
+      throw_if<ValueError>(
+          std::ranges::any_of(product->weight, too_large) || std::ranges::any_of(product->bias, too_large), caller_,
+          ": (", step.layers, ") as one product has weights beyond float32");
     }
     return std::move(program_);
   }
@@ -293,16 +292,12 @@ void compare(const Module& net, const Program& program, const char* caller) {
 
 }  // namespace
 
-Program program_of(const Layers& layers, const char* caller) {
-  Builder builder(layers.in, caller);
-  for (const Layer& layer : layers.list) builder.add(layer);
-  return builder.finish(layers.out);
-}
-
 Program freeze(const Module& net, const Shape& row, const char* caller) {
   const NoGradGuard no_grad;
   const Layers layers = layers_of(net, row, caller);
-  Program program = program_of(layers, caller);
+  Builder builder(layers.in, caller);
+  for (const Layer& layer : layers.list) builder.add(layer);
+  Program program = builder.finish(layers.out);
   if (layers.traced) compare(net, program, caller);
   return program;
 }

@@ -74,12 +74,9 @@ struct Program {
   std::vector<Step> steps;
 };
 
-/// The program of these layers. Throws ValueError for a running_var that is negative or NaN, for weights that are not
-/// finite and for a softmax over a dimension in the middle.
-Program program_of(const Layers& layers, const char* caller);
-
-/// The program of `net` for rows of shape `row`. Throws as layers_of and program_of, and ValueError when a module of
-/// the user's own computes something else than its layers do.
+/// The program of `net` for rows of shape `row`. Throws as layers_of, and ValueError for a running_var that is negative
+/// or NaN, for weights that are not finite, for a softmax over a dimension in the middle, and when a module of the
+/// user's own computes something else than its layers do.
 Program freeze(const Module& net, const Shape& row, const char* caller);
 
 }  // namespace gradus::nn::frozen
