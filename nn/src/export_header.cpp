@@ -15,13 +15,12 @@ using detail::fail, detail::message, detail::throw_if;
 namespace {
 
 constexpr std::string_view reserved_words =
-    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const const_cast "
-    "constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern false float "
-    "for "
-    "friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private "
-    "protected public register reinterpret_cast requires restrict return short signed sizeof static static_assert "
-    "static_cast std struct switch template this thread_local throw true try typedef typeid typename union unsigned "
-    "using virtual void volatile wchar_t while xor xor_eq ";
+    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const "
+    "const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern "
+    "false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or "
+    "or_eq private protected public register reinterpret_cast requires restrict return short signed sizeof static "
+    "static_assert static_cast std struct switch template this thread_local throw true try typedef typeid typename "
+    "union unsigned using virtual void volatile wchar_t while xor xor_eq ";
 
 void check_name(const std::string& name) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };

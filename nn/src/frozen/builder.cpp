@@ -12,8 +12,6 @@ using gradus::detail::message, gradus::detail::throw_if;
 
 namespace {
 
-std::size_t unsigned_of(std::int64_t n) { return static_cast<std::size_t>(n); }
-
 bool is_matrix(const Shape& row) { return row.rank() == 2 && row[0] > 1 && row[1] > 1; }
 
 // --- what one product does as well as the step beside it did; norms: Jacob et al. 2018, section 3.2
@@ -135,7 +133,7 @@ class Builder {
   }
 
   std::vector<double> finite_or(const Tensor& x, const char* what, std::int64_t count, double otherwise) const {
-    return x.defined() ? finite(x, what) : std::vector<double>(unsigned_of(count), otherwise);
+    return x.defined() ? finite(x, what) : std::vector<double>(static_cast<std::size_t>(count), otherwise);
   }
 
   // --- products
