@@ -89,7 +89,7 @@ BatchNormResult sync_batch_norm(const Tensor& x, const NormTensors& state, const
                          "Expected more than 1 value per channel when training, got 1 in all processes together");
     const Tensor mean = sums.narrow(0, 0, x.shape()[1]) / processes.total, deviation = wide - per_channel(mean, x);
     const Tensor means = sum_of_both(deviation.sum(over), deviation.square().sum(over), processes) / processes.total;
-    const Tensor low = means[0], var = clamp(means[1] - low.square(), 0);
+    const Tensor low = means[0], var = relu(means[1] - low.square());
     rows = cat({mean, var, rstd_of(var, call.eps), low}, 0).reshape({4, -1});
     y = xhat_of(x, rows);
     if (state.weight.defined()) y = y * per_channel(state.weight.to(float64), x);
