@@ -37,6 +37,7 @@ StateList& StateList::operator()(std::string_view name, Module& m) {
 
 std::vector<Member> listed_by(Module& module) {
   StateList list;
+  list.members.reserve(8);  // most modules list no more
   module.state(list);
   return std::move(list.members);
 }
@@ -62,6 +63,7 @@ void add_members(std::vector<Member>& all, Module& module, const std::string& pa
 
 std::vector<Member> all_members(const Module& top) {
   std::vector<Member> all;
+  all.reserve(16);
   add_members(all, const_cast<Module&>(top), "", true);
   return all;
 }
