@@ -72,7 +72,7 @@ void detail::refuse_index(const Tensor& index, int dim, const Shape& shape) {
 
 Tensor detail::scatter_add(const Tensor& x, const Shape& shape, int dim, const Tensor& index) {
   Tensor y = zeros(shape, x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { pair_gathered<T>(y, dim, index, x, add_back, refuse_changed_index); });
+  visit(x.dtype(), [&]<class T>(T*) { pair_gathered<T, refuse_changed_index>(y, dim, index, x, add_back); });
   return recorded(y, "ScatterAddBackward0", {x}, keep(index),
                   [dim](const Tensor& dy, const Tensor& index) { return gather(dy, dim, index); });
 }

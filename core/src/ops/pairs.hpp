@@ -87,17 +87,17 @@ void pair_selected(const Tensor& large, int dim, const Tensor& index, const Tens
 
 /// The same for gather(large, dim, index); `small` has the shape of the index. Calls `refuse` for an index out of
 /// range.
-template <class T, class F>
-void pair_gathered(const Tensor& large, int dim, const Tensor& index, const Tensor& small, F f,
-                   void (*refuse)(const Tensor& index, int dim, const Shape& shape) = refuse_index) {
+template <class T, auto refuse = refuse_index, class F>
+void pair_gathered(const Tensor& large, int dim, const Tensor& index, const Tensor& small, F f) {
   if (index.numel() == 0) return;
   const Shape& shape = large.shape();
   Shape strides = strides_of(shape);
   const std::int64_t stride = shape.empty() ? 1 : std::exchange(strides[dim], 0);
   const auto extent = static_cast<std::uint64_t>(shape.empty() ? 1 : shape[dim]);
-  const auto pair = [&, extent, f](T* from, std::int64_t k, std::int64_t pace, T& to) {
+  const auto outside = [&] { refuse(index, dim, shape); };
+  const auto pair = [extent, f, outside](T* from, std::int64_t k, std::int64_t pace, T& to) {
     if (static_cast<std::uint64_t>(k) >= extent) [[unlikely]]
-      refuse(index, dim, shape);
+      outside();
     f(from[k * pace], to);
   };
   Walk<1> walk = walk_of(index.shape(), strides);
@@ -105,11 +105,12 @@ void pair_gathered(const Tensor& large, int dim, const Tensor& index, const Tens
   const std::int64_t n = inner.extent, step = inner.stride[0], rows = walk.count();
   std::int64_t before = 1;  // blocks that are written apart from one another
   for (int d = 0; d < dim; ++d) before *= index.shape()[d];
+  T *const all = elements<T>(large), *const paired = elements<T>(small);
   constexpr bool reads = only_reads<F>;
   share_matrix({rows, reads ? 1 : std::max<std::int64_t>(rows / before, 1)}, {n, reads || step != 0 ? 16 : n},
                [&](std::int64_t first, std::int64_t last, std::int64_t left, std::int64_t right) {
                  walk.for_each(first, last, [&](std::int64_t row, auto offset) {
-                   T *const from = elements<T>(large) + offset[0], *const to = elements<T>(small) + row * n;
+                   T *const from = all + offset[0], *const to = paired + row * n;
                    const std::int64_t* const at = elements<std::int64_t>(index) + row * n;
                    if (step == 0 && stride == 1) {
 #pragma GCC unroll 4

@@ -51,9 +51,10 @@ Tensor index_add(const Tensor& x, Integer dim_, const Tensor& index, const Tenso
   if (x.dim() == 0) return index_add(x.reshape(1), 0, index, source.reshape(-1), alpha).reshape({});
   Shape expected = x.shape();
   expected[dim] = index.numel();
-  throw_if<RuntimeError>(source.dim() == x.dim() && source.shape()[dim] != index.numel(),
-                         "index_add_(): Number of indices (", index.numel(), ") should be equal to source.size(dim): (",
-                         source.shape()[dim], "), for dim: ", dim);
+  if (source.dim() == x.dim() && source.shape()[dim] != index.numel()) {
+    fail<RuntimeError>("index_add_(): Number of indices (", index.numel(), ") should be equal to source.size(dim): (",
+                       source.shape()[dim], "), for dim: ", dim);
+  }
   throw_if<RuntimeError>(source.shape() != expected, "index_add_(): expected a source of shape ", expected, ", got ",
                          source.shape());
   check_slices(index, dim, x.shape());

@@ -189,7 +189,7 @@ struct Limits {
   using Of = std::numeric_limits<T>;
   static constexpr T least = Of::has_infinity ? -Of::infinity() : Of::lowest();
   static constexpr T most = Of::has_infinity ? Of::infinity() : Of::max();
-  Limits(std::optional<Scalar> min, std::optional<Scalar> max)
+  Limits(const std::optional<Scalar>& min, const std::optional<Scalar>& max)
       : low(min ? min->to<T>() : least), high(max ? max->to<T>() : most) {}
   T low, high;
 };
