@@ -4,7 +4,6 @@
 #include <gradus/core/error.hpp>
 
 #include <cstddef>
-#include <fstream>
 #include <memory>
 #include <span>
 #include <string>
@@ -58,7 +57,7 @@ class InputFile {
 
  private:
   std::string path_;
-  std::ifstream file_;
+  Descriptor file_;
   std::size_t size_;
 };
 

@@ -49,8 +49,8 @@ void pair_runs(T* large, const Tensor& offsets, std::int64_t run, T* small, F f,
   const auto* const at = elements<std::int64_t>(offsets);
   const std::int64_t n = offsets.numel();
   if (n == 0) return;
-  constexpr std::int64_t short_run = 64, pages = 4096;
-  if (!only_reads<F> && run >= short_run && run < pages) {  // whole runs: parts of a page are slow to write
+  // Parts of a page are slow to write: of many places a thread takes whole runs, unless it can take whole blocks.
+  if (!only_reads<F> && run >= 64 && apart >= 64 * run && blocks < run / 16) {
     share_places(blocks * n * run, [=](auto owns) {
       for (std::int64_t row = 0; row < blocks * n; ++row) {
         const std::int64_t place = at[row % n] * pace;
