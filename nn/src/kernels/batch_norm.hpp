@@ -48,8 +48,10 @@ void split_samples(const Pass& pass, F f) {
 }
 
 /// Whether threads share out the channels for sums alone, and then samples: an array too large for a cache is read
-/// again anyway.
-inline bool in_two_passes(BatchShape shape) { return shape.l == 1 && shape.n >= 64 && shape.n * shape.c >= 1 << 18; }
+/// again anyway. One thread takes strips that stay in its cache.
+inline bool in_two_passes(BatchShape shape) {
+  return shape.l == 1 && shape.n >= 64 && shape.n * shape.c >= 1 << 18 && gradus::detail::chunks_for(shape.n, 1) > 1;
+}
 
 /// y with given mean and rstd.
 template <class T>
