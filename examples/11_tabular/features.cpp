@@ -60,6 +60,7 @@ Value Features::state() const {
 }
 
 void Features::load(const Value& state) {
+  columns.clear();
   for (const Value& column : state["columns"].as_list()) {
     columns.push_back({column["name"].as_string(), column["category"].as_bool(), column["fill"].as_double(),
                        texts_in(column["categories"])});

@@ -1,6 +1,6 @@
 "use strict";
 // The first tab: a batch, the layer's nodes with values and gradients, the paths to x, the running buffers. All numbers come
-// from the library (model.hpp); here they are only shown.
+// from the library (live.hpp); here they are only shown.
 
 const $ = (id) => document.getElementById(id);
 const START = {x: [1, 7, 9, 15], dy: [1, -1, 2, 0]};

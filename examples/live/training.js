@@ -1,5 +1,5 @@
 "use strict";
-// The second tab: two nets learn the same points, one with BatchNorm. The library trains (trainer.hpp); here it is drawn.
+// The second tab: two nets learn the same points, one with BatchNorm. The library trains (live.hpp); here it is drawn.
 
 const nets = {running: false, step: 0, losses: [[], []], pictures: 0};
 const GRID = 48;
