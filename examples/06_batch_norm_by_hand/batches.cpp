@@ -91,7 +91,7 @@ template <class F>
 Tensor show_jacobian(Page& page, const char* title, std::int64_t n, F backward) {
   std::vector<Tensor> rows;
   for (std::int64_t i = 0; i < n; ++i) rows.push_back(backward(eye(n, float64)[i].reshape({n, 1})).reshape({n}));
-  const Tensor jacobian = stack(rows);
+  Tensor jacobian = stack(rows);
   std::vector<std::string> headings(rows.size());
   headings[0] = title;
   page.table(headings, jacobian);
