@@ -86,6 +86,8 @@ TEST_F(Pairs, IndexingReadsAndAddsTheSame) {
       expect_same("flip", [&] { return x.flip({dim}); });
     }
     const Tensor rows = positions(2 * shape[0], {shape[0]}) - shape[0], mask = x > 0.5;
+    const Tensor places = where(rows < 0, rows + shape[0], rows);
+    expect_tensor(x.clone().index_put_({rows}, x, true), x.index_add(0, places, x));
     expect_same("x[index]", [&] { return x[rows]; });
     expect_same("x[mask]", [&] { return x[mask]; });
     expect_same("gradients of x[…]", [&] {

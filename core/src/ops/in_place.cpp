@@ -212,7 +212,7 @@ Tensor& Tensor::index_put_(std::initializer_list<Index> indices, const Tensor& v
     const Tensor values = values_.to(dtype()).expand(places.shape());  // a copy: *this may be a part of it
     visit(dtype(), [&]<class T>(T*) {
       const auto put = [&](auto change) {
-        pair_runs(elements<T>(*this), offsets, places.run(), elements<T>(values), change);
+        pair_runs(elements<T>(*this), numel(), offsets, places.run(), elements<T>(values), change);
       };
       accumulate ? put(add_back) : put(write);
     });

@@ -42,27 +42,29 @@ void share_places(std::int64_t elements, F f) {
 }
 
 /// Calls f(element of `large`, element of `small`) for the runs of `run` neighbours that begin at these offsets, which
-/// count steps of `pace` elements, in each of `blocks` blocks, `apart` from one another. Where run is 1, so is pace.
+/// count steps of `pace` elements, in each of `blocks` blocks of `block` elements. Where run is 1, so is pace. Two runs
+/// are the same or apart.
 template <class T, class F>
-void pair_runs(T* large, const Tensor& offsets, std::int64_t run, T* small, F f, std::int64_t pace = 1,
-               std::int64_t blocks = 1, std::int64_t apart = 0) {
+void pair_runs(T* large, std::int64_t block, const Tensor& offsets, std::int64_t run, T* small, F f,
+               std::int64_t pace = 1, std::int64_t blocks = 1) {
   const auto* const at = elements<std::int64_t>(offsets);
   const std::int64_t n = offsets.numel();
   if (n == 0) return;
   // Parts of a page are slow to write: of many places a thread takes whole runs, unless it can take whole blocks.
-  if (!only_reads<F> && run >= 64 && apart >= 64 * run && blocks < run / 16) {
+  if (!only_reads<F> && run >= 64 && block >= 64 * run && blocks < run / 16) {
     share_places(blocks * n * run, [=](auto owns) {
-      for (std::int64_t row = 0; row < blocks * n; ++row) {
-        const std::int64_t place = at[row % n] * pace;
-        if (owns(place / run)) pair_run(large + row / n * apart + place, small + row * run, 0, run, f);
+      for (std::int64_t i = 0; i < blocks; ++i) {
+        for (std::int64_t k = 0; k < n; ++k) {
+          if (owns(at[k])) pair_run(large + i * block + at[k] * pace, small + (i * n + k) * run, 0, run, f);
+        }
       }
     });
     return;
   }
   share_matrix({blocks * n, only_reads<F> ? 1 : n}, {run, 16},
                [=](std::int64_t row, std::int64_t end, std::int64_t left, std::int64_t right) {
-                 T* from = large + row / n * apart;
-                 for (std::int64_t k = row % n; row < end; k = 0, from += apart) {
+                 T* from = large + row / n * block;
+                 for (std::int64_t k = row % n; row < end; k = 0, from += block) {
                    const std::int64_t stop = row + std::min(n - k, end - row);
                    if (run == 1) {
 #pragma GCC unroll 4
@@ -78,8 +80,8 @@ void pair_runs(T* large, const Tensor& offsets, std::int64_t run, T* small, F f,
 template <class T, class F>
 void pair_selected(const Tensor& large, int dim, const Tensor& index, const Tensor& small, F f) {
   const Lines lines(large.shape(), dim);
-  pair_runs(elements<T>(large), index, lines.inner, elements<T>(small), f, lines.inner, lines.outer,
-            lines.size * lines.inner);
+  pair_runs(elements<T>(large), lines.size * lines.inner, index, lines.inner, elements<T>(small), f, lines.inner,
+            lines.outer);
 }
 
 /// Throws RuntimeError that names the first index outside dimension `dim` of a shape; there is one.

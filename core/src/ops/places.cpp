@@ -191,7 +191,7 @@ Tensor Places::offsets() const {
 
 Tensor take_at(const Tensor& x, const Tensor& offsets, std::int64_t run, const Shape& shape, const char* name) {
   Tensor y = make_tensor(shape, x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { pair_runs(elements<T>(x), offsets, run, elements<T>(y), read); });
+  visit(x.dtype(), [&]<class T>(T*) { pair_runs(elements<T>(x), x.numel(), offsets, run, elements<T>(y), read); });
   return recorded(y, name, {x}, keep(offsets), [from = x.shape(), run, name](const Tensor& dy, const Tensor& offsets) {
     return add_at(dy, offsets, run, from, name);
   });
@@ -199,7 +199,7 @@ Tensor take_at(const Tensor& x, const Tensor& offsets, std::int64_t run, const S
 
 Tensor add_at(const Tensor& y, const Tensor& offsets, std::int64_t run, const Shape& shape, const char* name) {
   Tensor x = zeros(shape, y.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { pair_runs(elements<T>(x), offsets, run, elements<T>(y), add_back); });
+  visit(x.dtype(), [&]<class T>(T*) { pair_runs(elements<T>(x), x.numel(), offsets, run, elements<T>(y), add_back); });
   return recorded(x, name, {y}, keep(offsets), [from = y.shape(), run, name](const Tensor& dx, const Tensor& offsets) {
     return take_at(dx, offsets, run, from, name);
   });

@@ -13,7 +13,8 @@
 namespace gradus::nn {
 
 /// What `Module::state` hands its members to, in the order in which they appear in a state_dict: own parameters, own
-/// buffers, children. Undefined tensors (a bias that was left out) are passed over.
+/// buffers, children. Undefined tensors (a bias that was left out) are passed over. What is listed is used after
+/// state() has returned: it has to live as long as the module, as its members do.
 class StateList {
  public:
   StateList& operator()(std::string_view name, Parameter& parameter);
@@ -22,7 +23,7 @@ class StateList {
   /// A buffer that files of older versions lack: loading without it keeps the value and reports it as defaulted.
   StateList& optional(std::string_view name, Buffer& buffer);
 
-  /// One of the three pointers is not null.
+  /// What was listed: one of the three pointers is not null.
   struct Member {
     std::string name;
     Parameter* parameter = nullptr;
