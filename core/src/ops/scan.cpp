@@ -16,7 +16,8 @@ using Carried = std::conditional_t<std::is_floating_point_v<T>, double, std::uin
 /// y[k] = x[0] + … + x[k] along `n` <= `most` lines, `apart` from each other, whose elements are `step` apart.
 template <std::int64_t most, class T, class R>
 void running_sums(const T* x, R* y, std::int64_t size, std::int64_t step, std::int64_t n, std::int64_t apart) {
-  Carried<R> sums[most] = {};
+  Carried<R> sums[most];
+  std::fill_n(sums, n, Carried<R>{});
   for (std::int64_t k = 0; k < size; ++k, x += step, y += step) {
     for (std::int64_t i = 0; i < n; ++i) sums[i] += static_cast<Carried<R>>(x[i * apart]);
     for (std::int64_t i = 0; i < n; ++i) y[i * apart] = static_cast<R>(sums[i]);
@@ -27,7 +28,7 @@ void running_sums(const T* x, R* y, std::int64_t size, std::int64_t step, std::i
 /// so that none waits for its sum.
 template <class T, class R>
 void running_sums(const T* x, R* y, const Lines& lines, bool reverse) {
-  constexpr std::int64_t panel = 128, together = 4;
+  constexpr std::int64_t panel = 512, together = 4;
   const std::int64_t step = reverse ? -lines.inner : lines.inner, block = lines.size * lines.inner;
   const std::int64_t start = reverse ? (lines.size - 1) * lines.inner : 0;
   const auto rows = [=](std::int64_t row, std::int64_t end) {

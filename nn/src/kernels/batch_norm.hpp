@@ -55,13 +55,16 @@ inline bool in_two_passes(BatchShape shape) {
 
 /// y with given mean and rstd.
 template <class T>
-void batch_norm_apply(BatchNormForward<T> pass) {
-  pass.stream = worth_streaming(pass.y, pass.shape);
+void batch_norm_apply(const BatchNormForward<T>& pass) {
   const auto apply = chosen<&Kernels<T>::batch_norm_apply>();
-  if (pass.shape.n >= 64) {
-    split_samples(pass, [&](const BatchNormForward<T>& part) { apply(part, 0, part.shape.c); });
+  const BatchShape shape = pass.shape;
+  if (constexpr int64_t few = 4096; shape.n * shape.c * shape.l <= few) return apply(pass, 0, shape.c);
+  BatchNormForward<T> whole = pass;
+  whole.stream = worth_streaming(pass.y, shape);
+  if (shape.n >= 64) {
+    split_samples(whole, [&](const BatchNormForward<T>& part) { apply(part, 0, part.shape.c); });
   } else {
-    split_channels<T>(pass.shape, 0, [&](int64_t first, int64_t last, T*) { apply(pass, first, last); });
+    split_channels<T>(shape, 0, [&](int64_t first, int64_t last, T*) { apply(whole, first, last); });
   }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/batch_norm_body.hpp"
+#include "kernels/body/sums.hpp"
 
 namespace gradus::body {
 namespace {
@@ -67,21 +68,36 @@ inline bool statistics_of_rows(const BatchNormForward<float>& pass, int64_t firs
   return all_finite;
 }
 
-/// The same of doubles, with the low parts of their means.
+/// The same of doubles of a strip, with the low parts of their means.
 inline bool statistics_of_rows(const BatchNormForward<double>& pass, int64_t first, int64_t last) {
-  const int64_t n = pass.shape.n, c = pass.shape.c;
+  const int64_t c = pass.shape.c;
+  const Doubles count(static_cast<double>(pass.shape.n));
+  StripOfSums<double> sums, squares;
+  const auto group = [=](int64_t j) { return (j - first) / lane_count; };
+  each_block(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
+    CompensatedSum sum = i ? sums.group[group(j)] : CompensatedSum();
+    for (int64_t r = i; r < end; ++r) sum.add(load(pass.x + r * c + j, lanes));
+    sums.group[group(j)] = sum;
+  });
+  each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
+    store(pass.mean + j, sums.group[group(j)].value() / count, lanes);
+  });
+  each_block(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
+    const Doubles near = load(pass.mean + j, lanes);
+    CompensatedSum sum = i ? sums.group[group(j)] : CompensatedSum();
+    CompensatedSum square = i ? squares.group[group(j)] : CompensatedSum();
+    for (int64_t r = i; r < end; ++r) {
+      const Doubles d = load(pass.x + r * c + j, lanes) - near;
+      sum.add(d);
+      square.add(d * d);
+    }
+    sums.group[group(j)] = sum;
+    squares.group[group(j)] = square;
+  });
   bool all_finite = true;
   each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
-    const Doubles count(static_cast<double>(n));
-    CompensatedSum sum, deviations, squares;
-    for (int64_t i = 0; i < n; ++i) sum.add(load(pass.x + i * c + j, lanes));
-    const Doubles near = sum.value() / count;
-    for (int64_t i = 0; i < n; ++i) {
-      const Doubles d = load(pass.x + i * c + j, lanes) - near;
-      deviations.add(d);
-      squares.add(d * d);
-    }
-    const Statistics s = statistics_about(near, deviations.value(), squares.value(), count);
+    const Statistics s = statistics_about(load(pass.mean + j, lanes), sums.group[group(j)].value(),
+                                          squares.group[group(j)].value(), count);
     store(pass.low + j, s.low, lanes);
     all_finite = store_statistics(pass, j, s.mean, s.var, lanes) && all_finite;
   });
