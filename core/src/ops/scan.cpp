@@ -28,7 +28,7 @@ void running_sums(const T* x, R* y, std::int64_t size, std::int64_t step, std::i
 /// so that none waits for its sum.
 template <class T, class R>
 void running_sums(const T* x, R* y, const Lines& lines, bool reverse) {
-  constexpr std::int64_t panel = 512, together = 4;
+  constexpr std::int64_t panel = 4096 / sizeof(R), together = 4;  // a page: two threads write to parts of one slowly
   const std::int64_t step = reverse ? -lines.inner : lines.inner, block = lines.size * lines.inner;
   const std::int64_t start = reverse ? (lines.size - 1) * lines.inner : 0;
   const auto rows = [=](std::int64_t row, std::int64_t end) {
