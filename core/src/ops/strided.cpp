@@ -39,24 +39,16 @@ void transpose(T* to, const T* from, const Walk<2>::Dimension& rows, const Walk<
   }
 }
 
-/// to[i] = from[i stride] for i below n; the stride is not 0.
+/// to[i] = from[i stride] for i below n; the stride is not 0. At most `piece` elements are copied at once.
 template <class T>
-void copy_line(T* to, const T* from, std::int64_t stride, std::int64_t n) {
+void copy_line(T* to, const T* from, std::int64_t stride, std::int64_t n, std::int64_t piece) {
   if (stride == 1) {
-    std::copy_n(from, n, to);
+    for (std::int64_t i = 0; i < n; i += piece) std::copy_n(from + i, std::min(piece, n - i), to + i);
   } else if (stride == -1) {
     for (std::int64_t i = 0; i < n; ++i) to[i] = from[-i];
   } else {
     for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * stride];
   }
-}
-
-/// A row that is copied again and again lies in the cache. memcpy has string instructions for more than two kilobytes,
-/// which are slower there.
-template <class T>
-void copy_cached(T* to, const T* from, std::int64_t n) {
-  constexpr std::int64_t piece = 2048 / sizeof(T);
-  for (std::int64_t i = 0; i < n; i += piece) std::copy_n(from + i, std::min(piece, n - i), to + i);
 }
 
 /// Copies along a walk with the offsets in `to`, whose innermost dimension is dense, and in `from`.
@@ -69,7 +61,10 @@ void copy_walked(T* to, const T* from, Walk<2> walk) {
     return share_walk(walk, worth_a_thread / (n * across.extent) + 1,
                       [&](std::int64_t, auto at) { transpose(to + at[0], from + at[1], inner, across); });
   }
-  const bool repeated = stride == 1 && walk.innermost() && walk.innermost()->stride[1] == 0;
+  // A row that is copied again and again lies in the cache, where the string instructions are slow that memcpy has for
+  // more than two kilobytes.
+  const bool repeated = walk.innermost() && walk.innermost()->stride[1] == 0;
+  const std::int64_t piece = repeated ? 2048 / sizeof(T) : n;
   share_matrix({walk.count(), 1}, {n, 16},
                [&](std::int64_t first, std::int64_t last, std::int64_t left, std::int64_t right) {
                  const auto each_line = [=, &walk](auto f) {
@@ -81,8 +76,7 @@ void copy_walked(T* to, const T* from, Walk<2> walk) {
                    return kernels::run_vectorised<(sizeof(T) > 1)>(
                        [=] { each_line([](T* y, const T* x, std::int64_t length) { std::fill_n(y, length, *x); }); });
                  }
-                 if (repeated) return each_line(copy_cached<T>);
-                 each_line([=](T* y, const T* x, std::int64_t length) { copy_line(y, x, stride, length); });
+                 each_line([=](T* y, const T* x, std::int64_t length) { copy_line(y, x, stride, length, piece); });
                });
 }
 

@@ -13,6 +13,7 @@ using kernels::Total;
 namespace {
 
 constexpr int block_of_sums = 8;
+constexpr int64_t page_of_floats = 1024;
 
 /// Two numbers that are summed side by side.
 template <class N>
@@ -58,26 +59,22 @@ GRADUS_INLINE void add_groups(int64_t n, F f, Add add) {
   each_group(i, n, [&](int64_t at, auto lanes) GRADUS_INLINED { add(f(at, lanes)); });
 }
 
-/// Adds n elements to each of `rows` sums, from rows `apart` elements from each other.
-template <int rows, class T>
-GRADUS_INLINE void add_elements(Sum<T> (&sums)[rows], const T* x, int64_t n, int64_t apart = 0) {
-  int64_t i = 0;
-  for (; i + block_of_sums * lane_count <= n; i += block_of_sums * lane_count) {
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; ++r) {
-      const T* const block = x + r * apart + i;
-      sums[r].add(sum_of_block([=](int b) GRADUS_INLINED { return load_wide(block + b * lane_count, All()); }));
-    }
-  }
-  for (int r = 0; r < rows; ++r) {
-    each_group(i, n, [&](int64_t at, auto lanes) GRADUS_INLINED { sums[r].add(load_wide(x + r * apart + at, lanes)); });
-  }
+/// Floats are fetched a page ahead, farther than processors do by themselves.
+template <class T>
+GRADUS_INLINE void add_elements(Sum<T>& sums, const T* x, int64_t n) {
+  add_groups(
+      n,
+      [=](int64_t i, auto lanes) GRADUS_INLINED {
+        if constexpr (is_float<T>) __builtin_prefetch(x + i + page_of_floats);
+        return load_wide(x + i, lanes);
+      },
+      [&](Doubles terms) GRADUS_INLINED { sums.add(terms); });
 }
 template <class T>
 GRADUS_INLINE Total total(const T* x, int64_t n) {
-  Sum<T> sums[1];
+  Sum<T> sums;
   add_elements(sums, x, n);
-  return total_of(sums[0]);
+  return total_of(sums);
 }
 
 /// The sums of both numbers of f(i, lanes) over n elements of type T; in lanes that are not there they must be 0.
@@ -102,14 +99,14 @@ GRADUS_INLINE double value_of(Total t) { return __builtin_fabs(t.lost) <= __DBL_
 /// Many short runs are added one under the other.
 template <class T>
 [[gnu::flatten]] Total sum(const T* x, int64_t n, int64_t runs, int64_t apart) {
-  Sum<T> sums[1];
+  Sum<T> sums;
   for (; runs >= block_of_sums; runs -= block_of_sums, x += block_of_sums * apart) {
     each_group(0, n, [&](int64_t j, auto lanes) GRADUS_INLINED {
-      sums[0].add(sum_of_block([=](int b) GRADUS_INLINED { return load_wide(x + b * apart + j, lanes); }));
+      sums.add(sum_of_block([=](int b) GRADUS_INLINED { return load_wide(x + b * apart + j, lanes); }));
     });
   }
   for (; runs > 0; --runs, x += apart) add_elements(sums, x, n);
-  return total_of(sums[0]);
+  return total_of(sums);
 }
 
 template <class T>
@@ -146,14 +143,6 @@ template <class T>
   if constexpr (!is_float<T> && own_last) {  // where a group is few registers
     for (; cols <= lane_count && i + lane_count <= rows; i += lane_count) {
       short_row_sums(y + i, x + i * cols, cols, divisor);
-    }
-  }
-  if constexpr (is_float<T>) {
-    constexpr int streams = 4;  // which a processor reads ahead faster than one
-    for (; i + streams <= rows; i += streams) {
-      Sum<T> sums[streams];
-      add_elements(sums, x + i * cols, cols, cols);
-      for (int r = 0; r < streams; ++r) y[i + r] = static_cast<T>(value_of(total_of(sums[r])) / divisor);
     }
   }
   for (; i < rows; ++i) y[i] = static_cast<T>(value_of(total(x + i * cols, cols)) / divisor);
