@@ -9,9 +9,8 @@
 namespace gradus::body {
 namespace {
 
-constexpr int64_t strip_columns = 1024;        // columns
-constexpr int64_t rows_at_once = 4;            // as many streams as processors prefetch
-constexpr int64_t cached_elements = 64 << 10;  // elements of an array that stays near the processor
+constexpr int64_t strip_columns = 1024;  // columns
+constexpr int64_t rows_at_once = 4;      // as many streams as processors prefetch
 
 /// f(j, end) for strips of the columns [first, last).
 template <class F>
@@ -19,13 +18,21 @@ GRADUS_INLINE void each_strip(int64_t first, int64_t last, F f) {
   for (int64_t j = first; j < last; j += strip_columns) f(j, j + strip_columns < last ? j + strip_columns : last);
 }
 
+/// How many rows a block has: all of an array that stays near the processor, unless they lie so far apart that reads
+/// of one are taken to depend on writes of another, half a page or more.
+template <class T>
+int64_t rows_of_block(BatchShape shape) {
+  const int64_t row = shape.c * int64_t{sizeof(T)};
+  return row < 2048 && shape.n * row <= 128 << 10 ? shape.n : rows_at_once;
+}
+
 /// f(i, end, j, lanes) for blocks of rows and in them for groups of the columns [first, last). Full groups have lanes
-/// of type Whole. A small array is one block.
-template <class Whole = All, class F>
-GRADUS_INLINE void each_block(BatchShape shape, int64_t first, int64_t last, F f) {
-  const int64_t rows = shape.n * shape.c <= cached_elements ? shape.n : rows_at_once;
-  for (int64_t i = 0; i < shape.n; i += rows) {
-    const int64_t end = i + rows < shape.n ? i + rows : shape.n;
+/// of type Whole.
+template <class Whole = All, template <class> class Pass, class T, class F>
+GRADUS_INLINE void each_block(const Pass<T>& pass, int64_t first, int64_t last, F f) {
+  const int64_t n = pass.shape.n, rows = rows_of_block<T>(pass.shape);
+  for (int64_t i = 0; i < n; i += rows) {
+    const int64_t end = i + rows < n ? i + rows : n;
     each_group<Whole>(first, last, [=](int64_t j, auto lanes) GRADUS_INLINED { f(i, end, j, lanes); });
   }
 }
@@ -34,7 +41,7 @@ GRADUS_INLINE void each_block(BatchShape shape, int64_t first, int64_t last, F f
 inline void sums_of_x(double* s, double* q, const BatchNormForward<float>& pass, int64_t first, int64_t last) {
   const int64_t c = pass.shape.c;
   const float* const x = pass.x;
-  each_block(pass.shape, first, last, [=](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
+  each_block(pass, first, last, [=](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
     Doubles sum = i ? load(s + j, lanes) : Doubles(0), squares = i ? load(q + j, lanes) : Doubles(0);
     const float* at = x + i * c + j;
     for (int64_t r = i; r < end; ++r, at += c) {
@@ -74,7 +81,7 @@ inline bool statistics_of_rows(const BatchNormForward<double>& pass, int64_t fir
   const Doubles count(static_cast<double>(pass.shape.n));
   StripOfSums<double> sums, squares;
   const auto group = [=](int64_t j) { return (j - first) / lane_count; };
-  each_block(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
+  each_block(pass, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
     CompensatedSum sum = i ? sums.group[group(j)] : CompensatedSum();
     for (int64_t r = i; r < end; ++r) sum.add(load(pass.x + r * c + j, lanes));
     sums.group[group(j)] = sum;
@@ -82,7 +89,7 @@ inline bool statistics_of_rows(const BatchNormForward<double>& pass, int64_t fir
   each_group(first, last, [&](int64_t j, auto lanes) GRADUS_INLINED {
     store(pass.mean + j, sums.group[group(j)].value() / count, lanes);
   });
-  each_block(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
+  each_block(pass, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles near = load(pass.mean + j, lanes);
     CompensatedSum sum = i ? sums.group[group(j)] : CompensatedSum();
     CompensatedSum square = i ? squares.group[group(j)] : CompensatedSum();
@@ -106,7 +113,7 @@ inline bool statistics_of_rows(const BatchNormForward<double>& pass, int64_t fir
 
 template <class Whole, class T>
 void normalise(const BatchNormForward<T>& pass, int64_t first, int64_t last) {
-  each_block<Whole>(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
+  each_block<Whole>(pass, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
     const Affine<T> normalised{load(pass.mean + j, lanes),
                                is_float<T> || !pass.low ? Doubles(0) : load(pass.low + j, lanes),
                                load(pass.rstd + j, lanes), pass.weight ? load_wide(pass.weight + j, lanes) : Doubles(1),
@@ -144,7 +151,7 @@ struct ChannelSums {
 inline void sums_of_dy(const BatchNormBackward<float>& pass, int64_t first, int64_t last) {
   const ChannelSums sums(pass);
   const int64_t c = pass.shape.c;
-  each_block(pass.shape, first, last, [=, &pass](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
+  each_block(pass, first, last, [=, &pass](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
     double *const s = sums.a + j, *const p = sums.b + j;
     Doubles sum = i ? load(s, lanes) : Doubles(0), products = i ? load(p, lanes) : Doubles(0);
     const float *x = pass.x + i * c + j, *dy = pass.dy + i * c + j;
@@ -217,7 +224,7 @@ void finish_gradient(const BatchNormBackward<T>& pass, int64_t first, int64_t la
 template <class Whole, class T>
 void input_gradient(const BatchNormBackward<T>& pass, int64_t first, int64_t last) {
   const ChannelSums sums(pass);
-  each_block<Whole>(pass.shape, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
+  each_block<Whole>(pass, first, last, [&](int64_t i, int64_t end, int64_t j, auto lanes) GRADUS_INLINED {
     const Doubles rstd = load(pass.rstd + j, lanes);
     const Doubles scale = pass.weight ? load_wide(pass.weight + j, lanes) * rstd : rstd;
     const InputGradient<T> gradient{scale,
