@@ -55,6 +55,29 @@ TEST(BatchNormFunction, RefusesArgumentsThatDoNotFit) {
   }
 }
 
+TEST(BatchNorm1d, RefusesInEvaluationWhatItRefusedBefore) {
+  const NoGradGuard no_grad;
+  BatchNorm1d bn(3);
+  bn.eval();
+  const Tensor x = randn({4, 3});
+  bn(x);  // whose statistics it keeps
+  for (const Tensor& wrong : {randn({4, 2}), randn({3}), randn({4, 2, 3}), x.to(float64), x.to(int64), Tensor()}) {
+    EXPECT_THROW(bn(wrong), Error);
+  }
+  EXPECT_EQ(bn(randn({0, 3})).shape(), (Shape{0, 3}));
+  EXPECT_EQ(bn(randn({4, 3, 2})).shape(), (Shape{4, 3, 2}));
+  for (Tensor* values : {static_cast<Tensor*>(&bn.weight), static_cast<Tensor*>(&bn.bias),
+                         static_cast<Tensor*>(&bn.running_mean), static_cast<Tensor*>(&bn.running_var)}) {
+    const Tensor right = *values;
+    bn(x);
+    for (const Tensor& wrong : {ones({4}), ones({1, 3}), ones({3}, float64)}) {
+      *values = wrong;
+      EXPECT_THROW(bn(x), RuntimeError) << to_string(wrong.shape());
+    }
+    *values = right;
+  }
+}
+
 TEST(BatchNorm1d, ABatchWithoutValuesCountsNowhere) {
   for (const Shape& empty : {Shape{0, 1}, Shape{0, 1, 9}, Shape{3, 1, 0}}) {
     BatchNorm1d bn(1, {.momentum = std::nullopt});

@@ -282,6 +282,8 @@ TEST(BatchNorm1d, EvaluationSeesEveryChangeOfItsBuffers) {
                                                         .bias = layer.bias},
                                                        {.eps = layer.options().eps});
     for (int time = 0; time < 2; ++time) EXPECT_TRUE(equal(layer(x), computed)) << after;
+    const NoGradGuard no_grad;
+    EXPECT_TRUE(equal(layer(x), computed)) << after << ", outside a graph";
   };
   expect_right(bn, "nothing");
   bn.running_var.data<float>()[1] = 4;  // which no version counts
