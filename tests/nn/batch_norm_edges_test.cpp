@@ -61,7 +61,8 @@ TEST(BatchNorm1d, RefusesInEvaluationWhatItRefusedBefore) {
   bn.eval();
   const Tensor x = randn({4, 3});
   bn(x);  // whose statistics it keeps
-  for (const Tensor& wrong : {randn({4, 2}), randn({3}), randn({4, 2, 3}), x.to(float64), x.to(int64), Tensor()}) {
+  for (const Tensor& wrong :
+       {randn({4, 2}), randn({3}), randn({4, 2, 3}), randn({4, 3, 2, 2}), x.to(float64), x.to(int64), Tensor()}) {
     EXPECT_THROW(bn(wrong), Error);
   }
   EXPECT_EQ(bn(randn({0, 3})).shape(), (Shape{0, 3}));
