@@ -18,12 +18,14 @@ inline bool worth_streaming(const void* y, BatchShape shape) {
 
 /// f(first, last, scratch). An element costs as much here as four in a loop that only adds. The scratch has room for
 /// `copies` copies of a channel of (N, C, L), in the second-level cache; it is null when a channel is too large for
-/// that, or the whole array so small that it lies there anyway.
+/// that, or the whole array so small that it lies there anyway. Of (N, C) that is written to a thread takes whole pages
+/// of a row: parts of one are slow to write.
 template <class T, class F>
-void split_channels(BatchShape shape, int64_t copies, F f) {
+void split_channels(BatchShape shape, int64_t copies, bool writes, F f) {
   const int64_t channel = shape.n * shape.l * copies, bytes = channel * static_cast<int64_t>(sizeof(T));
   const bool pays = shape.l > 1 && bytes <= (512 << 10) && bytes * shape.c > (2 << 20);
-  gradus::kernels::split(shape.c, shape.n * shape.l * 4, shape.l == 1 ? 16 : 1, [&](int64_t first, int64_t last) {
+  const int64_t unit = shape.l > 1 ? 1 : writes ? 4096 / sizeof(T) : 16;
+  gradus::kernels::split(shape.c, shape.n * shape.l * 4, unit, [&](int64_t first, int64_t last) {
     const gradus::kernels::Scratch<T> scratch(pays ? channel : 0);
     f(first, last, scratch.data());
   });
@@ -47,10 +49,12 @@ void split_samples(const Pass& pass, F f) {
   });
 }
 
-/// Whether threads share out the channels for sums alone, and then samples: an array too large for a cache is read
-/// again anyway. One thread takes strips that stay in its cache.
-inline bool in_two_passes(BatchShape shape) {
-  return shape.l == 1 && shape.n >= 64 && shape.n * shape.c >= 1 << 18 && gradus::detail::chunks_for(shape.n, 1) > 1;
+/// Whether threads share out the channels for sums alone, and then samples. One thread takes strips that stay in its
+/// cache.
+template <class T>
+bool in_two_passes(BatchShape shape) {
+  const int64_t bytes = shape.n * shape.c * int64_t{sizeof(T)};
+  return shape.l == 1 && shape.n >= 64 && bytes >= 512 << 10 && gradus::detail::chunks_for(shape.n, 1) > 1;
 }
 
 /// y with given mean and rstd.
@@ -64,7 +68,7 @@ void batch_norm_apply(const BatchNormForward<T>& pass) {
   if (shape.n >= 64) {
     split_samples(whole, [&](const BatchNormForward<T>& part) { apply(part, 0, part.shape.c); });
   } else {
-    split_channels<T>(shape, 0, [&](int64_t first, int64_t last, T*) { apply(whole, first, last); });
+    split_channels<T>(shape, 0, true, [&](int64_t first, int64_t last, T*) { apply(whole, first, last); });
   }
 }
 
@@ -77,9 +81,9 @@ bool batch_norm(BatchNormForward<T> pass) {
   const gradus::kernels::Scratch<double> what_means_lack(low ? pass.shape.c : 0);
   pass.low = what_means_lack.data();
   BatchNormForward<T> sums = pass;
-  if (in_two_passes(pass.shape)) sums.y = nullptr;
+  if (in_two_passes<T>(pass.shape)) sums.y = nullptr;
   std::atomic<bool> finite{true};
-  split_channels<T>(pass.shape, 1, [&](int64_t first, int64_t last, T* scratch) {
+  split_channels<T>(pass.shape, 1, sums.y, [&](int64_t first, int64_t last, T* scratch) {
     if (!chosen<&Kernels<T>::batch_norm>()(sums, first, last, scratch)) finite = false;
   });
   if (!sums.y) batch_norm_apply(pass);
@@ -101,8 +105,8 @@ void batch_norm_backward(BatchNormBackward<T> pass) {
   const gradus::kernels::Scratch<double> channel_sums(pass.shape.l == 1 ? 3 * pass.shape.c : 0);
   pass.sums = channel_sums.data();
   BatchNormBackward<T> sums = pass;
-  if (in_two_passes(pass.shape)) sums.dx = nullptr;
-  split_channels<T>(pass.shape, 2, [&](int64_t first, int64_t last, T* scratch) {
+  if (in_two_passes<T>(pass.shape)) sums.dx = nullptr;
+  split_channels<T>(pass.shape, 2, sums.dx, [&](int64_t first, int64_t last, T* scratch) {
     chosen<&Kernels<T>::batch_norm_backward>()(sums, first, last, scratch);
   });
   if (pass.dx && !sums.dx) {
