@@ -139,7 +139,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
                      static_cast<std::size_t>(a.numel()) * item_size(a.dtype())) == 0;
 }
 
-/// Whether all of `check` holds, and y is all that is asked for. Takes a third of the time.
+/// Whether `check` would pass and no graph is recorded; for a few rows the long way takes longer than the kernel.
 bool is_plain_evaluation(const Tensor& x, const NormTensors& state) {
   const auto fits = [&x](const Tensor& values) { return !values.defined() || fits_channels(values, x); };
   return x.dim() == 2 && x.numel() > 0 && fits(state.running_mean) && fits(state.running_var) && fits(state.weight) &&

@@ -18,7 +18,7 @@ inline bool worth_streaming(const void* y, BatchShape shape) {
 
 /// f(first, last, scratch). An element costs as much here as four in a loop that only adds. The scratch has room for
 /// `copies` copies of a channel of (N, C, L), in the second-level cache; it is null when a channel is too large for
-/// that, or the whole array so small that it lies there anyway. Of (N, C) that is written to a thread takes whole pages
+/// that, or the whole array so small that it lies there anyway. Where (N, C) is written to, a thread takes whole pages
 /// of a row: parts of one are slow to write.
 template <class T, class F>
 void split_channels(BatchShape shape, int64_t copies, bool writes, F f) {
