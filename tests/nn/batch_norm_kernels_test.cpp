@@ -357,7 +357,7 @@ TEST_F(BatchNormThreads, TwoPassesOverALargeArrayGiveTheBitsOfOne) {
   for_both_widths([&]<class T>(T*) {
     const auto& kernels = gradus::kernels::table<nn::kernels::Table>().of<T>();
     const Problem<T> p = problem<T>({280, 1000});
-    ASSERT_TRUE(nn::kernels::in_two_passes(p.shape));
+    ASSERT_TRUE(nn::kernels::in_two_passes<T>(p.shape));
     for (const bool training : {true, false}) {
       expect_same(run(kernels, p, {.training = training}), run(kernels, p, {.training = training, .on_threads = true}));
     }
