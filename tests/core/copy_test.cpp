@@ -54,6 +54,10 @@ TEST(Copy, Expand) {
   expect_tensor(tensor(7).expand({2, 2}), tensor({{7, 7}, {7, 7}}));
   expect_tensor(tensor(7).expand({}), tensor(7));
   expect_tensor(tensor({1, 2, 3}).expand({2, -1}), tensor({{1, 2, 3}, {1, 2, 3}}));
+  for (const Dtype dtype : {boolean, float32, float64}) {  // rows that are copied in pieces
+    const Tensor row = (randn({5000}) > 0).to(dtype), rows = row.expand({3, -1});
+    for (int i = 0; i < 3; ++i) expect_tensor(rows.select(0, i), row);
+  }
   EXPECT_EQ(ones({1}).expand(0).shape(), Shape({0}));
   EXPECT_EQ(ones({2, 1}).expand({2, 0}).shape(), Shape({2, 0}));
   EXPECT_FALSE(x.expand({2, 1}).shares_storage(x));

@@ -366,7 +366,7 @@ TEST_F(BatchNormThreads, TwoPassesOverALargeArrayGiveTheBitsOfOne) {
 
 TEST_F(BatchNormThreads, ChangeNoBit) {
   using namespace nn::kernels;
-  for (const BatchShape shape : {BatchShape{1500, 200}, BatchShape{30, 77, 100}}) {
+  for (const BatchShape shape : {BatchShape{1500, 200}, BatchShape{30, 2500}, BatchShape{30, 77, 100}}) {
     const std::int64_t n = shape.n * shape.c * shape.l, c = shape.c;
     const std::vector<float> x = normal(n, 6), dy = normal(n, 7), weight = normal(c, 8), bias = normal(c, 9);
     std::vector<double> mean(static_cast<std::size_t>(c)), var = mean, rstd = mean;

@@ -9,17 +9,16 @@
 namespace gradus::body {
 namespace {
 
-constexpr int64_t strip_columns = 1024;  // columns
-constexpr int64_t rows_at_once = 4;      // as many streams as processors prefetch
+constexpr int64_t rows_at_once = 4;  // as many streams as processors prefetch
 
 /// f(j, end) for strips of the columns [first, last).
 template <class F>
 GRADUS_INLINE void each_strip(int64_t first, int64_t last, F f) {
-  for (int64_t j = first; j < last; j += strip_columns) f(j, j + strip_columns < last ? j + strip_columns : last);
+  for (int64_t j = first; j < last; j += strip_of_sums) f(j, j + strip_of_sums < last ? j + strip_of_sums : last);
 }
 
-/// How many rows a block has: all of an array that stays near the processor, unless they lie so far apart that reads
-/// of one are taken to depend on writes of another, half a page or more.
+/// How many rows a block has: all of an array that stays near the processor. To write down the columns of a larger one,
+/// or of rows half a page or more apart, takes up to twice as long.
 template <class T>
 int64_t rows_of_block(BatchShape shape) {
   const int64_t row = shape.c * int64_t{sizeof(T)};
