@@ -10,6 +10,8 @@ namespace {
 // power of two apart, which leaves a cache few places for all of them.
 constexpr int tile_size = 16;
 
+constexpr int64_t page = 4096;  // bytes
+
 /// Writes the 4 x 4 elements at x, rows tile_size apart, transposed to y.
 template <class T>
 GRADUS_INLINE void transpose_4x4(T* y, const T* x, int64_t y_stride) {
@@ -34,6 +36,14 @@ GRADUS_INLINE void transpose_4x4(T* y, const T* x, int64_t y_stride) {
   for (int j = 0; j < 4; ++j) __builtin_memcpy(y + j * y_stride, &column[j], sizeof column[j]);
 }
 
+/// Writes a whole tile transposed to y.
+template <class T>
+GRADUS_INLINE void transpose_tile(T* y, const T* tile, int64_t y_stride) {
+  for (int c = 0; c < tile_size; c += 4) {
+    for (int r = 0; r < tile_size; r += 4) transpose_4x4(y + c * y_stride + r, tile + r * tile_size + c, y_stride);
+  }
+}
+
 /// The transpose, tile by tile.
 template <class T>
 [[gnu::flatten]] void transpose_tiles(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows,
@@ -46,11 +56,7 @@ template <class T>
         T tile[tile_size * tile_size];
         for (int r = 0; r < tile_size; ++r)
           __builtin_memcpy(tile + r * tile_size, from + r * x_stride, tile_size * sizeof(T));
-        for (int c = 0; c < tile_size; c += 4) {
-          for (int r = 0; r < tile_size; r += 4) {
-            transpose_4x4(to + c * y_stride + r, tile + r * tile_size + c, y_stride);
-          }
-        }
+        transpose_tile(to, tile, y_stride);
       } else {
         for (int64_t c = 0; c < tile_size && j + c < cols; ++c) {
           for (int64_t r = 0; r < tile_size && i + r < rows; ++r) to[c * y_stride + r] = from[r * x_stride + c];
@@ -64,7 +70,7 @@ template <class T>
 /// apart, columns of tiles are put together first and written in longer runs.
 template <class T>
 void transpose(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t rows, int64_t cols) {
-  constexpr int64_t page = 4096, run = 64;
+  constexpr int64_t run = 64;
   const bool in_runs = y_stride * int64_t{sizeof(T)} % page == 0 && rows >= run;
   const int64_t height = in_runs ? run : rows, width = in_runs ? tile_size : cols;
   T runs[tile_size * run];

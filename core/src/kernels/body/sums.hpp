@@ -13,7 +13,6 @@ using kernels::Total;
 namespace {
 
 constexpr int block_of_sums = 8;
-constexpr int64_t page_of_floats = 1024;
 
 /// Two numbers that are summed side by side.
 template <class N>
@@ -32,14 +31,19 @@ GRADUS_INLINE auto sum_of_block(F f) {
 }
 
 GRADUS_INLINE Total total_of(PlainSum s) { return {sum_of_lanes(s.sum)}; }
-GRADUS_INLINE Total total_of(CompensatedSum s) {
+/// Adds lanes to others until `left` registers have all.
+template <int left>
+GRADUS_INLINE void fold_registers(CompensatedSum& s) {
 #pragma GCC unroll 8
-  for (int half = Doubles::count / 2; half > 0; half /= 2) {
+  for (int half = Doubles::count / 2; half >= left; half /= 2) {
 #pragma GCC unroll 8
     for (int i = 0; i < half; ++i) {
       add_sums(s.sum.part[i], s.lost.part[i], s.sum.part[i + half], s.lost.part[i + half]);
     }
   }
+}
+GRADUS_INLINE Total total_of(CompensatedSum s) {
+  fold_registers<1>(s);
   double sum[Doubles::width], lost[Doubles::width];
   s.sum.part[0].store_unaligned(sum), s.lost.part[0].store_unaligned(lost);
   for (int half = Doubles::width / 2; half > 0; half /= 2) {
@@ -59,13 +63,15 @@ GRADUS_INLINE void add_groups(int64_t n, F f, Add add) {
   each_group(i, n, [&](int64_t at, auto lanes) GRADUS_INLINED { add(f(at, lanes)); });
 }
 
-/// Floats are fetched a page ahead, farther than processors do by themselves.
+/// Elements are fetched a page ahead, farther than processors do by themselves.
 template <class T>
 GRADUS_INLINE void add_elements(Sum<T>& sums, const T* x, int64_t n) {
   add_groups(
       n,
       [=](int64_t i, auto lanes) GRADUS_INLINED {
-        if constexpr (is_float<T>) __builtin_prefetch(x + i + page_of_floats);
+        const char* ahead = reinterpret_cast<const char*>(x + i) + page;
+        __builtin_prefetch(ahead);
+        if constexpr (!is_float<T>) __builtin_prefetch(ahead + 64);  // a group is two cache lines
         return load_wide(x + i, lanes);
       },
       [&](Doubles terms) GRADUS_INLINED { sums.add(terms); });
@@ -116,24 +122,31 @@ template <class T>
 }
 
 /// Lane j of the sums of sixteen rows side by side, to which those are added that `half`, or twice as much, … are
-/// behind.
+/// behind. The columns have eight lanes, and then what they lost.
 template <int half>
 GRADUS_INLINE CompensatedSum lane_of_rows(const double* columns, int j) {
-  CompensatedSum sums;
-  if constexpr (half == lane_count) {
-    sums.sum = load(columns + j * lane_count);
+  if constexpr (half == 8) {
+    return {load(columns + j * lane_count), load(columns + (j + half) * lane_count)};
   } else {
-    sums = lane_of_rows<2 * half>(columns, j);
+    CompensatedSum sums = lane_of_rows<2 * half>(columns, j);
     sums.add(lane_of_rows<2 * half>(columns, j + half));
+    return sums;
   }
-  return sums;
 }
 
-/// The sums of sixteen rows of at most sixteen doubles: those of `total`, in its order.
-GRADUS_INLINE void short_row_sums(double* y, const double* x, int64_t cols, double divisor) {
-  double columns[lane_count * lane_count];
-  transpose(columns, lane_count, x, cols, lane_count, cols);
-  for (int64_t j = cols; j < lane_count; ++j) store(columns + j * lane_count, Doubles(0));
+/// The sums of sixteen rows, each sum_of(row): those of `total_of`, in its order, side by side.
+template <class F>
+GRADUS_INLINE void sixteen_row_sums(double* y, double divisor, F sum_of) {
+  double rows[lane_count * lane_count], columns[lane_count * lane_count];
+  for (int i = 0; i < lane_count; ++i) {
+    CompensatedSum sums = sum_of(i);
+    fold_registers<Doubles::count / 2>(sums);
+    for (int r = 0; r < Doubles::count / 2; ++r) {
+      sums.sum.part[r].store_unaligned(rows + i * lane_count + r * Doubles::width);
+      sums.lost.part[r].store_unaligned(rows + i * lane_count + 8 + r * Doubles::width);
+    }
+  }
+  transpose_tile(columns, rows, lane_count);
   store(y, (Doubles(0) + lane_of_rows<1>(columns, 0).value()) / Doubles(divisor));  // 0, not -0
 }
 
@@ -141,8 +154,17 @@ template <class T>
 [[gnu::flatten]] void row_sums(T* y, const T* x, int64_t rows, int64_t cols, double divisor) {
   int64_t i = 0;
   if constexpr (!is_float<T> && own_last) {  // where a group is few registers
-    for (; cols <= lane_count && i + lane_count <= rows; i += lane_count) {
-      short_row_sums(y + i, x + i * cols, cols, divisor);
+    for (; i + lane_count <= rows; i += lane_count) {
+      const T* const first = x + i * cols;
+      if (cols == lane_count) {
+        sixteen_row_sums(y + i, divisor, [=](int r) GRADUS_INLINED { return Sum<T>{load(first + r * cols)}; });
+      } else {
+        sixteen_row_sums(y + i, divisor, [=](int r) GRADUS_INLINED {
+          Sum<T> sums;
+          add_elements(sums, first + r * cols, cols);
+          return sums;
+        });
+      }
     }
   }
   for (; i < rows; ++i) y[i] = static_cast<T>(value_of(total(x + i * cols, cols)) / divisor);
