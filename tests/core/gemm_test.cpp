@@ -22,7 +22,8 @@ struct Sizes {
 };
 constexpr Sizes all_sizes[] = {{1, 1, 1},    {1, 5, 3},    {5, 1, 3},      {2, 3, 4},      {7, 11, 13},   {32, 2, 16},
                                {60, 10, 64}, {1, 100, 64}, {130, 129, 65}, {300, 140, 70}, {20, 33, 600}, {9, 1, 40},
-                               {5, 4, 33},   {3, 2, 300},  {200, 17, 300}, {1, 1100, 270}, {1100, 1, 270}};
+                               {5, 4, 33},   {3, 2, 300},  {200, 17, 300}, {1, 1100, 270}, {1100, 1, 270},
+                               {4, 33, 20},  {530, 4, 260}};
 
 template <class T>
 std::vector<T> random(std::int64_t n, std::uint32_t seed) {
@@ -147,8 +148,9 @@ TEST(Blas, DISABLED_SaysItsName) {
 }
 
 /// OpenBLAS chooses its kernels when it is loaded: in a process of its own.
-void say_name_with_kernels_of(const char* processor) {
-  setenv("OPENBLAS_CORETYPE", processor, 1);
+void say_name(const char* blas_kernels, const char* ours) {
+  setenv("OPENBLAS_CORETYPE", blas_kernels, 1);
+  setenv("GRADUS_ISA", ours, 1);
   execl("/proc/self/exe", "core_gemm_test", "--gtest_filter=*SaysItsName", "--gtest_also_run_disabled_tests", nullptr);
 }
 
@@ -156,10 +158,12 @@ TEST(Blas, ThatDoesNotKnowTheProcessorIsNotUsed) {
   if (detail::blas_name() == "built-in" || !kernels::supported(kernels::Isa::avx2))
     GTEST_SKIP() << "needs OpenBLAS, AVX2";
   const auto fine = testing::ExitedWithCode(0);
-  for (const char* old : {"Prescott", "Nehalem", "Sandybridge"}) {
-    EXPECT_EXIT(say_name_with_kernels_of(old), fine, "OpenBLAS .+, which does not know this processor: built-in$");
-  }
-  EXPECT_EXIT(say_name_with_kernels_of("Haswell"), fine, R"(OpenBLAS .+ \(Haswell\)$)");
+  const char* not_used = "OpenBLAS .+, which does not know this processor: built-in$";
+  for (const char* old : {"Prescott", "Nehalem", "Sandybridge"}) EXPECT_EXIT(say_name(old, "avx2"), fine, not_used);
+  EXPECT_EXIT(say_name("Haswell", "avx2"), fine, R"(OpenBLAS .+ \(Haswell\)$)");
+  if (!kernels::supported(kernels::Isa::avx512)) return;
+  for (const char* old : {"Prescott", "Haswell", "Zen"}) EXPECT_EXIT(say_name(old, "avx512"), fine, not_used);
+  EXPECT_EXIT(say_name("SkylakeX", "avx512"), fine, R"(OpenBLAS .+ \(SkylakeX\)$)");
 }
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "kernels/isa.hpp"
 #include "kernels/kernels.hpp"
+#include "kernels/split.hpp"
 #include "runtime/parallel_for.hpp"
 #include "tensor/message.hpp"
 
@@ -21,6 +22,19 @@ using kernels::MatrixProduct;
 
 namespace {
 
+/// By our own loops. A large A that is transposed is laid out first: down its columns every number lies in another page.
+template <class T>
+void multiply_here(const MatrixProduct<T>& p) {
+  const bool far_apart = p.trans_a && p.k >= 256 && p.lda * std::int64_t{sizeof(T)} >= 2048;
+  const kernels::Scratch<T> rows(far_apart ? p.m * p.k : 0);
+  MatrixProduct<T> product = p;
+  if (far_apart) {
+    kernels::transpose(rows.data(), p.k, p.a, p.lda, p.k, p.m);
+    product.trans_a = false, product.a = rows.data(), product.lda = p.k;
+  }
+  kernels::matmul(product);
+}
+
 template <class T>
 double multiplications(const MatrixProduct<T>& p) {
   return static_cast<double>(p.m * p.n) * static_cast<double>(p.k);
@@ -31,12 +45,16 @@ double multiplications(const MatrixProduct<T>& p) {
 constexpr std::int64_t largest_extent = std::numeric_limits<blasint>::max();
 
 /// Whether OpenBLAS uses what the processor has. For one that is newer than itself, as a distribution's often is, it
-/// takes kernels without AVX2, mostly Prescott's; where ours have AVX2, they are two to four times as fast as those.
+/// takes kernels of an older one, with narrower vectors: Haswell's where there is AVX-512, or Prescott's. Ours are up to
+/// four times as fast as those.
 bool knows_the_processor() {
   static const bool known = [] {
     constexpr std::string_view without_avx2[] = {"Prescott", "Core2",   "Penryn",    "Dunnington",  "Nehalem",  "Atom",
                                                  "Opteron",  "Generic", "Barcelona", "Sandybridge", "Bulldozer"};
-    return kernels::isa() < kernels::Isa::avx2 || !std::ranges::count(without_avx2, openblas_get_corename());
+    constexpr std::string_view without_avx512[] = {"Haswell", "Zen", "Excavator", "Steamroller", "Piledriver"};
+    const std::string_view name = openblas_get_corename();
+    const bool older = std::ranges::count(without_avx2, name), old = older || std::ranges::count(without_avx512, name);
+    return kernels::isa() == kernels::Isa::avx512 ? !old : kernels::isa() < kernels::Isa::avx2 || !older;
   }();
   return known;
 }
@@ -55,7 +73,7 @@ constexpr double worth_a_call = 10000;
 template <class T>
 void multiply(const MatrixProduct<T>& p) {
   if (p.k == 0 || p.m == 1 || (p.trans_b && multiplications(p) < worth_a_call) || !knows_the_processor())
-    return kernels::matmul(p);
+    return multiply_here(p);
   keep_to_the_calling_thread();
   for (std::int64_t row = 0; p.bias && row < p.m; ++row) std::copy_n(p.bias, p.n, p.c + row * p.ldc);
   const auto size = [](std::int64_t n) { return static_cast<blasint>(n); };
@@ -73,11 +91,13 @@ void multiply(const MatrixProduct<T>& p) {
 
 #else
 
+bool knows_the_processor() { return false; }
+
 constexpr std::int64_t largest_extent = std::numeric_limits<std::int64_t>::max();
 
 template <class T>
 void multiply(const MatrixProduct<T>& p) {
-  kernels::matmul(p);
+  multiply_here(p);
 }
 
 #endif
@@ -116,7 +136,10 @@ void multiply_in_parts(const MatrixProduct<T>& p) {
 template <class T>
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
           const T* bias, T* c) {
-  if (m == 1 && trans_b) return kernels::gemv<T>(c, b, a, bias, n, k);
+  if (trans_b && (m == 1 || (m <= 4 && k >= 16 && !trans_a && !knows_the_processor()))) {
+    for (std::int64_t i = 0; i < m; ++i) kernels::gemv<T>(c + i * n, b, a + i * k, bias, n, k);
+    return;
+  }
   throw_if<ValueError>(std::max({m, n, k}) > largest_extent, "matmul: BLAS counts up to ", largest_extent, ", got (", m,
                        ", ", k, ") times (", k, ", ", n, ")\ncut the larger matrix into parts");
   if (m == 0 || n == 0) return;

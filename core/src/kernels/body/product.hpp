@@ -47,17 +47,15 @@ GRADUS_INLINE void multiply_tile(const MatrixProduct<T>& p, T* c, const T* bias,
   }
 }
 
-/// All rows of sixteen columns of C, or of the first of them.
-template <class T>
-void multiply_strip(const MatrixProduct<T>& p, T* c, const T* bias, const T* a, const T* b, int64_t b_row,
+/// Rows of sixteen columns of C, or of the first of them, from row i: tiles of `rows`, and smaller ones for the rest.
+template <int rows, class T>
+void multiply_strip(const MatrixProduct<T>& p, int64_t i, T* c, const T* bias, const T* a, const T* b, int64_t b_row,
                     int64_t depth, bool add, First lanes) {
-  constexpr int rows = rows_of_tile<T>;
   const int64_t a_row = p.trans_a ? 1 : p.lda;
-  int64_t i = 0;
   for (; i + rows <= p.m; i += rows) {
     multiply_tile<rows>(p, c + i * p.ldc, bias, a + i * a_row, b, b_row, depth, add, lanes);
   }
-  for (; i < p.m; ++i) multiply_tile<1>(p, c + i * p.ldc, bias, a + i * a_row, b, b_row, depth, add, lanes);
+  if constexpr (rows > 1) multiply_strip<rows / 2>(p, i, c, bias, a, b, b_row, depth, add, lanes);
 }
 
 /// Copies a block of `depth` rows and n <= 16 columns of op(B), with zeros behind them.
@@ -131,10 +129,11 @@ void multiply_rows(const MatrixProduct<T>& p) {
       const T* bias = p.bias && q == 0 ? p.bias + j : nullptr;
       const bool add = q > 0;
       T block[depth_of_block * lane_count];
-      const bool as_it_lies = n == lane_count && !p.trans_b && p.m <= 64;
+      const bool small = p.m <= rows_of_tile<T> || depth * p.ldb * int64_t{sizeof(T)} <= 32 << 10;
+      const bool as_it_lies = n == lane_count && !p.trans_b && small;
       if (!as_it_lies) copy_block(block, p, b, depth, n);
-      multiply_strip(p, p.c + j, bias, a, as_it_lies ? b : block, as_it_lies ? p.ldb : lane_count, depth, add,
-                     First{n});
+      multiply_strip<rows_of_tile<T>>(p, 0, p.c + j, bias, a, as_it_lies ? b : block,
+                                      as_it_lies ? p.ldb : lane_count, depth, add, First{n});
     }
     q += depth_of_block;
   } while (q < p.k);
