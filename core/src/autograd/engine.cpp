@@ -4,6 +4,8 @@
 #include "tensor/message.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <ranges>
 #include <unordered_map>
 
 namespace gradus {
@@ -71,10 +73,11 @@ Pass::Pass(std::span<const Ref<Node>> roots) {
   nodes_.swap(spare());
   for (const Ref<Node>& root : roots) visit(root.get());
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    for (const Ref<Node>& input : nodes_[i]->inputs()) visit(input.get());
+    for (const Ref<Node>& input : std::views::reverse(nodes_[i]->inputs())) visit(input.get());
   }
-  // Descending numbers are a topological order: see Node::sequence.
-  std::sort(nodes_.begin(), nodes_.end(), [](const Node* a, const Node* b) { return a->sequence > b->sequence; });
+  // Descending numbers are a topological order: see Node::sequence. The nodes of a chain are in it already.
+  const auto number = [](const Node* node) { return node->sequence; };
+  if (!std::ranges::is_sorted(nodes_, std::greater(), number)) std::ranges::sort(nodes_, std::greater(), number);
 }
 
 Pass::~Pass() {

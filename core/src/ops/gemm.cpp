@@ -47,14 +47,13 @@ constexpr std::int64_t largest_extent = std::numeric_limits<blasint>::max();
 /// Whether OpenBLAS uses what the processor has. For one that is newer than itself, as a distribution's often is, it
 /// takes kernels of an older one, with narrower vectors: Haswell's where there is AVX-512, or Prescott's. Ours are up to
 /// four times as fast as those.
-bool knows_the_processor() {
+[[gnu::noinline]] bool knows_the_processor() {
   static const bool known = [] {
     constexpr std::string_view without_avx2[] = {"Prescott", "Core2",   "Penryn",    "Dunnington",  "Nehalem",  "Atom",
                                                  "Opteron",  "Generic", "Barcelona", "Sandybridge", "Bulldozer"};
-    constexpr std::string_view without_avx512[] = {"Haswell", "Zen", "Excavator", "Steamroller", "Piledriver"};
     const std::string_view name = openblas_get_corename();
-    const bool older = std::ranges::count(without_avx2, name), old = older || std::ranges::count(without_avx512, name);
-    return kernels::isa() == kernels::Isa::avx512 ? !old : kernels::isa() < kernels::Isa::avx2 || !older;
+    if (kernels::isa() == kernels::Isa::avx512 && (name == "Haswell" || name == "Zen")) return false;
+    return kernels::isa() < kernels::Isa::avx2 || !std::ranges::count(without_avx2, name);
   }();
   return known;
 }

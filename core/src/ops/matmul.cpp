@@ -54,6 +54,7 @@ Tensor product(Operand a, Operand b) {
   shape.push_back(b.cols());
   Tensor y = make_tensor(shape, a.stored.dtype());
   multiply(a, b, y);
+  if (!tracks(a.stored, b.stored)) return y;
   return recorded(y, matrices ? "MmBackward0" : "BmmBackward0", {a.stored, b.stored},
                   keep(only_if(tracks(b.stored), a.stored), only_if(tracks(a.stored), b.stored)),
                   [ta = a.transposed, tb = b.transposed, a_shape = a.shape(), b_shape = b.shape()](
@@ -171,18 +172,19 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
       x.dim() == 0,
       "both arguments to matmul need to be at least 1D, but they are 0D and 2D\nlinear: x needs a dimension of "
       "features");
-  const std::int64_t k = x.shape()[x.dim() - 1], m = numel(without_last(1, x.shape()));
+  const std::int64_t k = x.shape()[x.dim() - 1];
+  const auto rows = [&x] { return numel(without_last(1, x.shape())); };
   if (k != w[1]) {
-    fail<RuntimeError>(cannot_multiply(m, k, {w[1], w[0]}), "\nlinear: x ", x.shape(), " has ", k, " features, weight ",
+    fail<RuntimeError>(cannot_multiply(rows(), k, {w[1], w[0]}), "\nlinear: x ", x.shape(), " has ", k, " features, weight ",
                        w, " takes ", w[1]);
   }
   check_product_dtypes(x, weight, "linear");
   if (!bias.defined()) return;
   throw_if<RuntimeError>(bias.dtype() != x.dtype(), "self and mat2 must have the same dtype\nlinear: bias is ",
                          bias.dtype(), ", x is ", x.dtype());
-  if (bias.shape() != Shape{w[0]}) {
+  if (bias.dim() != 1 || bias.shape()[0] != w[0]) {
     fail<RuntimeError>("The expanded size of the tensor (", w[0], ") must match the existing size (", bias.numel(),
-                       ") at non-singleton dimension 1.  Target sizes: ", Shape{m, w[0]},
+                       ") at non-singleton dimension 1.  Target sizes: ", Shape{rows(), w[0]},
                        ".  Tensor sizes: ", bias.shape(), "\nlinear: expected a bias of shape ", Shape{w[0]});
   }
 }

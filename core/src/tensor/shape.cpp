@@ -26,13 +26,15 @@ Shape::Shape(std::span<const std::int64_t> extents) : rank_(checked_rank(extents
   std::copy(extents.begin(), extents.end(), extents_);
 }
 
-void Shape::push_back(std::int64_t extent) { insert(rank_, extent); }
+void Shape::push_back(std::int64_t extent) {
+  throw_if<RuntimeError>(rank_ == max_rank, "a shape has at most ", max_rank, " dimensions");
+  extents_[rank_++] = extent;
+}
 
 void Shape::insert(int position, std::int64_t extent) {
-  throw_if<RuntimeError>(rank_ == max_rank, "a shape has at most ", max_rank, " dimensions");
-  std::copy_backward(extents_ + position, extents_ + rank_, extents_ + rank_ + 1);
+  push_back(extent);
+  std::copy_backward(extents_ + position, extents_ + rank_ - 1, extents_ + rank_);
   extents_[position] = extent;
-  ++rank_;
 }
 
 void Shape::erase(int position) {

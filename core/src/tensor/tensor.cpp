@@ -83,8 +83,10 @@ Tensor make_tensor(const Shape& shape, Dtype dtype) {
   // Beyond any machine, below any overflow; half of what there are addresses for, where those have 32 bits.
   constexpr std::int64_t most_bytes = std::min<std::int64_t>(std::int64_t{1} << 46, PTRDIFF_MAX);
   try {
-    if (count > most_bytes / static_cast<std::int64_t>(item_size(dtype))) throw std::bad_alloc();
-    Ref<Storage> storage(Storage::create(static_cast<std::size_t>(count) * item_size(dtype)));
+    const auto item = static_cast<std::int64_t>(item_size(dtype));
+    const bool large = count > most_bytes / 8;  // no division for others
+    if (large && count > most_bytes / item) throw std::bad_alloc();
+    Ref<Storage> storage(Storage::create(static_cast<std::size_t>(count * item)));
     return adopt(TensorImpl::create(std::move(storage), shape, count, dtype));
   } catch (const std::bad_alloc&) {
     fail<RuntimeError>("a tensor of shape ", shape, " and dtype ", dtype, " does not fit in memory");
@@ -94,7 +96,8 @@ Tensor make_tensor(const Shape& shape, Dtype dtype) {
 Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset) {
   const TensorImpl& impl = *impl_of(base);
   auto* first = static_cast<std::byte*>(impl.elements) + static_cast<std::size_t>(offset) * item_size(impl.dtype);
-  return adopt(new TensorImpl(impl.storage, first, shape, numel(shape), impl.dtype));
+  const std::int64_t count = &shape == &impl.shape ? impl.numel : numel(shape);
+  return adopt(new TensorImpl(impl.storage, first, shape, count, impl.dtype));
 }
 
 bool owned_alone(const Tensor& x) noexcept {

@@ -47,7 +47,7 @@ GRADUS_INLINE void multiply_tile(const MatrixProduct<T>& p, T* c, const T* bias,
   }
 }
 
-/// Rows of sixteen columns of C, or of the first of them, from row i: tiles of `rows`, and smaller ones for the rest.
+/// Rows of sixteen columns of C, or of the first of them, from row i: tiles of `rows`, of half as many, and of one.
 template <int rows, class T>
 void multiply_strip(const MatrixProduct<T>& p, int64_t i, T* c, const T* bias, const T* a, const T* b, int64_t b_row,
                     int64_t depth, bool add, First lanes) {
@@ -55,7 +55,7 @@ void multiply_strip(const MatrixProduct<T>& p, int64_t i, T* c, const T* bias, c
   for (; i + rows <= p.m; i += rows) {
     multiply_tile<rows>(p, c + i * p.ldc, bias, a + i * a_row, b, b_row, depth, add, lanes);
   }
-  if constexpr (rows > 1) multiply_strip<rows / 2>(p, i, c, bias, a, b, b_row, depth, add, lanes);
+  if constexpr (rows > 1) multiply_strip<(rows == rows_of_tile<T> ? rows / 2 : 1)>(p, i, c, bias, a, b, b_row, depth, add, lanes);
 }
 
 /// Copies a block of `depth` rows and n <= 16 columns of op(B), with zeros behind them.
@@ -170,8 +170,11 @@ GRADUS_INLINE void dot_rows(T* y, const T* w, const T* x, const T* bias, int64_t
 }
 template <class T>
 void gemv(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t cols) {
+  constexpr int at_once = Pack<T>::count <= 2 ? 4 : 8 / Pack<T>::count;  // as many sums as there are registers
   int64_t i = 0;
-  for (; i + 4 <= rows; i += 4) dot_rows<4>(y + i, w + i * cols, x, bias ? bias + i : nullptr, cols);
+  for (; i + at_once <= rows; i += at_once) {
+    dot_rows<at_once>(y + i, w + i * cols, x, bias ? bias + i : nullptr, cols);
+  }
   for (; i < rows; ++i) dot_rows<1>(y + i, w + i * cols, x, bias ? bias + i : nullptr, cols);
 }
 

@@ -121,33 +121,37 @@ template <class T>
   return {sum, squares};
 }
 
-/// Lane j of the sums of sixteen rows side by side, to which those are added that `half`, or twice as much, … are
-/// behind. The columns have eight lanes, and then what they lost.
-template <int half>
-GRADUS_INLINE CompensatedSum lane_of_rows(const double* columns, int j) {
-  if constexpr (half == 8) {
-    return {load(columns + j * lane_count), load(columns + (j + half) * lane_count)};
-  } else {
-    CompensatedSum sums = lane_of_rows<2 * half>(columns, j);
-    sums.add(lane_of_rows<2 * half>(columns, j + half));
-    return sums;
-  }
-}
-
-/// The sums of sixteen rows, each sum_of(row): those of `total_of`, in its order, side by side.
-template <class F>
-GRADUS_INLINE void sixteen_row_sums(double* y, double divisor, F sum_of) {
-  double rows[lane_count * lane_count], columns[lane_count * lane_count];
-  for (int i = 0; i < lane_count; ++i) {
-    CompensatedSum sums = sum_of(i);
+/// Sixteen rows of sums: first eight lanes, to which the others have been added, then what they lost.
+struct SixteenRows {
+  double lanes[lane_count * lane_count];
+  GRADUS_INLINE void set(int i, CompensatedSum sums) {
     fold_registers<Doubles::count / 2>(sums);
     for (int r = 0; r < Doubles::count / 2; ++r) {
-      sums.sum.part[r].store_unaligned(rows + i * lane_count + r * Doubles::width);
-      sums.lost.part[r].store_unaligned(rows + i * lane_count + 8 + r * Doubles::width);
+      sums.sum.part[r].store_unaligned(lanes + i * lane_count + r * Doubles::width);
+      sums.lost.part[r].store_unaligned(lanes + i * lane_count + 8 + r * Doubles::width);
     }
   }
-  transpose_tile(columns, rows, lane_count);
-  store(y, (Doubles(0) + lane_of_rows<1>(columns, 0).value()) / Doubles(divisor));  // 0, not -0
+};
+
+/// y, sixteen numbers: the sums of `total_of`, in its order, side by side.
+template <class T>
+[[gnu::noinline]] void fold_rows(T* y, const SixteenRows& rows, double divisor) {
+  double columns[lane_count * lane_count];
+  transpose_tile(columns, rows.lanes, lane_count);
+  const auto sums = [&columns](int lane) GRADUS_INLINED {
+    return CompensatedSum{load(columns + lane * lane_count), load(columns + (lane + 8) * lane_count)};
+  };
+#pragma GCC unroll 3
+  for (int half = 4; half > 0; half /= 2) {
+#pragma GCC unroll 4
+    for (int lane = 0; lane < half; ++lane) {
+      CompensatedSum both = sums(lane);
+      both.add(sums(lane + half));
+      store(columns + lane * lane_count, both.sum);
+      store(columns + (lane + 8) * lane_count, both.lost);
+    }
+  }
+  store(y, (Doubles(0) + sums(0).value()) / Doubles(divisor));  // 0, not -0
 }
 
 template <class T>
@@ -155,16 +159,19 @@ template <class T>
   int64_t i = 0;
   if constexpr (!is_float<T> && own_last) {  // where a group is few registers
     for (; i + lane_count <= rows; i += lane_count) {
-      const T* const first = x + i * cols;
-      if (cols == lane_count) {
-        sixteen_row_sums(y + i, divisor, [=](int r) GRADUS_INLINED { return Sum<T>{load(first + r * cols)}; });
-      } else {
-        sixteen_row_sums(y + i, divisor, [=](int r) GRADUS_INLINED {
-          Sum<T> sums;
-          add_elements(sums, first + r * cols, cols);
-          return sums;
-        });
+      SixteenRows sums;
+#pragma GCC unroll 1
+      for (int r = 0; r < lane_count; ++r) {
+        CompensatedSum sum;
+        const T* const row = x + (i + r) * cols;
+        if (cols == lane_count) {
+          sum.sum = load(row);
+        } else {
+          add_elements(sum, row, cols);
+        }
+        sums.set(r, sum);
       }
+      fold_rows(y + i, sums, divisor);
     }
   }
   for (; i < rows; ++i) y[i] = static_cast<T>(value_of(total(x + i * cols, cols)) / divisor);
