@@ -63,15 +63,13 @@ GRADUS_INLINE void add_groups(int64_t n, F f, Add add) {
   each_group(i, n, [&](int64_t at, auto lanes) GRADUS_INLINED { add(f(at, lanes)); });
 }
 
-/// Elements are fetched a page ahead, farther than processors do by themselves.
+/// Floats are fetched a page ahead, farther than processors do by themselves.
 template <class T>
 GRADUS_INLINE void add_elements(Sum<T>& sums, const T* x, int64_t n) {
   add_groups(
       n,
       [=](int64_t i, auto lanes) GRADUS_INLINED {
-        const char* ahead = reinterpret_cast<const char*>(x + i) + page;
-        __builtin_prefetch(ahead);
-        if constexpr (!is_float<T>) __builtin_prefetch(ahead + 64);  // a group is two cache lines
+        if constexpr (is_float<T>) __builtin_prefetch(reinterpret_cast<const char*>(x + i) + page);
         return load_wide(x + i, lanes);
       },
       [&](Doubles terms) GRADUS_INLINED { sums.add(terms); });
