@@ -101,7 +101,7 @@ class Few {
   std::span<T> all() { return many_.empty() ? std::span(few_).first(size_) : std::span(many_); }
 
  private:
-  T few_[4];
+  T few_[3];
   std::vector<T> many_;
   std::size_t size_;
 };

@@ -55,7 +55,8 @@ void multiply_strip(const MatrixProduct<T>& p, int64_t i, T* c, const T* bias, c
   for (; i + rows <= p.m; i += rows) {
     multiply_tile<rows>(p, c + i * p.ldc, bias, a + i * a_row, b, b_row, depth, add, lanes);
   }
-  if constexpr (rows > 1) multiply_strip<(rows == rows_of_tile<T> ? rows / 2 : 1)>(p, i, c, bias, a, b, b_row, depth, add, lanes);
+  if constexpr (rows > 1)
+    multiply_strip<(rows == rows_of_tile<T> ? rows / 2 : 1)>(p, i, c, bias, a, b, b_row, depth, add, lanes);
 }
 
 /// Copies a block of `depth` rows and n <= 16 columns of op(B), with zeros behind them.
@@ -79,6 +80,26 @@ void multiply_few_columns(const MatrixProduct<T>& p) {
       each_group(0, p.k,
                  [&](int64_t q, auto lanes) { sum = add_product(load(a + q, lanes), load(b + q, lanes), sum); });
       p.c[i * p.ldc + j] = sum_of_lanes(sum) + (p.bias ? p.bias[j] : 0);
+    }
+  }
+}
+
+/// The same with A stored transposed, sixteen of its columns at a time; the last sixteen may repeat some.
+template <class T>
+void multiply_few_columns_transposed(const MatrixProduct<T>& p) {
+  for (int64_t i = 0; i < p.m; i += lane_count) {
+    const int64_t at = i + lane_count <= p.m ? i : p.m - lane_count;
+    for (int64_t j = 0; j < p.n; ++j) {
+      Pack<T> sum(0);
+#pragma GCC unroll 2
+      for (int64_t q = 0; q < p.k; ++q) {
+        sum = add_product(load(p.a + q * p.lda + at), Pack<T>(p.b[q * p.ldb + j]), sum);
+      }
+      if (p.bias) sum = sum + Pack<T>(p.bias[j]);
+      T column[lane_count];
+      store(column, sum);
+#pragma GCC unroll 4
+      for (int r = 0; r < lane_count; ++r) p.c[(at + r) * p.ldc + j] = column[r];
     }
   }
 }
@@ -119,6 +140,9 @@ template <class T>
 void multiply_rows(const MatrixProduct<T>& p) {
   if (p.m == 1 && !p.trans_b) return multiply_row(p);
   if (p.n <= 4 && p.k >= lane_count && !p.trans_a && p.trans_b) return multiply_few_columns(p);
+  if (p.n <= 4 && p.m >= lane_count && p.k <= depth_of_block && p.trans_a && !p.trans_b) {
+    return multiply_few_columns_transposed(p);
+  }
   int64_t q = 0;
   do {  // once where k is 0
     const int64_t depth = p.k - q < depth_of_block ? p.k - q : depth_of_block;
@@ -132,8 +156,8 @@ void multiply_rows(const MatrixProduct<T>& p) {
       const bool small = p.m <= rows_of_tile<T> || depth * p.ldb * int64_t{sizeof(T)} <= 32 << 10;
       const bool as_it_lies = n == lane_count && !p.trans_b && small;
       if (!as_it_lies) copy_block(block, p, b, depth, n);
-      multiply_strip<rows_of_tile<T>>(p, 0, p.c + j, bias, a, as_it_lies ? b : block,
-                                      as_it_lies ? p.ldb : lane_count, depth, add, First{n});
+      multiply_strip<rows_of_tile<T>>(p, 0, p.c + j, bias, a, as_it_lies ? b : block, as_it_lies ? p.ldb : lane_count,
+                                      depth, add, First{n});
     }
     q += depth_of_block;
   } while (q < p.k);
@@ -141,6 +165,7 @@ void multiply_rows(const MatrixProduct<T>& p) {
 
 template <class T>
 void matmul(const MatrixProduct<T>& p) {
+  if (p.m <= rows_of_block) return multiply_rows(p);
   for (int64_t i = 0; i < p.m; i += rows_of_block) {
     MatrixProduct<T> block = p;
     block.m = p.m - i < rows_of_block ? p.m - i : rows_of_block;

@@ -58,10 +58,10 @@ struct RowGroup {
   First rows;
 
   GRADUS_INLINE Doubles column(int64_t j) const {
-    double lane[lane_count] = {};
+    double lane[lane_count];
 #pragma GCC unroll 1
     for (int i = 0; i < rows.n; ++i) lane[i] = static_cast<double>(x[i * cols + j]);
-    return load(lane);
+    return load(lane, rows);
   }
   GRADUS_INLINE void set_column(int64_t j, Doubles values) const {
     T lane[lane_count];
