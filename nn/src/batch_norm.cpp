@@ -4,6 +4,7 @@
 
 #include "arguments.hpp"
 #include "kernels/batch_norm.hpp"
+#include "ops/elementwise.hpp"
 #include "tensor/message.hpp"
 
 #include <algorithm>
@@ -133,6 +134,12 @@ Tensor empty_batch(const Tensor& x, const NormTensors& state) {
   return state.bias.defined() ? y + per_channel(state.bias, x) : y;
 }
 
+/// y = max(y, 0), in place.
+template <class T>
+void rectify(const Tensor& y) {
+  loop<gradus::kernels::Unary::relu>(elements<T>(y), elements<T>(y), y.numel());
+}
+
 bool same_bits(const Tensor& a, const Tensor& b) {
   return a.defined() && b.defined() && a.dtype() == b.dtype() && a.numel() == b.numel() &&
          std::memcmp(elements<char>(a), elements<char>(b),
@@ -221,13 +228,15 @@ void EvaluationCache::keep(const NormTensors& state, double eps, const Tensor& s
 }
 
 BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, const BatchNormCall& call,
-                                   EvaluationCache* cache) {
+                                   EvaluationCache* cache, bool then_relu) {
   check_defined(x, "batch_norm");
   const Tensor kept = cache && !call.training ? cache->find(state, call.eps) : Tensor();
   if (kept.defined() && is_plain_evaluation(x, state)) {
     Tensor y = make_tensor(x.shape(), x.dtype());
-    visit_floating(x.dtype(),
-                   [&]<class T>(T*) { kernels::batch_norm_apply(pass_over<T>(x, y, state, call.eps, kept)); });
+    visit_floating(x.dtype(), [&]<class T>(T*) {
+      kernels::batch_norm_apply(pass_over<T>(x, y, state, call.eps, kept));
+      if (then_relu) rectify<T>(y);
+    });
     return {std::move(y), false};
   }
   check(x, state, call);
@@ -246,13 +255,17 @@ BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, co
       if (!kept.defined()) running_statistics(pass, state);
       kernels::batch_norm_apply(pass);
     }
+    if (then_relu) rectify<T>(y);
   });
   if (cache && !call.training && !kept.defined()) cache->keep(state, call.eps, statistics);
   if (tracks(x, state.weight, state.bias)) {
-    record(y, "NativeBatchNormBackward0", {x, state.weight, state.bias},
-           keep(x, state.weight, Kept(std::move(statistics), "mean, var, 1/std")),
-           [training = call.training, eps = call.eps](const Tensor& dy, const Tensor& x, const Tensor& weight,
-                                                      const Tensor& statistics, InputGradients& dx) {
+    record(y, then_relu ? "ReluBackward0" : "NativeBatchNormBackward0", {x, state.weight, state.bias},
+           keep(x, state.weight, Kept(std::move(statistics), "mean, var, 1/std"), only_if(then_relu, y)),
+           [training = call.training, eps = call.eps](const Tensor& dy_, const Tensor& x, const Tensor& weight,
+                                                      const Tensor& statistics, const Tensor& y, InputGradients& dx) {
+             Tensor of_norm = y.defined() ? relu_backward(dy_, y) : Tensor();
+             if (of_norm.defined() && of_norm.is_same(dy_)) of_norm = Tensor();  // written over dy_
+             const Tensor& dy = of_norm.defined() ? of_norm : dy_;
              if (grad_enabled()) {
                const auto mean = [over = over_batch(x)](const Tensor& z) { return z.mean(over, true); };
                const BatchMeans means{mean, mean};

@@ -38,9 +38,10 @@ class EvaluationCache {
   double eps_ = 0;
 };
 
-/// functional::batch_norm, which also says whether the buffers were written to.
+/// functional::batch_norm, which also says whether the buffers were written to. With `then_relu` its result is relu(y),
+/// by the same node: only for a batch that is not empty, of this process alone.
 BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, const BatchNormCall& call,
-                                   EvaluationCache* cache = nullptr);
+                                   EvaluationCache* cache = nullptr, bool then_relu = false);
 
 /// The dimensions of x, (N, C) or (N, C, L), that statistics are taken over.
 inline Dims over_batch(const Tensor& x) { return x.dim() == 2 ? Dims{0} : Dims{0, 2}; }

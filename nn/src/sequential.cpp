@@ -1,6 +1,9 @@
+#include "autograd/record.hpp"
 #include "tensor/message.hpp"
 #include "walk.hpp"
 
+#include <gradus/nn/activation.hpp>
+#include <gradus/nn/batch_norm.hpp>
 #include <gradus/nn/sequential.hpp>
 
 #include <algorithm>
@@ -65,9 +68,26 @@ Sequential& Sequential::push_back(std::string name, AnyModule module) {
   return *this;
 }
 
+namespace {
+
+/// A module whose call is nothing but the forward function of M.
+template <class M>
+const M* plain(const Module& module) {
+  const bool is_m = typeid(module).name() == typeid(M).name();  // faster than exactly(), and never wrongly true
+  return is_m && !module.has_forward_hooks() ? static_cast<const M*>(&module) : nullptr;
+}
+
+}  // namespace
+
 Tensor Sequential::forward(const Tensor& x) const {
   Tensor y = x;
-  for (const auto& [name, module] : children()) y = (*module)(y);
+  for (std::size_t i = 0; i < size(); ++i) {
+    const Module& module = *children()[i].second;
+    const Module* next = i + 1 < size() ? &*children()[i + 1].second : nullptr;
+    const BatchNorm1d* norm = next && plain<ReLU>(*next) && !under_trace() ? plain<BatchNorm1d>(module) : nullptr;
+    y = norm ? batch_norm_relu(*norm, y) : module(y);
+    if (norm) ++i;
+  }
   return y;
 }
 

@@ -15,6 +15,10 @@ const M* exactly(const Module& module) {
   return typeid(module) == typeid(M) ? static_cast<const M*>(&module) : nullptr;
 }
 
+class BatchNorm1d;
+/// relu(bn(x)) as one node of the graph, for Sequential: it takes a third less of a small step than two do.
+Tensor batch_norm_relu(const BatchNorm1d& bn, const Tensor& x);
+
 /// A module has listed this Parameter in its state.
 void mark_listed(Parameter& parameter);
 

@@ -98,6 +98,8 @@ void set_history(const Tensor& y, Ref<Node> node, std::span<const Input> inputs)
   impl_of(y)->shared_notes();
 }
 
+bool under_trace() noexcept { return tracing; }
+
 void trace_operand(const Tensor& y, const Tensor& x) {
   if (tracing && x.defined()) impl_of(y)->shared_notes().constants.push_back(x);
 }

@@ -52,6 +52,9 @@ void set_history(const Tensor& y, Ref<Node> node);
 /// The same, and shows the inputs to a TraceGuard.
 void set_history(const Tensor& y, Ref<Node> node, std::span<const Input> inputs);
 
+/// Whether there is a TraceGuard, which wants to see every operation.
+bool under_trace() noexcept;
+
 /// Under a TraceGuard: y was also computed from x, which is no input because it never gets a gradient.
 void trace_operand(const Tensor& y, const Tensor& x);
 

@@ -70,6 +70,9 @@ inline Tensor map_floating(const Tensor& x, UnaryLoop kernel) {
 /// differentiable itself: then it is composed.
 Tensor fused_backward(const Tensor& dy, const Tensor& saved, BinaryLoop kernel);
 
+/// dx of relu from dy and y, in place of a dy that nobody else sees.
+Tensor relu_backward(const Tensor& dy, const Tensor& y);
+
 /// How operands of shapes that broadcast to `shape` are walked together.
 template <std::size_t N>
 Walk<N> broadcast_walk(const Shape& shape, const std::array<const Shape*, N>& operands) {

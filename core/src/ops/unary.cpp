@@ -146,10 +146,12 @@ Tensor relu(const Tensor& x) {
   throw_if<RuntimeError>(x.dtype() == boolean, "Boolean inputs not supported for relu");
   const auto positive = [](std::int64_t p) { return p < 0 ? 0 : p; };
   Tensor y = x.dtype() == int64 ? map<std::int64_t, std::int64_t>(x, positive) : map_floating(x, loop<Unary::relu>);
-  return recorded(y, "ReluBackward0", {x}, keep(y), [](const Tensor& dy, const Tensor& y) {
-    const Tensor dx = fused_backward(dy, y, loop<Binary::relu_backward>);
-    return dx.defined() ? dx : where_positive(dy, y, 0);
-  });
+  return recorded(y, "ReluBackward0", {x}, keep(y), relu_backward);
+}
+
+Tensor detail::relu_backward(const Tensor& dy, const Tensor& y) {
+  const Tensor dx = fused_backward(dy, y, loop<Binary::relu_backward>);
+  return dx.defined() ? dx : where_positive(dy, y, 0);
 }
 
 Tensor leaky_relu(const Tensor& x_, double negative_slope) {

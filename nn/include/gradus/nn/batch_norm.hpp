@@ -118,6 +118,9 @@ class BatchNorm1d : public Module {
   Buffer num_batches_tracked;        ///< int64, 0-d
 
  private:
+  friend Tensor batch_norm_relu(const BatchNorm1d& bn, const Tensor& x);
+  Tensor forward(const Tensor& x, bool then_relu) const;
+
   std::int64_t num_features_;
   BatchNormOptions options_;
   bool frozen_ = false;
