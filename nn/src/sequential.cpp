@@ -83,8 +83,8 @@ Tensor Sequential::forward(const Tensor& x) const {
   Tensor y = x;
   for (std::size_t i = 0; i < size(); ++i) {
     const Module& module = *children()[i].second;
-    const Module* next = i + 1 < size() ? &*children()[i + 1].second : nullptr;
-    const BatchNorm1d* norm = next && plain<ReLU>(*next) && !under_trace() ? plain<BatchNorm1d>(module) : nullptr;
+    const BatchNorm1d* norm = i + 1 < size() && !under_trace() ? plain<BatchNorm1d>(module) : nullptr;
+    if (norm && !plain<ReLU>(*children()[i + 1].second)) norm = nullptr;
     y = norm ? batch_norm_relu(*norm, y) : module(y);
     if (norm) ++i;
   }

@@ -51,11 +51,9 @@ void cross_entropy_backward(T* dx, const Classes<T>& classes, const double* logs
     const RowGroup<const T> in{classes.x + i * cols, cols, lanes};
     const RowGroup<T> out{dx + i * cols, cols, lanes};
     double row_scale[lane_count], target[lane_count];
-    for (int r = 0; r < lanes.n; ++r) {
-      row_scale[r] = classes.target[i + r] == classes.ignored ? 0 : scale;
-      target[r] = static_cast<double>(classes.target[i + r]);
-    }
-    const Doubles k = load(row_scale, lanes), lse = load(logsumexp + i, lanes), hot = load(target, lanes);
+    copy_column(target, classes.target + i, 1, lanes.n);
+    for (int r = 0; r < lane_count; ++r) row_scale[r] = target[r] == static_cast<double>(classes.ignored) ? 0 : scale;
+    const Doubles k = load(row_scale), lse = load(logsumexp + i, lanes), hot = load(target);
     for (int64_t j = 0; j < cols; ++j) {
       const Doubles p = exp_of<T>(in.column(j) - lse), here(static_cast<double>(j));
       out.set_column(j, where_equal(hot, here, p - Doubles(1), p) * k);

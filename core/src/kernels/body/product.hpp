@@ -9,9 +9,14 @@ namespace {
 
 using kernels::MatrixProduct;
 
-/// Of which a tile has as many sums as eight registers hold.
+#ifdef __AVX512BW__
+constexpr int registers_of_tile = 16;  // of 32
+#else
+constexpr int registers_of_tile = 8;
+#endif
+/// Of which a tile has as many sums as those hold, and at most eight, for every row needs an address as well.
 template <class T>
-constexpr int rows_of_tile = Pack<T>::count < 8 ? 8 / Pack<T>::count : 1;
+constexpr int rows_of_tile = Pack<T>::count == 1 ? 8 : registers_of_tile / Pack<T>::count;
 constexpr int64_t rows_of_block = 192, depth_of_block = 256;  // of A: they stay in the second-level cache
 
 /// a * b + c. Beside a BLAS, whose bits depend on the processor, those of our products may, too.
@@ -47,7 +52,8 @@ GRADUS_INLINE void multiply_tile(const MatrixProduct<T>& p, T* c, const T* bias,
   }
 }
 
-/// Rows of sixteen columns of C, or of the first of them, from row i: tiles of `rows`, of half as many, and of one.
+/// Rows of sixteen columns of C, or of the first of them, from row i: tiles of `rows`, of four if that is eight, of
+/// one.
 template <int rows, class T>
 void multiply_strip(const MatrixProduct<T>& p, int64_t i, T* c, const T* bias, const T* a, const T* b, int64_t b_row,
                     int64_t depth, bool add, First lanes) {
@@ -55,8 +61,8 @@ void multiply_strip(const MatrixProduct<T>& p, int64_t i, T* c, const T* bias, c
   for (; i + rows <= p.m; i += rows) {
     multiply_tile<rows>(p, c + i * p.ldc, bias, a + i * a_row, b, b_row, depth, add, lanes);
   }
-  if constexpr (rows > 1)
-    multiply_strip<(rows == rows_of_tile<T> ? rows / 2 : 1)>(p, i, c, bias, a, b, b_row, depth, add, lanes);
+  constexpr int fewer = rows == 8 ? 4 : 1;
+  if constexpr (rows > 1) multiply_strip<fewer>(p, i, c, bias, a, b, b_row, depth, add, lanes);
 }
 
 /// Copies a block of `depth` rows and n <= 16 columns of op(B), with zeros behind them.

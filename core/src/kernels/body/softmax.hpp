@@ -50,6 +50,15 @@ GRADUS_INLINE double sum_of_exp(const T* x, int64_t cols, double top, double* ex
 }
 
 // ----------------------------------------------------------------------------------------------------- short rows
+/// The first of `rows` rows' elements, `cols` apart; in lanes of no row 0.
+template <class T>
+[[gnu::noinline]] void copy_column(double* lane, const T* x, int64_t cols, int rows) {
+#pragma GCC unroll 1
+  for (int i = 0; i < rows; ++i) lane[i] = static_cast<double>(x[i * cols]);
+#pragma GCC unroll 1
+  for (int i = rows; i < lane_count; ++i) lane[i] = 0;
+}
+
 /// Up to sixteen neighbouring rows of an array with `cols` columns.
 template <class T>
 struct RowGroup {
@@ -59,9 +68,8 @@ struct RowGroup {
 
   GRADUS_INLINE Doubles column(int64_t j) const {
     double lane[lane_count];
-#pragma GCC unroll 1
-    for (int i = 0; i < rows.n; ++i) lane[i] = static_cast<double>(x[i * cols + j]);
-    return load(lane, rows);
+    copy_column(lane, x + j, cols, rows.n);
+    return load(lane);
   }
   GRADUS_INLINE void set_column(int64_t j, Doubles values) const {
     T lane[lane_count];
@@ -83,13 +91,15 @@ struct Normaliser {
 };
 template <class T>
 [[gnu::noinline]] Normaliser normaliser(RowGroup<const T> x) {
-  Doubles top = x.column(0);
+  double columns[lane_count * lane_count];
+  for (int64_t j = 0; j < x.cols; ++j) copy_column(columns + j * lane_count, x.x + j, x.cols, x.rows.n);
+  const auto column = [&](int64_t j) GRADUS_INLINED { return load(columns + j * lane_count); };
+  Doubles top = column(0);
   for (int64_t j = 1; j < x.cols; ++j) {
-    const Doubles v = x.column(j);
-    top = each_part([](auto p, auto q) GRADUS_INLINED { return max(p, q); }, v, top);
+    top = each_part([](auto p, auto q) GRADUS_INLINED { return max(p, q); }, column(j), top);
   }
   Doubles total(0);
-  for (int64_t j = 0; j < x.cols; ++j) total = total + exp_of<T>(x.column(j) - top);
+  for (int64_t j = 0; j < x.cols; ++j) total = total + exp_of<T>(column(j) - top);
   return {top, total};
 }
 
