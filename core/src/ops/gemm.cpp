@@ -26,12 +26,11 @@ namespace {
 template <class T>
 void multiply_here(const MatrixProduct<T>& p) {
   const bool far_apart = p.trans_a && p.k >= 256 && p.lda * std::int64_t{sizeof(T)} >= 2048;
-  const kernels::Scratch<T> rows(far_apart ? p.m * p.k : 0);
+  if (!far_apart) return kernels::matmul(p);
+  const kernels::Scratch<T> rows(p.m * p.k);
+  kernels::transpose(rows.data(), p.k, p.a, p.lda, p.k, p.m);
   MatrixProduct<T> product = p;
-  if (far_apart) {
-    kernels::transpose(rows.data(), p.k, p.a, p.lda, p.k, p.m);
-    product.trans_a = false, product.a = rows.data(), product.lda = p.k;
-  }
+  product.trans_a = false, product.a = rows.data(), product.lda = p.k;
   kernels::matmul(product);
 }
 

@@ -6,6 +6,7 @@
 #include "kernels/split.hpp"
 
 #include <atomic>
+#include <utility>
 
 namespace gradus::nn::kernels {
 
@@ -80,13 +81,13 @@ bool batch_norm(BatchNormForward<T> pass) {
   const bool low = std::is_same_v<T, double> && pass.shape.l == 1;
   const gradus::kernels::Scratch<double> what_means_lack(low ? pass.shape.c : 0);
   pass.low = what_means_lack.data();
-  BatchNormForward<T> sums = pass;
-  if (in_two_passes<T>(pass.shape)) sums.y = nullptr;
+  T* const y = pass.y;
+  if (in_two_passes<T>(pass.shape)) pass.y = nullptr;
   std::atomic<bool> finite{true};
-  split_channels<T>(pass.shape, 1, sums.y, [&](int64_t first, int64_t last, T* scratch) {
-    if (!chosen<&Kernels<T>::batch_norm>()(sums, first, last, scratch)) finite = false;
+  split_channels<T>(pass.shape, 1, pass.y, [&](int64_t first, int64_t last, T* scratch) {
+    if (!chosen<&Kernels<T>::batch_norm>()(pass, first, last, scratch)) finite = false;
   });
-  if (!sums.y) batch_norm_apply(pass);
+  if (!std::exchange(pass.y, y)) batch_norm_apply(pass);
   return finite;
 }
 
@@ -104,12 +105,12 @@ void batch_norm_backward(BatchNormBackward<T> pass) {
   pass.stream = worth_streaming(pass.dx, pass.shape);
   const gradus::kernels::Scratch<double> channel_sums(pass.shape.l == 1 ? 3 * pass.shape.c : 0);
   pass.sums = channel_sums.data();
-  BatchNormBackward<T> sums = pass;
-  if (in_two_passes<T>(pass.shape)) sums.dx = nullptr;
-  split_channels<T>(pass.shape, 2, sums.dx, [&](int64_t first, int64_t last, T* scratch) {
-    chosen<&Kernels<T>::batch_norm_backward>()(sums, first, last, scratch);
+  T* const dx = pass.dx;
+  if (in_two_passes<T>(pass.shape)) pass.dx = nullptr;
+  split_channels<T>(pass.shape, 2, pass.dx, [&](int64_t first, int64_t last, T* scratch) {
+    chosen<&Kernels<T>::batch_norm_backward>()(pass, first, last, scratch);
   });
-  if (pass.dx && !sums.dx) {
+  if (!std::exchange(pass.dx, dx) && dx) {
     split_samples(pass,
                   [](const BatchNormBackward<T>& part) { chosen<&Kernels<T>::batch_norm_input_gradient>()(part); });
   }

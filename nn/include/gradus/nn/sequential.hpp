@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <memory>
+#include <typeinfo>
 
 namespace gradus::nn {
 
@@ -19,11 +20,11 @@ class AnyModule {
   /// nn::clone(module): taken as it is it would be copied in silence, and its own handle would never get a gradient.
   template <class M>
   requires std::derived_from<M, Module> AnyModule(M&& module)
-      : module_(std::make_unique<M>(std::move(module))), copy_(copy<M>), assign_(assign<M>) {}
+      : module_(std::make_unique<M>(std::move(module))), type_(&typeid(M)), copy_(copy<M>), assign_(assign<M>) {}
   template <SomeModule M>
   AnyModule(M& module) = delete;  // write std::move(module), or nn::clone(module)
   AnyModule(const AnyModule& other)
-      : module_(other.copy_(*other.module_)), copy_(other.copy_), assign_(other.assign_) {}
+      : module_(other.copy_(*other.module_)), type_(other.type_), copy_(other.copy_), assign_(other.assign_) {}
   AnyModule(AnyModule&&) noexcept = default;
   AnyModule& operator=(const AnyModule& other) {
     if (same_type(other) && assign_(*module_, *other.module_)) return *this;
@@ -34,7 +35,8 @@ class AnyModule {
 
   Module& operator*() const { return *module_; }
   Module* operator->() const { return module_.get(); }
-  bool same_type(const AnyModule& other) const { return module_ && assign_ == other.assign_; }
+  const std::type_info& type() const { return *type_; }
+  bool same_type(const AnyModule& other) const { return module_ && *type_ == *other.type_; }
 
  private:
   template <class M>
@@ -49,6 +51,7 @@ class AnyModule {
   }
 
   std::unique_ptr<Module> module_;
+  const std::type_info* type_;
   std::unique_ptr<Module> (*copy_)(const Module&);
   bool (*assign_)(Module& to, const Module& from);
 };
