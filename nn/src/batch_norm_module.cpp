@@ -36,15 +36,15 @@ void BatchNorm1d::state(StateList& list) {
   list.optional("num_batches_tracked", num_batches_tracked);
 }
 
-Tensor BatchNorm1d::forward(const Tensor& x) const { return forward(x, false); }
+Tensor BatchNorm1d::forward(const Tensor& x) const { return normalise(x, false); }
 
 Tensor batch_norm_relu(const BatchNorm1d& bn, const Tensor& x) {
   settle_ties(bn);
   const bool one_node = !bn.options().sync && x.defined() && x.numel() > 0;
-  return one_node ? bn.forward(x, true) : relu(bn.forward(x));
+  return one_node ? bn.normalise(x, true) : relu(bn.forward(x));
 }
 
-Tensor BatchNorm1d::forward(const Tensor& x, bool then_relu) const {
+Tensor BatchNorm1d::normalise(const Tensor& x, bool then_relu) const {
   const bool tracking = running_mean.defined();
   const bool learning = training() && !frozen_;
   std::unique_lock<detail::Lock> counting;  // threads that train one layer count their batches one after the other

@@ -73,8 +73,7 @@ TEST(BatchNormRelu, HasRightFirstAndSecondDerivatives) {
     nn::Sequential net{nn::Linear(3, 4, {.dtype = float64}), trained_layer(4, float64), nn::ReLU()};
     net.train(training);
     const auto f = [&net](const std::vector<Tensor>& inputs) {
-      const nn::Sequential copy = net;  // whose buffers each call moves
-      return copy(inputs[0]);
+      return nn::clone(net)(inputs[0]);  // each call moves the buffers
     };
     const Tensor x = randn({6, 3}, float64).requires_grad_();
     EXPECT_TRUE(gradcheck(f, {x}));

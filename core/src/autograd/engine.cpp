@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <ranges>
 #include <unordered_map>
 
 namespace gradus {
@@ -73,7 +72,8 @@ Pass::Pass(std::span<const Ref<Node>> roots) {
   nodes_.swap(spare());
   for (const Ref<Node>& root : roots) visit(root.get());
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    for (const Ref<Node>& input : std::views::reverse(nodes_[i]->inputs())) visit(input.get());
+    const std::span<Ref<Node>> inputs = nodes_[i]->inputs();
+    for (auto input = inputs.rbegin(); input != inputs.rend(); ++input) visit(input->get());
   }
   // Descending numbers are a topological order: see Node::sequence. The nodes of a chain are in it already.
   const auto number = [](const Node* node) { return node->sequence; };

@@ -22,7 +22,8 @@ using kernels::MatrixProduct;
 
 namespace {
 
-/// By our own loops. A large A that is transposed is laid out first: down its columns every number lies in another page.
+/// By our own loops. A large A that is transposed is laid out first: down its columns every number lies in another
+/// page.
 template <class T>
 void multiply_here(const MatrixProduct<T>& p) {
   const bool far_apart = p.trans_a && p.k >= 256 && p.lda * std::int64_t{sizeof(T)} >= 2048;
@@ -44,8 +45,8 @@ double multiplications(const MatrixProduct<T>& p) {
 constexpr std::int64_t largest_extent = std::numeric_limits<blasint>::max();
 
 /// Whether OpenBLAS uses what the processor has. For one that is newer than itself, as a distribution's often is, it
-/// takes kernels of an older one, with narrower vectors: Haswell's where there is AVX-512, or Prescott's. Ours are up to
-/// four times as fast as those.
+/// takes kernels of an older one, with narrower vectors: Haswell's where there is AVX-512, or Prescott's. Ours are up
+/// to four times as fast as those.
 [[gnu::noinline]] bool knows_the_processor() {
   static const bool known = [] {
     constexpr std::string_view without_avx2[] = {"Prescott", "Core2",   "Penryn",    "Dunnington",  "Nehalem",  "Atom",

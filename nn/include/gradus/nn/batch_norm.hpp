@@ -119,7 +119,7 @@ class BatchNorm1d : public Module {
 
  private:
   friend Tensor batch_norm_relu(const BatchNorm1d& bn, const Tensor& x);
-  Tensor forward(const Tensor& x, bool then_relu) const;
+  Tensor normalise(const Tensor& x, bool then_relu) const;
 
   std::int64_t num_features_;
   BatchNormOptions options_;
