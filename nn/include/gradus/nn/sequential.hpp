@@ -104,6 +104,9 @@ class ModuleContainer : public Module {
 ///
 /// Braces make the modules from left to right, and so draw the initial values in PyTorch's order. Parentheses, which
 /// may draw them in any order, do not compile. Braces around one Sequential copy or move it.
+///
+/// A BatchNorm1d and the ReLU behind it become one node of the graph, with the values and gradients of two; two where
+/// one of them has a forward hook, or a TraceGuard looks on.
 class Sequential : public ModuleContainer {
  public:
   Sequential() = default;
