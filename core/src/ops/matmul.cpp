@@ -175,8 +175,8 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const std::int64_t k = x.shape()[x.dim() - 1];
   const auto rows = [&x] { return numel(without_last(1, x.shape())); };
   if (k != w[1]) {
-    fail<RuntimeError>(cannot_multiply(rows(), k, {w[1], w[0]}), "\nlinear: x ", x.shape(), " has ", k, " features, weight ",
-                       w, " takes ", w[1]);
+    fail<RuntimeError>(cannot_multiply(rows(), k, {w[1], w[0]}), "\nlinear: x ", x.shape(), " has ", k,
+                       " features, weight ", w, " takes ", w[1]);
   }
   check_product_dtypes(x, weight, "linear");
   if (!bias.defined()) return;
