@@ -81,6 +81,17 @@ TEST(BatchNormRelu, HasRightFirstAndSecondDerivatives) {
   }
 }
 
+TEST(BatchNormRelu, IsOneNode) {
+  nn::BatchNorm1d alone(2);
+  nn::Sequential net{nn::clone(alone), nn::ReLU()};
+  const Tensor x = randn({4, 2});
+  const std::int64_t before = live_nodes();
+  const Tensor y = net(x);
+  const std::int64_t one = live_nodes() - before;
+  const Tensor z = relu(alone(x));
+  EXPECT_EQ(live_nodes() - before, 2 * one + 1);
+}
+
 TEST(BatchNormRelu, LeavesAGradientThatOthersSeeAsItIs) {
   nn::Sequential net{nn::BatchNorm1d(2), nn::ReLU()};
   const Tensor dy = randn({4, 2}), before = dy.clone();

@@ -72,7 +72,7 @@ Pass::Pass(std::span<const Ref<Node>> roots) {
   nodes_.swap(spare());
   for (const Ref<Node>& root : roots) visit(root.get());
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const std::span<Ref<Node>> inputs = nodes_[i]->inputs();
+    const std::span<Ref<Node>> inputs = nodes_[i]->inputs();  // the last ones were numbered last
     for (auto input = inputs.rbegin(); input != inputs.rend(); ++input) visit(input->get());
   }
   // Descending numbers are a topological order: see Node::sequence. The nodes of a chain are in it already.

@@ -22,22 +22,41 @@ using kernels::MatrixProduct;
 
 namespace {
 
-/// By our own loops. A large A that is transposed is laid out first: down its columns every number lies in another
-/// page.
-template <class T>
-void multiply_here(const MatrixProduct<T>& p) {
-  const bool far_apart = p.trans_a && p.k >= 256 && p.lda * std::int64_t{sizeof(T)} >= 2048;
-  if (!far_apart) return kernels::matmul(p);
-  const kernels::Scratch<T> rows(p.m * p.k);
-  kernels::transpose(rows.data(), p.k, p.a, p.lda, p.k, p.m);
-  MatrixProduct<T> product = p;
-  product.trans_a = false, product.a = rows.data(), product.lda = p.k;
-  kernels::matmul(product);
-}
-
 template <class T>
 double multiplications(const MatrixProduct<T>& p) {
   return static_cast<double>(p.m * p.n) * static_cast<double>(p.k);
+}
+
+template <class T>
+MatrixProduct<T> rows(MatrixProduct<T> p, std::int64_t first, std::int64_t last) {
+  p.a += p.trans_a ? first : first * p.lda;
+  p.c += first * p.ldc;
+  p.m = last - first;
+  return p;
+}
+template <class T>
+MatrixProduct<T> columns(MatrixProduct<T> p, std::int64_t first, std::int64_t last) {
+  p.b += p.trans_b ? first * p.ldb : first;
+  p.c += first;
+  if (p.bias) p.bias += first;
+  p.n = last - first;
+  return p;
+}
+
+/// By our own loops. Where the rows of an A that is stored transposed lie far apart, its columns are laid out first,
+/// some at a time.
+template <class T>
+void multiply_here(const MatrixProduct<T>& p) {
+  constexpr std::int64_t at_once = 192;
+  const bool far_apart = p.trans_a && p.k >= 256 && p.n > 4 && p.lda * std::int64_t{sizeof(T)} >= 2048;
+  if (!far_apart) return kernels::matmul(p);
+  const kernels::Scratch<T> a(std::min(at_once, p.m) * p.k);
+  for (std::int64_t first = 0; first < p.m; first += at_once) {
+    MatrixProduct<T> part = rows(p, first, std::min(first + at_once, p.m));
+    kernels::transpose(a.data(), p.k, part.a, p.lda, p.k, part.m);
+    part.trans_a = false, part.a = a.data(), part.lda = p.k;
+    kernels::matmul(part);
+  }
 }
 
 #ifdef GRADUS_HAS_BLAS
@@ -57,6 +76,9 @@ constexpr std::int64_t largest_extent = std::numeric_limits<blasint>::max();
   }();
   return known;
 }
+
+/// Where not, few rows are rows of dot products, as one is. Without a BLAS those would have other bits than products.
+std::int64_t most_rows_of_dots() { return knows_the_processor() ? 1 : 4; }
 
 /// Our threads call OpenBLAS, each for a part of the product. Its own would go on spinning after a product and take the
 /// processor from the loops that follow.
@@ -90,7 +112,7 @@ void multiply(const MatrixProduct<T>& p) {
 
 #else
 
-bool knows_the_processor() { return false; }
+std::int64_t most_rows_of_dots() { return 1; }
 
 constexpr std::int64_t largest_extent = std::numeric_limits<std::int64_t>::max();
 
@@ -100,22 +122,6 @@ void multiply(const MatrixProduct<T>& p) {
 }
 
 #endif
-
-template <class T>
-MatrixProduct<T> rows(MatrixProduct<T> p, std::int64_t first, std::int64_t last) {
-  p.a += p.trans_a ? first : first * p.lda;
-  p.c += first * p.ldc;
-  p.m = last - first;
-  return p;
-}
-template <class T>
-MatrixProduct<T> columns(MatrixProduct<T> p, std::int64_t first, std::int64_t last) {
-  p.b += p.trans_b ? first * p.ldb : first;
-  p.c += first;
-  if (p.bias) p.bias += first;
-  p.n = last - first;
-  return p;
-}
 
 /// Cuts the longer side of C, so that as little as possible of A and B is read by more than one thread.
 template <class T>
@@ -135,7 +141,8 @@ void multiply_in_parts(const MatrixProduct<T>& p) {
 template <class T>
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
           const T* bias, T* c) {
-  if (trans_b && (m == 1 || (m <= 4 && k >= 16 && !trans_a && !knows_the_processor()))) {
+  const bool small = k >= 16 && n <= (1 << 18) / k;  // for it is read for every row
+  if (trans_b && (m == 1 || (small && !trans_a && m <= most_rows_of_dots()))) {
     for (std::int64_t i = 0; i < m; ++i) kernels::gemv<T>(c + i * n, b, a + i * k, bias, n, k);
     return;
   }

@@ -55,17 +55,18 @@ Tensor product(Operand a, Operand b) {
   Tensor y = make_tensor(shape, a.stored.dtype());
   multiply(a, b, y);
   if (!tracks(a.stored, b.stored)) return y;
-  return recorded(y, matrices ? "MmBackward0" : "BmmBackward0", {a.stored, b.stored},
-                  keep(only_if(tracks(b.stored), a.stored), only_if(tracks(a.stored), b.stored)),
-                  [ta = a.transposed, tb = b.transposed, a_shape = a.shape(), b_shape = b.shape()](
-                      const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
-                    if (dx.needs(0)) {
-                      dx[0] = sum_to(ta ? product({b, tb}, {dy, true}) : product({dy}, {b, !tb}), a_shape);
-                    }
-                    if (dx.needs(1)) {
-                      dx[1] = sum_to(tb ? product({dy, true}, {a, ta}) : product({a, !ta}, {dy}), b_shape);
-                    }
-                  });
+  record(y, matrices ? "MmBackward0" : "BmmBackward0", {a.stored, b.stored},
+         keep(only_if(tracks(b.stored), a.stored), only_if(tracks(a.stored), b.stored)),
+         [ta = a.transposed, tb = b.transposed, a_shape = a.shape(), b_shape = b.shape()](
+             const Tensor& dy, const Tensor& a, const Tensor& b, InputGradients& dx) {
+           if (dx.needs(0)) {
+             dx[0] = sum_to(ta ? product({b, tb}, {dy, true}) : product({dy}, {b, !tb}), a_shape);
+           }
+           if (dx.needs(1)) {
+             dx[1] = sum_to(tb ? product({dy, true}, {a, ta}) : product({a, !ta}, {dy}), b_shape);
+           }
+         });
+  return y;
 }
 
 std::string cannot_multiply(std::int64_t m, std::int64_t k, const Shape& b) {

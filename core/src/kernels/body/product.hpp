@@ -14,9 +14,11 @@ constexpr int registers_of_tile = 16;  // of 32
 #else
 constexpr int registers_of_tile = 8;
 #endif
-/// Of which a tile has as many sums as those hold, and at most eight, for every row needs an address as well.
+/// The sums of a tile fill those registers. At most eight rows, for each needs an address, too; at least one.
 template <class T>
-constexpr int rows_of_tile = Pack<T>::count == 1 ? 8 : registers_of_tile / Pack<T>::count;
+constexpr int rows_of_tile = Pack<T>::count == 1                  ? 8
+                             : Pack<T>::count < registers_of_tile ? registers_of_tile / Pack<T>::count
+                                                                  : 1;
 constexpr int64_t rows_of_block = 192, depth_of_block = 256;  // of A: they stay in the second-level cache
 
 /// a * b + c. Beside a BLAS, whose bits depend on the processor, those of our products may, too.
@@ -34,6 +36,7 @@ GRADUS_INLINE Pack<T> add_product(Pack<T> a, Pack<T> b, Pack<T> c) {
 template <int rows, class T>
 GRADUS_INLINE void multiply_tile(const MatrixProduct<T>& p, T* c, const T* bias, const T* a, const T* b, int64_t b_row,
                                  int64_t depth, bool add, First lanes) {
+  static_assert(rows > 0);
   const int64_t a_row = p.trans_a ? 1 : p.lda, a_step = p.trans_a ? p.lda : 1;
   Pack<T> sum[rows];
 #pragma GCC unroll 16
@@ -183,6 +186,7 @@ void matmul(const MatrixProduct<T>& p) {
 
 template <int rows, class T>
 GRADUS_INLINE void dot_rows(T* y, const T* w, const T* x, const T* bias, int64_t cols) {
+  static_assert(rows > 0);
   Pack<T> even[rows], odd[rows];
   for (int r = 0; r < rows; ++r) even[r] = odd[r] = Pack<T>(0);
   int64_t j = 0;
@@ -201,7 +205,7 @@ GRADUS_INLINE void dot_rows(T* y, const T* w, const T* x, const T* bias, int64_t
 }
 template <class T>
 void gemv(T* y, const T* w, const T* x, const T* bias, int64_t rows, int64_t cols) {
-  constexpr int at_once = Pack<T>::count <= 2 ? 4 : 8 / Pack<T>::count;  // as many sums as there are registers
+  constexpr int at_once = Pack<T>::count <= 2 ? 4 : Pack<T>::count < 8 ? 8 / Pack<T>::count : 1;  // sums in registers
   int64_t i = 0;
   for (; i + at_once <= rows; i += at_once) {
     dot_rows<at_once>(y + i, w + i * cols, x, bias ? bias + i : nullptr, cols);

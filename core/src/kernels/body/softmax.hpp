@@ -94,8 +94,8 @@ template <class T>
   double columns[lane_count * lane_count];
   for (int64_t j = 0; j < x.cols; ++j) copy_column(columns + j * lane_count, x.x + j, x.cols, x.rows.n);
   const auto column = [&](int64_t j) GRADUS_INLINED { return load(columns + j * lane_count); };
-  Doubles top = column(0);
-  for (int64_t j = 1; j < x.cols; ++j) {
+  Doubles top(-__builtin_inf());  // also of no columns
+  for (int64_t j = 0; j < x.cols; ++j) {
     top = each_part([](auto p, auto q) GRADUS_INLINED { return max(p, q); }, column(j), top);
   }
   Doubles total(0);

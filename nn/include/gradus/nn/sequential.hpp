@@ -105,8 +105,9 @@ class ModuleContainer : public Module {
 /// Braces make the modules from left to right, and so draw the initial values in PyTorch's order. Parentheses, which
 /// may draw them in any order, do not compile. Braces around one Sequential copy or move it.
 ///
-/// A BatchNorm1d and the ReLU behind it become one node of the graph, with the values and gradients of two; two where
-/// one of them has a forward hook, or a TraceGuard looks on.
+/// A BatchNorm1d and the ReLU behind it become one node of the graph, with the values and gradients of two. They stay
+/// two where one of them has a forward hook or is of a derived type, with set_sync, for an empty batch, and for a
+/// TraceGuard.
 class Sequential : public ModuleContainer {
  public:
   Sequential() = default;
