@@ -165,7 +165,6 @@ Tensor Module::operator()(const Tensor& x) const {
 }
 
 bool Module::has_forward_hooks() const {
-  if (before_.empty() && after_.empty()) return false;
   const auto alive = [](const auto& hook) { return !hook->removed; };
   return std::ranges::any_of(before_, alive) || std::ranges::any_of(after_, alive);
 }

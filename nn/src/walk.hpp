@@ -16,7 +16,8 @@ const M* exactly(const Module& module) {
 }
 
 class BatchNorm1d;
-/// relu(bn(x)) as one node of the graph, for Sequential: it takes a third less of a small step than two do.
+/// relu(bn(x)), as one node of the graph if Sequential's docstring has no reason against it; its caller has asked for
+/// hooks and derived types.
 Tensor batch_norm_relu(const BatchNorm1d& bn, const Tensor& x);
 
 /// A module has listed this Parameter in its state.

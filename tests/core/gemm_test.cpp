@@ -159,10 +159,14 @@ TEST(Blas, ThatDoesNotKnowTheProcessorIsNotUsed) {
     GTEST_SKIP() << "needs OpenBLAS, AVX2";
   const auto fine = testing::ExitedWithCode(0);
   const char* not_used = "OpenBLAS .+, which does not know this processor: built-in$";
-  for (const char* old : {"Prescott", "Nehalem", "Sandybridge"}) EXPECT_EXIT(say_name(old, "avx2"), fine, not_used);
+  for (const char* old : {"Prescott", "Nehalem", "Sandybridge", "Opteron_SSE3", "Bobcat", "Nano", "Piledriver"}) {
+    EXPECT_EXIT(say_name(old, "avx2"), fine, not_used);
+  }
   EXPECT_EXIT(say_name("Haswell", "avx2"), fine, R"(OpenBLAS .+ \(Haswell\)$)");
   if (!kernels::supported(kernels::Isa::avx512)) return;
-  for (const char* old : {"Prescott", "Haswell", "Zen"}) EXPECT_EXIT(say_name(old, "avx512"), fine, not_used);
+  for (const char* old : {"Prescott", "Steamroller", "Excavator", "Haswell", "Zen"}) {
+    EXPECT_EXIT(say_name(old, "avx512"), fine, not_used);
+  }
   EXPECT_EXIT(say_name("SkylakeX", "avx512"), fine, R"(OpenBLAS .+ \(SkylakeX\)$)");
 }
 

@@ -63,6 +63,18 @@ TEST_P(SoftmaxKernels, LargeEqualAndInfiniteLogits) {
   }
 }
 
+TEST_P(SoftmaxKernels, LogSumExpOfNothingIsMinusInfinityWhateverCameBefore) {
+  for_both_widths([&]<class T>(T*) {
+    for (const T before : {std::numeric_limits<T>::infinity(), std::numeric_limits<T>::quiet_NaN()}) {
+      const std::vector<T> x(48, before);
+      double y[3] = {};
+      kernels_of<T>(GetParam()).log_sum_exp(y, x.data(), 3, 15);
+      kernels_of<T>(GetParam()).log_sum_exp(y, x.data(), 3, 0);
+      for (const double v : y) EXPECT_EQ(v, -std::numeric_limits<double>::infinity());
+    }
+  });
+}
+
 TEST_P(SoftmaxKernels, Backward) {
   for_both_widths([&]<class T>(T*) {
     using K = kernels::Kernels<T>;

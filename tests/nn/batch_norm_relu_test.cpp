@@ -1,6 +1,7 @@
 // A BatchNorm1d and the ReLU behind it are one node in a Sequential: it has to give what two give, bit for bit.
 #include "bits.hpp"
 
+#include <gradus/core/autograd.hpp>
 #include <gradus/core/dot.hpp>
 #include <gradus/core/gradcheck.hpp>
 #include <gradus/core/random.hpp>
@@ -25,7 +26,7 @@ nn::BatchNorm1d trained_layer(std::int64_t channels, Dtype dtype) {
   return bn;
 }
 
-/// The gradients of x and the parameters, and the buffers, after f(x).
+/// y = f(x), the gradients of x, weight and bias, and the buffers.
 template <class F>
 std::vector<Tensor> run(nn::BatchNorm1d& bn, Tensor x, const Tensor& dy, F f) {
   x = x.clone().requires_grad_();

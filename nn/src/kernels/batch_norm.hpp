@@ -6,7 +6,6 @@
 #include "kernels/split.hpp"
 
 #include <atomic>
-#include <utility>
 
 namespace gradus::nn::kernels {
 
@@ -81,13 +80,15 @@ bool batch_norm(BatchNormForward<T> pass) {
   const bool low = std::is_same_v<T, double> && pass.shape.l == 1;
   const gradus::kernels::Scratch<double> what_means_lack(low ? pass.shape.c : 0);
   pass.low = what_means_lack.data();
+  const bool two_passes = in_two_passes<T>(pass.shape);
   T* const y = pass.y;
-  if (in_two_passes<T>(pass.shape)) pass.y = nullptr;
+  if (two_passes) pass.y = nullptr;
   std::atomic<bool> finite{true};
   split_channels<T>(pass.shape, 1, pass.y, [&](int64_t first, int64_t last, T* scratch) {
     if (!chosen<&Kernels<T>::batch_norm>()(pass, first, last, scratch)) finite = false;
   });
-  if (!std::exchange(pass.y, y)) batch_norm_apply(pass);
+  pass.y = y;
+  if (two_passes) batch_norm_apply(pass);
   return finite;
 }
 
@@ -105,12 +106,14 @@ void batch_norm_backward(BatchNormBackward<T> pass) {
   pass.stream = worth_streaming(pass.dx, pass.shape);
   const gradus::kernels::Scratch<double> channel_sums(pass.shape.l == 1 ? 3 * pass.shape.c : 0);
   pass.sums = channel_sums.data();
+  const bool two_passes = in_two_passes<T>(pass.shape);
   T* const dx = pass.dx;
-  if (in_two_passes<T>(pass.shape)) pass.dx = nullptr;
+  if (two_passes) pass.dx = nullptr;
   split_channels<T>(pass.shape, 2, pass.dx, [&](int64_t first, int64_t last, T* scratch) {
     chosen<&Kernels<T>::batch_norm_backward>()(pass, first, last, scratch);
   });
-  if (!std::exchange(pass.dx, dx) && dx) {
+  pass.dx = dx;
+  if (two_passes && dx) {
     split_samples(pass,
                   [](const BatchNormBackward<T>& part) { chosen<&Kernels<T>::batch_norm_input_gradient>()(part); });
   }

@@ -93,7 +93,7 @@ void multiply_few_columns(const MatrixProduct<T>& p) {
   }
 }
 
-/// The same with A stored transposed, sixteen of its columns at a time; the last sixteen may repeat some.
+/// The same with A stored transposed, sixteen of its m >= 16 columns at a time; the last sixteen may repeat some.
 template <class T>
 void multiply_few_columns_transposed(const MatrixProduct<T>& p) {
   for (int64_t i = 0; i < p.m; i += lane_count) {
