@@ -43,71 +43,67 @@ struct UInt64 {
   }
 };
 
-// In the order of Stored.
-constexpr StoredNames stored_names[] = {{"b1", "BOOL", "Bool"}, {"u1", "U8", "Byte"},     {"i1", "I8", "Char"},
-                                        {"u2", "U16", ""},      {"i2", "I16", "Short"},   {"u4", "U32", ""},
-                                        {"i4", "I32", "Int"},   {"u8", "U64", ""},        {"i8", "I64", "Long"},
-                                        {"f2", "F16", "Half"},  {"", "BF16", "BFloat16"}, {"f4", "F32", "Float"},
-                                        {"f8", "F64", "Double"}};
+/// Converts a line of `n` elements that lie `step` bytes apart. The bytes of a file are aligned to nothing.
+using WidenLine = void(void* to, const std::byte* from, std::int64_t step, std::int64_t n);
 
-/// Calls `f` with the stored and the widened type.
-template <class F>
-void visit_stored(Stored type, F f) {
-  switch (type) {
-    case Stored::boolean: return f.template operator()<BooleanByte, bool>();
-    case Stored::u8: return f.template operator()<std::uint8_t, std::int64_t>();
-    case Stored::i8: return f.template operator()<std::int8_t, std::int64_t>();
-    case Stored::u16: return f.template operator()<std::uint16_t, std::int64_t>();
-    case Stored::i16: return f.template operator()<std::int16_t, std::int64_t>();
-    case Stored::u32: return f.template operator()<std::uint32_t, std::int64_t>();
-    case Stored::i32: return f.template operator()<std::int32_t, std::int64_t>();
-    case Stored::u64: return f.template operator()<UInt64, std::int64_t>();
-    case Stored::i64: return f.template operator()<std::int64_t, std::int64_t>();
-    case Stored::f16: return f.template operator()<Half, float>();
-    case Stored::bf16: return f.template operator()<BFloat16, float>();
-    case Stored::f32: return f.template operator()<float, float>();
-    case Stored::f64: return f.template operator()<double, double>();
+template <class From, class To>
+void widen_line(void* to, const std::byte* from, std::int64_t step, std::int64_t n) {
+  if (std::same_as<From, To> && step == sizeof(From)) {
+    std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(From));
+    return;
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    From element;
+    std::memcpy(&element, from + i * step, sizeof(From));
+    static_cast<To*>(to)[i] = static_cast<To>(element);
   }
 }
 
-/// Copies the elements of a walk in its order; the bytes of a file are aligned to nothing.
-template <class From, class To>
-void copy_walked(const std::byte* from, Walk<1> walk, To* to) {
-  const Walk<1>::Dimension inner = walk.pop();
-  walk.for_each(0, walk.count(), [&](std::int64_t, auto at) {
-    for (std::int64_t i = 0; i < inner.extent; ++i) {
-      From element;
-      const std::int64_t position = at[0] + i * inner.stride[0];
-      std::memcpy(&element, from + position * static_cast<std::int64_t>(sizeof(From)), sizeof(From));
-      *to++ = static_cast<To>(element);
-    }
-  });
+struct StoredType {
+  StoredNames names;
+  std::size_t size;
+  Dtype widened;
+  WidenLine* widen;
+};
+template <class From, class To = From>
+constexpr StoredType stored_as(StoredNames names) {
+  return {names, sizeof(From), dtype_of<To>, widen_line<From, To>};
 }
+
+// In the order of Stored.
+constexpr StoredType stored_types[] = {stored_as<BooleanByte, bool>({"b1", "BOOL", "Bool"}),
+                                       stored_as<std::uint8_t, std::int64_t>({"u1", "U8", "Byte"}),
+                                       stored_as<std::int8_t, std::int64_t>({"i1", "I8", "Char"}),
+                                       stored_as<std::uint16_t, std::int64_t>({"u2", "U16", ""}),
+                                       stored_as<std::int16_t, std::int64_t>({"i2", "I16", "Short"}),
+                                       stored_as<std::uint32_t, std::int64_t>({"u4", "U32", ""}),
+                                       stored_as<std::int32_t, std::int64_t>({"i4", "I32", "Int"}),
+                                       stored_as<UInt64, std::int64_t>({"u8", "U64", ""}),
+                                       stored_as<std::int64_t>({"i8", "I64", "Long"}),
+                                       stored_as<Half, float>({"f2", "F16", "Half"}),
+                                       stored_as<BFloat16, float>({"", "BF16", "BFloat16"}),
+                                       stored_as<float>({"f4", "F32", "Float"}),
+                                       stored_as<double>({"f8", "F64", "Double"})};
+
+const StoredType& properties(Stored type) { return stored_types[static_cast<int>(type)]; }
 
 }  // namespace
 
 std::optional<Stored> stored_named(std::string_view StoredNames::*format, std::string_view name) {
-  const auto* found = std::ranges::find(stored_names, name, format);
-  if (name.empty() || found == std::end(stored_names)) return std::nullopt;
-  return static_cast<Stored>(found - stored_names);
+  const auto* found =
+      std::ranges::find(stored_types, name, [format](const StoredType& type) { return type.names.*format; });
+  if (name.empty() || found == std::end(stored_types)) return std::nullopt;
+  return static_cast<Stored>(found - stored_types);
 }
 
 const StoredNames& names_of(Dtype dtype) {
   constexpr Stored stored[] = {Stored::boolean, Stored::i64, Stored::f32, Stored::f64};
-  return stored_names[static_cast<int>(stored[static_cast<int>(dtype)])];
+  return properties(stored[static_cast<int>(dtype)]).names;
 }
 
-std::size_t stored_size(Stored type) {
-  std::size_t size = 0;
-  visit_stored(type, [&]<class From, class To>() { size = sizeof(From); });
-  return size;
-}
+std::size_t stored_size(Stored type) { return properties(type).size; }
 
-Dtype widened(Stored type) {
-  Dtype dtype{};
-  visit_stored(type, [&]<class From, class To>() { dtype = dtype_of<To>; });
-  return dtype;
-}
+Dtype widened(Stored type) { return properties(type).widened; }
 
 std::string_view element_bytes(const Tensor& x) {
   return visit(x.dtype(), [&]<class T>(T*) {
@@ -119,13 +115,12 @@ std::string_view element_bytes(const Tensor& x) {
 Tensor tensor_from_stored(Stored type, const std::byte* first, const Shape& shape, const Shape& strides) {
   Tensor result = empty(shape, widened(type));
   if (result.numel() == 0) return result;
-  visit_stored(type, [&]<class From, class To>() {
-    To* to = result.data<To>().data();
-    if (std::same_as<From, To> && strides == strides_of(shape)) {
-      std::memcpy(to, first, result.data<To>().size_bytes());
-    } else {
-      copy_walked<From>(first, walk_of(shape, strides), to);
-    }
+  const auto size = static_cast<std::int64_t>(stored_size(type));
+  Walk<1> walk = walk_of(shape, strides);
+  const auto [n, stride] = walk.pop();
+  const auto line = n * static_cast<std::int64_t>(item_size(result.dtype()));
+  walk.for_each(0, walk.count(), [&, step = stride[0] * size](std::int64_t i, auto at) {
+    properties(type).widen(elements<std::byte>(result) + i * line, first + at[0] * size, step, n);
   });
   return result;
 }

@@ -10,7 +10,7 @@ void choose_run(T* y, const bool* condition, const T* a, std::int64_t step_a, co
   if constexpr (std::same_as<T, bool>) {
     for (std::int64_t i = 0; i < n; ++i) y[i] = condition[i] ? a[i * step_a] : b[i * step_b];
   } else {
-    kernels::where(moved(y), condition, moved(a), step_a, moved(b), step_b, n);
+    kernels::where(y, condition, a, step_a, b, step_b, n);
   }
 }
 
@@ -98,7 +98,7 @@ Tensor choose(const Shape& shape, const Tensor& condition, const Tensor& a, cons
   Walk<3> walk = broadcast_walk<3>(shape, {&condition.shape(), &a.shape(), &b.shape()});
   const Walk<3>::Dimension inner = walk.pop();
   const std::int64_t n = inner.extent, step_a = inner.stride[1], step_b = inner.stride[2];
-  visit(a.dtype(), [&]<class T>(T*) {
+  visit_moved(a.dtype(), [&]<class T>(T*) {
     share_walk(walk, worth_a_thread / n + 1, [&](std::int64_t i, auto at) {
       T* const to = elements<T>(y) + i * n;
       const bool* which = elements<bool>(condition) + at[0];

@@ -135,7 +135,7 @@ Tensor index_select(const Tensor& x, Integer dim_, const Tensor& index) {
   Shape shape = x.shape();
   shape[dim] = index.numel();
   Tensor y = make_tensor(shape, x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { pair_selected<T>(x, dim, index, y, read); });
+  visit_moved(x.dtype(), [&]<class T>(T*) { pair_selected<T>(x, dim, index, y, read); });
   return recorded(
       y, "IndexSelectBackward0", {x}, keep(index),
       [from = x.shape(), dim](const Tensor& dy, const Tensor& index) { return index_add(dy, from, dim, index); });
@@ -154,7 +154,7 @@ Tensor gather(const Tensor& x, Integer dim_, const Tensor& index) {
                            " apart from dimension ", dim);
   }
   Tensor y = make_tensor(index.shape(), x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { pair_gathered<T>(x, dim, index, y, read); });
+  visit_moved(x.dtype(), [&]<class T>(T*) { pair_gathered<T>(x, dim, index, y, read); });
   return recorded(
       y, "GatherBackward0", {x}, keep(index),
       [from = x.shape(), dim](const Tensor& dy, const Tensor& index) { return scatter_add(dy, from, dim, index); });

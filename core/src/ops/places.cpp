@@ -191,7 +191,8 @@ Tensor Places::offsets() const {
 
 Tensor take_at(const Tensor& x, const Tensor& offsets, std::int64_t run, const Shape& shape, const char* name) {
   Tensor y = make_tensor(shape, x.dtype());
-  visit(x.dtype(), [&]<class T>(T*) { pair_runs(elements<T>(x), x.numel(), offsets, run, elements<T>(y), read); });
+  visit_moved(x.dtype(),
+              [&]<class T>(T*) { pair_runs(elements<T>(x), x.numel(), offsets, run, elements<T>(y), read); });
   return recorded(y, name, {x}, keep(offsets), [from = x.shape(), run, name](const Tensor& dy, const Tensor& offsets) {
     return add_at(dy, offsets, run, from, name);
   });
@@ -207,7 +208,7 @@ Tensor add_at(const Tensor& y, const Tensor& offsets, std::int64_t run, const Sh
 
 Tensor zero_at(const Tensor& x, const Tensor& offsets, std::int64_t run) {
   Tensor y = clone(x.detach());
-  visit(y.dtype(), [&]<class T>(T*) {
+  visit_moved(y.dtype(), [&]<class T>(T*) {
     T zero{};
     const auto* at = elements<std::int64_t>(offsets);
     for (std::int64_t k = 0; k < offsets.numel(); ++k) std::fill_n(elements<T>(y) + at[k], run, zero);

@@ -35,7 +35,7 @@ void transpose(T* to, const T* from, const Walk<2>::Dimension& rows, const Walk<
       for (std::int64_t i = 0; i < rows.extent; ++i) to[j * cols.stride[0] + i] = from[i * rows.stride[1] + j];
     }
   } else {
-    kernels::transpose(moved(to), cols.stride[0], moved(from), rows.stride[1], rows.extent, cols.extent);
+    kernels::transpose(to, cols.stride[0], from, rows.stride[1], rows.extent, cols.extent);
   }
 }
 
@@ -88,7 +88,7 @@ Tensor strided_copy(const Tensor& x, const Shape& shape, const Shape& strides, s
   Walk<2> walk;
   const Shape dense = strides_of(shape);
   for (int d = 0; d < shape.rank(); ++d) walk.push(shape[d], {dense[d], strides[d]});
-  visit(x.dtype(), [&]<class T>(T*) { copy_walked(elements<T>(y), elements<T>(x) + offset, walk); });
+  visit_moved(x.dtype(), [&]<class T>(T*) { copy_walked(elements<T>(y), elements<T>(x) + offset, walk); });
   return y;
 }
 
@@ -107,7 +107,7 @@ void paste(const Tensor& y, const Tensor& x, int dim, std::int64_t start) {
   const std::int64_t inner = strides_of(y.shape())[dim];
   const std::int64_t block = x.shape()[dim] * inner, pace = y.shape()[dim] * inner;
   if (x.numel() == 0) return;
-  visit(y.dtype(), [&]<class T>(T*) {
+  visit_moved(y.dtype(), [&]<class T>(T*) {
     T* const to = elements<T>(y) + start * inner;
     const T* const from = elements<T>(x);
     share_matrix({x.numel() / block, 1}, {block, 16},
@@ -121,7 +121,7 @@ void paste(const Tensor& y, const Tensor& x, int dim, std::int64_t start) {
 void join(const Tensor& y, std::span<const Tensor> parts, int dim) {
   const std::int64_t inner = strides_of(y.shape())[dim], pace = y.shape()[dim] * inner;
   if (y.numel() == 0) return;
-  visit(y.dtype(), [&]<class T>(T*) {
+  visit_moved(y.dtype(), [&]<class T>(T*) {
     struct Source {
       const T* from;
       std::int64_t block;

@@ -114,16 +114,11 @@ void share_walk(const Walk<N>& walk, std::int64_t grain, F f) {
   parallel_for(0, walk.count(), grain, [&](std::int64_t first, std::int64_t last) { walk.for_each(first, last, f); });
 }
 
-/// What elements of T are moved as by kernels, which look at no bit of them.
-template <class T>
-using Moved = std::conditional_t<std::same_as<T, std::int64_t>, double, T>;
-template <class T>
-Moved<T>* moved(T* elements) {
-  return reinterpret_cast<Moved<T>*>(elements);
-}
-template <class T>
-const Moved<T>* moved(const T* elements) {
-  return reinterpret_cast<const Moved<T>*>(elements);
+/// As visit, for what moves elements and looks at no bit of them: those of int64 are moved as double.
+template <class F>
+void visit_moved(Dtype dtype, F f) {
+  visit(dtype,
+        [&]<class T>(T*) { f(static_cast<std::conditional_t<std::same_as<T, std::int64_t>, double, T>*>(nullptr)); });
 }
 
 /// The walk through one array.
