@@ -34,6 +34,25 @@ inline double* row_of(const Tensor& statistics, int row) {
   return detail::elements<double>(statistics) + row * statistics.shape()[1];
 }
 
+// --- windows that slide along a dimension
+
+/// What a window of `kernel` elements, `dilation` apart, covers. Both throw RuntimeError for what int64 cannot count.
+inline std::int64_t window_length(const char* op, std::int64_t kernel, std::int64_t dilation) {
+  std::int64_t last = 0, length = 0;
+  const bool fits = !__builtin_mul_overflow(dilation, kernel - 1, &last) && !__builtin_add_overflow(last, 1, &length);
+  detail::throw_if<RuntimeError>(!fits, op, ": a window of ", kernel, " with dilation ", dilation,
+                                 " is longer than int64 can count");
+  return length;
+}
+
+/// `length` and the padding on either side.
+inline std::int64_t padded_length(const char* op, std::int64_t length, std::int64_t before, std::int64_t after) {
+  std::int64_t half = 0, padded = 0;
+  const bool fits = !__builtin_add_overflow(length, before, &half) && !__builtin_add_overflow(half, after, &padded);
+  detail::throw_if<RuntimeError>(!fits, op, ": a padding of ", before, " is more than int64 can count");
+  return padded;
+}
+
 // --- losses
 
 inline Tensor reduced(const Tensor& losses, Reduction reduction) {

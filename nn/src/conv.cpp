@@ -93,9 +93,10 @@ void check_layer(std::int64_t in, std::int64_t out, const Conv1dOptions& o) {
 }
 
 Geometry geometry(const Tensor& x, const Tensor& weight, const functional::Conv1dCall& call) {
-  const std::int64_t kernel = weight.size(2), reach = call.dilation * (kernel - 1) + 1;
-  const std::int64_t padding = call.padding.same() ? reach - 1 : 2 * call.padding.size();
-  const std::int64_t padded = x.size(2) + padding;
+  const std::int64_t kernel = weight.size(2), reach = window_length("conv1d", kernel, call.dilation);
+  const bool same = call.padding.same();
+  const std::int64_t before = same ? (reach - 1) / 2 : call.padding.size();
+  const std::int64_t padded = padded_length("conv1d", x.size(2), before, same ? reach - 1 - before : before);
   throw_if<RuntimeError>(padded < reach || kernel == 0, "Calculated padded input size per channel: (", padded,
                          "). Kernel size: (", reach, "). Kernel size can't be greater than actual input size");
   return {.samples = x.size(0),
@@ -105,7 +106,7 @@ Geometry geometry(const Tensor& x, const Tensor& weight, const functional::Conv1
           .kernel = kernel,
           .places = (padded - reach) / call.stride + 1,
           .stride = call.stride,
-          .before = padding / 2,
+          .before = before,
           .dilation = call.dilation,
           .groups = call.groups};
 }

@@ -162,16 +162,19 @@ Windows windows_of(std::int64_t length, std::int64_t kernel_size, const Options&
             .kernel = kernel_size,
             .stride = o.stride.value_or(kernel_size),
             .padding = o.padding};
+  const char* op = "avg_pool1d";
   if constexpr (std::same_as<Options, MaxPool1dOptions>) {
-    w.dilation = o.dilation;
+    op = "max_pool1d";
+    w.dilation = kernel_size > 1 ? o.dilation : 1;
   } else {
     w.count_padding = o.count_include_pad;
   }
   const bool ceil = o.ceil_mode;  // a last window may then hang over, if it begins inside
-  const std::int64_t room = w.length + 2 * w.padding - w.dilation * (w.kernel - 1) - 1;
+  const std::int64_t room = padded_length(op, w.length, w.padding, w.padding) - window_length(op, w.kernel, w.dilation);
   if (room < 0 && !(ceil && room > -w.stride)) return w;
-  w.places = (room + (ceil ? w.stride - 1 : 0)) / w.stride + 1;
-  if (ceil && (w.places - 1) * w.stride >= w.length + w.padding) --w.places;
+  w.places = room < 0 ? 1 : room / w.stride + 1 + (ceil && room % w.stride != 0);
+  const std::int64_t beginnings = w.length + w.padding;
+  if (ceil) w.places = std::min(w.places, beginnings / w.stride + (beginnings % w.stride != 0));
   return w;
 }
 template Windows windows_of(std::int64_t, std::int64_t, const MaxPool1dOptions&);

@@ -139,6 +139,66 @@ TEST(InPlace, AWriteToAViewReachesItsTensor) {
   expect_tensor(x, tensor({{{1., 1.}, {1., 1.}}, {{2., 2.}, {2., 2.}}, {{0., 0.}, {12., 3.}}}));
 }
 
+/// Views that share storage, and the ways in which an operation of a graph writes to the tensor they are a part of.
+constexpr View views[] = {{"x[i]", [](const Tensor& x) { return x[1]; }},
+                          {"narrow", [](const Tensor& x) { return x.narrow(0, 0, 2); }},
+                          {"reshape", [](const Tensor& x) { return x.reshape(-1); }},
+                          {"unsqueeze", [](const Tensor& x) { return x.unsqueeze(0); }},
+                          {"split", [](const Tensor& x) { return x.split(1)[1]; }},
+                          {"a view of a view", [](const Tensor& x) { return x[0].unsqueeze(0); }},
+                          {"without a graph", [](const Tensor& x) {
+                             const NoGradGuard no_grad;
+                             return x[1];
+                           }}};
+constexpr void (*graph_writes[])(Tensor& x, const Tensor& w) = {
+    [](Tensor& x, const Tensor& w) { x.add_(w); }, [](Tensor& x, const Tensor& w) { x.mul_(w); },
+    [](Tensor& x, const Tensor& w) { x.copy_(w); }, [](Tensor& x, const Tensor& w) { x.index_put_({1}, w); },
+    [](Tensor& x, const Tensor& w) {
+      x.add_(w);
+      x.zero_();
+    }};
+
+TEST(InPlace, AViewTakenBeforeItsTensorJoinedAGraphIsRefused) {
+  for (const View& view : views) {
+    for (const auto write : graph_writes) {
+      const Tensor w = tensor({2., 3., 4.}).requires_grad_();
+      Tensor x = ones({2, 3}, float64);
+      const Tensor before = view.of(x), detached = view.of(x.detach()), kept = view.of(x).clone();
+      write(x, w);
+      const char* unknown = "a view was changed in place by ";
+      expect_error<RuntimeError>(unknown, [&] { before.sum(); });
+      expect_error<RuntimeError>(unknown, [&] { before * 2; });
+      expect_error<RuntimeError>(unknown, [&] { w.sum() * before; });
+      expect_error<RuntimeError>(unknown, [&] { before.reshape(-1); });
+      expect_error<RuntimeError>(unknown, [&] { cat({before, before}); });
+      expect_tensor(before.detach(), view.of(x).detach());
+      EXPECT_FALSE((detached * 2).requires_grad()) << view.name;
+      EXPECT_FALSE((kept * 2).requires_grad()) << view.name;
+      const NoGradGuard no_grad;
+      expect_tensor(before * 2, view.of(x) * 2);
+    }
+  }
+}
+
+TEST(InPlace, AViewTakenAfterAWriteOfAGraphIsAPartOfIt) {
+  for (const View& view : views) {
+    const Tensor w = tensor({2., 3., 4.}).requires_grad_();
+    Tensor x = ones({2, 3}, float64);
+    Tensor(view.of(x)).mul_(2);
+    x.mul_(w);
+    const Tensor constant = view.of(x.detach());
+    EXPECT_FALSE((constant * 2).requires_grad());
+    {
+      const NoGradGuard no_grad;
+      x.detach().zero_();
+    }
+    EXPECT_FALSE((constant * 2).requires_grad()) << view.name;
+    if (view.name == std::string_view("without a graph")) continue;
+    view.of(x * 1).sum().backward();
+    EXPECT_GT(w.grad().sum().item<double>(), 0) << view.name;
+  }
+}
+
 TEST(InPlace, GradientsMayBeWrittenTo) {
   const auto expect_writable = [](auto f) {
     for (const bool create_graph : {false, true}) {

@@ -48,17 +48,29 @@ Saved Kept::saved_for(const Tensor& y) const {
   return saved;
 }
 
+namespace {
+
+[[noreturn]] void refuse_changed_view(const std::string& view, const std::string& writer) {
+  fail<RuntimeError>(view, " was changed in place", writer,
+                     " through the tensor it is a part of, so its gradient is "
+                     "not known\nclone() the view before the change, or take the view after it");
+}
+
+}  // namespace
+
+void refuse_lost_history(const TensorImpl& x) {
+  if (grad_enabled()) refuse_changed_view("a view", message(" by ", x.storage->written_by));
+}
+
 Ref<Node> node_of(const Tensor& x) {
   TensorImpl& impl = *impl_of(x);
   if (impl.grad_fn) {
     if (impl.is_view && impl.storage->version != impl.seen_version) {
-      fail<RuntimeError>("a view computed by ", impl.grad_fn->name(),
-                         " was changed in place through the tensor it is a part of, so its gradient is not known\n"
-                         "clone() the view before the change, or take the view after it");
+      refuse_changed_view(message("a view computed by ", impl.grad_fn->name()), "");
     }
     return impl.grad_fn;
   }
-  if (!impl.requires_grad) return {};
+  if (!in_graph(x)) return {};
   const std::lock_guard lock(impl.lock);
   if (!impl.accumulator) impl.accumulator = new AccumulateGrad(impl);
   return impl.accumulator->share();

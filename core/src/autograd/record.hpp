@@ -21,10 +21,21 @@ namespace gradus::detail {
 /// Whether this build records graphs: the option GRADUS_AUTOGRAD. Where it does not, no backward function is compiled.
 constexpr bool records_graphs = GRADUS_AUTOGRAD;
 
+/// Throws RuntimeError, unless no graph is recorded.
+void refuse_lost_history(const TensorImpl& x);
+
+/// Whether x is a part of a graph. Throws RuntimeError for a view that has become one without knowing how.
+inline bool in_graph(const Tensor& x) {
+  if (!x.defined()) return false;
+  if (impl_of(x)->tracked()) return true;
+  if (impl_of(x)->lost_history()) refuse_lost_history(*impl_of(x));
+  return false;
+}
+
 /// Whether an operation on these tensors has to be recorded.
 template <class... Tensors>
 bool tracks(const Tensors&... inputs) {
-  return records_graphs && ((inputs.defined() && impl_of(inputs)->tracked()) || ...) && grad_enabled();
+  return records_graphs && (in_graph(inputs) || ...) && grad_enabled();
 }
 
 /// While the result lives, operations of this thread record a graph, or record none.
@@ -112,9 +123,7 @@ template <std::size_t N, std::size_t K, class F>
 Tensor recorded(Tensor& y, const char* name, const Input (&inputs)[N], const std::array<Kept, K>& kept, F backward) {
   if constexpr (records_graphs) {
     bool tracked = false;
-    for (const Input& input : inputs) {
-      tracked = tracked || (input.tensor->defined() && impl_of(*input.tensor)->tracked());
-    }
+    for (const Input& input : inputs) tracked = tracked || in_graph(*input.tensor);
     if (tracked && grad_enabled()) record(y, name, inputs, kept, std::move(backward));
   }
   return std::move(y);

@@ -37,7 +37,11 @@ void check_shape(const Tensor& x, const Shape& result) {
                          result);
 }
 
-void note_writer(const Tensor& x) { impl_of(x)->storage->written_by = impl_of(x)->grad_fn->name(); }
+void note_writer(const Tensor& x) {
+  Storage& storage = *impl_of(x)->storage;
+  storage.written_by = impl_of(x)->grad_fn->name();
+  storage.written_at = storage.version;
+}
 
 /// Moves the elements of `result`, and its place in the graph, into x.
 Tensor& move_into(Tensor& x, const Tensor& result_) {

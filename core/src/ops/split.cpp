@@ -47,15 +47,19 @@ std::vector<Tensor> split(const Tensor& x, Integer size, Integer dim_) {
 
 std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, Integer dim_) {
   const int dim = dimension_to_split(x, dim_, "split");
-  const std::string list = "[" + listed(sizes, [](std::int64_t n) { return std::to_string(n); }) + "]";
+  const auto list = [&sizes] { return "[" + listed(sizes, [](std::int64_t n) { return std::to_string(n); }) + "]"; };
   std::int64_t left = x.shape()[dim];
   for (const std::int64_t size : sizes) {
-    throw_if<RuntimeError>(
-        size < 0, "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", list);
+    if (size < 0) {
+      fail<RuntimeError>("split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=",
+                         list());
+    }
     left = size > left ? -1 : left - size;
   }
-  throw_if<RuntimeError>(left != 0, "split_with_sizes expects split_sizes to sum exactly to ", x.shape()[dim],
-                         " (input tensor's size at dimension ", dim, "), but got split_sizes=", list);
+  if (left != 0) {
+    fail<RuntimeError>("split_with_sizes expects split_sizes to sum exactly to ", x.shape()[dim],
+                       " (input tensor's size at dimension ", dim, "), but got split_sizes=", list());
+  }
   return parts(x, dim, sizes, "SplitWithSizesBackward0");
 }
 

@@ -158,7 +158,10 @@ void join(const Tensor& y, std::span<const Tensor> parts, int dim);
 /// Part of the storage of x as a tensor of its own, outside the graph.
 inline Tensor part_of(const Tensor& x, const Shape& shape, std::int64_t offset = 0) {
   Tensor y = make_view(x, shape, offset);
-  impl_of(y)->is_view = true;
+  TensorImpl& view = *impl_of(y);
+  view.is_view = true;
+  view.is_detached = impl_of(x)->is_detached;
+  view.seen_version = view.storage->version;
   return y;
 }
 

@@ -242,6 +242,7 @@ Tensor Tensor::detach() const {
   check_defined(*this);
   Tensor x = detail::make_view(*this, shape(), 0);
   impl_of(x)->is_view = impl_of(*this)->is_view;
+  impl_of(x)->is_detached = true;
   return x;
 }
 

@@ -38,7 +38,8 @@ class Lock {
 struct alignas(64) Storage : Counted {
   std::uint32_t version = 0;
   std::size_t bytes = 0;             // of the elements
-  const char* written_by = nullptr;  // the operation of a graph that wrote in place last
+  const char* written_by = nullptr;  // the operation of a graph that wrote in place last,
+  std::uint32_t written_at = 0;      // and the version that it made
   const char* copied_by = nullptr;   // the operation that made this copy where PyTorch has a view: not to be written to
   void* elements() noexcept { return this + 1; }
   void* place_of_tensor() noexcept;
@@ -97,7 +98,8 @@ struct TensorImpl : TensorHead, Counted {
   bool requires_grad = false;      // of a leaf; a computed tensor has grad_fn
   bool lies_in_storage = false;    // in the block of the storage that it was made with
   bool is_view = false;            // shares another tensor's storage on purpose of the user
-  std::uint32_t seen_version = 0;  // of the storage when a view joined the graph
+  bool is_detached = false;        // or a view of what is: no gradient, whatever is written through the other tensor
+  std::uint32_t seen_version = 0;  // of the storage when a view was made or joined the graph
   void* elements;
   Ref<Storage> storage;
   Ref<Node> grad_fn;
@@ -117,6 +119,8 @@ struct TensorImpl : TensorHead, Counted {
   TensorImpl& operator=(const TensorImpl&) = delete;
 
   bool tracked() const noexcept { return requires_grad || grad_fn; }
+  /// Whether an operation of a graph has written to the tensor that this view, taken outside the graph, is a part of.
+  bool lost_history() const noexcept { return is_view && !is_detached && seen_version < storage->written_at; }
   TensorNotes& shared_notes();  // makes it at need; the node's is the same one
   static void* operator new(std::size_t bytes);
   static void operator delete(void* block, std::size_t bytes) noexcept;

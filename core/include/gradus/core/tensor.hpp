@@ -242,7 +242,8 @@ class Tensor {
   // --- in place. Refused, with PyTorch's texts, for a leaf that requires a gradient (unless under NoGradGuard), for a
   // result that does not fit this shape or dtype, and for a view inside a graph; and for a copy where PyTorch has a
   // view (t, transpose, permute, expand, select and narrow but for dimension 0), as the write would not reach the
-  // tensor it was taken from. Each counts as one version.
+  // tensor it was taken from. Each counts as one version. Once an operation of a graph has written to a tensor, its
+  // views of before are refused where a graph is recorded.
   Tensor& add_(const Tensor& other, Scalar alpha = 1);  ///< this += alpha * other
   Tensor& sub_(const Tensor& other, Scalar alpha = 1);
   Tensor& mul_(const Tensor& other);

@@ -1,0 +1,53 @@
+// Windows of Conv1d and of pooling whose lengths int64 can hardly count, and those where it cannot.
+#include "errors.hpp"
+#include "tensors.hpp"
+
+#include <gradus/nn/conv.hpp>
+#include <gradus/nn/pooling.hpp>
+
+namespace gradus::test {
+namespace {
+
+using namespace nn;
+
+constexpr std::int64_t largest = INT64_MAX;
+
+TEST(Windows, BeyondInt64AreRefused) {
+  const Tensor x = ones({2, 4, 7});
+  const char *window = "conv1d: a window of 3 with dilation ", *padding = "conv1d: a padding of ";
+  expect_error<RuntimeError>(window, [&] { Conv1d(4, 6, 3, {.dilation = largest})(x); });
+  expect_error<RuntimeError>(window, [&] { Conv1d(4, 6, 3, {.padding = "same", .dilation = largest / 2 + 1})(x); });
+  expect_error<RuntimeError>(padding, [&] { Conv1d(4, 6, 3, {.padding = "same", .dilation = largest / 2})(x); });
+  expect_error<RuntimeError>(padding, [&] { Conv1d(4, 6, 3, {.padding = largest})(x); });
+  expect_error<RuntimeError>(padding, [&] { Conv1d(4, 6, 3, {.padding = largest / 2})(x); });
+  expect_error<RuntimeError>("max_pool1d: a window of 3 with dilation ",
+                             [&] { MaxPool1d(3, {.dilation = largest})(x); });
+  expect_error<RuntimeError>("max_pool1d: a padding of ", [&] { MaxPool1d(largest, {.padding = largest / 2})(x); });
+  expect_error<RuntimeError>("avg_pool1d: a padding of ", [&] { AvgPool1d(largest, {.padding = largest / 2})(x); });
+}
+
+TEST(Windows, LongerThanTheirTensorAreRefused) {
+  const Tensor x = ones({2, 4, 7});
+  expect_error<RuntimeError>("Calculated padded input size per channel: (7)",
+                             [&] { Conv1d(4, 6, 3, {.dilation = largest / 2})(x); });
+  expect_error<RuntimeError>("max_pool1d() Invalid computed output size: 0",
+                             [&] { MaxPool1d(3, {.dilation = largest / 2})(x); });
+  expect_error<RuntimeError>("max_pool1d() Invalid computed output size: 0", [&] { MaxPool1d(largest, {})(x); });
+  expect_error<RuntimeError>("Given input size: (4x1x7). Calculated output size: (4x1x0)",
+                             [&] { AvgPool1d(largest, {})(x); });
+}
+
+TEST(Windows, AsLongAsInt64AllowsAreTheirDefinition) {
+  const Tensor x = tensor({{1.F, 5.F, 2.F, 4.F}});
+  for (const bool ceil : {false, true}) {
+    expect_tensor(MaxPool1d(3, {.stride = largest, .ceil_mode = ceil})(x), tensor({{5.F}}));
+    expect_tensor(MaxPool1d(largest / 2, {.padding = largest / 4, .ceil_mode = ceil})(x), tensor({{5.F}}));
+    expect_tensor(AvgPool1d(2, {.stride = largest, .ceil_mode = ceil})(x), tensor({{3.F}}));
+  }
+  expect_tensor(MaxPool1d(1, {.stride = 1, .dilation = largest})(x), x);
+  Conv1d conv(1, 1, 3, {.padding = "same", .dilation = largest / 4});
+  expect_tensor(conv(x).detach(), (x * conv.weight.detach()[0][0][1].item<double>() + conv.bias.detach()));
+}
+
+}  // namespace
+}  // namespace gradus::test
