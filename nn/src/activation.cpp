@@ -48,6 +48,23 @@ Tensor functional::silu(const Tensor& x) {
   });
 }
 
+namespace {
+
+/// dy where x is between the limits, else 0: the derivative of hardtanh. The gradient of x is zeros, as in PyTorch.
+Tensor where_inside(const Tensor& dy, const Tensor& x, double min, double max) {
+  Tensor dx = visit_floating(x.dtype(), [&]<class T>(T*) {
+    const T low = static_cast<T>(min), high = static_cast<T>(max);
+    return zip<T, T>(dy, x, [low, high](T d, T v) { return ((v <= low) | (v >= high)) ? T(0) : d; });
+  });
+  return recorded(dx, "HardtanhBackwardBackward0", {dy, x}, keep(x),
+                  [min, max](const Tensor& ddx, const Tensor& x, InputGradients& dx) {
+                    if (dx.needs(0)) dx[0] = where_inside(ddx, x, min, max);
+                    if (dx.needs(1)) dx[1] = zeros_like(x);
+                  });
+}
+
+}  // namespace
+
 Tensor functional::hardtanh(const Tensor& x, double min, double max) {
   check_defined(x);
   require_floating("hardtanh_cpu", x.dtype());
@@ -57,17 +74,8 @@ Tensor functional::hardtanh(const Tensor& x, double min, double max) {
   visit_floating(x.dtype(), [&]<class T>(T*) {
     kernels::clamp(elements<T>(y), elements<T>(x), static_cast<T>(min), static_cast<T>(max), x.numel());
   });
-  return recorded(
-      y, "HardtanhBackward0", {x}, keep(x), [min, max](const Tensor& dy, const Tensor& x, InputGradients& dx) {
-        if (!grad_enabled()) {
-          dx[0] = visit_floating(x.dtype(), [&]<class T>(T*) {
-            const T low = static_cast<T>(min), high = static_cast<T>(max);
-            return zip<T, T>(dy, x, [low, high](T d, T v) { return ((v <= low) | (v >= high)) ? T(0) : d; });
-          });
-          return;
-        }
-        dx[0] = masked_fill(masked_fill(dy, x <= min, 0), x >= max, 0);
-      });
+  return recorded(y, "HardtanhBackward0", {x}, keep(x),
+                  [min, max](const Tensor& dy, const Tensor& x) { return where_inside(dy, x, min, max); });
 }
 
 std::string LeakyReLU::extra_repr() const { return "negative_slope=" + format_number(negative_slope); }

@@ -241,7 +241,8 @@ BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, co
   }
   check(x, state, call);
   if (call.training && call.sync) return sync_batch_norm(x, state, call);
-  if (x.numel() == 0) return {tracks(x, state.weight, state.bias) ? empty_batch(x, state) : empty_like(x), false};
+  const bool recorded = tracks(x, state.weight, state.bias);  // refuses views before the buffers move
+  if (x.numel() == 0) return {recorded ? empty_batch(x, state) : empty_like(x), false};
   Tensor y = empty_like(x);
   Tensor statistics = kept.defined() ? kept : make_tensor({3, x.shape()[1]}, float64);
   bool counted = false;
@@ -258,7 +259,7 @@ BatchNormResult batch_norm_counted(const Tensor& x, const NormTensors& state, co
     if (then_relu) rectify<T>(y);
   });
   if (cache && !call.training && !kept.defined()) cache->keep(state, call.eps, statistics);
-  if (tracks(x, state.weight, state.bias)) {
+  if (recorded) {
     record(y, then_relu ? "ReluBackward0" : "NativeBatchNormBackward0", {x, state.weight, state.bias},
            keep(x, state.weight, Kept(std::move(statistics), "mean, var, 1/std"), only_if(then_relu, y)),
            [training = call.training, eps = call.eps](const Tensor& dy_, const Tensor& x, const Tensor& weight,

@@ -159,6 +159,7 @@ BatchMeans batch_means(const Tensor& x, const Processes& processes) {
 
 template <class T>
 BatchNormResult run(const Tensor& x, const NormTensors& state, const BatchNormCall& call) {
+  const bool recorded = tracks(x, state.weight, state.bias);  // refuses views before the buffers move
   Tensor rows = make_tensor({4, x.shape()[1]}, float64);
   const ProcessStatistics all(rows);
   const Processes processes = find_statistics<T>(all, x, call);
@@ -167,7 +168,7 @@ BatchNormResult run(const Tensor& x, const NormTensors& state, const BatchNormCa
   const bool counted = processes.total > 0 && move_buffers(state, call, all.mean, all.var, processes.total, true);
   Tensor y = empty_like(x);
   normalise_part<T>(y, x, state, all);
-  if (tracks(x, state.weight, state.bias)) {
+  if (recorded) {
     record(y, "SyncBatchNormBackward", {x, state.weight, state.bias},
            keep(x, state.weight, Kept(std::move(rows), "mean, var, 1/std, low part of mean")),
            [processes, eps = call.eps](const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rows,

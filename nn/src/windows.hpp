@@ -22,8 +22,8 @@ struct Windows {
       const std::int64_t first = i * length / places, last = ((i + 1) * length + places - 1) / places;
       return {first, last, static_cast<double>(last - first)};
     }
-    const std::int64_t begin = i * stride - padding,
-                       end = std::min(begin + dilation * (kernel - 1) + 1, length + padding);
+    const std::int64_t begin = i * stride - padding, left = length + padding - begin;
+    const std::int64_t end = begin + std::min(dilation * (kernel - 1) + 1, left);
     const std::int64_t first = begin < 0 ? begin + (-begin + dilation - 1) / dilation * dilation : begin;
     const std::int64_t last = std::min(end, length);
     return {first, last, static_cast<double>(count_padding ? end - begin : last - first)};

@@ -165,7 +165,7 @@ TEST(InPlace, AViewTakenBeforeItsTensorJoinedAGraphIsRefused) {
       Tensor x = ones({2, 3}, float64);
       const Tensor before = view.of(x), detached = view.of(x.detach()), kept = view.of(x).clone();
       write(x, w);
-      const char* unknown = "a view was changed in place by ";
+      const char* unknown = "a view was changed in place through the tensor it is a part of";
       expect_error<RuntimeError>(unknown, [&] { before.sum(); });
       expect_error<RuntimeError>(unknown, [&] { before * 2; });
       expect_error<RuntimeError>(unknown, [&] { w.sum() * before; });
@@ -178,6 +178,17 @@ TEST(InPlace, AViewTakenBeforeItsTensorJoinedAGraphIsRefused) {
       expect_tensor(before * 2, view.of(x) * 2);
     }
   }
+}
+
+TEST(InPlace, AViewBelongsToTheTensorItWasTakenFrom) {  // as PyTorch
+  const Tensor w = tensor({2., 3.}).requires_grad_();
+  Tensor x = ones({2, 2}, float64), detached = x.detach();
+  const Tensor of_x = x[0], of_detached = detached[0];
+  detached.mul_(w);
+  EXPECT_FALSE((of_x * 2).requires_grad());
+  expect_error<RuntimeError>("a view was changed in place", [&] { of_detached * 2; });
+  expect_error<RuntimeError>("a view was changed in place", [&] { Tensor(of_detached).requires_grad_(); });
+  EXPECT_FALSE(of_detached.requires_grad());
 }
 
 TEST(InPlace, AViewTakenAfterAWriteOfAGraphIsAPartOfIt) {

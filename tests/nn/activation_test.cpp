@@ -4,6 +4,7 @@
 #include <gradus/core/gradcheck.hpp>
 #include <gradus/core/random.hpp>
 #include <gradus/nn/activation.hpp>
+#include <gradus/nn/loss.hpp>
 
 #include <gtest/gtest.h>
 
@@ -99,6 +100,25 @@ TEST(Activation, RefusesADimensionThatIsNotThere) {
   const std::string told = "Dimension out of range (expected to be in range of [-1, 0], but got 1)";
   expect_error<IndexError>(told, [] { nn::Softmax(1)(zeros({3})); });
   expect_error<IndexError>(told, [] { nn::LogSoftmax(1)(zeros({3})); });
+}
+
+TEST(Activation, ThatAreLinearInPartsHaveSecondDerivativesOfZeros) {
+  using F = Tensor (*)(const Tensor&);
+  constexpr F functions[] = {[](const Tensor& x) { return relu(x * 2) * 3; },
+                             [](const Tensor& x) { return relu(x); },
+                             [](const Tensor& x) { return leaky_relu(x, 0.1); },
+                             [](const Tensor& x) { return x.abs(); },
+                             [](const Tensor& x) { return nn::functional::hardtanh(x, -1, 2); },
+                             [](const Tensor& x) { return nn::functional::l1_loss(x, ones_like(x)); }};
+  for (const F f : functions) {
+    const Tensor x = randn({3, 4}, float64).requires_grad_();
+    const Tensor dx = grad({f(x).sum()}, {x}, {.create_graph = true})[0];
+    const Tensor ddx = grad({(dx * randn({3, 4}, float64)).sum()}, {x}, {.create_graph = true})[0];
+    EXPECT_EQ(ddx.abs().max().item<double>(), 0);
+
+    const auto curved = [f](const std::vector<Tensor>& inputs) { return f(inputs[0]) * inputs[0].square(); };
+    EXPECT_TRUE(gradgradcheck(curved, {x}));
+  }
 }
 
 }  // namespace

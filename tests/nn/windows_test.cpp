@@ -46,6 +46,8 @@ TEST(Windows, AsLongAsInt64AllowsAreTheirDefinition) {
     expect_tensor(AvgPool1d(2, {.stride = largest, .ceil_mode = ceil})(x), tensor({{3.F}}));
   }
   expect_tensor(MaxPool1d(1, {.stride = 1, .dilation = largest})(x), x);
+  expect_tensor(AvgPool1d(largest - 2, {.stride = largest / 2 + 1, .padding = largest / 2 - 2, .ceil_mode = true})(x),
+                tensor({{12 / 0x1p63F, 4 / 0x1p62F}}));
   Conv1d conv(1, 1, 3, {.padding = "same", .dilation = largest / 4, .bias = false});
   const NoGradGuard no_grad;
   conv.weight.copy_(tensor({{{7.F, 0.5F, 7.F}}}));

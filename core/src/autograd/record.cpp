@@ -48,29 +48,18 @@ Saved Kept::saved_for(const Tensor& y) const {
   return saved;
 }
 
-namespace {
-
-[[noreturn]] void refuse_changed_view(const std::string& view, const std::string& writer) {
-  fail<RuntimeError>(view, " was changed in place", writer,
-                     " through the tensor it is a part of, so its gradient is "
-                     "not known\nclone() the view before the change, or take the view after it");
-}
-
-}  // namespace
-
-void refuse_lost_history(const TensorImpl& x) {
-  if (grad_enabled()) refuse_changed_view("a view", message(" by ", x.storage->written_by));
+void check_view(const TensorImpl& x) {
+  const bool changed = x.grad_fn && x.storage->version != x.seen_version;
+  if (!(changed || x.lost_history()) || !grad_enabled()) return;
+  fail<RuntimeError>("a view ", changed ? message("computed by ", x.grad_fn->name(), ' ') : "",
+                     "was changed in place through the tensor it is a part of, so its gradient is not known\n"
+                     "clone() the view before the change, or take the view after it");
 }
 
 Ref<Node> node_of(const Tensor& x) {
   TensorImpl& impl = *impl_of(x);
-  if (impl.grad_fn) {
-    if (impl.is_view && impl.storage->version != impl.seen_version) {
-      refuse_changed_view(message("a view computed by ", impl.grad_fn->name()), "");
-    }
-    return impl.grad_fn;
-  }
   if (!in_graph(x)) return {};
+  if (impl.grad_fn) return impl.grad_fn;
   const std::lock_guard lock(impl.lock);
   if (!impl.accumulator) impl.accumulator = new AccumulateGrad(impl);
   return impl.accumulator->share();

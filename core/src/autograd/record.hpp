@@ -21,21 +21,17 @@ namespace gradus::detail {
 /// Whether this build records graphs: the option GRADUS_AUTOGRAD. Where it does not, no backward function is compiled.
 constexpr bool records_graphs = GRADUS_AUTOGRAD;
 
-/// Throws RuntimeError, unless no graph is recorded.
-void refuse_lost_history(const TensorImpl& x);
-
-/// Whether x is a part of a graph. Throws RuntimeError for a view that has become one without knowing how.
+/// Whether x is a part of a graph. Throws RuntimeError for a view whose place in it is not known.
 inline bool in_graph(const Tensor& x) {
   if (!x.defined()) return false;
-  if (impl_of(x)->tracked()) return true;
-  if (impl_of(x)->lost_history()) refuse_lost_history(*impl_of(x));
-  return false;
+  if (impl_of(x)->is_view) check_view(*impl_of(x));
+  return impl_of(x)->tracked();
 }
 
-/// Whether an operation on these tensors has to be recorded.
+/// Whether an operation on these tensors has to be recorded; each of them is looked at.
 template <class... Tensors>
 bool tracks(const Tensors&... inputs) {
-  return records_graphs && (in_graph(inputs) || ...) && grad_enabled();
+  return records_graphs && (false | ... | in_graph(inputs)) && grad_enabled();
 }
 
 /// While the result lives, operations of this thread record a graph, or record none.

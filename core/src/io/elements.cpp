@@ -43,19 +43,27 @@ struct UInt64 {
   }
 };
 
-/// Converts a line of `n` elements that lie `step` bytes apart. The bytes of a file are aligned to nothing.
-using WidenLine = void(void* to, const std::byte* from, std::int64_t step, std::int64_t n);
+/// Lines of elements, with the bytes from one to the next.
+struct Block {
+  std::int64_t lines, pace, n, step;
+};
+/// Converts a block. The bytes of a file are aligned to nothing.
+using Widen = void(void* to, const std::byte* from, const Block& block);
 
 template <class From, class To>
-void widen_line(void* to, const std::byte* from, std::int64_t step, std::int64_t n) {
-  if (std::same_as<From, To> && step == sizeof(From)) {
-    std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(From));
-    return;
-  }
-  for (std::int64_t i = 0; i < n; ++i) {
-    From element;
-    std::memcpy(&element, from + i * step, sizeof(From));
-    static_cast<To*>(to)[i] = static_cast<To>(element);
+void widen(void* to_, const std::byte* from, const Block& block) {
+  To* to = static_cast<To*>(to_);
+  const std::int64_t n = block.n, step = block.step;
+  for (std::int64_t line = 0; line < block.lines; ++line, from += block.pace, to += n) {
+    if (std::same_as<From, To> && step == sizeof(From)) {
+      std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(From));
+      continue;
+    }
+    for (std::int64_t i = 0; i < n; ++i) {
+      From element;
+      std::memcpy(&element, from + i * step, sizeof(From));
+      to[i] = static_cast<To>(element);
+    }
   }
 }
 
@@ -63,11 +71,11 @@ struct StoredType {
   StoredNames names;
   std::size_t size;
   Dtype widened;
-  WidenLine* widen;
+  Widen* widen;
 };
 template <class From, class To = From>
 constexpr StoredType stored_as(StoredNames names) {
-  return {names, sizeof(From), dtype_of<To>, widen_line<From, To>};
+  return {names, sizeof(From), dtype_of<To>, widen<From, To>};
 }
 
 // In the order of Stored.
@@ -117,10 +125,11 @@ Tensor tensor_from_stored(Stored type, const std::byte* first, const Shape& shap
   if (result.numel() == 0) return result;
   const auto size = static_cast<std::int64_t>(stored_size(type));
   Walk<1> walk = walk_of(shape, strides);
-  const auto [n, stride] = walk.pop();
-  const auto line = n * static_cast<std::int64_t>(item_size(result.dtype()));
-  walk.for_each(0, walk.count(), [&, step = stride[0] * size](std::int64_t i, auto at) {
-    properties(type).widen(elements<std::byte>(result) + i * line, first + at[0] * size, step, n);
+  const auto inner = walk.pop(), outer = walk.pop();
+  const Block block{outer.extent, outer.stride[0] * size, inner.extent, inner.stride[0] * size};
+  const auto bytes = block.lines * block.n * static_cast<std::int64_t>(item_size(result.dtype()));
+  walk.for_each(0, walk.count(), [&](std::int64_t i, auto at) {
+    properties(type).widen(elements<std::byte>(result) + i * bytes, first + at[0] * size, block);
   });
   return result;
 }

@@ -41,6 +41,7 @@ void note_writer(const Tensor& x) {
   Storage& storage = *impl_of(x)->storage;
   storage.written_by = impl_of(x)->grad_fn->name();
   storage.written_at = storage.version;
+  storage.written_family = impl_of(x)->family;
 }
 
 /// Moves the elements of `result`, and its place in the graph, into x.

@@ -160,7 +160,7 @@ inline Tensor part_of(const Tensor& x, const Shape& shape, std::int64_t offset =
   Tensor y = make_view(x, shape, offset);
   TensorImpl& view = *impl_of(y);
   view.is_view = true;
-  view.is_detached = impl_of(x)->is_detached;
+  view.family = impl_of(x)->family;
   view.seen_version = view.storage->version;
   return y;
 }

@@ -34,8 +34,7 @@ Tensor abs(const Tensor& x) {
   Tensor y = x.dtype() == int64
                  ? map<std::int64_t, std::int64_t>(x, [](std::int64_t p) { return p < 0 ? negative(p) : p; })
                  : map_floating(x, loop<Unary::abs>);
-  return recorded(y, "AbsBackward0", {x}, keep(x),
-                  [](const Tensor& dy, const Tensor& x) { return dy * sign(x.detach()); });
+  return recorded(y, "AbsBackward0", {x}, keep(x), [](const Tensor& dy, const Tensor& x) { return dy * sign(x); });
 }
 
 Tensor square(const Tensor& x) {
@@ -126,7 +125,7 @@ Tensor sigmoid(const Tensor& x) {
 namespace {
 
 /// dy where y > 0, else slope * dy: the derivative of relu (slope 0), from the output, and leaky_relu. Linear in dy. As
-/// in PyTorch, relu hands dy on where y is NaN.
+/// in PyTorch, relu hands dy on where y is NaN, and the gradient of y is zeros, not missing.
 Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
   Tensor dx = visit_floating(dy.dtype(), [&]<class T>(T*) {
     const T leak = static_cast<T>(slope);
@@ -135,8 +134,11 @@ Tensor where_positive(const Tensor& dy, const Tensor& y, double slope) {
       return v > 0 ? d : static_cast<T>(d * leak);
     });
   });
-  return recorded(dx, "ThresholdBackwardBackward0", {dy}, keep(y),
-                  [slope](const Tensor& ddx, const Tensor& y) { return where_positive(ddx, y, slope); });
+  return recorded(dx, "ThresholdBackwardBackward0", {dy, y}, keep(y),
+                  [slope](const Tensor& ddx, const Tensor& y, InputGradients& dx) {
+                    if (dx.needs(0)) dx[0] = where_positive(ddx, y, slope);
+                    if (dx.needs(1)) dx[1] = zeros_like(y);
+                  });
 }
 
 }  // namespace

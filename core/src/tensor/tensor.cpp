@@ -210,6 +210,7 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
         "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
   }
   detail::TensorImpl& impl = *impl_of(*this);
+  detail::check_view(impl);
   impl.requires_grad = requires_grad;
   if (requires_grad) impl.storage->copied_by = nullptr;  // a leaf is a tensor of its own
   return *this;
@@ -242,7 +243,8 @@ Tensor Tensor::detach() const {
   check_defined(*this);
   Tensor x = detail::make_view(*this, shape(), 0);
   impl_of(x)->is_view = impl_of(*this)->is_view;
-  impl_of(x)->is_detached = true;
+  static std::atomic<std::uint32_t> families{0};
+  impl_of(x)->family = families.fetch_add(1, std::memory_order_relaxed) + 1;
   return x;
 }
 

@@ -39,7 +39,8 @@ struct alignas(64) Storage : Counted {
   std::uint32_t version = 0;
   std::size_t bytes = 0;             // of the elements
   const char* written_by = nullptr;  // the operation of a graph that wrote in place last,
-  std::uint32_t written_at = 0;      // and the version that it made
+  std::uint32_t written_at = 0;      // the version that it made,
+  std::uint32_t written_family = 0;  // and the family of the tensor it wrote to
   const char* copied_by = nullptr;   // the operation that made this copy where PyTorch has a view: not to be written to
   void* elements() noexcept { return this + 1; }
   void* place_of_tensor() noexcept;
@@ -98,7 +99,7 @@ struct TensorImpl : TensorHead, Counted {
   bool requires_grad = false;      // of a leaf; a computed tensor has grad_fn
   bool lies_in_storage = false;    // in the block of the storage that it was made with
   bool is_view = false;            // shares another tensor's storage on purpose of the user
-  bool is_detached = false;        // or a view of what is: no gradient, whatever is written through the other tensor
+  std::uint32_t family = 0;        // a tensor and its views; what detach() returns begins another in the same storage
   std::uint32_t seen_version = 0;  // of the storage when a view was made or joined the graph
   void* elements;
   Ref<Storage> storage;
@@ -120,7 +121,9 @@ struct TensorImpl : TensorHead, Counted {
 
   bool tracked() const noexcept { return requires_grad || grad_fn; }
   /// Whether an operation of a graph has written to the tensor that this view, taken outside the graph, is a part of.
-  bool lost_history() const noexcept { return is_view && !is_detached && seen_version < storage->written_at; }
+  bool lost_history() const noexcept {
+    return is_view && !tracked() && seen_version < storage->written_at && family == storage->written_family;
+  }
   TensorNotes& shared_notes();  // makes it at need; the node's is the same one
   static void* operator new(std::size_t bytes);
   static void operator delete(void* block, std::size_t bytes) noexcept;
@@ -158,6 +161,10 @@ inline void check_defined(std::span<const Tensor> tensors, const char* list = "a
 
 /// "writer to what op returned: …": for a copy that is marked so.
 [[noreturn]] void refuse_lost_write(const std::string& writer, const char* op, const char* remedy = "");
+
+/// Where a graph is recorded: throws RuntimeError for a view that was written to through the tensor it is a part of, so
+/// that its place in the graph is not known.
+void check_view(const TensorImpl& x);
 
 /// A new tensor whose elements are not set.
 Tensor make_tensor(const Shape& shape, Dtype dtype);
