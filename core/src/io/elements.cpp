@@ -6,7 +6,6 @@
 #include <gradus/core/create.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 namespace gradus::detail {
@@ -17,7 +16,7 @@ struct Half {
   std::uint16_t bits;
   operator float() const {
     const std::uint32_t sign = (bits & 0x8000u) << 16, exponent = (bits >> 10) & 0x1fu, fraction = bits & 0x3ffu;
-    if (exponent == 0) return std::copysign(std::ldexp(static_cast<float>(fraction), -24), sign ? -1.0f : 1.0f);
+    if (exponent == 0) return static_cast<float>(fraction) * (sign ? -0x1p-24f : 0x1p-24f);
     const std::uint32_t widened_exponent = exponent == 31 ? 255 : exponent + (127 - 15);
     return std::bit_cast<float>(sign | widened_exponent << 23 | fraction << 13);
   }
@@ -55,9 +54,11 @@ void widen(void* to_, const std::byte* from, const Block& block) {
   To* to = static_cast<To*>(to_);
   const std::int64_t n = block.n, step = block.step;
   for (std::int64_t line = 0; line < block.lines; ++line, from += block.pace, to += n) {
-    if (std::same_as<From, To> && step == sizeof(From)) {
-      std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(From));
-      continue;
+    if constexpr (std::same_as<From, To>) {
+      if (step == sizeof(From)) {
+        std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(From));
+        continue;
+      }
     }
     for (std::int64_t i = 0; i < n; ++i) {
       From element;

@@ -210,7 +210,7 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
         "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
   }
   detail::TensorImpl& impl = *impl_of(*this);
-  detail::check_view(impl);
+  if (detail::records_graphs) detail::check_view(impl);
   impl.requires_grad = requires_grad;
   if (requires_grad) impl.storage->copied_by = nullptr;  // a leaf is a tensor of its own
   return *this;

@@ -149,8 +149,10 @@ template <class T>
 void multiply_rows(const MatrixProduct<T>& p) {
   if (p.m == 1 && !p.trans_b) return multiply_row(p);
   if (p.n <= 4 && p.k >= lane_count && !p.trans_a && p.trans_b) return multiply_few_columns(p);
-  if (p.n <= 4 && p.m >= lane_count && p.k <= depth_of_block && p.trans_a && !p.trans_b) {
-    return multiply_few_columns_transposed(p);
+  if constexpr (GRADUS_AUTOGRAD) {  // only gradients multiply a transposed A
+    if (p.n <= 4 && p.m >= lane_count && p.k <= depth_of_block && p.trans_a && !p.trans_b) {
+      return multiply_few_columns_transposed(p);
+    }
   }
   int64_t q = 0;
   do {  // once where k is 0
