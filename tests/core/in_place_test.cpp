@@ -3,6 +3,7 @@
 
 #include <gradus/core/autograd.hpp>
 #include <gradus/core/dot.hpp>
+#include <gradus/core/function.hpp>
 #include <gradus/core/index.hpp>
 #include <gradus/core/parallel.hpp>
 #include <gradus/core/random.hpp>
@@ -189,6 +190,32 @@ TEST(InPlace, AViewBelongsToTheTensorItWasTakenFrom) {  // as PyTorch
   expect_error<RuntimeError>("a view was changed in place", [&] { of_detached * 2; });
   expect_error<RuntimeError>("a view was changed in place", [&] { Tensor(of_detached).requires_grad_(); });
   EXPECT_FALSE(of_detached.requires_grad());
+  x.mul_(w);
+  expect_error<RuntimeError>("a view was changed in place", [&] { of_x * 2; });
+  expect_error<RuntimeError>("a view was changed in place", [&] { of_detached * 2; });
+  const NoGradGuard no_grad;
+  expect_error<RuntimeError>("a view was changed in place", [&] { Tensor(of_x).requires_grad_(); });
+}
+
+TEST(InPlace, ATensorTakesPartsOfItself) {
+  for (const auto take : {+[](Tensor& x) { x.index_put_({0}, x[1]); }, +[](Tensor& x) { x.copy_(x[1]); }}) {
+    const Tensor w = tensor({2., 3.}).requires_grad_();
+    Tensor x = tensor({{1., 2.}, {3., 4.}}) * w;
+    take(x);
+    expect_tensor(x.detach(), tensor({{6., 12.}, {6., 12.}}));
+    x.sum().backward();
+    expect_tensor(w.grad(), tensor({6., 8.}));
+  }
+}
+
+struct HandsOn : Function<HandsOn> {
+  static Tensor forward(Context&, const Tensor& x, const Tensor&) { return x; }
+  static Gradients backward(Context&, const Tensor& dy) { return {dy, dy.sum()}; }
+};
+TEST(InPlace, WhatAFunctionHandsOnIsNotWrittenTo) {
+  const Tensor w = tensor(2.).requires_grad_();
+  Tensor y = HandsOn::apply(ones({2, 2}, float64), w);
+  expect_error<RuntimeError>("a view of a tensor that takes part in a graph", [&] { y.mul_(w); });
 }
 
 TEST(InPlace, AViewTakenAfterAWriteOfAGraphIsAPartOfIt) {

@@ -48,12 +48,15 @@ Saved Kept::saved_for(const Tensor& y) const {
   return saved;
 }
 
-void check_view(const TensorImpl& x) {
-  const bool changed = x.grad_fn && x.storage->version != x.seen_version;
-  if (!(changed || x.lost_history()) || !grad_enabled()) return;
-  fail<RuntimeError>("a view ", changed ? message("computed by ", x.grad_fn->name(), ' ') : "",
+void refuse_changed_view(const TensorImpl& x) {
+  fail<RuntimeError>("a view ", x.grad_fn ? message("computed by ", x.grad_fn->name(), ' ') : "",
                      "was changed in place through the tensor it is a part of, so its gradient is not known\n"
                      "clone() the view before the change, or take the view after it");
+}
+
+void check_view(const TensorImpl& x) {
+  const bool changed = x.grad_fn ? x.storage->version != x.seen_version : x.lost_history();
+  if (changed && grad_enabled()) refuse_changed_view(x);
 }
 
 Ref<Node> node_of(const Tensor& x) {

@@ -31,7 +31,7 @@ inline bool in_graph(const Tensor& x) {
 /// Whether an operation on these tensors has to be recorded; each of them is looked at.
 template <class... Tensors>
 bool tracks(const Tensors&... inputs) {
-  return records_graphs && (false | ... | in_graph(inputs)) && grad_enabled();
+  return records_graphs && (0 + ... + in_graph(inputs)) > 0 && grad_enabled();
 }
 
 /// While the result lives, operations of this thread record a graph, or record none.

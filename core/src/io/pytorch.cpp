@@ -49,7 +49,9 @@ class StorageFile {
         budget_.spend(checked_bytes(all, item_size(widened(type))));
         whole = tensor_from_stored(type, first, all, Shape(1));
       }
-      return make_view(whole, view.shape, view.offset);
+      const Tensor x = make_view(whole, view.shape, view.offset);
+      impl_of(x)->family = new_family();
+      return x;
     }
     budget_.spend(size);
     first += view.offset * static_cast<std::int64_t>(stored_size(type));

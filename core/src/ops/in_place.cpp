@@ -18,7 +18,7 @@ void check_writable(const Tensor& x, bool recorded) {
                          "a leaf Variable that requires grad is being used in an in-place operation.\n"
                          "to change it outside the graph, as an optimiser does, write under a NoGradGuard");
   if (impl.is_view && recorded) {
-    const bool of_leaf = impl.grad_fn && impl.grad_fn->inputs()[0]->leaf();
+    const bool of_leaf = impl.grad_fn && impl.grad_fn->inputs()[0] && impl.grad_fn->inputs()[0]->leaf();
     fail<RuntimeError>("a view of a ",
                        of_leaf ? "leaf Variable that requires grad" : "tensor that takes part in a graph",
                        " is being used in an in-place operation.\n"
@@ -39,9 +39,11 @@ void check_shape(const Tensor& x, const Shape& result) {
 
 void note_writer(const Tensor& x) {
   Storage& storage = *impl_of(x)->storage;
+  const std::uint32_t family = impl_of(x)->family;
+  const bool first = storage.written_at == 0 || storage.written_family == family;
+  storage.written_family = first ? family : Storage::several_families;
   storage.written_by = impl_of(x)->grad_fn->name();
   storage.written_at = storage.version;
-  storage.written_family = impl_of(x)->family;
 }
 
 /// Moves the elements of `result`, and its place in the graph, into x.
@@ -89,6 +91,9 @@ Tensor copy_to_save(const Tensor& x, const Tensor& other) {
   if (impl_of(x)->grad_fn) set_history(copy, impl_of(x)->grad_fn);
   return copy;
 }
+
+/// `source` where it is no part of x, else a copy: the write to x must not change it.
+Tensor apart(const Tensor& source, const Tensor& x) { return x.shares_storage(source) ? source.clone() : source; }
 
 /// other * alpha, checked: the number must fit the dtype in which x and other meet.
 Tensor scaled(const Tensor& x, const Tensor& other, Scalar alpha) {
@@ -183,15 +188,16 @@ bool broadcasts_to(const Shape& from, const Shape& to) {
 
 }  // namespace
 
-Tensor& Tensor::copy_(const Tensor& source) {
-  check_writable(*this, source);
-  if (source.is_same(*this)) return *this;
-  check_shape(*this, broadcast_shapes(shape(), source.shape()));
+Tensor& Tensor::copy_(const Tensor& source_) {
+  check_writable(*this, source_);
+  if (source_.is_same(*this)) return *this;
+  check_shape(*this, broadcast_shapes(shape(), source_.shape()));
+  const Tensor source = apart(source_, *this);
   const bool recorded = tracks(*this, source);
   {
     const NoGradGuard no_grad;
     const Tensor same = source.to(dtype()), values = same.shape() == shape() ? same : same.expand(shape());
-    copy_elements(*this, shares_storage(values) ? values.clone() : values);
+    copy_elements(*this, values);
   }
   bump_version(*this);
   if (recorded) {
@@ -210,11 +216,12 @@ Tensor& Tensor::index_put_(std::initializer_list<Index> indices, const Tensor& v
   const Places places(shape(), {indices.begin(), indices.size()});
   throw_if<RuntimeError>(!broadcasts_to(values_.shape(), places.shape()), "shape mismatch: value tensor of shape ",
                          values_.shape(), " cannot be broadcast to indexing result of shape ", places.shape());
-  const bool recorded = tracks(*this, values_);
+  const Tensor source = apart(values_, *this);
+  const bool recorded = tracks(*this, source);
   const Tensor offsets = places.offsets();
   {
     const NoGradGuard no_grad;
-    const Tensor values = values_.to(dtype()).expand(places.shape());  // a copy: *this may be a part of it
+    const Tensor values = source.to(dtype()).expand(places.shape());
     visit(dtype(), [&]<class T>(T*) {
       const auto put = [&](auto change) {
         pair_runs(elements<T>(*this), numel(), offsets, places.run(), elements<T>(values), change);
@@ -225,8 +232,8 @@ Tensor& Tensor::index_put_(std::initializer_list<Index> indices, const Tensor& v
   bump_version(*this);
   if (recorded) {
     record(*this, places.by_tensors() ? "IndexPutBackward0" : "CopySlices",
-           {*this, broadcast_input(values_, places.shape())}, keep(offsets),
-           [run = places.run(), shape = places.shape(), dtype = values_.dtype(), accumulate](
+           {*this, broadcast_input(source, places.shape())}, keep(offsets),
+           [run = places.run(), shape = places.shape(), dtype = source.dtype(), accumulate](
                const Tensor& dy, const Tensor& offsets, InputGradients& dx) {
              if (dx.needs(0)) dx[0] = accumulate ? dy : zero_at(dy, offsets, run);
              if (dx.needs(1)) dx[1] = take_at(dy, offsets, run, shape, "IndexBackward0").to(dtype);

@@ -100,6 +100,14 @@ Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset) {
   return adopt(new TensorImpl(impl.storage, first, shape, count, impl.dtype));
 }
 
+std::uint32_t new_family() noexcept {
+  constexpr std::uint32_t block = 1024;  // that a thread takes at once
+  static std::atomic<std::uint32_t> blocks{0};
+  thread_local std::uint32_t last = 0;
+  if (last % block == 0) last = block * blocks.fetch_add(1, std::memory_order_relaxed);
+  return ++last;
+}
+
 bool owned_alone(const Tensor& x) noexcept {
   const Storage& storage = *impl_of(x)->storage;
   return impl_of(x)->unique() && storage.unique() && !storage.copied_by;
@@ -210,7 +218,7 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
         "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
   }
   detail::TensorImpl& impl = *impl_of(*this);
-  if (detail::records_graphs) detail::check_view(impl);
+  if (detail::records_graphs && requires_grad && impl.lost_history()) detail::refuse_changed_view(impl);
   impl.requires_grad = requires_grad;
   if (requires_grad) impl.storage->copied_by = nullptr;  // a leaf is a tensor of its own
   return *this;
@@ -243,8 +251,7 @@ Tensor Tensor::detach() const {
   check_defined(*this);
   Tensor x = detail::make_view(*this, shape(), 0);
   impl_of(x)->is_view = impl_of(*this)->is_view;
-  static std::atomic<std::uint32_t> families{0};
-  impl_of(x)->family = families.fetch_add(1, std::memory_order_relaxed) + 1;
+  impl_of(x)->family = detail::new_family();
   return x;
 }
 

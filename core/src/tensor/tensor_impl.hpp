@@ -36,11 +36,12 @@ class Lock {
 /// A block of memory that several tensors may share: this header, the elements, and a place for the TensorImpl that is
 /// made with it. `version` counts in-place writes.
 struct alignas(64) Storage : Counted {
+  static constexpr std::uint32_t several_families = UINT32_MAX;
   std::uint32_t version = 0;
   std::size_t bytes = 0;             // of the elements
   const char* written_by = nullptr;  // the operation of a graph that wrote in place last,
   std::uint32_t written_at = 0;      // the version that it made,
-  std::uint32_t written_family = 0;  // and the family of the tensor it wrote to
+  std::uint32_t written_family = 0;  // and the family of the tensor it wrote to, or several_families
   const char* copied_by = nullptr;   // the operation that made this copy where PyTorch has a view: not to be written to
   void* elements() noexcept { return this + 1; }
   void* place_of_tensor() noexcept;
@@ -122,7 +123,8 @@ struct TensorImpl : TensorHead, Counted {
   bool tracked() const noexcept { return requires_grad || grad_fn; }
   /// Whether an operation of a graph has written to the tensor that this view, taken outside the graph, is a part of.
   bool lost_history() const noexcept {
-    return is_view && !tracked() && seen_version < storage->written_at && family == storage->written_family;
+    const bool of_family = family == storage->written_family || storage->written_family == Storage::several_families;
+    return is_view && !grad_fn && seen_version < storage->written_at && of_family;
   }
   TensorNotes& shared_notes();  // makes it at need; the node's is the same one
   static void* operator new(std::size_t bytes);
@@ -162,9 +164,13 @@ inline void check_defined(std::span<const Tensor> tensors, const char* list = "a
 /// "writer to what op returned: …": for a copy that is marked so.
 [[noreturn]] void refuse_lost_write(const std::string& writer, const char* op, const char* remedy = "");
 
-/// Where a graph is recorded: throws RuntimeError for a view that was written to through the tensor it is a part of, so
-/// that its place in the graph is not known.
+/// Throws RuntimeError for a view that was written to through the tensor it is a part of, so that its place in the
+/// graph is not known.
+[[noreturn]] void refuse_changed_view(const TensorImpl& x);
+/// Refuses such a view where a graph is recorded.
 void check_view(const TensorImpl& x);
+/// The number of a new family.
+std::uint32_t new_family() noexcept;
 
 /// A new tensor whose elements are not set.
 Tensor make_tensor(const Shape& shape, Dtype dtype);
