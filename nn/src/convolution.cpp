@@ -97,7 +97,7 @@ Channels<T> outputs(T* y, const Geometry& g, const Block& b) {
 struct Inside {
   Inside(std::int64_t first, std::int64_t step, std::int64_t n, std::int64_t length) {
     end = first >= length ? 0 : std::min(n, (length - 1 - first) / step + 1);
-    begin = std::min(first >= 0 ? 0 : (-first + step - 1) / step, end);
+    begin = std::min(first >= 0 ? 0 : (-first - 1) / step + 1, end);
   }
   std::int64_t begin, end;
 };
@@ -108,12 +108,12 @@ void take(T* to, const Channels<const T>& x, std::int64_t c, std::int64_t sample
           std::int64_t start, std::int64_t step) {
   const Inside inside(start, step, pitch, x.length);
   for (std::int64_t n = 0; n < samples; ++n, to += pitch) {
-    const T* const from = x.row(n, c) + start;
+    const T* const from = x.row(n, c);  // start may lie far outside
     std::fill(to, to + inside.begin, T(0));
-    if (step == 1 && pitch >= 64) {  // below, a call costs more than the loop
-      std::copy(from + inside.begin, from + inside.end, to + inside.begin);
+    if (step == 1 && inside.end - inside.begin >= 64) {  // below, a call costs more than the loop
+      std::copy(from + (start + inside.begin), from + (start + inside.end), to + inside.begin);
     } else {
-      for (std::int64_t j = inside.begin; j < inside.end; ++j) to[j] = from[j * step];
+      for (std::int64_t j = inside.begin; j < inside.end; ++j) to[j] = from[start + j * step];
     }
     std::fill(to + inside.end, to + pitch, T(0));
   }
@@ -124,8 +124,8 @@ void give(const T* from, const Channels<T>& x, std::int64_t c, std::int64_t samp
           std::int64_t start, std::int64_t step) {
   const Inside inside(start, step, pitch, x.length);
   for (std::int64_t n = 0; n < samples; ++n, from += pitch) {
-    T* const to = x.row(n, c) + start;
-    for (std::int64_t j = inside.begin; j < inside.end; ++j) to[j * step] += from[j];
+    T* const to = x.row(n, c);
+    for (std::int64_t j = inside.begin; j < inside.end; ++j) to[start + j * step] += from[j];
   }
 }
 

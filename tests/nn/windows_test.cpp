@@ -48,10 +48,22 @@ TEST(Windows, AsLongAsInt64AllowsAreTheirDefinition) {
   expect_tensor(MaxPool1d(1, {.stride = 1, .dilation = largest})(x), x);
   expect_tensor(AvgPool1d(largest - 2, {.stride = largest / 2 + 1, .padding = largest / 2 - 2, .ceil_mode = true})(x),
                 tensor({{12 / 0x1p63F, 4 / 0x1p62F}}));
-  Conv1d conv(1, 1, 3, {.padding = "same", .dilation = largest / 4, .bias = false});
-  const NoGradGuard no_grad;
-  conv.weight.copy_(tensor({{{7.F, 0.5F, 7.F}}}));
-  expect_tensor(conv(x), x * 0.5F);
+}
+
+TEST(Windows, FarFromTheirTensorSeeZeros) {
+  const Tensor x = tensor({{1.F, 5.F, 2.F, 4.F}}).requires_grad_(), weights = tensor({{{7.F, 0.5F, 7.F}}});
+  Conv1d near(1, 1, 3, {.padding = "same", .dilation = largest / 4, .bias = false});
+  Conv1d far(1, 1, 3, {.stride = largest / 8, .padding = largest / 8 * 2, .bias = false});
+  {
+    const NoGradGuard no_grad;
+    near.weight.copy_(weights);
+    far.weight.copy_(weights);
+    expect_tensor(near(x), x * 0.5F);
+  }
+  const Tensor y = far(x);
+  expect_tensor(y.detach(), tensor({{0.F, 0.F, 23.5F, 0.F, 0.F}}));
+  (y.sum() + near(x).sum()).backward();
+  expect_tensor(x.grad(), tensor({{7.5F, 1.F, 7.5F, 0.5F}}));
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ class StorageFile {
         budget_.spend(checked_bytes(all, item_size(widened(type))));
         whole = tensor_from_stored(type, first, all, Shape(1));
       }
-      const Tensor x = make_view(whole, view.shape, view.offset);
+      Tensor x = make_view(whole, view.shape, view.offset);
       impl_of(x)->family = new_family();
       return x;
     }
