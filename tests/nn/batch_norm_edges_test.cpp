@@ -79,6 +79,17 @@ TEST(BatchNorm1d, RefusesInEvaluationWhatItRefusedBefore) {
   }
 }
 
+TEST(BatchNorm1d, ABatchThatIsRefusedMovesNoBuffer) {
+  BatchNorm1d bn(3);
+  Tensor buffer = randn({5, 3});
+  const Tensor batch = buffer.narrow(0, 0, 4);
+  buffer.mul_(ones({3}).requires_grad_());  // after which the view's place in the graph is not known
+  test::expect_error<RuntimeError>("a view was changed in place", [&] { bn(batch); });
+  EXPECT_EQ(floats(bn.running_mean), (std::vector<float>{0, 0, 0}));
+  EXPECT_EQ(floats(bn.running_var), (std::vector<float>{1, 1, 1}));
+  EXPECT_EQ(bn.num_batches_tracked.item<std::int64_t>(), 0);
+}
+
 TEST(BatchNorm1d, ABatchWithoutValuesCountsNowhere) {
   for (const Shape& empty : {Shape{0, 1}, Shape{0, 1, 9}, Shape{3, 1, 0}}) {
     BatchNorm1d bn(1, {.momentum = std::nullopt});
